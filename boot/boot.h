@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * boot - put a kernel, its initrds, command line and tables into guest memory.
+ *
+ * boot_load() is the composition: it recognises the kernel by content, loads it, places
+ * everything else round it, and says how vCPU 0 starts.  One implementation an
+ * architecture (boot_x86.c).
+ */
+#ifndef MICROVM_BOOT_BOOT_H
+#define MICROVM_BOOT_BOOT_H
+
+#include "boot/platform.h"
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+#include "vmm/core/gmem.h"
+
+enum boot_mode {
+	BOOT_LONG64, /* x86: 64-bit mode, paging on, tables at @cr3 map all RAM (>= 4 GiB) 1:1 */
+	BOOT_PROT32, /* x86: 32-bit flat protected mode, paging off */
+};
+
+struct boot_result {
+	enum boot_mode mode;
+	const char *protocol; /* "Linux 64-bit", "Linux 32-bit", "PVH", "ELF64" */
+	gpa_t entry;
+	gpa_t rsi; /* zero page, or 0 */
+	gpa_t rbx; /* PVH start_info, or 0 */
+	gpa_t cr3; /* BOOT_LONG64 */
+	gpa_t gdt; /* flat GDT: 0x08 32-bit code, 0x10 64-bit code, 0x18 data; 4 entries */
+	gpa_t stack;
+	/* for --dry-run */
+	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;
+	char *cmdline; /* the resolved command line; the caller frees it */
+};
+
+/* boot_load() - all of the above from @cfg (kernel, initrd, cmdline, append, console,
+ * disk for root=) into @m, whose regions are all added.  Before any vCPU runs.
+ * Return: 0, or -errno with a sentence in @e
+ */
+int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m,
+	      struct boot_result *r, struct err *e);
+
+#endif

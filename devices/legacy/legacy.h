@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * legacy - the few PC devices on ports that a kernel without firmware still wants.
+ *
+ * All return a device to be put on the port bus, or NULL (out of memory).
+ */
+#ifndef MICROVM_LEGACY_LEGACY_H
+#define MICROVM_LEGACY_LEGACY_H
+
+#include "devices/backend/tty.h"
+#include "vmm/core/device.h"
+#include "vmm/core/power.h"
+
+/* serial_create() - a 16550A at ports [@base, @base + 8), line @gsi, on @tty (not owned;
+ * NULL: output goes nowhere, nothing comes in).  serial_client(): for tty_start()
+ */
+struct device *serial_create(const char *name, uint64_t base, unsigned int gsi,
+			     struct tty *tty);
+struct tty_client *serial_client(struct device *d);
+
+/* i8042_create() - just enough keyboard controller, ports 0x60-0x64, for the reset
+ * command (0xfe to 0x64), for a probe to fail fast, and for port 0x61
+ */
+struct device *i8042_create(struct power *p);
+
+/* cmos_create() - MC146818 clock and CMOS bytes, ports 0x70-0x71, in UTC from the host;
+ * @ram_below_4g, @ram_above_4g fill the memory-size bytes that old software reads
+ */
+struct device *cmos_create(uint64_t ram_below_4g, uint64_t ram_above_4g);
+
+/* acpi_pm_create() - the FADT's reset, sleep control and sleep status registers (ACPI
+ * 6.4, 4.8.3.6-7), one byte each from @base
+ */
+#define ACPI_PM_RESET         0 /* offsets into the window */
+#define ACPI_PM_SLEEP_CONTROL 1
+#define ACPI_PM_SLEEP_STATUS  2
+#define ACPI_PM_LEN           4
+#define ACPI_PM_RESET_VALUE   1
+#define ACPI_PM_S5_TYPE       5
+struct device *acpi_pm_create(uint64_t base, struct power *p);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * devices - the virtio devices a machine can have.  Each makes instance @i of its kind
+ * from the config; the machine's table (vmm/machine_devices.c) calls them in order.
+ *
+ * All: Return the device, or NULL with @e set and everything undone.
+ */
+#ifndef MICROVM_VIRTIO_DEVICES_H
+#define MICROVM_VIRTIO_DEVICES_H
+
+#include "devices/virtio/virtio.h"
+#include "devices/backend/tty.h"
+
+/* cfg->disk[@i]: "blk@i" */
+struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i,
+			      struct err *e);
+/* cfg->net[@i]: "net@i" */
+struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
+			      struct err *e);
+/* entropy from the host: "rng0" */
+struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
+			      struct err *e);
+/* hvc0 on @tty (not owned): "console0" */
+struct virtio_dev *console_create(const struct virtio_env *env, struct tty *tty,
+				  struct err *e);
+
+#endif

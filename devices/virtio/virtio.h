@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio - a virtio device as its author sees it; mmio.c is the struct device around it
+ * and owns status, features, selectors and interrupts (virtio 1.2, 2 and 4.2).
+ *
+ * A lying driver costs itself its device: virtio_broken() sets DEVICE_NEEDS_RESET, and a
+ * reset revives it.
+ */
+#ifndef MICROVM_VIRTIO_VIRTIO_H
+#define MICROVM_VIRTIO_VIRTIO_H
+
+#include "vmm/core/config.h"
+#include "vmm/core/device.h"
+#include "vmm/core/doorbell.h"
+#include "vmm/core/err.h"
+#include "vmm/core/gmem.h"
+#include "vmm/core/loop.h"
+#include "vmm/core/work.h"
+#include "devices/virtio/virtq.h"
+
+#define VIRTIO_QUEUES_MAX 8
+
+struct virtio_dev;
+
+/* The rules of device_ops apply: dev->lock held, nothing blocks, nothing is NULL */
+struct virtio_ops {
+	/* DRIVER_OK: queues mapped, features final.  -errno: the device is broken */
+	int (*activate)(struct virtio_dev *v);
+	/* queue @qi may have new chains.  Only while active */
+	void (*kick)(struct virtio_dev *v, unsigned int qi);
+	/* bytes [@off, @off + @len) of v->config were written by the driver */
+	void (*config_written)(struct virtio_dev *v, unsigned int off, unsigned int len);
+	/* afterwards nothing touches a queue: sources asleep, work drained */
+	void (*reset)(struct virtio_dev *v);
+	void (*state)(struct virtio_dev *v, struct state *s);
+	void (*destroy)(struct virtio_dev *v); /* frees @v; all threads gone */
+};
+
+/* What a device stands on; filled by the machine, shared by all devices */
+struct virtio_env {
+	const struct config *cfg;
+	const struct gmem *mem;
+	struct loop *loop;
+	struct work_pool *pool;
+	struct doorbells *doorbells;
+};
+
+struct virtio_dev {
+	const struct virtio_ops *ops; /* const, shared by all instances */
+	char name[16];                /* "blk0" */
+	uint32_t id;                  /* VIRTIO_ID_* */
+	uint64_t
+		offered; /* device bits; the transport adds VERSION_1, EVENT_IDX, INDIRECT */
+	uint64_t acked;   /* a subset of offered, by construction */
+	struct virtq *vq; /* @nvq of them, owned by the device, virtq_init() done */
+	unsigned int nvq;
+	void *config; /* little-endian image, the driver's reads come from it */
+	size_t config_len;
+	size_t config_writable; /* driver writes reach [0, config_writable) only */
+	const struct virtio_env *env;
+	struct device *dev; /* set by the transport: lock, name, io counters */
+	bool active;        /* between activate() and reset(), and not broken */
+};
+
+/* virtio_mmio_create() - the registers around @v at @base, interrupt @gsi.  Takes @v over:
+ * destroying the device destroys @v.  @page (VIRTIO_MMIO_WINDOW zeroed bytes, page-aligned,
+ * owned by the caller, outliving the device) is the image that every register read is
+ * answered from and every write keeps true: the machine may map it into the guest
+ * read-only, and then reads never leave the guest.
+ * Return: NULL with @e set, @v then still the caller's
+ */
+struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned int gsi,
+				  uint8_t *page, struct err *e);
+#define VIRTIO_MMIO_WINDOW 0x1000
+
+/* Called by devices, dev->lock held */
+void virtio_notify(struct virtio_dev *v, struct virtq *q); /* publish, maybe pulse */
+void virtio_config_changed(struct virtio_dev *v);          /* after writing v->config */
+void virtio_broken(struct virtio_dev *v, const char *why); /* NEEDS_RESET + config irq */
+
+int virtio_nop_activate(struct virtio_dev *v);
+void virtio_nop_kick(struct virtio_dev *v, unsigned int qi);
+void virtio_nop_config_written(struct virtio_dev *v, unsigned int off, unsigned int len);
+void virtio_nop_reset(struct virtio_dev *v);
+void virtio_nop_state(struct virtio_dev *v, struct state *s);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - everything an operator can say about a machine, as plain data.
+ *
+ * Filled by vmm/cli.c and vmm/config_json.c, read by the machine and its devices; no
+ * reader goes back to argv.  Strings are owned by the config (config_fini() in
+ * vmm/config.h frees them).
+ */
+#ifndef MICROVM_CORE_CONFIG_H
+#define MICROVM_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_DISKS_MAX   16
+#define CONFIG_NETS_MAX    8
+#define CONFIG_INITRDS_MAX 16
+
+struct config_disk {
+	char *path;
+	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
+	bool readonly;
+	bool direct; /* O_DIRECT */
+};
+
+struct config_net {
+	char *tap; /* interface name; NULL when @fd is given */
+	int fd;    /* -1, or a tap file descriptor we inherited */
+	bool has_mac;
+	uint8_t mac[6];
+	uint16_t mtu; /* 0: not told to the guest */
+};
+
+enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_NONE };
+
+struct config {
+	char *kernel;
+	char *initrd[CONFIG_INITRDS_MAX];
+	unsigned int ninitrd;
+	char *append;  /* added to the VMM's command line; NULL: nothing */
+	char *cmdline; /* replaces it; NULL: the VMM writes one */
+	struct config_disk disk[CONFIG_DISKS_MAX];
+	unsigned int ndisk;
+	struct config_net net[CONFIG_NETS_MAX];
+	unsigned int nnet;
+	unsigned int ncpu; /* >= 1 */
+	uint64_t memory;   /* bytes, a multiple of the page size */
+	bool hugepages;
+	enum config_console console;
+	char *name;
+	uint64_t timeout_ns; /* 0: none */
+	char *report;        /* NULL: none */
+	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
+	bool dry_run;
+};
+
+#endif

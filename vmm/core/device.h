@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * device - one register window, one interrupt line, one lock.
+ *
+ * Every op runs with dev->lock held, taken by whoever calls in (the bus for a guest
+ * access, the loop for an fd, the worker pool for finished work, a snapshot for state),
+ * so devices never lock.  No op blocks: slow work goes through work.h.  No op is NULL: a
+ * device with nothing to do names device_nop_*().  Lock order: dev->lock, then the one
+ * inside work.c; nothing else nests.
+ */
+#ifndef MICROVM_CORE_DEVICE_H
+#define MICROVM_CORE_DEVICE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "vmm/core/irq.h"
+#include "vmm/core/state.h"
+
+struct device;
+
+struct device_ops {
+	/* @off is within the window, @size is 1, 2, 4 or 8 and does not leave it */
+	uint64_t (*read)(struct device *d, uint64_t off, unsigned int size);
+	void (*write)(struct device *d, uint64_t off, unsigned int size, uint64_t val);
+	void (*reset)(struct device *d);
+	void (*state)(struct device *d, struct state *s); /* saves and loads */
+	void (*destroy)(struct device *d); /* all threads gone; frees @d; lock not held */
+};
+
+/* What the machine is told about a device so that boot/ can describe it to the guest */
+enum device_kind {
+	DEVICE_VIRTIO_MMIO,
+	DEVICE_SERIAL,
+	DEVICE_RTC,
+	DEVICE_I8042,
+	DEVICE_ACPI_PM,
+	DEVICE_IOAPIC,
+};
+
+struct io_counters {
+	uint64_t read_bytes, written_bytes; /* from the guest's point of view */
+	uint64_t requests;
+};
+
+struct device {
+	const struct device_ops *ops;
+	char name[16]; /* "blk0": logs, snapshot section, API */
+	enum device_kind kind;
+	uint64_t base, len;  /* window on its bus */
+	struct irq_line irq; /* fd -1 when it has none */
+	pthread_mutex_t lock;
+	struct io_counters io; /* under lock; read by the report when all is stopped */
+};
+
+/* device_init() - fill the common part; irq not connected.  device_fini() undoes it,
+ * closing the irq line
+ */
+void device_init(struct device *d, const struct device_ops *ops, enum device_kind kind,
+		 const char *name, uint64_t base, uint64_t len);
+void device_fini(struct device *d);
+
+uint64_t device_nop_read(struct device *d, uint64_t off, unsigned int size); /* ones */
+void device_nop_write(struct device *d, uint64_t off, unsigned int size, uint64_t val);
+void device_nop_reset(struct device *d);
+void device_nop_state(struct device *d, struct state *s);
+
+#endif

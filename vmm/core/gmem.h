@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gmem - guest RAM, and the only place where a guest address becomes a pointer.
+ *
+ * Regions are added before the first vCPU runs and never change, so look-ups take no
+ * lock.  The guest may rewrite any byte at any instant: copy first, then check.
+ */
+#ifndef MICROVM_CORE_GMEM_H
+#define MICROVM_CORE_GMEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vmm/core/err.h"
+
+typedef uint64_t gpa_t; /* names a guest byte; cast to a pointer nowhere but in gmem.c */
+
+#define GMEM_REGIONS_MAX 4
+
+struct gmem_region {
+	gpa_t gpa;
+	uint64_t len;
+	uint8_t *host; /* @len bytes, then an inaccessible guard */
+};
+
+struct gmem {
+	unsigned int n;
+	struct gmem_region region[GMEM_REGIONS_MAX]; /* ascending, disjoint */
+	bool hugepages;
+};
+
+/* gmem_init() - an empty guest.  @hugepages: RAM comes from the host's huge-page pool */
+void gmem_init(struct gmem *m, bool hugepages);
+/* gmem_add() - @len zeroed bytes at @gpa, page-aligned, above all earlier regions; kept
+ * out of core dumps and followed by a guard.  Return: 0, or -errno in @e
+ */
+int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e);
+void gmem_fini(struct gmem *m);
+
+/* gmem_slice() - check that [@gpa, @gpa + @len) is RAM in one piece.
+ * Return: its host address; NULL if any byte is not RAM.  @len 0 is NULL.
+ */
+void *gmem_slice(const struct gmem *m, gpa_t gpa, size_t len);
+/* Copy whole objects.  Return: 0, or -EFAULT with nothing copied */
+int gmem_read(const struct gmem *m, gpa_t gpa, void *dst, size_t len);
+int gmem_write(const struct gmem *m, gpa_t gpa, const void *src, size_t len);
+
+/* gmem_load_file() - bytes [@off, @off + @len) of @fd to @gpa: mapped copy-on-write where
+ * page alignment allows, read otherwise.  Before the first vCPU runs.
+ * Return: 0; -EFAULT if it is not all RAM; -EIO if the file is shorter; -errno
+ */
+int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
+
+/* gmem_size() - bytes of RAM in all; gmem_end() - first address above the last region */
+uint64_t gmem_size(const struct gmem *m);
+gpa_t gmem_end(const struct gmem *m);
+
+/* One access each, little-endian: the compiler may neither repeat nor split them.
+ * @p is aligned to its size.
+ */
+static inline uint16_t shared_load16(const void *p) /* acquire */
+{
+	return __atomic_load_n((const uint16_t *)p, __ATOMIC_ACQUIRE);
+}
+static inline void shared_store16(void *p, uint16_t v) /* release */
+{
+	__atomic_store_n((uint16_t *)p, v, __ATOMIC_RELEASE);
+}
+static inline uint32_t shared_load32(const void *p) /* acquire */
+{
+	return __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE);
+}
+static inline void shared_store32(void *p, uint32_t v) /* release */
+{
+	__atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log - lines to the operator on stderr, "microvm: level: text".
+ *
+ * Any thread.  A line is one write(2); no lock is held across it.  When the terminal is
+ * raw the line ends in CR LF.  What a guest can provoke goes through log_guest(), which
+ * lets ten lines a second through for each call site and counts the rest.
+ */
+#ifndef MICROVM_CORE_LOG_H
+#define MICROVM_CORE_LOG_H
+
+#include <stdint.h>
+#include <stdbool.h>
+#include <stdatomic.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+extern enum log_level log_threshold; /* set once before threads start */
+
+/* log_set_raw() - lines end in CR LF from now on (@raw) or in LF */
+void log_set_raw(bool raw);
+/* log_level_parse() - "error", "warn", "info", "debug".  Return: the level or -1 */
+int log_level_parse(const char *s);
+
+void log_line(enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define log_at(level, ...)                            \
+	do {                                          \
+		if ((level) <= log_threshold)         \
+			log_line(level, __VA_ARGS__); \
+	} while (0)
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+struct log_limit {
+	_Atomic uint64_t window; /* second in which @n counts */
+	_Atomic unsigned int n;
+};
+bool log_limit_ok(struct log_limit *l);
+
+/* log_guest() - something a guest did wrong, at level "warn", rate-limited */
+#define log_guest(...)                                                      \
+	do {                                                                \
+		static struct log_limit log_limit_;                         \
+		if (LOG_WARN <= log_threshold && log_limit_ok(&log_limit_)) \
+			log_line(LOG_WARN, __VA_ARGS__);                    \
+	} while (0)
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop - the epoll loop.
+ *
+ * Sources live inside their device; the loop allocates nothing after loop_create().  It
+ * takes dev->lock, looks at s->events again, then calls fn(): so a source put to sleep by
+ * a vCPU's reset is never called late.
+ */
+#ifndef MICROVM_CORE_LOOP_H
+#define MICROVM_CORE_LOOP_H
+
+#include <stdint.h>
+
+#include "vmm/core/device.h"
+
+struct loop;
+
+struct loop_source {
+	int fd;             /* eventfd, timerfd, tap, socket, tty */
+	uint32_t events;    /* EPOLL* wanted now, 0 asleep; changed only by loop_want() */
+	struct device *dev; /* whose lock to take; NULL: loop thread only */
+	void (*fn)(struct loop_source *s, uint32_t events);
+};
+
+struct loop *loop_create(void); /* NULL: out of fds or memory */
+void loop_destroy(struct loop *l);
+
+/* loop_add() - watch s->fd for s->events.  A regular file, which epoll does not take,
+ * gives -EPERM.  Any thread, as loop_want() and loop_del(); with s->dev's lock held if
+ * it has one and the guest runs.  Return: 0 or -errno
+ */
+int loop_add(struct loop *l, struct loop_source *s);
+/* loop_want() - from now on only @events; 0 puts the source to sleep (EPOLLERR and
+ * EPOLLHUP are then not reported either)
+ */
+void loop_want(struct loop *l, struct loop_source *s, uint32_t events);
+void loop_del(struct loop *l, struct loop_source *s);
+
+/* loop_run() - until loop_stop().  Return: 0, or -errno if epoll itself failed */
+int loop_run(struct loop *l);
+void loop_stop(struct loop *l); /* any thread; async-signal-safe */
+
+#endif

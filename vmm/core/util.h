@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* util - the few helpers that every room uses. */
+#ifndef MICROVM_CORE_UTIL_H
+#define MICROVM_CORE_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a)         (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)             ((a) < (b) ? (a) : (b))
+#define MAX(a, b)             ((a) > (b) ? (a) : (b))
+#define KIB                   (UINT64_C(1) << 10)
+#define MIB                   (UINT64_C(1) << 20)
+#define GIB                   (UINT64_C(1) << 30)
+#define PAGE_SIZE             UINT64_C(4096)
+#define ALIGN_UP(x, a)        (((x) + ((a)-1)) & ~((a)-1)) /* @a a power of two */
+#define ALIGN_DOWN(x, a)      ((x) & ~((a)-1))
+#define container_of(p, T, m) ((T *)(void *)((char *)(p)-offsetof(T, m)))
+
+/* BUG_ON() - our own mistake, never guest data or operator input: say where and abort */
+#define BUG_ON(x)                                    \
+	do {                                         \
+		if (__builtin_expect(!!(x), 0))      \
+			bug(#x, __FILE__, __LINE__); \
+	} while (0)
+_Noreturn void bug(const char *what, const char *file, int line);
+
+/* Scope-bound clean-up for locals: close an fd that is >= 0, free a pointer. */
+#define cleanup_close __attribute__((cleanup(cleanup_close_fd)))
+#define cleanup_free  __attribute__((cleanup(cleanup_free_ptr)))
+void cleanup_close_fd(int *fd);
+void cleanup_free_ptr(void *pp);
+
+/* read_full(), write_full() - the whole of @len, over short counts and EINTR.
+ * Return: bytes moved (short only at end of file), or -errno
+ */
+long read_full(int fd, void *buf, size_t len);
+long pread_full(int fd, void *buf, size_t len, uint64_t off);
+long write_full(int fd, const void *buf, size_t len);
+
+/* monotonic_ns() - CLOCK_MONOTONIC in nanoseconds */
+uint64_t monotonic_ns(void);
+
+/* edit_distance() - Levenshtein distance, for "did you mean"; strings over 63 bytes
+ * count as far away
+ */
+unsigned int edit_distance(const char *a, const char *b);
+
+#endif

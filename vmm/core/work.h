@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * work - let blocking calls block somewhere else.
+ *
+ * A pool of worker threads, started when the first work is submitted: a machine that
+ * never blocks never pays for it.  Finished work comes back on the loop thread.
+ */
+#ifndef MICROVM_CORE_WORK_H
+#define MICROVM_CORE_WORK_H
+
+#include "vmm/core/loop.h"
+
+struct work_pool;
+
+struct work {
+	struct device *dev;          /* whose lock done() runs under */
+	void (*run)(struct work *w); /* worker thread, no lock: touches only *w */
+	void (*done)(
+		struct work *w); /* loop thread (or work_drain()'s), dev->lock held */
+	struct work *next;       /* the pool's */
+};
+
+/* work_pool_create() - at most @nthreads workers, results delivered on @l.  NULL: -ENOMEM */
+struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
+/* work_pool_destroy() - waits for running work, drops what was not delivered */
+void work_pool_destroy(struct work_pool *p);
+
+/* work_submit() - the pool owns @w until done(@w).  Called with w->dev's lock held.
+ * If no worker thread can be started, @w runs here and now.
+ */
+void work_submit(struct work_pool *p, struct work *w);
+/* work_drain() - wait for all of @dev's run()s and call their done() here, under the
+ * dev->lock that the caller holds; for reset and pause
+ */
+void work_drain(struct work_pool *p, struct device *dev);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* layout_x86 - every guest address, port and GSI that we choose on x86-64, in one place. */
+#ifndef MICROVM_LAYOUT_H
+#define MICROVM_LAYOUT_H
+
+/* RAM is [0, RAM_HOLE) and, past that, from 4 GiB upwards */
+#define LAYOUT_RAM_HOLE  0xc0000000ULL
+#define LAYOUT_RAM_HIGH  0x100000000ULL
+#define LAYOUT_VIRTIO    0xd0000000ULL /* windows of VIRTIO_MMIO_WINDOW, ascending */
+#define LAYOUT_IOAPIC    0xfec00000ULL
+#define LAYOUT_LAPIC     0xfee00000ULL
+#define LAYOUT_KVM_IDMAP 0xfffbc000ULL /* KVM_SET_IDENTITY_MAP_ADDR: one page */
+#define LAYOUT_KVM_TSS   0xfffbd000ULL /* KVM_SET_TSS_ADDR: three pages */
+
+/* Below 1 MiB, as a PC has it.  boot/ writes these once, before the guest runs. */
+#define LAYOUT_GDT         0x500ULL
+#define LAYOUT_PVH_INFO    0x6000ULL
+#define LAYOUT_ZERO_PAGE   0x7000ULL
+#define LAYOUT_STACK       0x8ff0ULL
+#define LAYOUT_PAGE_TABLES 0x9000ULL /* PML4, PDPT, PDs: up to LAYOUT_CMDLINE */
+#define LAYOUT_CMDLINE     0x20000ULL
+#define LAYOUT_CMDLINE_MAX 0x10000ULL /* 64 KiB, NUL included */
+#define LAYOUT_EBDA        0x9fc00ULL /* end of low RAM in the e820 map */
+#define LAYOUT_ACPI        0xe0000ULL /* RSDP first: old kernels scan for it */
+#define LAYOUT_ACPI_END    0x100000ULL
+#define LAYOUT_KERNEL      0x100000ULL
+
+/* Linux leaves its reboot mode here (0x1234 is "warm") before any reset: the command line
+ * says reboot=panic_warm, so a panic's reset can be told from the user's reboot
+ */
+#define LAYOUT_REBOOT_FLAG 0x472ULL
+
+/* Ports */
+#define LAYOUT_COM1    0x3f8
+#define LAYOUT_ACPI_PM 0x600
+
+/* GSIs.  The IOAPIC is ours (split irqchip) and has IOAPIC_PINS pins.  Without ACPI the
+ * guest knows only the 8259 pair: virtio gets what a PC leaves free below 16.
+ */
+#define LAYOUT_GSI_COM1    4
+#define LAYOUT_GSI_RTC     8
+#define LAYOUT_GSI_VIRTIO  16
+#define LAYOUT_IOAPIC_PINS 64
+#define LAYOUT_PIC_GSIS                           \
+	{                                         \
+		5, 7, 9, 10, 11, 12, 14, 15, 6, 3 \
+	}
+
+#endif
