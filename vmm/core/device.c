@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device - the part that all devices have. */
+#include "vmm/core/device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void device_init(struct device *d, const struct device_ops *ops, enum device_kind kind,
+		 const char *name, uint64_t base, uint64_t len)
+{
+	memset(d, 0, sizeof(*d));
+	d->ops = ops;
+	d->kind = kind;
+	(void)snprintf(d->name, sizeof(d->name), "%s", name);
+	d->base = base;
+	d->len = len;
+	d->irq.fd = -1;
+	pthread_mutex_init(&d->lock, NULL);
+}
+
+void device_fini(struct device *d)
+{
+	irq_fini(&d->irq);
+	pthread_mutex_destroy(&d->lock);
+}
+
+uint64_t device_nop_read(struct device *d, uint64_t off, unsigned int size)
+{
+	(void)d;
+	(void)off;
+	(void)size;
+	return ~UINT64_C(0);
+}
+
+void device_nop_write(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	(void)d;
+	(void)off;
+	(void)size;
+	(void)val;
+}
+
+void device_nop_reset(struct device *d)
+{
+	(void)d;
+}
+
+void device_nop_state(struct device *d, struct state *s)
+{
+	(void)d;
+	(void)s;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gmem - guest RAM in our address space.
+ *
+ * Each region is one anonymous mapping followed by 4 GiB of nothing, so that a 32-bit
+ * length added to a checked base would fault instead of reaching anything of ours.
+ */
+#include "vmm/core/gmem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define GMEM_GUARD    (4 * GIB)
+#define GMEM_HUGEPAGE (2 * MIB)
+/* Below this a mapping costs more (its page faults) than the copy it saves. */
+#define GMEM_MAP_MIN (64 * KIB)
+
+void gmem_init(struct gmem *m, bool hugepages)
+{
+	memset(m, 0, sizeof(*m));
+	m->hugepages = hugepages;
+}
+
+/* RAM at @at (inside our reservation), or -errno */
+static int gmem_map_ram(uint8_t *at, uint64_t len, bool hugepages)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	/* Huge pages are reserved here and now: a pool that is too small must be an error
+	 * before the guest runs, not a SIGBUS while it does.
+	 */
+	flags |= hugepages ? MAP_HUGETLB | (21 << MAP_HUGE_SHIFT) : MAP_NORESERVE;
+	if (mmap(at, len, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+		return -errno;
+	if (madvise(at, len, MADV_DONTDUMP) < 0)
+		return -errno;
+	return 0;
+}
+
+static int gmem_explain(struct err *e, int code, uint64_t len, bool hugepages)
+{
+	unsigned long long mib = len / MIB;
+
+	if (hugepages && code == ENOMEM)
+		return err_set(
+			e, code,
+			"memory: the host has no %llu MiB of free 2 MiB huge pages; reserve "
+			"them (sysctl vm.nr_hugepages=%llu) or leave out hugepages=on",
+			mib, mib / 2 + 1);
+	return err_set(e, code, "memory: the host cannot map %llu MiB of guest RAM: %s",
+		       mib, strerror(code));
+}
+
+int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
+{
+	struct gmem_region *r = &m->region[m->n];
+	uint64_t slack = m->hugepages ? GMEM_HUGEPAGE : 0;
+	uint8_t *at;
+	int rc;
+
+	BUG_ON(m->n == GMEM_REGIONS_MAX || gpa < gmem_end(m) || gpa % PAGE_SIZE);
+	if (len == 0 || len % (m->hugepages ? GMEM_HUGEPAGE : PAGE_SIZE))
+		return err_set(e, EINVAL, "memory: the size must be a multiple of %s",
+			       m->hugepages ? "2 MiB with huge pages" : "4 KiB");
+	if (len > (UINT64_C(1) << 46))
+		return err_set(e, ENOMEM, "memory: %llu MiB is more than a host can map",
+			       (unsigned long long)(len / MIB));
+	at = mmap(NULL, len + slack + GMEM_GUARD, PROT_NONE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return gmem_explain(e, errno, len, m->hugepages);
+	if (slack)
+		at += ALIGN_UP((uintptr_t)at, slack) - (uintptr_t)at;
+	rc = gmem_map_ram(at, len, m->hugepages);
+	if (rc < 0) {
+		munmap(at, len + GMEM_GUARD);
+		return gmem_explain(e, -rc, len, m->hugepages);
+	}
+	*r = (struct gmem_region){.gpa = gpa, .len = len, .host = at};
+	m->n++;
+	return 0;
+}
+
+void gmem_fini(struct gmem *m)
+{
+	for (unsigned int i = 0; i < m->n; i++)
+		munmap(m->region[i].host, m->region[i].len + GMEM_GUARD);
+	m->n = 0;
+}
+
+void *gmem_slice(const struct gmem *m, gpa_t gpa, size_t len)
+{
+	for (unsigned int i = 0; i < m->n; i++) {
+		const struct gmem_region *r = &m->region[i];
+		uint64_t off = gpa - r->gpa; /* wraps to huge when gpa is below */
+
+		if (off < r->len)
+			return len && len <= r->len - off ? r->host + off : NULL;
+	}
+	return NULL;
+}
+
+int gmem_read(const struct gmem *m, gpa_t gpa, void *dst, size_t len)
+{
+	const void *p = gmem_slice(m, gpa, len);
+
+	if (!p)
+		return -EFAULT;
+	memcpy(dst, p, len);
+	return 0;
+}
+
+int gmem_write(const struct gmem *m, gpa_t gpa, const void *src, size_t len)
+{
+	void *p = gmem_slice(m, gpa, len);
+
+	if (!p)
+		return -EFAULT;
+	memcpy(p, src, len);
+	return 0;
+}
+
+static int gmem_read_file(uint8_t *dst, int fd, uint64_t off, uint64_t len)
+{
+	long n = pread_full(fd, dst, len, off);
+
+	if (n < 0)
+		return (int)n;
+	return (uint64_t)n == len ? 0 : -EIO;
+}
+
+int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
+{
+	uint8_t *p = gmem_slice(m, gpa, len);
+	uint64_t whole = ALIGN_DOWN(len, PAGE_SIZE);
+
+	if (!p)
+		return -EFAULT;
+	if (off > INT64_MAX - len)
+		return -EIO;
+	if (m->hugepages || whole < GMEM_MAP_MIN || gpa % PAGE_SIZE || off % PAGE_SIZE)
+		return gmem_read_file(p, fd, off, len);
+	/* The file must hold every mapped byte: past its end lies a SIGBUS. */
+	if (lseek(fd, 0, SEEK_END) < (off_t)(off + len))
+		return -EIO;
+	if (mmap(p, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+		 (off_t)off) == MAP_FAILED)
+		return gmem_read_file(p, fd, off, len);
+	if (madvise(p, whole, MADV_DONTDUMP) < 0)
+		return -errno;
+	return gmem_read_file(p + whole, fd, off + whole, len - whole);
+}
+
+uint64_t gmem_size(const struct gmem *m)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < m->n; i++)
+		sum += m->region[i].len;
+	return sum;
+}
+
+gpa_t gmem_end(const struct gmem *m)
+{
+	return m->n ? m->region[m->n - 1].gpa + m->region[m->n - 1].len : 0;
+}

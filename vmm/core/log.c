@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log - lines to the operator on stderr. */
+#include "vmm/core/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define LOG_LINES_PER_SECOND 10
+
+enum log_level log_threshold = LOG_WARN;
+
+static const char *const log_names[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+static _Atomic bool log_raw;
+
+void log_set_raw(bool raw)
+{
+	log_raw = raw;
+}
+
+int log_level_parse(const char *s)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(log_names); i++)
+		if (!strcmp(s, log_names[i]))
+			return (int)i;
+	return -1;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	char line[1024];
+	const char *end = log_raw ? "\r\n" : "\n";
+	size_t room = sizeof(line) - strlen(end);
+	size_t n;
+	va_list ap;
+	int k;
+
+	k = snprintf(line, room, "microvm: %s: ", log_names[level]);
+	n = k < 0 ? 0 : MIN((size_t)k, room - 1);
+	va_start(ap, fmt);
+	k = vsnprintf(line + n, room - n, fmt, ap);
+	va_end(ap);
+	n = k < 0 ? n : MIN(n + (size_t)k, room - 1);
+	memcpy(line + n, end, strlen(end));
+	(void)write_full(STDERR_FILENO, line, n + strlen(end));
+}
+
+bool log_limit_ok(struct log_limit *l)
+{
+	uint64_t now = monotonic_ns() / UINT64_C(1000000000);
+
+	if (l->window != now) {
+		unsigned int dropped = l->n;
+
+		l->window = now;
+		l->n = 0;
+		if (dropped > LOG_LINES_PER_SECOND)
+			log_line(LOG_WARN, "%u more lines like the next were left out",
+				 dropped - LOG_LINES_PER_SECOND);
+	}
+	return atomic_fetch_add(&l->n, 1) < LOG_LINES_PER_SECOND;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * work - a small pool of threads for calls that block.
+ *
+ * A piece of work is in exactly one place: the queue, a worker's hand, or the finished
+ * list.  It leaves the finished list only under its device's lock, so that a drain, which
+ * holds that lock, sees all of it.  Lock order: dev->lock, then pool->lock.
+ */
+#include "vmm/core/work.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define WORKERS_MAX 8
+
+struct work_list {
+	struct work *head, **tail;
+};
+
+struct worker {
+	struct work_pool *pool;
+	pthread_t thread;
+	struct work *current; /* in run() */
+};
+
+struct work_pool {
+	struct loop *loop;
+	struct loop_source finished_source; /* eventfd: finished is not empty */
+	pthread_mutex_t lock;
+	pthread_cond_t queued_cond, finished_cond;
+	struct work_list queued, finished;
+	struct worker worker[WORKERS_MAX];
+	unsigned int nworker, nworker_max, nidle;
+	bool stopping;
+};
+
+static void list_init(struct work_list *l)
+{
+	l->head = NULL;
+	l->tail = &l->head;
+}
+
+static void list_append(struct work_list *l, struct work *w)
+{
+	w->next = NULL;
+	*l->tail = w;
+	l->tail = &w->next;
+}
+
+static struct work *list_take_first(struct work_list *l)
+{
+	struct work *w = l->head;
+
+	if (w) {
+		l->head = w->next;
+		if (!l->head)
+			l->tail = &l->head;
+	}
+	return w;
+}
+
+/* Move what belongs to @dev from @l to @to, order kept */
+static void list_take_device(struct work_list *l, const struct device *dev,
+			     struct work_list *to)
+{
+	struct work *w = l->head;
+
+	list_init(l);
+	while (w) {
+		struct work *next = w->next;
+
+		list_append(w->dev == dev ? to : l, w);
+		w = next;
+	}
+}
+
+static bool list_has(const struct work_list *l, const struct device *dev)
+{
+	for (const struct work *w = l->head; w; w = w->next)
+		if (w->dev == dev)
+			return true;
+	return false;
+}
+
+static void *work_thread(void *arg)
+{
+	struct worker *me = arg;
+	struct work_pool *p = me->pool;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->stopping) {
+		struct work *w = list_take_first(&p->queued);
+
+		if (!w) {
+			p->nidle++;
+			pthread_cond_wait(&p->queued_cond, &p->lock);
+			p->nidle--;
+			continue;
+		}
+		me->current = w;
+		pthread_mutex_unlock(&p->lock);
+		w->run(w);
+		pthread_mutex_lock(&p->lock);
+		me->current = NULL;
+
+		bool first = !p->finished.head;
+
+		list_append(&p->finished, w);
+		pthread_cond_broadcast(&p->finished_cond);
+		if (first)
+			(void)!eventfd_write(p->finished_source.fd, 1);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* Loop thread: hand finished work back, a device at a time, under that device's lock */
+static void work_deliver(struct loop_source *s, uint32_t events)
+{
+	struct work_pool *p = container_of(s, struct work_pool, finished_source);
+	eventfd_t v;
+
+	(void)events;
+	(void)eventfd_read(s->fd, &v);
+	for (;;) {
+		struct work_list mine;
+		struct device *dev;
+		struct work *w;
+
+		pthread_mutex_lock(&p->lock);
+		dev = p->finished.head ? p->finished.head->dev : NULL;
+		pthread_mutex_unlock(&p->lock);
+		if (!dev)
+			return;
+
+		list_init(&mine);
+		pthread_mutex_lock(&dev->lock);
+		pthread_mutex_lock(&p->lock);
+		list_take_device(&p->finished, dev, &mine);
+		pthread_mutex_unlock(&p->lock);
+		while ((w = list_take_first(&mine)))
+			w->done(w);
+		pthread_mutex_unlock(&dev->lock);
+	}
+}
+
+struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads)
+{
+	struct work_pool *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->loop = l;
+	p->nworker_max = MIN(nthreads, WORKERS_MAX);
+	list_init(&p->queued);
+	list_init(&p->finished);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->queued_cond, NULL);
+	pthread_cond_init(&p->finished_cond, NULL);
+	p->finished_source = (struct loop_source){.fd = -1, .fn = work_deliver};
+	return p;
+}
+
+void work_pool_destroy(struct work_pool *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->queued_cond);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < p->nworker; i++)
+		pthread_join(p->worker[i].thread, NULL);
+	if (p->finished_source.fd >= 0) {
+		loop_del(p->loop, &p->finished_source);
+		close(p->finished_source.fd);
+	}
+	pthread_cond_destroy(&p->finished_cond);
+	pthread_cond_destroy(&p->queued_cond);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* pool->lock held.  The first call also starts listening for finished work. */
+static bool work_start_worker(struct work_pool *p)
+{
+	struct worker *w = &p->worker[p->nworker];
+	sigset_t all, old;
+	bool ok;
+
+	if (p->finished_source.fd < 0) {
+		p->finished_source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (p->finished_source.fd < 0)
+			return false;
+		loop_want(p->loop, &p->finished_source, EPOLLIN);
+	}
+	w->pool = p;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the main thread's */
+	ok = pthread_create(&w->thread, NULL, work_thread, w) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	p->nworker += ok;
+	return ok;
+}
+
+void work_submit(struct work_pool *p, struct work *w)
+{
+	bool here;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->nidle == 0 && p->nworker < p->nworker_max)
+		work_start_worker(p);
+	here = p->nworker == 0;
+	if (!here) {
+		list_append(&p->queued, w);
+		pthread_cond_signal(&p->queued_cond);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (here) {
+		w->run(w);
+		w->done(w);
+	}
+}
+
+/* pool->lock held */
+static bool work_is_pending(struct work_pool *p, const struct device *dev)
+{
+	for (unsigned int i = 0; i < p->nworker; i++)
+		if (p->worker[i].current && p->worker[i].current->dev == dev)
+			return true;
+	return list_has(&p->queued, dev);
+}
+
+void work_drain(struct work_pool *p, struct device *dev)
+{
+	for (;;) {
+		struct work_list mine;
+		struct work *w;
+
+		list_init(&mine);
+		pthread_mutex_lock(&p->lock);
+		while (work_is_pending(p, dev))
+			pthread_cond_wait(&p->finished_cond, &p->lock);
+		list_take_device(&p->finished, dev, &mine);
+		pthread_mutex_unlock(&p->lock);
+		if (!mine.head)
+			return;
+		while ((w = list_take_first(&mine))) /* done() may submit more */
+			w->done(w);
+	}
+}
