@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kvm_arch - the part of a VM that only its architecture knows (kvm_<arch>.c). */
+#ifndef MICROVM_KVM_KVM_ARCH_H
+#define MICROVM_KVM_KVM_ARCH_H
+
+#include "vmm/kvm/kvm.h"
+
+struct kvm_cpuid2;
+
+struct kvm_arch {
+	struct kvm_cpuid2 *cpuid; /* made by the first vCPU */
+};
+
+/* kvm_arch_open() - right after KVM_CREATE_VM.  Return: 0 or -errno in @e */
+int kvm_arch_open(struct kvm *k, struct err *e);
+void kvm_arch_close(struct kvm *k);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vcpu - the thread of a virtual processor.
+ *
+ * Leaving: vcpu_stop() sets run->immediate_exit, so that the next KVM_RUN returns at
+ * once, and sends VCPU_SIGNAL, so that the present one does (KVM API document, 5, "The
+ * kvm_run structure", immediate_exit).
+ */
+#include "vmm/kvm/vcpu.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+#include "vmm/kvm/vcpu_arch.h"
+
+#define VCPU_SIGNAL     SIGUSR1
+#define VCPU_STACK_SIZE (256 * KIB)
+
+static void vcpu_on_signal(int sig)
+{
+	(void)sig; /* it only has to interrupt KVM_RUN */
+}
+
+void vcpu_init_signals(void)
+{
+	struct sigaction sa = {.sa_handler = vcpu_on_signal};
+
+	(void)sigaction(VCPU_SIGNAL, &sa, NULL);
+}
+
+int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncpu,
+		struct vcpu_host *h, struct err *e)
+{
+	memset(c, 0, sizeof(*c));
+	c->id = id;
+	c->host = h;
+	c->fd = ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
+	if (c->fd < 0)
+		return err_set(e, errno, "KVM cannot make vCPU %u: %s", id,
+			       strerror(errno));
+	c->run = mmap(NULL, k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
+	if (c->run == MAP_FAILED) {
+		c->run = NULL;
+		return err_set(e, errno, "vCPU %u: mapping its state: %s", id,
+			       strerror(errno));
+	}
+	c->run_size = k->run_size;
+	return vcpu_arch_init(c, k, ncpu, e);
+}
+
+void vcpu_destroy(struct vcpu *c)
+{
+	if (c->run)
+		munmap(c->run, c->run_size);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->run = NULL;
+	c->fd = -1;
+}
+
+/* An access of 3, 5, 6 or 7 bytes (one that crosses a page, cut in two by KVM) belongs to
+ * no register: all ones, or dropped.
+ */
+static bool vcpu_size_ok(unsigned int size)
+{
+	return size == 1 || size == 2 || size == 4 || size == 8;
+}
+
+static void vcpu_exit_mmio(struct vcpu *c)
+{
+	unsigned int len = MIN(c->run->mmio.len, 8U);
+	uint64_t addr = c->run->mmio.phys_addr;
+	uint64_t val = ~UINT64_C(0);
+
+	if (!c->run->mmio.is_write) {
+		if (vcpu_size_ok(len))
+			val = bus_read(c->host->mmio, addr, len);
+		memcpy(c->run->mmio.data, &val, len);
+	} else if (vcpu_size_ok(len)) {
+		val = 0;
+		memcpy(&val, c->run->mmio.data, len);
+		bus_write(c->host->mmio, addr, len, val);
+	}
+}
+
+static void vcpu_fail(struct vcpu *c, const char *what, const char *advice)
+{
+	char where[160], detail[512];
+
+	vcpu_arch_where(c, where, sizeof(where));
+	(void)snprintf(detail, sizeof(detail), "vCPU %u: %s at %s%s", c->id, what, where,
+		       advice);
+	c->host->ended(c->host, VCPU_CANNOT_GO_ON, detail);
+}
+
+static void vcpu_exit_internal_error(struct vcpu *c)
+{
+	char what[64];
+
+	if (c->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
+		vcpu_fail(c, "KVM cannot emulate the guest's instruction",
+			  vcpu_arch_advice());
+		return;
+	}
+	(void)snprintf(what, sizeof(what), "KVM internal error %u",
+		       c->run->internal.suberror);
+	vcpu_fail(c, what, "");
+}
+
+static void vcpu_exit_fail_entry(struct vcpu *c)
+{
+	char what[96];
+
+	(void)snprintf(
+		what, sizeof(what), "the processor refuses to enter the guest (0x%llx)",
+		(unsigned long long)c->run->fail_entry.hardware_entry_failure_reason);
+	vcpu_fail(c, what, "");
+}
+
+/* Return: go on running? */
+static bool vcpu_handle_exit(struct vcpu *c)
+{
+	uint32_t reason = c->run->exit_reason;
+	char what[64];
+
+	c->exits[MIN(reason, VCPU_EXIT_REASONS - 1U)]++;
+	switch (reason) {
+	case KVM_EXIT_MMIO:
+		vcpu_exit_mmio(c);
+		return true;
+	case KVM_EXIT_INTR:
+		return true;
+	case KVM_EXIT_SHUTDOWN:
+		c->host->ended(c->host, VCPU_TRIPLE_FAULT, "");
+		return false;
+	case KVM_EXIT_INTERNAL_ERROR:
+		vcpu_exit_internal_error(c);
+		return false;
+	case KVM_EXIT_FAIL_ENTRY:
+		vcpu_exit_fail_entry(c);
+		return false;
+	default:
+		if (vcpu_arch_exit(c))
+			return true;
+		(void)snprintf(what, sizeof(what),
+			       "KVM left for a reason unknown here (%u)", reason);
+		vcpu_fail(c, what, "");
+		return false;
+	}
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *c = arg;
+	char what[64];
+
+	if (c->id == 0)
+		c->host->first_run_ns = monotonic_ns();
+	while (!c->stopping) {
+		if (ioctl(c->fd, KVM_RUN, 0) == 0) {
+			if (!vcpu_handle_exit(c))
+				break;
+		} else if (errno == EINTR || errno == EAGAIN) {
+			c->exits[KVM_EXIT_INTR]++;
+		} else {
+			(void)snprintf(what, sizeof(what), "KVM_RUN: %s",
+				       strerror(errno));
+			vcpu_fail(c, what, "");
+			break;
+		}
+	}
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *c, struct err *e)
+{
+	sigset_t block, old;
+	pthread_attr_t attr;
+	int rc;
+
+	/* Everything but our own signal belongs to the main thread. */
+	sigfillset(&block);
+	sigdelset(&block, VCPU_SIGNAL);
+	pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, VCPU_STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &block, &old);
+	rc = pthread_create(&c->thread, &attr, vcpu_thread, c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	if (rc)
+		return err_set(e, rc, "vCPU %u: no thread for it: %s", c->id,
+			       strerror(rc));
+	c->started = true;
+	return 0;
+}
+
+void vcpu_stop(struct vcpu *c)
+{
+	if (!c->started)
+		return;
+	c->stopping = true;
+	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(c->thread, VCPU_SIGNAL);
+}
+
+void vcpu_join(struct vcpu *c)
+{
+	if (!c->started)
+		return;
+	pthread_join(c->thread, NULL);
+	c->started = false;
+}
+
+const char *vcpu_exit_name(unsigned int reason)
+{
+	static const char *const names[VCPU_EXIT_REASONS] = {
+		[KVM_EXIT_UNKNOWN] = "unknown",
+		[KVM_EXIT_IO] = "io",
+		[KVM_EXIT_HLT] = "hlt",
+		[KVM_EXIT_MMIO] = "mmio",
+		[KVM_EXIT_IRQ_WINDOW_OPEN] = "irq-window",
+		[KVM_EXIT_SHUTDOWN] = "shutdown",
+		[KVM_EXIT_FAIL_ENTRY] = "fail-entry",
+		[KVM_EXIT_INTR] = "signal",
+		[KVM_EXIT_INTERNAL_ERROR] = "internal-error",
+		[KVM_EXIT_SYSTEM_EVENT] = "system-event",
+		[KVM_EXIT_IOAPIC_EOI] = "ioapic-eoi",
+		[VCPU_EXIT_REASONS - 1] = "other",
+	};
+
+	return reason < ARRAY_SIZE(names) ? names[reason] : NULL;
+}

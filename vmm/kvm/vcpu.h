@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vcpu - a virtual processor and the thread that runs it.
+ *
+ * The thread enters KVM_RUN, hands port and memory-mapped accesses to the two buses, and
+ * leaves when told to (vcpu_stop()) or when the guest or KVM ended it (host->ended()).
+ */
+#ifndef MICROVM_KVM_VCPU_H
+#define MICROVM_KVM_VCPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot/boot.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/err.h"
+#include "vmm/kvm/kvm.h"
+
+#define VCPU_EXIT_REASONS 48 /* KVM_EXIT_*; a greater one is counted in the last */
+
+enum vcpu_end {
+	VCPU_TRIPLE_FAULT, /* KVM_EXIT_SHUTDOWN */
+	VCPU_CANNOT_GO_ON, /* KVM gave up; @detail says what and where */
+};
+
+struct vcpu_host {
+	struct bus *mmio, *pio;
+	const struct gmem *mem;
+	/* vCPU thread: it will not enter the guest again.  @detail lives for the call only */
+	void (*ended)(struct vcpu_host *h, enum vcpu_end why, const char *detail);
+	_Atomic uint64_t first_run_ns; /* CLOCK_MONOTONIC just before the first KVM_RUN */
+};
+
+struct kvm_run;
+
+struct vcpu {
+	unsigned int id;
+	int fd; /* -1: not made */
+	struct kvm_run *run;
+	size_t run_size;
+	struct vcpu_host *host;
+	pthread_t thread;
+	bool started;
+	_Atomic bool stopping;
+	uint64_t exits[VCPU_EXIT_REASONS]; /* its thread's; read by others once joined */
+};
+
+/* vcpu_create() - vCPU @id with the processor identification (of @ncpu), MSRs and
+ * interrupt set-up that boot expects.
+ * Return: 0, or -errno in @e; vcpu_destroy() in either case
+ */
+int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncpu,
+		struct vcpu_host *h, struct err *e);
+/* vcpu_set_entry() - registers for vCPU 0's first instruction */
+int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e);
+/* vcpu_start() - run it on a thread of its own */
+int vcpu_start(struct vcpu *c, struct err *e);
+/* vcpu_stop() - ask it to leave the guest for good; vcpu_join() waits until it has */
+void vcpu_stop(struct vcpu *c);
+void vcpu_join(struct vcpu *c);
+void vcpu_destroy(struct vcpu *c); /* joined, or never started */
+
+/* vcpu_exit_name() - "mmio" for KVM_EXIT_MMIO and so on; NULL for a number with no name */
+const char *vcpu_exit_name(unsigned int reason);
+
+/* vcpu_init_signals() - once, before any vcpu_start() */
+void vcpu_init_signals(void);
+
+#endif

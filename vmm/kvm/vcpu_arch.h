@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vcpu_arch - what vcpu.c asks of an architecture; each vcpu_<arch>.c implements it all. */
+#ifndef MICROVM_KVM_VCPU_ARCH_H
+#define MICROVM_KVM_VCPU_ARCH_H
+
+#include "vmm/kvm/vcpu.h"
+
+/* vcpu_arch_init() - the state of a new vCPU, before its first run */
+int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err *e);
+
+/* vcpu_arch_exit() - handle an exit that only this architecture has.
+ * Return: was it one?
+ */
+bool vcpu_arch_exit(struct vcpu *c);
+
+/* vcpu_arch_where() - where the vCPU stands, for a message: program counter and the bytes
+ * there, as far as they can be read.  Always leaves a string in @buf
+ */
+void vcpu_arch_where(struct vcpu *c, char *buf, size_t len);
+
+/* vcpu_arch_advice() - why this host's KVM cannot emulate what it should run, and the
+ * cure; "" if there is nothing to say
+ */
+const char *vcpu_arch_advice(void);
+
+#endif

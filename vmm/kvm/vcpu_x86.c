@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vcpu_x86 - registers, identification and port I/O of an x86-64 vCPU. */
+#include "vmm/kvm/vcpu_arch.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+#include "vmm/kvm/cpuid_x86.h"
+#include "vmm/kvm/kvm_arch.h"
+
+#define MSR_MTRR_DEF_TYPE 0x2ffu
+#define MTRR_ENABLED_WB   (1u << 11 | 6u)
+#define CR0_PE            (UINT64_C(1) << 0)
+#define CR0_ET            (UINT64_C(1) << 4)
+#define CR0_PG            (UINT64_C(1) << 31)
+#define CR4_PAE           (UINT64_C(1) << 5)
+#define EFER_LME          (UINT64_C(1) << 8)
+#define EFER_LMA          (UINT64_C(1) << 10)
+#define RFLAGS_RESERVED   UINT64_C(2)
+/* struct boot_result's GDT */
+#define GDT_CODE32 0x08
+#define GDT_CODE64 0x10
+#define GDT_DATA   0x18
+#define GDT_LIMIT  (4 * 8 - 1)
+
+/* All memory write-back from the start, as firmware would have left it: a kernel that
+ * finds the MTRRs off takes memory for uncached.
+ */
+static int vcpu_set_msrs(struct vcpu *c, struct err *e)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry[1];
+	} msrs = {
+		.head.nmsrs = 1,
+		.entry = {{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB}},
+	};
+
+	if (ioctl(c->fd, KVM_SET_MSRS, &msrs) != 1)
+		return err_set(e, errno ? errno : EINVAL, "vCPU %u: KVM refuses its MSRs",
+			       c->id);
+	return 0;
+}
+
+int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err *e)
+{
+	/* The first vCPU's table serves them all; only the ids differ. */
+	if (!k->arch->cpuid) {
+		int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
+
+		k->arch->cpuid = cpuid_create(k, ncpu, khz < 0 ? 0 : (uint32_t)khz, e);
+		if (!k->arch->cpuid)
+			return -e->code;
+	}
+	cpuid_set_id(k->arch->cpuid, c->id);
+	if (ioctl(c->fd, KVM_SET_CPUID2, k->arch->cpuid) < 0)
+		return err_set(e, errno, "vCPU %u: KVM refuses its identification: %s",
+			       c->id, strerror(errno));
+	return vcpu_set_msrs(c, e);
+}
+
+static struct kvm_segment vcpu_code_segment(bool long_mode)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff,
+		.selector = long_mode ? GDT_CODE64 : GDT_CODE32,
+		.type = 0xb, /* code, readable, accessed */
+		.present = 1,
+		.db = !long_mode,
+		.s = 1,
+		.l = long_mode,
+		.g = 1,
+	};
+}
+
+static struct kvm_segment vcpu_data_segment(void)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff,
+		.selector = GDT_DATA,
+		.type = 0x3, /* data, writable, accessed */
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
+	};
+}
+
+int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e)
+{
+	bool long_mode = b->mode == BOOT_LONG64;
+	struct kvm_regs regs = {
+		.rip = b->entry,
+		.rsi = b->rsi,
+		.rbx = b->rbx,
+		.rsp = b->stack,
+		.rflags = RFLAGS_RESERVED,
+	};
+	struct kvm_sregs s;
+
+	if (ioctl(c->fd, KVM_GET_SREGS, &s) < 0)
+		return err_set(e, errno, "vCPU 0: KVM hides its registers: %s",
+			       strerror(errno));
+	s.cs = vcpu_code_segment(long_mode);
+	s.ds = s.es = s.fs = s.gs = s.ss = vcpu_data_segment();
+	s.gdt.base = b->gdt;
+	s.gdt.limit = GDT_LIMIT;
+	s.idt.base = 0;
+	s.idt.limit = 0;
+	s.cr0 = CR0_PE | CR0_ET;
+	if (long_mode) {
+		s.cr0 |= CR0_PG;
+		s.cr3 = b->cr3;
+		s.cr4 = CR4_PAE;
+		s.efer = EFER_LME | EFER_LMA;
+	}
+	if (ioctl(c->fd, KVM_SET_SREGS, &s) < 0 || ioctl(c->fd, KVM_SET_REGS, &regs) < 0)
+		return err_set(e, errno, "vCPU 0: KVM refuses its first registers: %s",
+			       strerror(errno));
+	return 0;
+}
+
+/* A string instruction brings several items at once. */
+static void vcpu_exit_io(struct vcpu *c)
+{
+	unsigned int size = c->run->io.size;
+	uint8_t *data = (uint8_t *)c->run + c->run->io.data_offset;
+
+	for (uint32_t i = 0; i < c->run->io.count; i++, data += size) {
+		uint64_t val = 0;
+
+		if (c->run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&val, data, size);
+			bus_write(c->host->pio, c->run->io.port, size, val);
+		} else {
+			val = bus_read(c->host->pio, c->run->io.port, size);
+			memcpy(data, &val, size);
+		}
+	}
+}
+
+bool vcpu_arch_exit(struct vcpu *c)
+{
+	switch (c->run->exit_reason) {
+	case KVM_EXIT_IO:
+		vcpu_exit_io(c);
+		return true;
+	case KVM_EXIT_IOAPIC_EOI: /* level-triggered lines: we have none */
+		return true;
+	default:
+		return false;
+	}
+}
+
+void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)
+{
+	struct kvm_regs regs;
+	struct kvm_translation tr;
+	uint8_t code[15]; /* the longest instruction there is */
+	size_t ncode = sizeof(code);
+	int n;
+
+	if (ioctl(c->fd, KVM_GET_REGS, &regs) < 0) {
+		(void)snprintf(buf, len, "an unknown place");
+		return;
+	}
+	n = snprintf(buf, len, "RIP 0x%llx", (unsigned long long)regs.rip);
+	tr = (struct kvm_translation){.linear_address = regs.rip};
+	if (ioctl(c->fd, KVM_TRANSLATE, &tr) < 0 || !tr.valid)
+		return;
+	ncode = MIN(ncode, PAGE_SIZE - regs.rip % PAGE_SIZE);
+	if (gmem_read(c->host->mem, tr.physical_address, code, ncode) < 0)
+		return;
+	for (size_t i = 0; i < ncode && n >= 0 && (size_t)n < len; i++)
+		n += snprintf(buf + n, len - (size_t)n, "%s%02x", i ? " " : ", bytes ",
+			      code[i]);
+}
+
+const char *vcpu_arch_advice(void)
+{
+	if (access("/sys/module/kvm_intel", F_OK) == 0 ||
+	    access("/sys/module/kvm_amd", F_OK) == 0)
+		return "";
+	return "; this host's KVM interprets guest kernels instead of running them, and its "
+	       "interpreter is incomplete: no stock kernel boots on it; use a host with "
+	       "hardware KVM, or the nested host (tests/nested/run); see microvm doctor";
+}
