@@ -88,16 +88,15 @@ static void irqchip_bind(struct irqchip *ic, unsigned int gsi, bool on)
 /* KVM takes the whole table at once */
 static void irqchip_set_routes(struct irqchip *ic)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[IRQCHIP_GSIS];
-	} table = {0};
-	unsigned int n = 0;
+	_Alignas(struct kvm_irq_routing)
+		uint8_t buf[sizeof(struct kvm_irq_routing) +
+			    IRQCHIP_GSIS * sizeof(struct kvm_irq_routing_entry)] = {0};
+	struct kvm_irq_routing *table = (void *)buf;
 
 	for (unsigned int gsi = 0; gsi < IRQCHIP_GSIS; gsi++) {
 		if (!ic->routed[gsi])
 			continue;
-		table.entry[n++] = (struct kvm_irq_routing_entry){
+		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 			.gsi = gsi,
 			.type = KVM_IRQ_ROUTING_MSI,
 			.u.msi = {.address_lo = (uint32_t)ic->msi_addr[gsi],
@@ -105,8 +104,7 @@ static void irqchip_set_routes(struct irqchip *ic)
 				  .data = ic->msi_data[gsi]},
 		};
 	}
-	table.head.nr = n;
-	if (ioctl(ic->kvm->vm_fd, KVM_SET_GSI_ROUTING, &table) < 0)
+	if (ioctl(ic->kvm->vm_fd, KVM_SET_GSI_ROUTING, table) < 0)
 		log_guest("interrupt routing: %s", strerror(errno));
 }
 

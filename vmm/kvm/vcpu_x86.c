@@ -34,15 +34,14 @@
  */
 static int vcpu_set_msrs(struct vcpu *c, struct err *e)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[1];
-	} msrs = {
-		.head.nmsrs = 1,
-		.entry = {{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB}},
-	};
+	_Alignas(struct kvm_msrs)
+		uint8_t buf[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)] = {0};
+	struct kvm_msrs *msrs = (void *)buf;
 
-	if (ioctl(c->fd, KVM_SET_MSRS, &msrs) != 1)
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_MTRR_DEF_TYPE;
+	msrs->entries[0].data = MTRR_ENABLED_WB;
+	if (ioctl(c->fd, KVM_SET_MSRS, msrs) != 1)
 		return err_set(e, errno ? errno : EINVAL, "vCPU %u: KVM refuses its MSRs",
 			       c->id);
 	return 0;
