@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * disk - a raw image or block device, opened, checked and locked; and the engine that
+ * moves its bytes.
+ *
+ * Requests belong to the caller, which keeps one per queue entry, so the data path
+ * allocates nothing.  disk_submit() stages, disk_commit() starts everything staged, and
+ * finished requests come back in batches.  disk.c opens; disk_sync.c is the engine, with
+ * blocking calls on the worker pool.
+ */
+#ifndef MICROVM_BACKEND_DISK_H
+#define MICROVM_BACKEND_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+#include "vmm/core/work.h"
+
+#define DISK_SECTOR 512
+
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
+
+struct disk_req {
+	enum disk_op op;
+	bool durable;      /* DISK_WRITE: on stable storage before it completes */
+	uint64_t off;      /* bytes; the three below are eaten while the request runs */
+	struct iovec *iov; /* the caller's; guest memory */
+	unsigned int niov;
+	size_t len; /* sum of @iov */
+	int result; /* when finished: 0, or -errno and nothing may be assumed done */
+	struct disk_req *next;
+};
+
+/* disk_done_fn - @list (linked by ->next) is finished and the caller's again.  With the
+ * device's lock held: on the loop thread, or inside disk_commit() or disk_cancel().
+ */
+typedef void (*disk_done_fn)(void *ctx, struct disk_req *list);
+
+struct disk_engine;
+
+struct disk {
+	char *path; /* for messages */
+	int fd;
+	bool readonly, direct;
+	uint64_t size;            /* bytes, a multiple of DISK_SECTOR */
+	uint32_t block, physical; /* logical and physical block size, bytes */
+	uint32_t block_off;       /* bytes from offset 0 to a physical block boundary */
+	uint32_t io_min, io_opt;  /* bytes; io_opt 0: the host does not say */
+	uint32_t dio_mem; /* direct: what buffers and iovec lengths are aligned to */
+	struct disk_engine *engine;
+};
+
+/* The system calls of the data path, as libc has them.  Tests replace the table, before
+ * disk_open(), to make the n-th call fail.
+ */
+struct disk_sys {
+	ssize_t (*readv)(int fd, const struct iovec *v, int n, off_t off, int flags);
+	ssize_t (*writev)(int fd, const struct iovec *v, int n, off_t off, int flags);
+	int (*datasync)(int fd);
+};
+extern const struct disk_sys disk_sys_host;
+extern const struct disk_sys *disk_sys;
+
+/* disk_open() - cfg->disk[@i], locked against other users for as long as it is open.
+ * Return: NULL with a sentence in @e
+ */
+struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e);
+void disk_close(struct disk *d); /* nothing may be in flight; NULL is fine */
+
+/* disk_start() - requests finish on @dev's behalf through @done from now on; again after a
+ * reset is fine.  Return: 0 or -ENOMEM
+ */
+int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
+	       disk_done_fn done, void *ctx);
+
+/* @dev's lock is held for all of these.
+ *
+ * disk_submit() - stage @r, within the disk's size.  A DISK_FLUSH covers every write that
+ * finished before it was submitted, and is not finished before they are stable.  Once one
+ * failed, every later one on this disk fails with -EIO: the kernel reports lost pages once.
+ */
+void disk_submit(struct disk *d, struct disk_req *r);
+/* disk_commit() - start what is staged; may call done() for what needs no waiting */
+void disk_commit(struct disk *d);
+/* disk_cancel() - finish everything: -ECANCELED for what has not begun, the rest is waited
+ * out.  For reset
+ */
+void disk_cancel(struct disk *d);
+
+#endif

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * disk_sync - the disk engine with blocking system calls.
+ *
+ * Theory of operation.  A read that the page cache can answer is answered at once, in
+ * disk_commit(), by RWF_NOWAIT: no thread is woken.  All else goes on one list, from which
+ * up to DISK_LANES lanes (each one struct work) take requests one at a time.  A lane comes
+ * back when the list is empty or its time slice is over, with all it finished: a burst
+ * costs a few thread hops and interrupts, not one a request, and a slow disk does not keep
+ * finished requests from the guest.
+ */
+#include "devices/backend/disk_engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define DISK_LANES      4
+#define DISK_SLICE_NS   200000
+#define DISK_INLINE_MAX (256 * KIB) /* bytes copied on the loop thread in one commit */
+#define DISK_BOUNCE     (64 * KIB)  /* a lane's buffer for unaligned direct I/O */
+
+const struct disk_sys disk_sys_host = {
+	.readv = preadv2,
+	.writev = pwritev2,
+	.datasync = fdatasync,
+};
+const struct disk_sys *disk_sys = &disk_sys_host;
+
+struct disk_list {
+	struct disk_req *head, *tail;
+	unsigned int n;
+};
+
+struct disk_lane {
+	struct work work;
+	struct disk_engine *en;
+	struct disk_list finished; /* the worker's while it runs, then ours */
+	uint8_t *bounce;           /* direct only */
+	bool busy;                 /* the pool owns @work; under dev->lock */
+};
+
+struct disk_engine {
+	struct disk *d;
+	const struct disk_sys *sys;
+	struct work_pool *pool;
+	struct device *dev;
+	disk_done_fn done;
+	void *ctx;
+	struct disk_list staged; /* under dev->lock */
+	bool nowait;             /* the file takes RWF_NOWAIT; under dev->lock */
+	struct disk_lane lane[DISK_LANES];
+
+	pthread_mutex_t lock; /* innermost: @pending only */
+	struct disk_list pending;
+
+	pthread_mutex_t sync_lock; /* one fdatasync at a time; taken on workers only */
+	bool sync_failed;
+};
+
+static void disk_list_add(struct disk_list *l, struct disk_req *r)
+{
+	r->next = NULL;
+	if (l->tail)
+		l->tail->next = r;
+	else
+		l->head = r;
+	l->tail = r;
+	l->n++;
+}
+
+static struct disk_req *disk_list_pop(struct disk_list *l)
+{
+	struct disk_req *r = l->head;
+
+	if (!r)
+		return NULL;
+	l->head = r->next;
+	if (!l->head)
+		l->tail = NULL;
+	l->n--;
+	r->next = NULL;
+	return r;
+}
+
+static void disk_list_move(struct disk_list *to, struct disk_list *from)
+{
+	struct disk_req *r;
+
+	while ((r = disk_list_pop(from)))
+		disk_list_add(to, r);
+}
+
+/* ---- moving bytes: worker thread, or the loop for reads that do not wait ---- */
+
+static void disk_req_eat(struct disk_req *r, size_t n)
+{
+	r->off += n;
+	r->len -= n;
+	while (n) {
+		size_t k = MIN(n, r->iov->iov_len);
+
+		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
+		r->iov->iov_len -= k;
+		n -= k;
+		if (!r->iov->iov_len) {
+			r->iov++;
+			r->niov--;
+		}
+	}
+}
+
+static ssize_t disk_call(struct disk_engine *en, struct disk_req *r, int flags)
+{
+	off_t off = (off_t)r->off;
+	int n = (int)r->niov;
+
+	return r->op == DISK_READ ? en->sys->readv(en->d->fd, r->iov, n, off, flags)
+				  : en->sys->writev(en->d->fd, r->iov, n, off, flags);
+}
+
+/* All of @r, over short counts and EINTR.  End of file is an error: we know the size. */
+static int disk_move(struct disk_engine *en, struct disk_req *r)
+{
+	while (r->len) {
+		ssize_t n = disk_call(en, r, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		disk_req_eat(r, (size_t)n);
+	}
+	return 0;
+}
+
+static bool disk_req_aligned(const struct disk *d, const struct disk_req *r)
+{
+	for (unsigned int i = 0; i < r->niov; i++) {
+		if ((uintptr_t)r->iov[i].iov_base % d->dio_mem ||
+		    r->iov[i].iov_len % d->block)
+			return false;
+	}
+	return true;
+}
+
+/* Between the bounce buffer and @r's memory; eats what it copied. */
+static void disk_copy(struct disk_req *r, uint8_t *bounce, size_t len)
+{
+	while (len) {
+		size_t k = MIN(len, r->iov->iov_len);
+
+		if (r->op == DISK_READ)
+			memcpy(r->iov->iov_base, bounce, k);
+		else
+			memcpy(bounce, r->iov->iov_base, k);
+		bounce += k;
+		len -= k;
+		disk_req_eat(r, k);
+	}
+}
+
+static int disk_move_bounced(struct disk_lane *lane, struct disk_req *r)
+{
+	if (r->off % lane->en->d->block || r->len % lane->en->d->block)
+		return -EINVAL;
+	while (r->len) {
+		struct iovec v = {lane->bounce, MIN(r->len, DISK_BOUNCE)};
+		struct disk_req part = {.op = r->op,
+					.off = r->off,
+					.iov = &v,
+					.niov = 1,
+					.len = v.iov_len};
+		size_t len = v.iov_len;
+		int rc;
+
+		if (r->op == DISK_WRITE)
+			disk_copy(r, lane->bounce, len);
+		rc = disk_move(lane->en, &part);
+		if (rc < 0)
+			return rc;
+		if (r->op == DISK_READ)
+			disk_copy(r, lane->bounce, len);
+	}
+	return 0;
+}
+
+/* One at a time: of two that overlap, the kernel would tell only one of a lost page. */
+static int disk_sync(struct disk_engine *en)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&en->sync_lock);
+	while (!en->sync_failed && (rc = en->sys->datasync(en->d->fd)) < 0) {
+		if (errno != EINTR) {
+			en->sync_failed = true;
+			log_error("disk %s: fdatasync failed: %s; its data may be lost, "
+				  "and no flush on it succeeds from now on",
+				  en->d->path, strerror(errno));
+		}
+	}
+	rc = en->sync_failed ? -EIO : 0;
+	pthread_mutex_unlock(&en->sync_lock);
+	return rc;
+}
+
+static int disk_execute(struct disk_lane *lane, struct disk_req *r)
+{
+	static struct log_limit limit;
+	struct disk_engine *en = lane->en;
+	uint64_t off = r->off;
+	int rc;
+
+	if (r->op == DISK_FLUSH)
+		return disk_sync(en);
+	if (en->d->direct && !disk_req_aligned(en->d, r))
+		rc = disk_move_bounced(lane, r);
+	else
+		rc = disk_move(en, r);
+	if (rc < 0 && log_limit_ok(&limit))
+		log_warn("disk %s: %s at byte %llu failed: %s", en->d->path,
+			 r->op == DISK_READ ? "read" : "write", (unsigned long long)off,
+			 strerror(-rc));
+	if (rc == 0 && r->op == DISK_WRITE && r->durable)
+		rc = disk_sync(en);
+	return rc;
+}
+
+/* ---- lanes ---- */
+
+static void disk_lane_run(struct work *w)
+{
+	struct disk_lane *lane = container_of(w, struct disk_lane, work);
+	struct disk_engine *en = lane->en;
+	uint64_t start = monotonic_ns();
+
+	do {
+		struct disk_req *r;
+
+		pthread_mutex_lock(&en->lock);
+		r = disk_list_pop(&en->pending);
+		pthread_mutex_unlock(&en->lock);
+		if (!r)
+			break;
+		r->result = disk_execute(lane, r);
+		disk_list_add(&lane->finished, r);
+	} while (monotonic_ns() - start < DISK_SLICE_NS);
+}
+
+static void disk_start_lanes(struct disk_engine *en)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&en->lock);
+	n = en->pending.n;
+	pthread_mutex_unlock(&en->lock);
+	for (unsigned int i = 0; i < DISK_LANES && n; i++) {
+		struct disk_lane *lane = &en->lane[i];
+
+		if (lane->busy)
+			continue;
+		lane->busy = true;
+		lane->work.dev = en->dev;
+		n--;
+		work_submit(en->pool, &lane->work);
+	}
+}
+
+static void disk_finish(struct disk_engine *en, struct disk_list *l)
+{
+	struct disk_req *list = l->head;
+
+	*l = (struct disk_list){0};
+	if (list)
+		en->done(en->ctx, list);
+}
+
+static void disk_lane_done(struct work *w)
+{
+	struct disk_lane *lane = container_of(w, struct disk_lane, work);
+	struct disk_list l = lane->finished;
+
+	lane->finished = (struct disk_list){0};
+	lane->busy = false;
+	disk_start_lanes(lane->en);
+	disk_finish(lane->en, &l);
+}
+
+/* ---- the device's side, dev->lock held ---- */
+
+void disk_submit(struct disk *d, struct disk_req *r)
+{
+	disk_list_add(&d->engine->staged, r);
+}
+
+/* Return: @r is finished; otherwise it (or what is left of it) has to wait */
+static bool disk_read_now(struct disk_engine *en, struct disk_req *r)
+{
+	ssize_t n = disk_call(en, r, RWF_NOWAIT);
+
+	if (n < 0 && errno == EOPNOTSUPP)
+		en->nowait = false;
+	if (n > 0)
+		disk_req_eat(r, (size_t)n);
+	r->result = 0;
+	return r->len == 0;
+}
+
+void disk_commit(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+	struct disk_list later = {0}, finished = {0};
+	size_t budget = DISK_INLINE_MAX;
+	struct disk_req *r;
+
+	while ((r = disk_list_pop(&en->staged))) {
+		bool now = en->nowait && r->op == DISK_READ && r->len <= budget;
+
+		if (now)
+			budget -= r->len;
+		disk_list_add(now && disk_read_now(en, r) ? &finished : &later, r);
+	}
+	if (later.n) {
+		pthread_mutex_lock(&en->lock);
+		disk_list_move(&en->pending, &later);
+		pthread_mutex_unlock(&en->lock);
+		disk_start_lanes(en);
+	}
+	disk_finish(en, &finished);
+}
+
+void disk_cancel(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+	struct disk_list l = {0};
+
+	pthread_mutex_lock(&en->lock);
+	disk_list_move(&l, &en->pending);
+	pthread_mutex_unlock(&en->lock);
+	disk_list_move(&l, &en->staged);
+	for (struct disk_req *r = l.head; r; r = r->next)
+		r->result = -ECANCELED;
+	disk_finish(en, &l);
+	if (en->dev)
+		work_drain(en->pool, en->dev);
+}
+
+int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
+	       disk_done_fn done, void *ctx)
+{
+	struct disk_engine *en = d->engine;
+
+	en->pool = pool;
+	en->dev = dev;
+	en->done = done;
+	en->ctx = ctx;
+	for (unsigned int i = 0; i < DISK_LANES && d->direct; i++) {
+		if (!en->lane[i].bounce)
+			en->lane[i].bounce = aligned_alloc(PAGE_SIZE, DISK_BOUNCE);
+		if (!en->lane[i].bounce)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+struct disk_engine *disk_engine_create(struct disk *d)
+{
+	struct disk_engine *en = calloc(1, sizeof(*en));
+
+	if (!en)
+		return NULL;
+	en->d = d;
+	en->sys = disk_sys;
+	en->nowait = !d->direct; /* direct I/O would wait for the disk all the same */
+	pthread_mutex_init(&en->lock, NULL);
+	pthread_mutex_init(&en->sync_lock, NULL);
+	for (unsigned int i = 0; i < DISK_LANES; i++) {
+		en->lane[i].en = en;
+		en->lane[i].work.run = disk_lane_run;
+		en->lane[i].work.done = disk_lane_done;
+	}
+	return en;
+}
+
+void disk_engine_destroy(struct disk_engine *en)
+{
+	if (!en)
+		return;
+	for (unsigned int i = 0; i < DISK_LANES; i++)
+		free(en->lane[i].bounce);
+	pthread_mutex_destroy(&en->lock);
+	pthread_mutex_destroy(&en->sync_lock);
+	free(en);
+}
