@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# lib.sh - what the image scripts share: where things are kept, how a host package is
+# asked for, how a Debian package is fetched without being installed.  Source it.
+#
+# Everything made or fetched is kept below $MICROVM_CACHE, by default ~/.cache/microvm.
+# A file there is whole or absent: it is written beside its place and renamed into it,
+# under a lock, so that any number of scripts may run at once.
+
+MICROVM_CACHE=${MICROVM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/microvm}
+PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain users lack it
+
+say()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die()
+{
+	say "$*"
+	exit 1
+}
+
+# usage - print the calling script's opening comment, its "# name - ..." block, as help
+usage()
+{
+	sed -n '2,/^[^#]/{/^# SPDX/d;/^#/!d;s/^#$//;s/^# //;p}' "$0"
+}
+
+# need PACKAGE... - make sure that these host packages are installed: install them if we
+# are root or may sudo without a password, else name them and stop
+need()
+{
+	local p miss=() as=() status
+	for p; do
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || status=
+		[ "$status" = installed ] || miss+=("$p")
+	done
+	[ ${#miss[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		sudo -n true 2>/dev/null ||
+			die "missing on this machine: run 'sudo apt-get install ${miss[*]}' and try again"
+		as=(sudo -n)
+	fi
+	say "installing ${miss[*]}"
+	as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+	"${as[@]}" install -y --no-install-recommends "${miss[@]}" >&2 ||
+		{ "${as[@]}" update >&2 &&
+			"${as[@]}" install -y --no-install-recommends "${miss[@]}" >&2; } ||
+		die "apt-get could not install ${miss[*]}"
+}
+
+# cache_lock NAME - wait until we are the only one at NAME; held until this shell ends
+cache_lock()
+{
+	local fd
+	mkdir -p "$MICROVM_CACHE/lock"
+	exec {fd}>"$MICROVM_CACHE/lock/$1"
+	flock "$fd"
+}
+
+# cache_tmp - print a new directory inside the cache, so that a rename out of it is atomic
+cache_tmp()
+{
+	mkdir -p "$MICROVM_CACHE/tmp"
+	mktemp -d "$MICROVM_CACHE/tmp/${0##*/}.XXXXXX"
+}
+
+host_arch()
+{
+	dpkg --print-architecture
+}
+
+# apt_private ARCH - fill $apt_opts so that apt works for ARCH with lists of its own in
+# the cache: for foreign architectures, for plain users, for a machine whose lists are
+# old.  Sources and keys stay those of the machine; nothing of it is changed.
+apt_private()
+{
+	local d=$MICROVM_CACHE/apt/$1
+	mkdir -p "$d/state/lists/partial" "$d/cache/archives/partial"
+	: >>"$d/state/status"
+	apt_opts=(-o "APT::Architecture=$1" -o "APT::Architectures::=$1"
+		-o "Dir::State=$d/state" -o "Dir::State::status=$d/state/status"
+		-o "Dir::Cache=$d/cache" -o APT::Sandbox::User=)
+	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
+	if [ -z "$(find "$d/updated" -mmin -1440 2>/dev/null)" ]; then
+		apt-get -qq "${apt_opts[@]}" update >&2 ||
+			die "apt-get update failed for $1: see above for the source that did not answer"
+		touch "$d/updated"
+	fi
+}
+
+# apt_select PACKAGE ARCH - choose $apt_opts with which apt can fetch PACKAGE: the lists
+# the machine has, else private ones
+apt_select()
+{
+	apt_opts=()
+	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
+	if [ "$2" = "$(host_arch)" ] &&
+		[ -n "$(apt-cache "${apt_opts[@]}" show "$1" 2>/dev/null)" ]; then
+		return
+	fi
+	apt_private "$2"
+	[ -n "$(apt-cache "${apt_opts[@]}" show "$1" 2>/dev/null)" ] ||
+		die "apt knows no package $1 for $2: these scripts want the package sources of Debian 12"
+}
+
+# apt_depends PACKAGE ARCH PATTERN - print the first dependency whose name matches
+apt_depends()
+{
+	local apt_opts
+	apt_select "$1" "$2"
+	apt-cache "${apt_opts[@]}" --no-all-versions show "$1" |
+		sed -n 's/^Depends: //p' | sed 's/[,|]/\n/g' | sed 's/ *(.*//;s/ //g' |
+		grep -m1 -E "^($3)\$"
+}
+
+# apt_deb PACKAGE ARCH DIR - download PACKAGE's .deb into the directory DIR; print its path
+apt_deb()
+{
+	local apt_opts
+	apt_select "$1" "$2"
+	(cd "$3" && apt-get -qq "${apt_opts[@]}" download "$1" >&2) || {
+		# Old lists name packages that are gone from the mirror
+		apt_private "$2"
+		rm -f "$MICROVM_CACHE/apt/$2/updated"
+		apt_private "$2"
+		(cd "$3" && apt-get -qq "${apt_opts[@]}" download "$1" >&2) ||
+			die "apt-get could not download $1 for $2"
+	}
+	find "$3" -maxdepth 1 -name "$1_*.deb" -print -quit
+}
+
+# busybox_static ARCH - print the path of a static busybox for ARCH, fetched if need be
+busybox_static()
+{
+	local out=$MICROVM_CACHE/busybox-$1 tmp deb
+	if [ ! -x "$out" ]; then
+		need dpkg xz-utils
+		tmp=$(cache_tmp)
+		deb=$(apt_deb busybox-static "$1" "$tmp")
+		dpkg-deb -x "$deb" "$tmp/x"
+		mv -f "$(find "$tmp/x" -type f -path '*/bin/busybox' -print -quit)" "$out"
+		rm -rf "$tmp"
+	fi
+	printf '%s\n' "$out"
+}
+
+# stage ROOT SRC[:DST] - copy a file or a directory into the tree ROOT, by default to the
+# path it has here, with what its programs need: shared libraries and interpreters
+stage()
+{
+	local root=$1 src=$2 dst f
+	if [ ! -e "$src" ] && [ "${src%:*}" != "$src" ]; then
+		dst=${src##*:}
+		src=${src%:*}
+	fi
+	[ -e "$src" ] || die "no such file: $src"
+	[ -r "$src" ] || die "cannot read $src"
+	dst=$root$(realpath -sm "/${dst:-$(realpath -s "$src")}")
+	mkdir -p "${dst%/*}"
+	if [ -d "$src" ]; then
+		mkdir -p "$dst"
+		cp -a --reflink=auto "$src/." "$dst/"
+		while IFS= read -r -d '' f; do
+			stage_needs "$root" "$f"
+		done < <(find "$src/" -type f -perm /111 -print0)
+	else
+		cp -L --preserve=mode,timestamps --reflink=auto "$src" "$dst"
+		[ ! -x "$src" ] || stage_needs "$root" "$src"
+	fi
+}
+
+# stage_needs ROOT PROGRAM - put in the libraries or the interpreter of PROGRAM
+stage_needs()
+{
+	local magic lib line
+	IFS= LC_ALL=C read -r -N 4 magic <"$2" || true
+	case $magic in
+	$'\177ELF')
+		while read -r lib; do
+			case $lib in
+			*'not found'*) die "$2 needs a library that is not here: $lib" ;;
+			esac
+			lib=$(sed -n 's/^\(.*=> *\)\{0,1\}\(\/[^ ]*\) (0x.*/\2/p' <<<"$lib")
+			[ -z "$lib" ] || stage_once "$1" "$lib"
+		done < <(LC_ALL=C ldd "$2" 2>/dev/null || true)
+		;;
+	'#!'*)
+		IFS= read -r line <"$2" || true
+		line=${line#\#!}
+		read -r -a line <<<"$line"
+		# busybox is the image's own /bin/sh
+		[ "${line[0]}" = /bin/sh ] || stage_once "$1" "${line[0]}"
+		[ "${line[0]##*/}" != env ] || stage_once "$1" "$(command -v "${line[1]}")"
+		;;
+	esac
+}
+
+stage_once()
+{
+	[ -e "$1$2" ] || [ ! -e "$2" ] || stage "$1" "$2"
+}
+
+# stage_cpio ROOT - write the tree as an initramfs to stdout, all of it root's, without
+# anything in it that would differ the next time
+stage_cpio()
+{
+	(cd "$1" && find . -exec touch -hd @0 {} + &&
+		find . -mindepth 1 -print0 | LC_ALL=C sort -z |
+		cpio --null --create --format=newc --owner=0:0 --reproducible --quiet)
+}
