@@ -8,6 +8,7 @@
 #define MICROVM_LEGACY_LEGACY_H
 
 #include "devices/backend/tty.h"
+#include "vmm/core/acpi_pm.h"
 #include "vmm/core/device.h"
 #include "vmm/core/power.h"
 
@@ -28,15 +29,9 @@ struct device *i8042_create(struct power *p);
  */
 struct device *cmos_create(uint64_t ram_below_4g, uint64_t ram_above_4g);
 
-/* acpi_pm_create() - the FADT's reset, sleep control and sleep status registers (ACPI
- * 6.4, 4.8.3.6-7), one byte each from @base
+/* acpi_pm_create() - the FADT's reset, sleep control and sleep status registers, ACPI_PM_LEN
+ * ports from @base (vmm/core/acpi_pm.h)
  */
-#define ACPI_PM_RESET         0 /* offsets into the window */
-#define ACPI_PM_SLEEP_CONTROL 1
-#define ACPI_PM_SLEEP_STATUS  2
-#define ACPI_PM_LEN           4
-#define ACPI_PM_RESET_VALUE   1
-#define ACPI_PM_S5_TYPE       5
 struct device *acpi_pm_create(uint64_t base, struct power *p);
 
 #endif
