@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * msi - how an interrupt controller that we emulate tells the hypervisor where a line
+ * leads.  The device never sees KVM: the machine implements this, a unit test records it.
+ */
+#ifndef MICROVM_CORE_MSI_H
+#define MICROVM_CORE_MSI_H
+
+#include <stdint.h>
+
+/* What a line's edge writes to the local APICs (Intel SDM 3, 11.11), in the compatibility
+ * format: destination id bits 7:0 in address bits 19:12.  Bits 14:8 are in address bits
+ * 11:5, where a guest told KVM_FEATURE_MSI_EXT_DEST_ID puts them; KVM itself wants those
+ * in the high half of the address, so whoever hands this to KVM moves them there.
+ */
+struct msi_msg {
+	uint32_t address;
+	uint32_t data;
+};
+
+struct msi_router {
+	/* route() - from now on an edge on line @gsi sends @msg; NULL: it sends nothing.
+	 * Called only for a change.  An edge that comes while there is no message may be
+	 * lost, as on the 82093AA, or kept for the next message.  vCPU thread, the
+	 * controller's dev->lock held.
+	 */
+	void (*route)(struct msi_router *r, unsigned int gsi, const struct msi_msg *msg);
+};
+
+#endif
