@@ -67,9 +67,9 @@ struct ioapic {
 	struct ioapic_pin pin[];
 };
 
-#define MSI_BASE           0xfee00000u
+#define MSI_BASE           UINT64_C(0xfee00000)
 #define MSI_DEST_SHIFT     12
-#define MSI_EXT_DEST_SHIFT 5
+#define MSI_EXT_DEST_SHIFT 40 /* bits 14:8 of the destination */
 #define MSI_LOGICAL        (1u << 2)
 #define MSI_MODE_SHIFT     8
 #define VECTOR_MIN         16 /* below are exceptions: a local APIC refuses them */
@@ -95,8 +95,8 @@ static bool ioapic_message(uint64_t rte, struct msi_msg *msg)
 	default:
 		return false;
 	}
-	msg->address = MSI_BASE | (uint32_t)((rte & RTE_DEST) >> 56) << MSI_DEST_SHIFT |
-		       (uint32_t)((rte & RTE_EXT_DEST) >> 49) << MSI_EXT_DEST_SHIFT |
+	msg->address = MSI_BASE | (rte & RTE_DEST) >> 56 << MSI_DEST_SHIFT |
+		       (rte & RTE_EXT_DEST) >> 49 << MSI_EXT_DEST_SHIFT |
 		       (rte & RTE_LOGICAL ? MSI_LOGICAL : 0);
 	msg->data = mode << MSI_MODE_SHIFT | vector; /* trigger mode (bit 15) 0: edge */
 	return true;

@@ -95,7 +95,8 @@ START_TEST(entry_becomes_message)
 {
 	static const struct {
 		uint64_t rte;
-		uint32_t address, data;
+		uint64_t address;
+		uint32_t data;
 	} row[] = {
 		{0x31, 0xfee00000, 0x31},
 		{UINT64_C(3) << 56 | 0x41, 0xfee03000, 0x41},
@@ -103,7 +104,7 @@ START_TEST(entry_becomes_message)
 		{UINT64_C(1) << 56 | 0x951, 0xfee01004, 0x151},   /* lowest priority */
 		{UINT64_C(1) << 56 | 0x400, 0xfee01000, 0x400},   /* NMI */
 		{UINT64_C(1) << 56 | 0xa061, 0xfee01000, 0x61},   /* level, active-low */
-		{UINT64_C(0x12fe) << 49 | 0x61, 0xfee25fc0,
+		{UINT64_C(0x12fe) << 49 | 0x61, 0x7e00fee25000,
 		 0x61}, /* 15-bit destination */
 	};
 

@@ -8,13 +8,12 @@
 
 #include <stdint.h>
 
-/* What a line's edge writes to the local APICs (Intel SDM 3, 11.11), in the compatibility
- * format: destination id bits 7:0 in address bits 19:12.  Bits 14:8 are in address bits
- * 11:5, where a guest told KVM_FEATURE_MSI_EXT_DEST_ID puts them; KVM itself wants those
- * in the high half of the address, so whoever hands this to KVM moves them there.
+/* What a line's edge writes to the local APICs (Intel SDM 3, 11.11): destination id bits
+ * 7:0 in address bits 19:12, bits 31:8, if any, in address bits 63:40, where KVM takes
+ * them (KVM_X2APIC_API_USE_32BIT_IDS)
  */
 struct msi_msg {
-	uint32_t address;
+	uint64_t address;
 	uint32_t data;
 };
 
