@@ -24,9 +24,12 @@ struct virtio_dev;
 
 /* The rules of device_ops apply: dev->lock held, nothing blocks, nothing is NULL */
 struct virtio_ops {
-	/* DRIVER_OK: queues mapped, features final.  -errno: the device is broken */
+	/* DRIVER_OK, or a snapshot of a live device is being loaded (state() follows):
+	 * queues mapped, features final.  -errno: the device is broken.  Each call is
+	 * followed by one of reset() before the next, whatever it returned
+	 */
 	int (*activate)(struct virtio_dev *v);
-	/* queue @qi may have new chains.  Only while active */
+	/* queue @qi, mapped, may have new chains.  Loop thread; only while active */
 	void (*kick)(struct virtio_dev *v, unsigned int qi);
 	/* bytes [@off, @off + @len) of v->config were written by the driver */
 	void (*config_written)(struct virtio_dev *v, unsigned int off, unsigned int len);
@@ -74,9 +77,22 @@ struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned 
 #define VIRTIO_MMIO_WINDOW 0x1000
 
 /* Called by devices, dev->lock held */
-void virtio_notify(struct virtio_dev *v, struct virtq *q); /* publish, maybe pulse */
-void virtio_config_changed(struct virtio_dev *v);          /* after writing v->config */
-void virtio_broken(struct virtio_dev *v, const char *why); /* NEEDS_RESET + config irq */
+
+/* virtio_pop() - virtq_pop() for kick(): gives at most queue-size chains for each kick,
+ * then has the queue kicked again from the loop, so that a driver which refills the ring
+ * while we drain it cannot keep us; a broken ring breaks the device.  Called outside
+ * kick() it spends what the last kick left, which is always safe.
+ * Return: is there a chain in @c?  If not, go back to the loop
+ */
+bool virtio_pop(struct virtio_dev *v, struct virtq *q, struct virtq_chain *c);
+/* virtio_notify() - publish what was pushed, interrupt if the driver wants it */
+void virtio_notify(struct virtio_dev *v, struct virtq *q);
+/* virtio_config_changed() - v->config was written: show it and interrupt */
+void virtio_config_changed(struct virtio_dev *v);
+/* virtio_broken() - the driver lied (@why): DEVICE_NEEDS_RESET and the config interrupt.
+ * No kick comes until the driver resets the device; what is in flight may still complete
+ */
+void virtio_broken(struct virtio_dev *v, const char *why);
 
 int virtio_nop_activate(struct virtio_dev *v);
 void virtio_nop_kick(struct virtio_dev *v, unsigned int qi);

@@ -35,6 +35,7 @@ bool span_skip(struct span *s, size_t len);                 /* all or nothing */
  */
 uint8_t *span_split_tail(struct span *s, size_t len);
 
+/* Large: keep one outside the loop that pops */
 struct virtq_chain {
 	uint16_t head;
 	struct span from_driver;       /* ours to read */
@@ -51,25 +52,31 @@ struct virtq {
 	const struct gmem *mem;
 	uint8_t *desc_p, *avail_p, *used_p; /* NULL when not mapped */
 	uint16_t next_avail, next_used;
-	uint16_t used_signalled; /* next_used at the last virtq_publish() that said yes */
-	uint16_t inflight;       /* popped and not pushed: never above @size */
+	uint16_t used_shown;      /* next_used at the last virtq_publish() */
+	uint16_t inflight;        /* popped and not pushed: never above @size */
 	bool event_idx, indirect; /* negotiated */
 	/* a bit per head: popped and not pushed yet; the same head twice is a lie */
 	uint64_t busy[VQ_SIZE_MAX / 64];
+	const char *why; /* which lie virtq_pop()'s last -EPROTO was about */
 };
 
-/* virtq_init() - registers at reset; @size_max a power of two, <= VQ_SIZE_MAX */
+/* virtq_init() - registers and indices at reset; @size_max a power of two, <= VQ_SIZE_MAX */
 void virtq_init(struct virtq *q, uint16_t size_max);
 /* virtq_map() - take what the driver chose: size, alignment and the extent of each ring
  * (virtio 1.2, 2.7) are checked here, once.  Return: 0; -EINVAL, queue not mapped
  */
 int virtq_map(struct virtq *q, const struct gmem *m, uint64_t features);
-void virtq_unmap(struct virtq *q); /* nothing below may be called until mapped again */
+/* virtq_unmap() - forget the rings and what was in flight.  A queue that is not mapped, as
+ * one that the driver did not enable, is empty: pop, publish and pending say so, and
+ * nothing may be pushed
+ */
+void virtq_unmap(struct virtq *q);
 
 /* virtq_pop() - take the next chain.
  * Return: 1, chain in @c; 0, none, and the driver will kick when there is one;
  *	   -EPROTO, the driver broke the ring: call virtio_broken()
- * A call does bounded work: at most @size descriptors.
+ * A call does bounded work: at most @size buffers, @size + 1 descriptors.  How many calls
+ * the guest can provoke is the caller's to bound: virtio_pop() does.
  */
 int virtq_pop(struct virtq *q, struct virtq_chain *c);
 /* virtq_unpop() - give back the chain popped last */
@@ -85,7 +92,9 @@ bool virtq_pending(const struct virtq *q);
 /* virtq_no_kicks() - the device polls or sleeps: ask the driver not to kick (a hint) */
 void virtq_no_kicks(struct virtq *q);
 
-/* Saves and loads; a loaded queue that was live must be mapped again by the caller */
+/* virtq_state() - saves and loads; nothing may be in flight.  A loaded queue is not
+ * mapped: if it was live the caller maps it, which keeps the indices
+ */
 void virtq_state(struct virtq *q, struct state *s);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "vmm/core/err.h"
@@ -75,6 +76,14 @@ static inline uint32_t shared_load32(const void *p) /* acquire */
 static inline void shared_store32(void *p, uint32_t v) /* release */
 {
 	__atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE);
+}
+/* shared_copy() - guest bytes into our memory, any alignment: what follows sees the copy
+ * in @dst only; the compiler may not go back to @src for it
+ */
+static inline void shared_copy(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len);
+	__asm__ volatile("" : : "r"(dst) : "memory");
 }
 
 #endif

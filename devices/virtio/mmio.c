@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mmio - the virtio-mmio transport, version 2 (virtio 1.2, 4.2): registers and status.
+ *
+ * Theory: reads are answered from a page that the machine may map into the guest, so each
+ * write that changes what some register reads as stores the new value there (mmio_show()).
+ * Writes pass a gate for the state that the device is in: what the driver may not do now
+ * is dropped, and it can see that it was, by reading back.
+ */
+#include "devices/virtio/mmio.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define S_ACK         VIRTIO_CONFIG_S_ACKNOWLEDGE
+#define S_DRIVER      VIRTIO_CONFIG_S_DRIVER
+#define S_FEATURES_OK VIRTIO_CONFIG_S_FEATURES_OK
+#define S_DRIVER_OK   VIRTIO_CONFIG_S_DRIVER_OK
+#define S_NEEDS_RESET VIRTIO_CONFIG_S_NEEDS_RESET
+#define S_FAILED      VIRTIO_CONFIG_S_FAILED
+
+/* What the transport and its queues can do for every device */
+#define MMIO_FEATURES                                                       \
+	((1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_RING_F_EVENT_IDX) | \
+	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC))
+
+/* The steps of virtio 1.2, 3.1.1, one at a time.  FAILED may be added to any state, a
+ * reset is possible from any; nothing else is.
+ */
+static const struct {
+	uint32_t from, to;
+} mmio_steps[] = {
+	{0, S_ACK},
+	{S_ACK, S_ACK | S_DRIVER},
+	{S_ACK | S_DRIVER, S_ACK | S_DRIVER | S_FEATURES_OK},
+	{S_ACK | S_DRIVER | S_FEATURES_OK,
+	 S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK},
+};
+
+static struct virtq *mmio_queue(struct mmio *m)
+{
+	return m->queue_sel < m->v->nvq ? &m->v->vq[m->queue_sel] : NULL;
+}
+
+static uint64_t mmio_read(struct device *d, uint64_t off, unsigned int size)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+	uint64_t val = 0;
+
+	memcpy(&val, m->page + off, size);
+	return val;
+}
+
+static void mmio_reset(struct device *d)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+	struct virtio_dev *v = m->v;
+
+	v->active = false;
+	mmio_kicks_sleep(m);
+	if (m->activated)
+		v->ops->reset(v);
+	m->activated = false;
+	for (unsigned int i = 0; i < v->nvq; i++)
+		virtq_init(&v->vq[i], v->vq[i].size_max);
+	v->acked = 0;
+	m->driver_features = 0;
+	m->device_features_sel = m->driver_features_sel = m->queue_sel = 0;
+	m->interrupt = 0;
+	m->status = 0;
+	mmio_show_all(m);
+}
+
+/* Map what the driver set up and let the device run.  Return: 0, or -errno with a reason */
+static int mmio_go(struct mmio *m, const char **why)
+{
+	struct virtio_dev *v = m->v;
+	int rc;
+
+	*why = "a queue's size, alignment or address is impossible";
+	for (unsigned int i = 0; i < v->nvq; i++) {
+		rc = v->vq[i].ready ? virtq_map(&v->vq[i], v->env->mem, v->acked) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	*why = "the host has no file descriptor left for its queues";
+	rc = mmio_kicks_wake(m);
+	if (rc < 0)
+		return rc;
+	*why = "the device cannot work with what was negotiated";
+	v->active = true;
+	m->activated = true;
+	return v->ops->activate(v);
+}
+
+static void mmio_activate(struct mmio *m)
+{
+	const char *why;
+
+	if (mmio_go(m, &why) < 0)
+		virtio_broken(m->v, why);
+}
+
+/* May FEATURES_OK be set?  (virtio 1.2, 2.2.2: a subset; 6.1: VERSION_1 or nothing) */
+static bool mmio_accept_features(struct mmio *m)
+{
+	if ((m->driver_features & ~m->v->offered) ||
+	    !(m->driver_features & (1ULL << VIRTIO_F_VERSION_1)))
+		return false;
+	m->v->acked = m->driver_features;
+	return true;
+}
+
+static void mmio_fail(struct mmio *m)
+{
+	log_guest("%s: the guest's driver has given up on the device", m->v->name);
+	m->v->active = false;
+	mmio_kicks_sleep(m);
+	mmio_set_status(m, m->status | S_FAILED);
+}
+
+static void mmio_write_status(struct mmio *m, uint32_t val)
+{
+	if (val == 0) {
+		mmio_reset(&m->dev);
+		return;
+	}
+	if ((val & S_FAILED) && !(m->status & S_FAILED)) {
+		mmio_fail(m);
+		return;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(mmio_steps); i++) {
+		if (m->status != mmio_steps[i].from || val != mmio_steps[i].to)
+			continue;
+		if (val == (S_ACK | S_DRIVER | S_FEATURES_OK) && !mmio_accept_features(m))
+			return;
+		mmio_set_status(m, val);
+		if (val & S_DRIVER_OK)
+			mmio_activate(m);
+		return;
+	}
+}
+
+static void mmio_write_features(struct mmio *m, uint32_t val)
+{
+	unsigned int shift = 32 * m->driver_features_sel;
+
+	if (m->status != (S_ACK | S_DRIVER) || m->driver_features_sel > 1)
+		return;
+	m->driver_features &= ~((uint64_t)UINT32_MAX << shift);
+	m->driver_features |= (uint64_t)val << shift;
+}
+
+static void mmio_set_low(gpa_t *a, uint32_t val)
+{
+	*a = (*a & ~(gpa_t)UINT32_MAX) | val;
+}
+
+static void mmio_set_high(gpa_t *a, uint32_t val)
+{
+	*a = (*a & UINT32_MAX) | (gpa_t)val << 32;
+}
+
+/* The selected queue's registers, between FEATURES_OK and DRIVER_OK; all but QueueReady
+ * only while the queue is not ready
+ */
+static void mmio_write_queue(struct mmio *m, uint64_t off, uint32_t val)
+{
+	struct virtq *q = mmio_queue(m);
+
+	if (!q || m->status != (S_ACK | S_DRIVER | S_FEATURES_OK))
+		return;
+	if (off == VIRTIO_MMIO_QUEUE_READY) {
+		q->ready = val & 1;
+		mmio_show(m, VIRTIO_MMIO_QUEUE_READY, q->ready);
+		return;
+	}
+	if (q->ready)
+		return;
+	switch (off) {
+	case VIRTIO_MMIO_QUEUE_NUM:
+		/* too many: none, which virtq_map() refuses */
+		q->size = (uint16_t)(val <= q->size_max ? val : 0);
+		break;
+	case VIRTIO_MMIO_QUEUE_DESC_LOW:
+		mmio_set_low(&q->desc, val);
+		break;
+	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
+		mmio_set_high(&q->desc, val);
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+		mmio_set_low(&q->avail, val);
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
+		mmio_set_high(&q->avail, val);
+		break;
+	case VIRTIO_MMIO_QUEUE_USED_LOW:
+		mmio_set_low(&q->used, val);
+		break;
+	case VIRTIO_MMIO_QUEUE_USED_HIGH:
+		mmio_set_high(&q->used, val);
+		break;
+	default:
+		break;
+	}
+}
+
+static void mmio_write_register(struct mmio *m, uint64_t off, uint32_t val)
+{
+	switch (off) {
+	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+		m->device_features_sel = val;
+		mmio_show_selected(m);
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+		m->driver_features_sel = val;
+		break;
+	case VIRTIO_MMIO_QUEUE_SEL:
+		m->queue_sel = val;
+		mmio_show_selected(m);
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES:
+		mmio_write_features(m, val);
+		break;
+	case VIRTIO_MMIO_QUEUE_NOTIFY:
+		mmio_kick(m, val);
+		break;
+	case VIRTIO_MMIO_INTERRUPT_ACK:
+		mmio_ack(m, val);
+		break;
+	case VIRTIO_MMIO_STATUS:
+		mmio_write_status(m, val);
+		break;
+	default:
+		mmio_write_queue(m, off, val);
+		break;
+	}
+}
+
+static void mmio_write_config(struct mmio *m, uint64_t off, unsigned int size,
+			      uint64_t val)
+{
+	struct virtio_dev *v = m->v;
+
+	if (off + size > v->config_writable)
+		return;
+	memcpy((uint8_t *)v->config + off, &val, size);
+	v->ops->config_written(v, (unsigned int)off, size);
+	mmio_show_config(m);
+}
+
+static void mmio_write(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+
+	if (off >= VIRTIO_MMIO_CONFIG)
+		mmio_write_config(m, off - VIRTIO_MMIO_CONFIG, size, val);
+	else if (size == 4 && off % 4 == 0) /* the only legal access (4.2.2.2) */
+		mmio_write_register(m, off, (uint32_t)val);
+}
+
+static void mmio_state(struct device *d, struct state *s)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+	struct virtio_dev *v = m->v;
+
+	if (state_loading(s))
+		mmio_reset(d);
+	state_u32(s, &m->status);
+	state_u32(s, &m->interrupt);
+	state_u32(s, &m->generation);
+	state_u32(s, &m->device_features_sel);
+	state_u32(s, &m->driver_features_sel);
+	state_u32(s, &m->queue_sel);
+	state_u64(s, &m->driver_features);
+	state_u64(s, &v->acked);
+	for (unsigned int i = 0; i < v->nvq; i++)
+		virtq_state(&v->vq[i], s);
+	if (v->acked & ~v->offered)
+		state_fail(s, "a virtio device's features are not all offered here");
+	if (state_loading(s) && !s->why) {
+		mmio_show_all(m);
+		if (m->status == (S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK))
+			mmio_activate(m);
+	}
+	v->ops->state(v, s);
+	if (!state_loading(s))
+		return;
+	if (s->why) {
+		mmio_reset(d);
+		return;
+	}
+	mmio_show_config(m);
+	for (unsigned int i = 0; i < v->nvq; i++)
+		mmio_kick(m, i); /* one may have been on its way */
+}
+
+static void mmio_destroy(struct device *d)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+
+	mmio_kicks_fini(m);
+	m->v->ops->destroy(m->v);
+	device_fini(d);
+	free(m);
+}
+
+static const struct device_ops mmio_ops = {
+	.read = mmio_read,
+	.write = mmio_write,
+	.reset = mmio_reset,
+	.state = mmio_state,
+	.destroy = mmio_destroy,
+};
+
+struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned int gsi,
+				  uint8_t *page, struct err *e)
+{
+	struct mmio *m = calloc(1, sizeof(*m));
+	int rc;
+
+	BUG_ON(v->nvq > VIRTIO_QUEUES_MAX || v->config_writable > v->config_len ||
+	       v->config_len > VIRTIO_MMIO_WINDOW - VIRTIO_MMIO_CONFIG);
+	if (!m) {
+		err_set(e, ENOMEM, "%s: the host is out of memory", v->name);
+		return NULL;
+	}
+	device_init(&m->dev, &mmio_ops, DEVICE_VIRTIO_MMIO, v->name, base,
+		    VIRTIO_MMIO_WINDOW);
+	rc = irq_init(&m->dev.irq, gsi);
+	if (rc < 0) {
+		err_set(e, -rc, "%s: no eventfd for its interrupt (%s); raise ulimit -n",
+			v->name, strerror(-rc));
+		device_fini(&m->dev);
+		free(m);
+		return NULL;
+	}
+	m->v = v;
+	m->page = page;
+	mmio_kicks_init(m);
+	v->offered |= MMIO_FEATURES;
+	v->dev = &m->dev;
+	mmio_show_all(m);
+	return &m->dev;
+}

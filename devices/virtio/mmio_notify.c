@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mmio_notify - the virtio-mmio transport's kicks and interrupts, and what devices call.
+ *
+ * Neither needs the guest to exit to us.  A kick is an eventfd that the machine rings from
+ * inside the kernel when the guest writes QueueNotify; if it can't, the write arrives here
+ * and rings the same eventfd, so kicks are handled on the loop thread in any case.
+ *
+ * After an interrupt Linux reads InterruptStatus (from the mapped page: free) and writes
+ * it back to InterruptACK.  A write of 1, "used buffers" and nothing else, is given a
+ * doorbell of its own that nobody listens to, and so bit 0 of InterruptStatus, once set,
+ * stays set until a reset or an acknowledgement together with bit 1.  That is within the
+ * rules: the bit asks the driver to look at its queues (virtio 1.2, 4.2.3.4), which it
+ * does when it is interrupted; a driver must stand being sent to a queue with nothing new
+ * (2.7.7.1); and the line is edge-triggered, so a bit that stays set raises nothing.  An
+ * eventfd saturates when the kernel rings it, so one that is never read is never full.
+ */
+#include "devices/virtio/mmio.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+
+static void mmio_kicked(struct loop_source *s, uint32_t events)
+{
+	struct mmio *m = container_of(s->dev, struct mmio, dev);
+	struct mmio_kick *k = container_of(s, struct mmio_kick, source);
+	unsigned int qi = (unsigned int)(k - m->kick);
+	eventfd_t count;
+
+	(void)events;
+	(void)eventfd_read(s->fd, &count); /* how often does not matter */
+	if (!m->v->active || !m->v->vq[qi].desc_p)
+		return;
+	k->left = m->v->vq[qi].size;
+	m->v->ops->kick(m->v, qi);
+}
+
+void mmio_kicks_init(struct mmio *m)
+{
+	m->ack_fd = -1;
+	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++)
+		m->kick[i].source = (struct loop_source){
+			.fd = -1,
+			.dev = &m->dev,
+			.fn = mmio_kicked,
+		};
+}
+
+void mmio_kicks_fini(struct mmio *m)
+{
+	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+		struct loop_source *s = &m->kick[i].source;
+
+		if (s->fd < 0)
+			continue;
+		loop_del(m->v->env->loop, s);
+		close(s->fd);
+		s->fd = -1;
+	}
+	if (m->ack_fd >= 0)
+		close(m->ack_fd);
+	m->ack_fd = -1;
+}
+
+/* Open a doorbell and offer it to the hypervisor; a refusal leaves the slow path */
+static int mmio_bind(struct mmio *m, unsigned int off, uint32_t value, int *fd)
+{
+	struct doorbells *b = m->v->env->doorbells;
+
+	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (*fd < 0)
+		return -errno;
+	return b->bind(b, m->dev.base + off, value, *fd);
+}
+
+int mmio_kicks_wake(struct mmio *m)
+{
+	struct virtio_dev *v = m->v;
+
+	for (unsigned int i = 0; i < v->nvq; i++) {
+		struct loop_source *s = &m->kick[i].source;
+		int rc;
+
+		if (!v->vq[i].ready)
+			continue;
+		if (s->fd < 0) {
+			rc = mmio_bind(m, VIRTIO_MMIO_QUEUE_NOTIFY, i, &s->fd);
+			if (s->fd < 0) {
+				mmio_kicks_sleep(m);
+				return rc;
+			}
+		}
+		loop_want(v->env->loop, s, EPOLLIN);
+	}
+	/* Without it acknowledgements exit to us; nothing is lost but time. */
+	if (m->ack_fd < 0)
+		(void)mmio_bind(m, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING,
+				&m->ack_fd);
+	return 0;
+}
+
+void mmio_kicks_sleep(struct mmio *m)
+{
+	for (unsigned int i = 0; i < m->v->nvq; i++)
+		loop_want(m->v->env->loop, &m->kick[i].source, 0);
+}
+
+void mmio_kick(struct mmio *m, uint32_t qi)
+{
+	if (qi < m->v->nvq && m->kick[qi].source.events)
+		(void)eventfd_write(m->kick[qi].source.fd, 1);
+}
+
+void mmio_interrupt(struct mmio *m, uint32_t bits)
+{
+	if ((m->interrupt & bits) != bits) {
+		m->interrupt |= bits;
+		mmio_show(m, VIRTIO_MMIO_INTERRUPT_STATUS, m->interrupt);
+	}
+	irq_pulse(&m->dev.irq);
+}
+
+void mmio_ack(struct mmio *m, uint32_t bits)
+{
+	m->interrupt &= ~bits;
+	mmio_show(m, VIRTIO_MMIO_INTERRUPT_STATUS, m->interrupt);
+}
+
+bool virtio_pop(struct virtio_dev *v, struct virtq *q, struct virtq_chain *c)
+{
+	struct mmio *m = mmio_of(v);
+	unsigned int qi = (unsigned int)(q - v->vq);
+	struct mmio_kick *k = &m->kick[qi];
+	int rc;
+
+	BUG_ON(qi >= v->nvq);
+	if (!v->active)
+		return false;
+	if (!k->left) {
+		mmio_kick(m, qi);
+		return false;
+	}
+	rc = virtq_pop(q, c);
+	if (rc < 0)
+		virtio_broken(v, q->why);
+	if (rc <= 0)
+		return false;
+	k->left--;
+	return true;
+}
+
+void virtio_notify(struct virtio_dev *v, struct virtq *q)
+{
+	if (v->active && virtq_publish(q))
+		mmio_interrupt(mmio_of(v), VIRTIO_MMIO_INT_VRING);
+}
+
+void virtio_broken(struct virtio_dev *v, const char *why)
+{
+	struct mmio *m = mmio_of(v);
+
+	if (m->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return;
+	log_guest("%s: the guest's driver broke the rules: %s; the device is off until "
+		  "the driver resets it",
+		  v->name, why);
+	v->active = false;
+	mmio_kicks_sleep(m);
+	mmio_set_status(m, m->status | VIRTIO_CONFIG_S_NEEDS_RESET);
+	if (m->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		mmio_interrupt(m, VIRTIO_MMIO_INT_CONFIG);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtq - split virtqueue, device side (virtio 1.2, 2.7).
+ *
+ * Who writes what: the driver the descriptor table and the available ring, we the used
+ * ring.  The driver may lie and may write at any instant, so each of its fields is loaded
+ * once, into a local, and only the local is looked at.
+ */
+#include "devices/virtio/virtq.h"
+
+#include <errno.h>
+#include <linux/virtio_ring.h>
+
+#include "vmm/core/util.h"
+
+/* Layouts of virtio 1.2, 2.7.5, 2.7.6 and 2.7.8.  The rings are always taken with their
+ * last field, used_event or avail_event, whether EVENT_IDX was negotiated or not.
+ */
+#define VIRTQ_DESC_LEN      16
+#define VIRTQ_RING_HEADER   4 /* flags, idx */
+#define VIRTQ_RING_FLAGS    0
+#define VIRTQ_RING_IDX      2
+#define VIRTQ_AVAIL_LEN(n)  (VIRTQ_RING_HEADER + 2 * (size_t)(n) + 2)
+#define VIRTQ_USED_ELEM_LEN 8
+#define VIRTQ_USED_LEN(n)   (VIRTQ_RING_HEADER + VIRTQ_USED_ELEM_LEN * (size_t)(n) + 2)
+#define VIRTQ_CHAIN_LEN_MAX UINT32_MAX /* 2.7.5: and what a used element can count */
+
+struct virtq_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+_Static_assert(sizeof(struct virtq_desc) == VIRTQ_DESC_LEN,
+	       "layout of virtio 1.2, 2.7.5");
+
+/* Where a chain's descriptors are: the queue's own table or an indirect one */
+struct virtq_table {
+	const uint8_t *p;
+	unsigned int n;
+};
+
+/* virtq_pop()'s state while it walks */
+struct virtq_walk {
+	struct virtq *q;
+	struct virtq_chain *c;
+	unsigned int n;         /* buffers so far, @c->iov's fill */
+	unsigned int nreadable; /* how many of them are for us to read */
+	uint64_t len;
+};
+
+void virtq_init(struct virtq *q, uint16_t size_max)
+{
+	BUG_ON(!size_max || size_max > VQ_SIZE_MAX || (size_max & (size_max - 1)));
+	*q = (struct virtq){.size_max = size_max};
+}
+
+int virtq_map(struct virtq *q, const struct gmem *m, uint64_t features)
+{
+	uint8_t *desc, *avail, *used;
+	uint16_t n = q->size;
+
+	if (!n || n > q->size_max || (n & (n - 1)))
+		return -EINVAL;
+	if ((q->desc & 15) || (q->avail & 1) || (q->used & 3))
+		return -EINVAL;
+	desc = gmem_slice(m, q->desc, (size_t)n * VIRTQ_DESC_LEN);
+	avail = gmem_slice(m, q->avail, VIRTQ_AVAIL_LEN(n));
+	used = gmem_slice(m, q->used, VIRTQ_USED_LEN(n));
+	if (!desc || !avail || !used)
+		return -EINVAL;
+	q->mem = m;
+	q->desc_p = desc;
+	q->avail_p = avail;
+	q->used_p = used;
+	q->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+	q->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
+	return 0;
+}
+
+void virtq_unmap(struct virtq *q)
+{
+	q->mem = NULL;
+	q->desc_p = q->avail_p = q->used_p = NULL;
+	q->inflight = 0;
+	memset(q->busy, 0, sizeof(q->busy));
+}
+
+static int virtq_lie(struct virtq *q, const char *why)
+{
+	q->why = why;
+	return -EPROTO;
+}
+
+static uint16_t virtq_avail_idx(const struct virtq *q)
+{
+	return shared_load16(q->avail_p + VIRTQ_RING_IDX);
+}
+
+/* used_event lies behind the available ring, avail_event behind the used ring */
+static const uint8_t *virtq_used_event(const struct virtq *q)
+{
+	return q->avail_p + VIRTQ_AVAIL_LEN(q->size) - 2;
+}
+
+static uint8_t *virtq_avail_event(const struct virtq *q)
+{
+	return q->used_p + VIRTQ_USED_LEN(q->size) - 2;
+}
+
+bool virtq_pending(const struct virtq *q)
+{
+	return q->desc_p && virtq_avail_idx(q) != q->next_avail;
+}
+
+void virtq_no_kicks(struct virtq *q)
+{
+	/* With EVENT_IDX silence is the default: the driver kicks only when it passes
+	 * avail_event, which virtq_pop() moves when it finds the ring empty.
+	 */
+	if (q->used_p && !q->event_idx)
+		shared_store16(q->used_p + VIRTQ_RING_FLAGS, VRING_USED_F_NO_NOTIFY);
+}
+
+/* Ask for a kick at the next chain.  The fence keeps the caller's look at avail->idx from
+ * overtaking the request: either we see the chain, or the driver sees the request.
+ */
+static void virtq_want_kick(struct virtq *q)
+{
+	if (q->event_idx)
+		shared_store16(virtq_avail_event(q), q->next_avail);
+	else
+		shared_store16(q->used_p + VIRTQ_RING_FLAGS, 0);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static bool virtq_busy(const struct virtq *q, uint16_t head)
+{
+	return q->busy[head / 64] & (1ULL << (head % 64));
+}
+
+static void virtq_set_busy(struct virtq *q, uint16_t head, bool busy)
+{
+	uint64_t bit = 1ULL << (head % 64);
+
+	if (busy) {
+		q->busy[head / 64] |= bit;
+		q->inflight++;
+	} else {
+		q->busy[head / 64] &= ~bit;
+		q->inflight--;
+	}
+}
+
+static struct virtq_desc virtq_fetch(const struct virtq_table *t, unsigned int i)
+{
+	struct virtq_desc d;
+
+	shared_copy(&d, t->p + (size_t)i * VIRTQ_DESC_LEN, sizeof(d));
+	return d;
+}
+
+/* Take one buffer into the chain */
+static int virtq_take(struct virtq_walk *w, const struct virtq_desc *d)
+{
+	bool to_driver = d->flags & VRING_DESC_F_WRITE;
+	void *p;
+
+	if (w->n == w->q->size)
+		return virtq_lie(w->q, "chain longer than the queue, or a loop");
+	if (!d->len)
+		return virtq_lie(w->q, "buffer of no bytes");
+	if (!to_driver && w->n != w->nreadable)
+		return virtq_lie(w->q, "readable buffer after a writable one");
+	if (w->len + d->len > VIRTQ_CHAIN_LEN_MAX)
+		return virtq_lie(w->q, "chain of 4 GiB or more");
+	p = gmem_slice(w->q->mem, d->addr, d->len);
+	if (!p)
+		return virtq_lie(w->q, "buffer outside of memory");
+	w->c->iov[w->n++] = (struct iovec){.iov_base = p, .iov_len = d->len};
+	w->nreadable += !to_driver;
+	w->len += d->len;
+	return 0;
+}
+
+/* Walk table @t from descriptor @i on, through NEXT, ending at the last descriptor or at
+ * the first INDIRECT one, which is left in @d.  Ends: every step fills an iovec, and
+ * virtq_take() gives out at most q->size of them.
+ */
+static int virtq_walk_table(struct virtq_walk *w, const struct virtq_table *t,
+			    unsigned int i, struct virtq_desc *d)
+{
+	for (;;) {
+		int rc;
+
+		*d = virtq_fetch(t, i);
+		if (d->flags & VRING_DESC_F_INDIRECT)
+			return 0;
+		rc = virtq_take(w, d);
+		if (rc < 0)
+			return rc;
+		if (!(d->flags & VRING_DESC_F_NEXT))
+			return 0;
+		i = d->next;
+		if (i >= t->n)
+			return virtq_lie(w->q, "next descriptor outside of its table");
+	}
+}
+
+/* The table that @d refers to (virtio 1.2, 2.7.5.3).  It is the end of a chain. */
+static int virtq_walk_indirect(struct virtq_walk *w, const struct virtq_desc *d)
+{
+	struct virtq_table t = {.n = d->len / VIRTQ_DESC_LEN};
+	struct virtq_desc last;
+	int rc;
+
+	if (!w->q->indirect)
+		return virtq_lie(w->q, "indirect table without the feature");
+	if (d->flags & VRING_DESC_F_NEXT)
+		return virtq_lie(w->q, "indirect table in the middle of a chain");
+	if (!d->len || d->len % VIRTQ_DESC_LEN || t.n > w->q->size)
+		return virtq_lie(w->q, "indirect table of an impossible length");
+	t.p = gmem_slice(w->q->mem, d->addr, d->len);
+	if (!t.p)
+		return virtq_lie(w->q, "indirect table outside of memory");
+	rc = virtq_walk_table(w, &t, 0, &last);
+	if (rc < 0)
+		return rc;
+	if (last.flags & VRING_DESC_F_INDIRECT)
+		return virtq_lie(w->q, "indirect table in an indirect table");
+	return 0;
+}
+
+static int virtq_walk(struct virtq *q, uint16_t head, struct virtq_chain *c)
+{
+	struct virtq_table t = {.p = q->desc_p, .n = q->size};
+	struct virtq_walk w = {.q = q, .c = c};
+	struct virtq_desc last;
+	unsigned int i;
+	size_t readable = 0;
+	int rc;
+
+	rc = virtq_walk_table(&w, &t, head, &last);
+	if (rc == 0 && (last.flags & VRING_DESC_F_INDIRECT))
+		rc = virtq_walk_indirect(&w, &last);
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < w.nreadable; i++)
+		readable += c->iov[i].iov_len;
+	c->head = head;
+	c->from_driver = (struct span){c->iov, w.nreadable, readable};
+	c->to_driver = (struct span){c->iov + w.nreadable, w.n - w.nreadable,
+				     (size_t)w.len - readable};
+	return 0;
+}
+
+int virtq_pop(struct virtq *q, struct virtq_chain *c)
+{
+	uint16_t avail, head;
+	int rc;
+
+	if (!q->desc_p)
+		return 0;
+	avail = virtq_avail_idx(q);
+	if (avail == q->next_avail) {
+		virtq_want_kick(q);
+		avail = virtq_avail_idx(q);
+		if (avail == q->next_avail)
+			return 0;
+	}
+	if ((uint16_t)(avail - q->next_avail) > q->size)
+		return virtq_lie(q,
+				 "available index further ahead than the queue is long");
+	head = shared_load16(q->avail_p + VIRTQ_RING_HEADER +
+			     2 * (size_t)(q->next_avail % q->size));
+	if (head >= q->size)
+		return virtq_lie(q, "head outside of the descriptor table");
+	if (virtq_busy(q, head))
+		return virtq_lie(q, "head that is in flight already");
+	rc = virtq_walk(q, head, c);
+	if (rc < 0)
+		return rc;
+	virtq_set_busy(q, head, true);
+	q->next_avail++;
+	return 1;
+}
+
+void virtq_unpop(struct virtq *q, const struct virtq_chain *c)
+{
+	BUG_ON(c->head >= q->size || !virtq_busy(q, c->head));
+	virtq_set_busy(q, c->head, false);
+	q->next_avail--;
+}
+
+void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+{
+	uint8_t *elem;
+
+	BUG_ON(!q->used_p || head >= q->size || !virtq_busy(q, head));
+	elem = q->used_p + VIRTQ_RING_HEADER +
+	       VIRTQ_USED_ELEM_LEN * (size_t)(q->next_used % q->size);
+	shared_store32(elem, head);
+	shared_store32(elem + 4, written);
+	virtq_set_busy(q, head, false);
+	q->next_used++;
+}
+
+/* Did used->idx pass @event when it moved from @old to @new?  (virtio 1.2, 2.7.7.2;
+ * all of it modulo 2^16)
+ */
+static bool virtq_passed(uint16_t event, uint16_t old, uint16_t new)
+{
+	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+}
+
+bool virtq_publish(struct virtq *q)
+{
+	uint16_t old = q->used_shown;
+
+	if (!q->used_p || q->next_used == old)
+		return false;
+	shared_store16(q->used_p + VIRTQ_RING_IDX, q->next_used);
+	q->used_shown = q->next_used;
+	/* Either the driver, after asking for interrupts, sees the index; or we, after
+	 * showing it, see the request.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (q->event_idx)
+		return virtq_passed(shared_load16(virtq_used_event(q)), old,
+				    q->next_used);
+	return !(shared_load16(q->avail_p + VIRTQ_RING_FLAGS) &
+		 VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+void virtq_state(struct virtq *q, struct state *s)
+{
+	if (!state_loading(s) && q->inflight)
+		state_fail(s, "a virtqueue has requests in flight");
+	if (state_loading(s))
+		virtq_unmap(q);
+	state_u16(s, &q->size);
+	state_bool(s, &q->ready);
+	state_u64(s, &q->desc);
+	state_u64(s, &q->avail);
+	state_u64(s, &q->used);
+	state_u16(s, &q->next_avail);
+	state_u16(s, &q->next_used);
+	state_u16(s, &q->used_shown);
+	if (q->size > q->size_max)
+		state_fail(s, "a virtqueue is larger than its device allows");
+}
