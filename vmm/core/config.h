@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/core/log.h"
+
 #define CONFIG_DISKS_MAX   16
 #define CONFIG_NETS_MAX    8
 #define CONFIG_INITRDS_MAX 16
@@ -51,6 +53,7 @@ struct config {
 	uint64_t timeout_ns; /* 0: none */
 	char *report;        /* NULL: none */
 	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
+	enum log_level log_level;
 	bool dry_run;
 };
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exit causes: the statuses that scripts rely on, and their page in the manual */
+#include "vmm/exit.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	enum exit_cause cause;
+	int status;
+	const char *name;
+} promised[] = {
+	{CAUSE_POWEROFF, 0, "poweroff"},
+	{CAUSE_REBOOT, 0, "reboot"},
+	{CAUSE_QUIT, 0, "quit"},
+	{CAUSE_HOST_ERROR, 1, "host-error"},
+	{CAUSE_USAGE, 2, "usage"},
+	{CAUSE_PANIC, 70, "panic"},
+	{CAUSE_KVM_ERROR, 72, "kvm-error"},
+	{CAUSE_TRIPLE_FAULT, 71, "triple-fault"},
+	{CAUSE_TIMEOUT, 124, "timeout"},
+	{CAUSE_SIGINT, 130, "sigint"},
+	{CAUSE_SIGTERM, 143, "sigterm"},
+};
+
+START_TEST(cause_has_another_status)
+{
+	ck_assert_int_eq(exit_status(promised[_i].cause), promised[_i].status);
+	ck_assert_str_eq(exit_name(promised[_i].cause), promised[_i].name);
+}
+END_TEST
+
+START_TEST(manual_says_something_else)
+{
+	char row[64], page[8192] = "";
+	FILE *f = fopen(SOURCE_ROOT "/docs/exit-status.md", "r");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_gt(fread(page, 1, sizeof(page) - 1, f), 0);
+	(void)fclose(f);
+	for (int c = 0; c < CAUSE_COUNT; c++) {
+		(void)snprintf(row, sizeof(row), "\n| %d | `%s` |",
+			       exit_status((enum exit_cause)c),
+			       exit_name((enum exit_cause)c));
+		ck_assert_msg(strstr(page, row), "no row%s", row);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("exit");
+	TCase *t = tcase_create("table");
+	SRunner *r;
+	int failed;
+
+	tcase_add_loop_test(t, cause_has_another_status, 0,
+			    sizeof(promised) / sizeof(promised[0]));
+	tcase_add_test(t, manual_says_something_else);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

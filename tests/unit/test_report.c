@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reports: every field, every kind of file, nothing lost and nothing left behind */
+#include "vmm/report.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+static char dir[] = "/tmp/test_report.XXXXXX";
+static char path[64];
+static struct err e;
+
+static void setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/run.json", dir);
+}
+
+/* how many names are in @dir */
+static unsigned int names(void)
+{
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	unsigned int n = 0;
+
+	while ((de = readdir(d)))
+		n += de->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void teardown(void)
+{
+	char cmd[64];
+
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static void put(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static json_t *get(const char *from)
+{
+	json_error_t je;
+	json_t *o = json_load_file(from, 0, &je);
+
+	ck_assert_msg(o != NULL, "%s: %s", from, je.text);
+	return o;
+}
+
+static const struct report sample = {
+	.name = "db",
+	.verdict = {.cause = CAUSE_PANIC, .detail = "the guest \"panicked\"\n\x1b"},
+	.start_ns = 1000,
+	.first_run_ns = 1500,
+	.end_ns = 9000000000000,
+	.nexit = 3,
+	.exit = {{"io", 7}, {"hlt", 0}, {"mmio", 1}},
+	.ndev = 2,
+	.dev = {{"blk0", {1, 2, 3}}, {"net0", {(uint64_t)1 << 40, 0, 0}}},
+};
+
+static json_int_t take(json_t *o, const char *key)
+{
+	json_t *v = json_object_get(o, key);
+	json_int_t n;
+
+	ck_assert_msg(json_is_integer(v), "%s", key);
+	n = json_integer_value(v);
+	json_object_del(o, key);
+	return n;
+}
+
+START_TEST(field_is_missing_or_wrong)
+{
+	json_t *o, *want;
+	struct report_file f;
+
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	report_close(&f);
+	ck_assert_uint_eq(names(), 1);
+	o = get(path);
+	ck_assert_int_gt(take(o, "peak_rss_kib"), 100);
+	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "user"), 0);
+	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "system"), 0);
+	want = json_pack("{ss ss ss si ss sI si s{} s{si si} s{s{si si si} s{sI si si}}}",
+			 "version", MICROVM_VERSION, "name", "db", "cause", "panic",
+			 "status", 70, "detail", "the guest \"panicked\"\n\x1b",
+			 "wall_ns", (json_int_t)8999999999000, "first_instruction_ns",
+			 500, "cpu_us", "exits", "io", 7, "mmio", 1, "devices", "blk0",
+			 "read_bytes", 1, "written_bytes", 2, "requests", 3, "net0",
+			 "read_bytes", (json_int_t)1 << 40, "written_bytes", 0,
+			 "requests", 0);
+	ck_assert_ptr_nonnull(want);
+	ck_assert(json_equal(o, want));
+	json_decref(want);
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(guest_never_ran_and_detail_is_no_utf8)
+{
+	struct report r = {
+		.name = "x",
+		.verdict = {.cause = CAUSE_HOST_ERROR, .detail = "no \xff\xfe"}};
+	struct report_file f;
+	json_t *o;
+
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &r, &e), 0);
+	report_close(&f);
+	o = get(path);
+	ck_assert(json_is_null(json_object_get(o, "first_instruction_ns")));
+	ck_assert_str_eq(json_string_value(json_object_get(o, "detail")), "no ??");
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(run_died_before_its_report)
+{
+	struct report_file f;
+	json_t *o;
+
+	put("{\"old\": 1}");
+	ck_assert_int_eq(chmod(path, 0640), 0);
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_uint_eq(names(), 2);
+	report_close(&f);
+	ck_assert_uint_eq(names(), 1);
+	o = get(path);
+	ck_assert_ptr_nonnull(json_object_get(o, "old"));
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(older_report_keeps_its_mode_and_its_link)
+{
+	struct report_file f;
+	struct stat st;
+	char link[80];
+
+	put("{\"old\": 1}");
+	ck_assert_int_eq(chmod(path, 0640), 0);
+	(void)snprintf(link, sizeof(link), "%s/link.json", dir);
+	ck_assert_int_eq(symlink("run.json", link), 0);
+	ck_assert_int_eq(report_open(&f, link, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	report_close(&f);
+	ck_assert_int_eq(lstat(link, &st), 0);
+	ck_assert(S_ISLNK(st.st_mode));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+	json_decref(get(path));
+}
+END_TEST
+
+static void expect_refused(const char *p, int code)
+{
+	struct report_file f;
+
+	ck_assert_int_eq(report_open(&f, p, &e), -code);
+	ck_assert_ptr_nonnull(strstr(e.msg, p));
+	ck_assert_int_eq(e.usage, 0);
+	report_close(&f);
+}
+
+START_TEST(path_that_cannot_be_written)
+{
+	char p[96];
+
+	expect_refused(dir, EISDIR);
+	(void)snprintf(p, sizeof(p), "%s/none/run.json", dir);
+	expect_refused(p, ENOENT);
+	(void)snprintf(p, sizeof(p), "%s/fifo", dir);
+	ck_assert_int_eq(mkfifo(p, 0600), 0);
+	expect_refused(p, ENXIO); /* and does not wait for a reader */
+	expect_refused("/dev/fd/987", EBADF);
+	expect_refused("/proc/self/status/x", ENOTDIR);
+}
+END_TEST
+
+START_TEST(somebody_else_s_file)
+{
+	pid_t pid;
+	int status;
+
+	if (geteuid() != 0)
+		return; /* the refusals below need a user to become */
+	put("{}");
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct report_file f;
+
+		if (setuid(65534) < 0)
+			_exit(1);
+		_exit(report_open(&f, path, &e) == -EACCES ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(directory_is_closed_but_file_is_not)
+{
+	pid_t pid;
+	json_t *o;
+	int status;
+
+	if (geteuid() != 0)
+		return;
+	put("{\"a rather long older report\": \"that must be gone completely afterwards\","
+	    "\"a rather long older report 2\": \"that must be gone completely afterwards\","
+	    "\"a rather long older report 3\": \"that must be gone completely afterwards\","
+	    "\"a rather long older report 4\": \"that must be gone completely afterwards\"}");
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct report_file f;
+		struct report r = {.name = "x"};
+
+		if (setuid(65534) < 0 || report_open(&f, path, &e) < 0)
+			_exit(1);
+		_exit(report_commit(&f, &r, &e) < 0 ? 2 : 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	o = get(path);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "name")), "x");
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(descriptor_is_written_to_as_it_is)
+{
+	char name[32], text[16384] = "";
+	struct report_file f;
+	int fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_APPEND, 0600);
+	ck_assert_int_eq(write(fd, "log\n", 4), 4);
+	(void)snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	ck_assert_int_eq(report_open(&f, name, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	report_close(&f);
+	ck_assert_int_gt(pread(fd, text, sizeof(text) - 1, 0), 100);
+	ck_assert_int_eq(strncmp(text, "log\n{", 5), 0);
+	ck_assert_str_eq(text + strlen(text) - 2, "}\n");
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+START_TEST(disk_is_full)
+{
+	struct report_file f;
+
+	if (access("/dev/full", W_OK) < 0)
+		return;
+	ck_assert_int_eq(report_open(&f, "/dev/full", &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), -ENOSPC);
+	ck_assert_ptr_nonnull(strstr(e.msg, "/dev/full"));
+	report_close(&f);
+}
+END_TEST
+
+START_TEST(no_report_was_asked_for)
+{
+	struct report_file f;
+
+	ck_assert_int_eq(report_open(&f, NULL, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	report_close(&f);
+	ck_assert_uint_eq(names(), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("report");
+	TCase *t = tcase_create("report");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, field_is_missing_or_wrong);
+	tcase_add_test(t, guest_never_ran_and_detail_is_no_utf8);
+	tcase_add_test(t, run_died_before_its_report);
+	tcase_add_test(t, older_report_keeps_its_mode_and_its_link);
+	tcase_add_test(t, path_that_cannot_be_written);
+	tcase_add_test(t, somebody_else_s_file);
+	tcase_add_test(t, directory_is_closed_but_file_is_not);
+	tcase_add_test(t, descriptor_is_written_to_as_it_is);
+	tcase_add_test(t, disk_is_full);
+	tcase_add_test(t, no_report_was_asked_for);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exit - why a run ended, and the exit status that says so: one table for the process,
+ * the report and docs/exit-status.md.
+ */
+#ifndef MICROVM_EXIT_H
+#define MICROVM_EXIT_H
+
+enum exit_cause {
+	CAUSE_POWEROFF,     /* the guest powered off */
+	CAUSE_REBOOT,       /* the guest asked for a reset */
+	CAUSE_QUIT,         /* the operator typed Ctrl-A x */
+	CAUSE_HOST_ERROR,   /* we could not start, or the host failed */
+	CAUSE_USAGE,        /* the command line or the config file is wrong */
+	CAUSE_PANIC,        /* the guest kernel panicked */
+	CAUSE_TRIPLE_FAULT, /* the guest's processor shut down */
+	CAUSE_KVM_ERROR,    /* KVM could not go on */
+	CAUSE_TIMEOUT,      /* --timeout ran out */
+	CAUSE_SIGINT,
+	CAUSE_SIGTERM,
+	CAUSE_COUNT
+};
+
+struct exit_verdict {
+	enum exit_cause cause;
+	char detail
+		[512]; /* a sentence for the operator, no newline; "": nothing to add */
+};
+
+/* exit_status() - the process's exit status for @cause */
+int exit_status(enum exit_cause cause);
+/* exit_name() - @cause in the report, like "triple-fault" */
+const char *exit_name(enum exit_cause cause);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report - what a finished run was, as one JSON object. */
+#include "vmm/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+/* "/dev/stderr", "/dev/fd/3": the descriptor that is meant, or -1.  Opening such a path
+ * again would truncate a log or fail on a socket.
+ */
+static int report_inherited_fd(const char *path)
+{
+	static const char *const dirs[] = {"/dev/fd/", "/proc/self/fd/"};
+
+	if (strcmp(path, "/dev/stdout") == 0)
+		return STDOUT_FILENO;
+	if (strcmp(path, "/dev/stderr") == 0)
+		return STDERR_FILENO;
+	for (unsigned int i = 0; i < ARRAY_SIZE(dirs); i++) {
+		size_t len = strlen(dirs[i]);
+		int fd, end;
+
+		if (strncmp(path, dirs[i], len) == 0 &&
+		    sscanf(path + len, "%d%n", &fd, &end) == 1 &&
+		    !path[len + (size_t)end])
+			return fd;
+	}
+	return -1;
+}
+
+static int report_explain(const char *path, int code, struct err *e)
+{
+	const char *cure = code == EACCES || code == EPERM
+				   ? "give a path that you may write"
+			   : code == ENXIO ? "start the pipe's reader first"
+					   : "give a path that can be written";
+
+	return err_set(e, code, "--report: cannot write %.200s: %s; %s", path,
+		       strerror(code), cure);
+}
+
+static int report_open_inherited(struct report_file *f, int fd, const char *path,
+				 struct err *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return report_explain(path, EBADF, e);
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return f->fd < 0 ? report_explain(path, errno, e) : 0;
+}
+
+/* A file of a random name beside @f->path, with the mode that the older file has */
+static int report_open_tmp(struct report_file *f, const struct stat *older)
+{
+	uint64_t r;
+
+	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return -EIO;
+	if (asprintf(&f->tmp, "%s.%016llx.tmp", f->path, (unsigned long long)r) < 0) {
+		f->tmp = NULL;
+		return -ENOMEM;
+	}
+	f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (f->fd >= 0) {
+		if (older)
+			(void)fchmod(f->fd, older->st_mode & 0777);
+		return 0;
+	}
+	free(f->tmp);
+	f->tmp = NULL;
+	return -errno;
+}
+
+static int report_open_regular(struct report_file *f, const struct stat *older,
+			       struct err *e)
+{
+	int rc;
+
+	/* What the operator may not write is not to be replaced either. */
+	if (older && access(f->path, W_OK) < 0)
+		return report_explain(f->path, errno, e);
+	rc = report_open_tmp(f, older);
+	if (rc == 0 || !older || rc == -ENOMEM)
+		return rc < 0 ? report_explain(f->path, -rc, e) : 0;
+	/* The file may be written, its directory may not: no replacing in one step. */
+	f->fd = open(f->path, O_WRONLY | O_CLOEXEC);
+	return f->fd < 0 ? report_explain(f->path, errno, e) : 0;
+}
+
+int report_open(struct report_file *f, const char *path, struct err *e)
+{
+	struct stat st;
+	int fd;
+
+	*f = (struct report_file){.fd = -1};
+	if (!path)
+		return 0;
+	fd = report_inherited_fd(path);
+	if (fd >= 0)
+		return report_open_inherited(f, fd, path, e);
+	if (stat(path, &st) < 0) {
+		f->path = strdup(path);
+		return f->path ? report_open_regular(f, NULL, e)
+			       : report_explain(path, ENOMEM, e);
+	}
+	if (S_ISDIR(st.st_mode))
+		return report_explain(path, EISDIR, e);
+	f->path = realpath(path, NULL);
+	if (!f->path)
+		return report_explain(path, errno, e);
+	if (S_ISREG(st.st_mode))
+		return report_open_regular(f, &st, e);
+	/* O_NONBLOCK: a FIFO that nobody reads is an error now and not a wait for ever. */
+	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (f->fd < 0)
+		return report_explain(path, errno, e);
+	(void)fcntl(f->fd, F_SETFL, 0);
+	return 0;
+}
+
+/* Our own highest RSS.  Not ru_maxrss, which begins with that of whoever started us. */
+static json_int_t report_peak_rss_kib(void)
+{
+	cleanup_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	const char *line;
+	long n;
+
+	n = fd < 0 ? 0 : read_full(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	line = strstr(text, "\nVmHWM:");
+	return line ? strtoll(line + strlen("\nVmHWM:"), NULL, 10) : 0;
+}
+
+/* A string that need not be UTF-8 (it may hold a path): what is not becomes '?' */
+static json_t *report_string(const char *s)
+{
+	cleanup_free char *ascii = NULL;
+	json_t *v = json_string(s);
+
+	if (v || !(ascii = strdup(s)))
+		return v;
+	for (char *p = ascii; *p; p++)
+		if (*p & 0x80)
+			*p = '?';
+	return json_string(ascii);
+}
+
+static json_int_t report_us(const struct timeval *tv)
+{
+	return (json_int_t)tv->tv_sec * 1000000 + tv->tv_usec;
+}
+
+static json_t *report_exits(const struct report *r)
+{
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; i < r->nexit; i++)
+		if (r->exit[i].count)
+			json_object_set_new(o, r->exit[i].name,
+					    json_integer((json_int_t)r->exit[i].count));
+	return o;
+}
+
+static json_t *report_devices(const struct report *r)
+{
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; i < r->ndev; i++) {
+		const struct io_counters *io = &r->dev[i].io;
+
+		json_object_set_new(o, r->dev[i].name,
+				    json_pack("{sIsIsI}", "read_bytes",
+					      (json_int_t)io->read_bytes, "written_bytes",
+					      (json_int_t)io->written_bytes, "requests",
+					      (json_int_t)io->requests));
+	}
+	return o;
+}
+
+static json_t *report_json(const struct report *r)
+{
+	json_t *first = json_null();
+	struct rusage ru = {0};
+
+	(void)getrusage(RUSAGE_SELF, &ru);
+	if (r->first_run_ns)
+		first = json_integer((json_int_t)(r->first_run_ns - r->start_ns));
+	return json_pack(
+		"{ss so ss si so sI so s{sI sI} sI so so}",       /* as docs/report.md */
+		"version", MICROVM_VERSION,                       /* */
+		"name", report_string(r->name),                   /* */
+		"cause", exit_name(r->verdict.cause),             /* */
+		"status", exit_status(r->verdict.cause),          /* */
+		"detail", report_string(r->verdict.detail),       /* */
+		"wall_ns", (json_int_t)(r->end_ns - r->start_ns), /* */
+		"first_instruction_ns", first,                    /* */
+		"cpu_us", "user", report_us(&ru.ru_utime), "system",
+		report_us(&ru.ru_stime),               /* */
+		"peak_rss_kib", report_peak_rss_kib(), /* */
+		"exits", report_exits(r), "devices", report_devices(r));
+}
+
+/* All of @text to the file, and the file in its place */
+static int report_put(struct report_file *f, const char *text, size_t len)
+{
+	struct stat st;
+	long n;
+
+	if (f->path && !f->tmp && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    ftruncate(f->fd, 0) < 0)
+		return -errno;
+	n = write_full(f->fd, text, len);
+	if (n < 0)
+		return (int)n;
+	if (f->tmp && rename(f->tmp, f->path) < 0)
+		return -errno;
+	free(f->tmp);
+	f->tmp = NULL;
+	return 0;
+}
+
+int report_commit(struct report_file *f, const struct report *r, struct err *e)
+{
+	cleanup_free char *text = NULL;
+	json_t *json;
+	size_t len;
+	int rc;
+
+	if (f->fd < 0)
+		return 0;
+	json = report_json(r);
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	if (!text)
+		return err_set(e, ENOMEM, "--report: out of memory");
+	len = strlen(text);
+	text[len] = '\n'; /* over the NUL: one write() for the whole line */
+	rc = report_put(f, text, len + 1);
+	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
+}
+
+void report_close(struct report_file *f)
+{
+	if (f->tmp)
+		(void)unlink(f->tmp);
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->tmp);
+	free(f->path);
+	*f = (struct report_file){.fd = -1};
+}
