@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config - defaults, cross-checks, end. */
+#include "vmm/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/core/util.h"
+
+#define CONFIG_HUGEPAGE (2 * MIB)
+
+int config_string(char **dst, const char *value, struct err *e)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return err_set(e, ENOMEM, "out of memory");
+	free(*dst);
+	*dst = copy;
+	return 0;
+}
+
+void config_disk_clear(struct config_disk *d)
+{
+	free(d->path);
+	free(d->serial);
+	*d = (struct config_disk){0};
+}
+
+void config_net_clear(struct config_net *n)
+{
+	free(n->tap);
+	*n = (struct config_net){.fd = -1};
+}
+
+int config_init(struct config *cfg, struct err *e)
+{
+	*cfg = (struct config){
+		.ncpu = 1,
+		.memory = 256 * MIB,
+		.console = CONSOLE_SERIAL,
+		.acpi = true,
+		.log_level = LOG_WARN,
+	};
+	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
+		cfg->net[i].fd = -1;
+	return config_string(&cfg->name, "microvm", e);
+}
+
+void config_fini(struct config *cfg)
+{
+	free(cfg->kernel);
+	for (unsigned int i = 0; i < CONFIG_INITRDS_MAX; i++)
+		free(cfg->initrd[i]);
+	free(cfg->append);
+	free(cfg->cmdline);
+	/* All slots, not just those counted: one may have been left half filled. */
+	for (unsigned int i = 0; i < CONFIG_DISKS_MAX; i++)
+		config_disk_clear(&cfg->disk[i]);
+	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
+		config_net_clear(&cfg->net[i]);
+	free(cfg->name);
+	free(cfg->report);
+	*cfg = (struct config){0};
+}
+
+/* Is @word among the words of @line? */
+static bool config_has_word(const char *line, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (line && *line) {
+		size_t n = strcspn(line, " \t\n");
+
+		if (n == len && strncmp(line, word, len) == 0)
+			return true;
+		line += n;
+		line += strspn(line, " \t\n");
+	}
+	return false;
+}
+
+static int config_check_memory(const struct config *cfg, struct err *e)
+{
+	unsigned long long kib = cfg->memory / KIB;
+
+	if (cfg->memory % PAGE_SIZE)
+		return err_usage(
+			e,
+			"memory: %llu bytes is not a multiple of 4 KiB; give whole "
+			"MiB, like %lluM",
+			(unsigned long long)cfg->memory, kib / 1024 + 1);
+	if (cfg->hugepages && cfg->memory % CONFIG_HUGEPAGE)
+		return err_usage(e,
+				 "memory: %llu KiB is not a multiple of 2 MiB, as "
+				 "hugepages=on needs; give an even number of MiB",
+				 kib);
+	return 0;
+}
+
+static int config_check_net(const struct config *cfg, struct err *e)
+{
+	for (unsigned int i = 0; i < cfg->nnet; i++) {
+		const struct config_net *a = &cfg->net[i];
+
+		for (unsigned int j = 0; j < i; j++) {
+			const struct config_net *b = &cfg->net[j];
+
+			if (a->tap && b->tap && strcmp(a->tap, b->tap) == 0)
+				return err_usage(
+					e,
+					"net: two cards use the tap \"%s\"; give "
+					"each its own",
+					a->tap);
+			if (a->fd >= 0 && a->fd == b->fd)
+				return err_usage(e,
+						 "net: two cards use file descriptor %d; "
+						 "give each its own",
+						 a->fd);
+			if (a->has_mac && b->has_mac &&
+			    memcmp(a->mac, b->mac, sizeof(a->mac)) == 0)
+				return err_usage(
+					e,
+					"net: cards %u and %u have the same mac; "
+					"give each its own",
+					j, i);
+		}
+	}
+	return 0;
+}
+
+int config_validate(struct config *cfg, struct err *e)
+{
+	int rc;
+
+	if (!cfg->kernel)
+		return err_usage(
+			e, "there is no kernel to boot; give one with --kernel PATH "
+			   "(a bzImage or an ELF vmlinux)");
+	if (cfg->append && cfg->cmdline)
+		return err_usage(e,
+				 "--append adds to the kernel command line and --cmdline "
+				 "replaces it; give one of them");
+	rc = config_check_memory(cfg, e);
+	if (rc == 0)
+		rc = config_check_net(cfg, e);
+	if (config_has_word(cfg->append, "acpi=off") ||
+	    config_has_word(cfg->cmdline, "acpi=off"))
+		cfg->acpi = false;
+	return rc;
+}

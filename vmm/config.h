@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config - the life of a struct config: defaults, what must hold across settings, end. */
+#ifndef MICROVM_CONFIG_H
+#define MICROVM_CONFIG_H
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+#define CONFIG_MEMORY_MIN (UINT64_C(16) << 20)
+
+/* config_init() - the defaults: one vCPU, 256 MiB, serial console, ACPI, name "microvm".
+ * Return: 0, or -ENOMEM in @e; config_fini() in either case
+ */
+int config_init(struct config *cfg, struct err *e);
+void config_fini(struct config *cfg);
+
+/* config_string() - *@dst becomes a copy of @value; what it held is freed */
+int config_string(char **dst, const char *value, struct err *e);
+/* config_disk_clear(), config_net_clear() - free and empty one slot */
+void config_disk_clear(struct config_disk *d);
+void config_net_clear(struct config_net *n);
+
+/* config_validate() - once all settings are read: check those that must fit together, and
+ * let the word acpi=off on the operator's kernel command line switch cfg->acpi off.
+ * Return: 0, or -EINVAL with a usage error in @e
+ */
+int config_validate(struct config *cfg, struct err *e);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setting - the table of everything an operator can say.
+ *
+ * One row is an option on the command line, a key in the config file and a line of
+ * --help.  Values reach the config as text, through the row's setter, whoever read them:
+ * so the two ways of writing a machine down cannot drift apart.
+ */
+#ifndef MICROVM_SETTING_H
+#define MICROVM_SETTING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+/* What a value is in JSON; on the command line all are text */
+enum setting_type {
+	SETTING_TEXT,     /* a string */
+	SETTING_NUMBER,   /* a whole number */
+	SETTING_QUANTITY, /* a string with a unit, or a whole number */
+	SETTING_SWITCH,   /* true or false; "on" or "off" in text */
+};
+
+/* Rows that are not about the machine, for the command line only */
+enum setting_role {
+	ROLE_MACHINE,
+	ROLE_CONFIG_FILE,
+	ROLE_DRY_RUN,
+	ROLE_HELP,
+	ROLE_VERSION
+};
+
+/* A part of a value that has parts, like the serial of a disk.  set() fills the part in
+ * the slot that the row's begin() made ready.
+ */
+struct setting_part {
+	const char *name;
+	const char *alias; /* another name for it, or NULL */
+	enum setting_type type;
+	int (*set)(struct config *cfg, const char *value, struct err *e);
+};
+
+/* What a value with parts is made of */
+struct setting_parts {
+	const struct setting_part *part;
+	unsigned int n;
+	bool bare; /* the first part may go without its name */
+	int (*begin)(struct config *cfg, struct err *e); /* make a slot ready */
+	int (*end)(struct config *cfg, struct err *e);   /* is it complete?  count it */
+	void (*none)(struct config *cfg); /* the text "none" empties the list; or NULL */
+};
+
+extern const struct setting_parts setting_memory, setting_disk, setting_net;
+
+struct setting {
+	const char *name; /* "disk": --disk, and "disk" in JSON */
+	const char *arg;  /* what follows it, for --help; NULL: nothing does */
+	const char *help;
+	enum setting_role role;
+	enum setting_type type;
+	bool repeats;  /* may be given again: a list */
+	bool empty_ok; /* "" is a value */
+	/* one of these two: a plain value, or one with parts */
+	int (*set)(struct config *cfg, const char *value, struct err *e);
+	const struct setting_parts *parts;
+};
+
+extern const struct setting setting_table[];
+extern const unsigned int setting_count;
+
+/* A value with parts, while it is being read */
+struct setting_value {
+	const struct setting *row;
+	uint32_t seen; /* bit i: part i is set */
+};
+
+/* All below: errors are usage errors (or -ENOMEM) in @e that do not name the row itself:
+ * the caller puts "--disk" or "vm.json: disk[1]" in front.
+ */
+
+/* setting_find() - the row of that name; NULL: none.  setting_nearest() - the name that
+ * was meant, or NULL.  @json: only rows that a config file may have
+ */
+const struct setting *setting_find(const char *name, bool json);
+const char *setting_nearest(const char *name, bool json);
+/* setting_apply() - a plain value */
+int setting_apply(const struct setting *s, struct config *cfg, const char *value,
+		  struct err *e);
+/* setting_apply_text() - any row's value as the command line has it: parts are split at
+ * commas; two commas stand for one
+ */
+int setting_apply_text(const struct setting *s, struct config *cfg, const char *text,
+		       struct err *e);
+
+int setting_begin(struct setting_value *v, const struct setting *s, struct config *cfg,
+		  struct err *e);
+const struct setting_part *setting_part_find(const struct setting *s, const char *name,
+					     struct err *e);
+int setting_part_apply(struct setting_value *v, const struct setting_part *p,
+		       struct config *cfg, const char *value, struct err *e);
+int setting_end(struct setting_value *v, struct config *cfg, struct err *e);
+
+#endif

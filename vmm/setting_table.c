@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setting_table - each setting: how it is written, what it means, where it goes. */
+#include "vmm/setting.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/config.h"
+#include "vmm/core/util.h"
+#include "vmm/parse.h"
+
+#define SETTING_NAME_MAX 64
+#define SETTING_CPUS_MAX 65536
+
+static int set_kernel(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->kernel, value, e);
+}
+
+static int set_initrd(struct config *cfg, const char *value, struct err *e)
+{
+	if (cfg->ninitrd == CONFIG_INITRDS_MAX)
+		return err_usage(
+			e, "\"%.60s\" is one too many; there can be %d, so join some",
+			value, CONFIG_INITRDS_MAX);
+	return config_string(&cfg->initrd[cfg->ninitrd++], value, e);
+}
+
+static int set_append(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->append, value, e);
+}
+
+static int set_cmdline(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->cmdline, value, e);
+}
+
+static int set_cpus(struct config *cfg, const char *value, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_uint(value, SETTING_CPUS_MAX, &n) < 0 || n == 0)
+		return err_usage(e, "\"%.60s\" is not a number of vCPUs; give 1 to %d",
+				 value, SETTING_CPUS_MAX);
+	cfg->ncpu = (unsigned int)n;
+	return 0;
+}
+
+static int set_console(struct config *cfg, const char *value, struct err *e)
+{
+	static const char *const names[] = {
+		[CONSOLE_SERIAL] = "serial",
+		[CONSOLE_VIRTIO] = "virtio",
+		[CONSOLE_NONE] = "none",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		cfg->console = (enum config_console)i;
+		return 0;
+	}
+	return err_usage(e, "\"%.60s\" is not a console; give serial, virtio or none",
+			 value);
+}
+
+static int set_acpi(struct config *cfg, const char *value, struct err *e)
+{
+	if (parse_switch(value, &cfg->acpi) < 0)
+		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
+				 value);
+	return 0;
+}
+
+static int set_name(struct config *cfg, const char *value, struct err *e)
+{
+	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				 "0123456789._-";
+
+	if (strlen(value) > SETTING_NAME_MAX || value[strspn(value, ok)])
+		return err_usage(
+			e,
+			"\"%.60s\" is not a machine name; give at most %d letters, "
+			"digits, dots, dashes and underscores",
+			value, SETTING_NAME_MAX);
+	return config_string(&cfg->name, value, e);
+}
+
+static int set_timeout(struct config *cfg, const char *value, struct err *e)
+{
+	uint64_t ns;
+	int rc = parse_duration(value, &ns);
+
+	if (rc == -EINVAL)
+		return err_usage(
+			e,
+			"\"%.60s\" is not a duration; give a whole number with ms, "
+			"s, m or h, like 500ms or 30s",
+			value);
+	if (rc < 0)
+		return err_usage(e, "\"%.60s\" is too long; leave it out for no limit",
+				 value);
+	if (ns == 0)
+		return err_usage(e,
+				 "\"%.60s\" would end the machine at once; give more, or "
+				 "leave it out for no limit",
+				 value);
+	cfg->timeout_ns = ns;
+	return 0;
+}
+
+static int set_report(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->report, value, e);
+}
+
+static int set_log_level(struct config *cfg, const char *value, struct err *e)
+{
+	int level = log_level_parse(value);
+
+	if (level < 0)
+		return err_usage(
+			e,
+			"\"%.60s\" is not a log level; give error, warn, info or "
+			"debug",
+			value);
+	cfg->log_level = (enum log_level)level;
+	return 0;
+}
+
+const struct setting setting_table[] = {
+	{.name = "kernel",
+	 .arg = "PATH",
+	 .help = "bzImage or ELF vmlinux to boot, told apart by content",
+	 .set = set_kernel},
+	{.name = "initrd",
+	 .arg = "PATH",
+	 .help = "initial RAM disk; several are joined in order",
+	 .repeats = true,
+	 .set = set_initrd},
+	{.name = "append",
+	 .arg = "WORDS",
+	 .help = "add to the kernel command line",
+	 .empty_ok = true,
+	 .set = set_append},
+	{.name = "cmdline",
+	 .arg = "WORDS",
+	 .help = "replace the kernel command line",
+	 .empty_ok = true,
+	 .set = set_cmdline},
+	{.name = "disk",
+	 .arg = "PATH[,ro][,serial=S][,direct]",
+	 .help = "raw image or block device: vda, vdb, ...",
+	 .repeats = true,
+	 .parts = &setting_disk},
+	{.name = "net",
+	 .arg = "tap=NAME|fd=N[,mac=MAC][,mtu=N]",
+	 .help = "network card on a tap; \"none\" for no card",
+	 .repeats = true,
+	 .parts = &setting_net},
+	{.name = "cpus",
+	 .arg = "N",
+	 .help = "vCPUs (1)",
+	 .type = SETTING_NUMBER,
+	 .set = set_cpus},
+	{.name = "memory",
+	 .arg = "SIZE[,hugepages=on]",
+	 .help = "guest RAM, like 512M or 4G (256M)",
+	 .type = SETTING_QUANTITY,
+	 .parts = &setting_memory},
+	{.name = "console",
+	 .arg = "WHICH",
+	 .help = "serial (ttyS0, default), virtio (hvc0) or none",
+	 .set = set_console},
+	{.name = "acpi",
+	 .arg = "on|off",
+	 .help = "describe the machine by ACPI (on)",
+	 .type = SETTING_SWITCH,
+	 .set = set_acpi},
+	{.name = "name",
+	 .arg = "NAME",
+	 .help = "the machine's name in reports (microvm)",
+	 .set = set_name},
+	{.name = "timeout",
+	 .arg = "DURATION",
+	 .help = "end with status 124 after 500ms, 30s, 5m, 1h",
+	 .type = SETTING_QUANTITY,
+	 .set = set_timeout},
+	{.name = "report",
+	 .arg = "FILE",
+	 .help = "write a JSON object about the run at its end",
+	 .set = set_report},
+	{.name = "log-level",
+	 .arg = "LEVEL",
+	 .help = "error, warn (default), info or debug",
+	 .set = set_log_level},
+	{.name = "config",
+	 .arg = "FILE.json",
+	 .help = "read these settings; options override them",
+	 .role = ROLE_CONFIG_FILE},
+	{.name = "dry-run",
+	 .help = "print the machine that would run",
+	 .role = ROLE_DRY_RUN},
+	{.name = "help", .help = "this", .role = ROLE_HELP},
+	{.name = "version", .help = "print the version", .role = ROLE_VERSION},
+};
+const unsigned int setting_count = ARRAY_SIZE(setting_table);
