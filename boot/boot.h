@@ -15,7 +15,10 @@
 #include "vmm/core/gmem.h"
 
 enum boot_mode {
-	BOOT_LONG64, /* x86: 64-bit mode, paging on, tables at @cr3 map all RAM (>= 4 GiB) 1:1 */
+	BOOT_LONG64, /* x86: 64-bit mode, paging on; the tables at @cr3 map, 1:1 and writable,
+		      * each GiB below 3 GiB that has RAM in it, and [3 GiB, 4 GiB).
+		      * All that boot_load() places lies there.
+		      */
 	BOOT_PROT32, /* x86: 32-bit flat protected mode, paging off */
 };
 
@@ -26,7 +29,9 @@ struct boot_result {
 	gpa_t rsi; /* zero page, or 0 */
 	gpa_t rbx; /* PVH start_info, or 0 */
 	gpa_t cr3; /* BOOT_LONG64 */
-	gpa_t gdt; /* flat GDT: 0x08 32-bit code, 0x10 64-bit code, 0x18 data; 4 entries */
+	gpa_t gdt; /* flat GDT, 4 entries: 0x08 32-bit code, 0x10 code of @mode, 0x18 data
+		    * (Linux's __BOOT_CS and __BOOT_DS are 0x10 and 0x18)
+		    */
 	gpa_t stack;
 	/* for --dry-run */
 	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;

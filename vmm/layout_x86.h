@@ -14,6 +14,7 @@
 
 /* Below 1 MiB, as a PC has it.  boot/ writes these once, before the guest runs. */
 #define LAYOUT_GDT         0x500ULL
+#define LAYOUT_SETUP_DATA  0x600ULL /* a random seed for Linux */
 #define LAYOUT_PVH_INFO    0x6000ULL
 #define LAYOUT_ZERO_PAGE   0x7000ULL
 #define LAYOUT_STACK       0x8ff0ULL

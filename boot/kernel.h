@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel - a kernel file, recognised by its content, and what loading it has taught us.
+ *
+ * The file is the operator's but may be anything: every number in it is checked before
+ * use, and nothing is allocated or looped over by a size that it states.
+ */
+#ifndef MICROVM_BOOT_KERNEL_H
+#define MICROVM_BOOT_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot/boot.h"
+#include "boot/file.h"
+#include "vmm/core/err.h"
+#include "vmm/core/gmem.h"
+
+#define KERNEL_HEAD_LEN 1024
+
+struct kernel_file {
+	struct boot_file file;
+	uint8_t head
+		[KERNEL_HEAD_LEN]; /* its first bytes; zero past the end of the file */
+	size_t head_len;
+};
+
+/* What a loader found out; all addresses lie below the 3 GiB hole. */
+struct kernel {
+	enum boot_mode mode;
+	const char *protocol;         /* see struct boot_result */
+	bool pvh;                     /* wants a start_info, not a zero page */
+	gpa_t entry;                  /* inside [start, end) */
+	gpa_t start, end;             /* its own until it reads the memory map */
+	gpa_t initrd_end;             /* initrds must end here or below */
+	uint32_t cmdline_max;         /* characters it takes, NUL not counted */
+	uint8_t setup_len;            /* of setup[]; 0: not a bzImage */
+	uint8_t setup[0x290 - 0x1f1]; /* setup header as in the file, from 0x1f1 */
+};
+
+/* kernel_open() - open @path and read its head.  @path is kept, not copied.
+ * Return: 0, or -errno with a sentence in @e
+ */
+int kernel_open(struct kernel_file *f, const char *path, struct err *e);
+void kernel_close(struct kernel_file *f);
+
+/* kernel_refuse() - @f is nothing that we can boot: say what it seems to be.
+ * Return: -ENOEXEC with a sentence in @e
+ */
+int kernel_refuse(const struct kernel_file *f, struct err *e);
+
+/* kernel_load_part() - bytes [@off, @off + @len) of @f to @gpa.
+ * Return: 0, or -errno with a sentence in @e
+ */
+int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
+		     uint64_t len, struct err *e);
+
+/* kernel_ram_end() - end of the RAM that starts at address 0 */
+gpa_t kernel_ram_end(const struct gmem *m);
+
+/* kernel_too_big() - the sentence for a kernel that needs RAM up to @end.
+ * Return: -ENOMEM
+ */
+int kernel_too_big(const struct kernel_file *f, const struct gmem *m, uint64_t end,
+		   struct err *e);
+
+#endif
