@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmdline - the kernel's command line: ours, extended or replaced by the operator. */
+#ifndef MICROVM_BOOT_CMDLINE_H
+#define MICROVM_BOOT_CMDLINE_H
+
+#include "boot/kernel.h"
+
+/* cmdline_build() - the command line for @cfg on a machine that is @p and has @m.
+ * Return: it, to be freed by the caller; NULL: out of memory
+ */
+char *cmdline_build(const struct config *cfg, const struct platform *p,
+		    const struct gmem *m);
+
+/* cmdline_write() - put @text to LAYOUT_CMDLINE.  Return: 0, or -E2BIG with a sentence in
+ * @e if it is longer than @k takes or than there is room for
+ */
+int cmdline_write(struct gmem *m, const char *text, const struct kernel *k,
+		  struct err *e);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_cmdline - what the kernel is told on its command line, and how long it may be. */
+#include "boot/cmdline.h"
+
+#include <errno.h>
+
+#include "tests/unit/boot_files.h"
+#include "vmm/layout_x86.h"
+
+static struct config cfg;
+static struct platform p;
+static struct gmem m;
+static struct kernel k;
+static struct err e;
+static char *text;
+
+static void setup(void)
+{
+	cfg = (struct config){.console = CONSOLE_SERIAL, .acpi = true};
+	p = (struct platform){.ncpu = 1, .acpi = true, .ndev = 1};
+	p.dev[0].kind = DEVICE_SERIAL;
+	k = (struct kernel){.cmdline_max = 2047};
+	ram_init(&m, 16);
+}
+
+static void teardown(void)
+{
+	free(text);
+	gmem_fini(&m);
+}
+
+static void build(void)
+{
+	free(text);
+	text = cmdline_build(&cfg, &p, &m);
+	ck_assert_ptr_nonnull(text);
+	ck_assert_ptr_null(strstr(text, "  "));
+}
+
+/* Is @words on the line, between spaces? */
+static bool has(const char *words)
+{
+	char *line = NULL, *at;
+	bool found;
+
+	build();
+	ck_assert_int_gt(asprintf(&line, " %s ", text), 0);
+	at = strstr(line, words);
+	found = at && at[-1] == ' ' && at[strlen(words)] == ' ';
+	free(line);
+	return found;
+}
+
+static void add_disk(bool readonly)
+{
+	cfg.ndisk = 1;
+	cfg.disk[0].readonly = readonly;
+}
+
+START_TEST(the_console_is_named)
+{
+	ck_assert(has("console=ttyS0"));
+	cfg.console = CONSOLE_VIRTIO;
+	ck_assert(has("console=hvc0"));
+	cfg.console = CONSOLE_NONE;
+	ck_assert(!has("console=hvc0"));
+	ck_assert_ptr_null(strstr(text, "console="));
+}
+END_TEST
+
+START_TEST(only_the_uarts_that_exist_are_looked_for)
+{
+	ck_assert(has("8250.nr_uarts=1"));
+	p.ndev = 0;
+	ck_assert(has("8250.nr_uarts=0"));
+}
+END_TEST
+
+START_TEST(a_disk_is_the_root)
+{
+	ck_assert(!has("rw"));
+	ck_assert_ptr_null(strstr(text, "root="));
+	add_disk(false);
+	ck_assert(has("root=/dev/vda rw"));
+	cfg.disk[0].readonly = true;
+	ck_assert(has("root=/dev/vda ro"));
+}
+END_TEST
+
+START_TEST(an_initrd_finds_its_own_root)
+{
+	add_disk(false);
+	cfg.ninitrd = 1;
+	ck_assert(!has("rw"));
+	ck_assert_ptr_null(strstr(text, "root="));
+}
+END_TEST
+
+START_TEST(a_panic_resets_at_once_and_differs_from_a_reboot)
+{
+	ck_assert(has("panic=-1"));
+	ck_assert(has("reboot=panic_warm,acpi"));
+	p.acpi = false;
+	ck_assert(has("reboot=panic_warm,kbd"));
+}
+END_TEST
+
+START_TEST(bounce_buffers_are_refused_only_where_linux_would_make_them)
+{
+	ck_assert(!has("swiotlb=noforce"));
+	ck_assert_int_eq(gmem_add(&m, LAYOUT_RAM_HIGH, MIB, &e), 0);
+	ck_assert(has("swiotlb=noforce"));
+}
+END_TEST
+
+START_TEST(without_acpi_devices_are_on_the_line)
+{
+	p.dev[1] = (struct platform_device){DEVICE_VIRTIO_MMIO, 0xd0000000, 0x1000, 5};
+	p.dev[2] = (struct platform_device){DEVICE_RTC, 0x70, 2, 8};
+	p.dev[3] = (struct platform_device){DEVICE_VIRTIO_MMIO, 0xd0001000, 0x1000, 7};
+	p.ndev = 4;
+	ck_assert(!has("acpi=off"));
+	ck_assert_ptr_null(strstr(text, "virtio_mmio"));
+	p.acpi = false;
+	ck_assert(has("acpi=off"));
+	ck_assert(has("virtio_mmio.device=0x1000@0xd0000000:5"));
+	ck_assert(has("virtio_mmio.device=0x1000@0xd0001000:7"));
+	ck_assert_ptr_null(strstr(text, "0x70"));
+}
+END_TEST
+
+START_TEST(a_full_machine_has_room)
+{
+	p.acpi = false;
+	p.ndev = PLATFORM_DEVICES_MAX;
+	for (unsigned int i = 0; i < p.ndev; i++)
+		p.dev[i] = (struct platform_device){DEVICE_VIRTIO_MMIO, UINT64_MAX - i,
+						    UINT64_MAX, UINT32_MAX};
+	add_disk(true);
+	ck_assert(has("acpi=off"));
+}
+END_TEST
+
+START_TEST(append_comes_last)
+{
+	static char append[] = "quiet console=tty0 -- x";
+
+	cfg.append = append;
+	ck_assert(has("console=ttyS0"));
+	ck_assert_str_eq(text + strlen(text) - strlen(append), append);
+	ck_assert_int_eq(text[strlen(text) - strlen(append) - 1], ' ');
+}
+END_TEST
+
+START_TEST(an_empty_append_changes_nothing)
+{
+	static char nothing[] = "";
+	char *before;
+
+	build();
+	before = strdup(text);
+	cfg.append = nothing;
+	build();
+	ck_assert_str_eq(text, before);
+	free(before);
+}
+END_TEST
+
+START_TEST(cmdline_replaces_everything)
+{
+	static char line[] = "init=/bin/sh", append[] = "ignored";
+
+	cfg.cmdline = line;
+	cfg.append = append;
+	p.acpi = false;
+	build();
+	ck_assert_str_eq(text, "init=/bin/sh");
+}
+END_TEST
+
+START_TEST(the_longest_line_that_the_kernel_takes_is_written)
+{
+	char line[2049];
+
+	memset(line, 'x', sizeof(line));
+	line[2047] = '\0';
+	ck_assert_int_eq(cmdline_write(&m, line, &k, &e), 0);
+	ck_assert_str_eq((char *)gmem_slice(&m, LAYOUT_CMDLINE, 2048), line);
+	line[2047] = 'x';
+	line[2048] = '\0';
+	ck_assert_int_eq(cmdline_write(&m, line, &k, &e), -E2BIG);
+	ck_says(e, "2048");
+	ck_says(e, "2047");
+	ck_says(e, "--append");
+}
+END_TEST
+
+START_TEST(a_kernel_that_takes_too_much_is_held_to_our_room)
+{
+	size_t len = LAYOUT_CMDLINE_MAX;
+	char *line = malloc(len + 1);
+
+	memset(line, 'x', len);
+	line[len] = '\0';
+	k.cmdline_max = UINT32_MAX;
+	ck_assert_int_eq(cmdline_write(&m, line, &k, &e), -E2BIG);
+	ck_says(e, "65535");
+	line[len - 1] = '\0';
+	ck_assert_int_eq(cmdline_write(&m, line, &k, &e), 0);
+	ck_assert_uint_eq(*(uint8_t *)gmem_slice(&m, LAYOUT_CMDLINE + len, 1), 0);
+	free(line);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("cmdline");
+	TCase *t = tcase_create("cmdline");
+
+	suite_add_tcase(s, t);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, the_console_is_named);
+	tcase_add_test(t, only_the_uarts_that_exist_are_looked_for);
+	tcase_add_test(t, a_disk_is_the_root);
+	tcase_add_test(t, an_initrd_finds_its_own_root);
+	tcase_add_test(t, a_panic_resets_at_once_and_differs_from_a_reboot);
+	tcase_add_test(t, bounce_buffers_are_refused_only_where_linux_would_make_them);
+	tcase_add_test(t, without_acpi_devices_are_on_the_line);
+	tcase_add_test(t, a_full_machine_has_room);
+	tcase_add_test(t, append_comes_last);
+	tcase_add_test(t, an_empty_append_changes_nothing);
+	tcase_add_test(t, cmdline_replaces_everything);
+	tcase_add_test(t, the_longest_line_that_the_kernel_takes_is_written);
+	tcase_add_test(t, a_kernel_that_takes_too_much_is_held_to_our_room);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
