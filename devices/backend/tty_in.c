@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * tty_in - console input.
+ *
+ * From a terminal we go on reading even when the guest does not, or Ctrl-A x could not get
+ * rid of a guest that hangs; what it does not take within TTY_LOOK_AGAIN_NS is dropped
+ * then.  From pipes and files we read only what the client has room for.
+ */
+#include "devices/backend/tty_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "devices/backend/tty_mode.h"
+#include "vmm/core/util.h"
+
+#define TTY_LOOK_AGAIN_NS 500000000
+#define TTY_ESCAPE        0x01 /* Ctrl-A */
+
+static const char tty_help[] =
+	"\r\nmicrovm: Ctrl-A x ends the machine, Ctrl-A Ctrl-A sends "
+	"Ctrl-A, Ctrl-A h is this help\r\n";
+
+static void tty_say_help(struct tty *t)
+{
+	if (t->out.terminal)
+		(void)tty_write(t, (const uint8_t *)tty_help, sizeof(tty_help) - 1);
+	else
+		(void)write_full(STDERR_FILENO, tty_help, sizeof(tty_help) - 1);
+}
+
+/* Typed bytes: escapes are ours, the rest is held for the client while there is room. */
+static void tty_typed(struct tty *t, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool escaped = t->escaped;
+
+		t->escaped = !escaped && p[i] == TTY_ESCAPE;
+		if (t->escaped)
+			continue;
+		if (escaped && p[i] == 'x')
+			t->quit(t->ctx);
+		else if (escaped && p[i] == 'h')
+			tty_say_help(t);
+		if (escaped && p[i] != TTY_ESCAPE)
+			continue;
+		if (t->nheld < TTY_HELD_MAX)
+			t->held[t->nheld++] = p[i];
+	}
+}
+
+static void tty_give_held(struct tty *t)
+{
+	struct tty_client *c = t->client;
+
+	if (!c)
+		t->nheld = 0;
+	while (t->nheld) {
+		size_t n = MIN(t->nheld, c->input_room(c));
+
+		if (!n)
+			return;
+		c->input(c, t->held, n);
+		t->nheld -= n;
+		memmove(t->held, t->held + n, t->nheld);
+		t->dropping = false;
+	}
+}
+
+static void tty_end_input(struct tty *t)
+{
+	t->eof = true;
+	loop_want(t->loop, &t->in_source, 0);
+}
+
+/* The terminal is another job's, or the guest takes nothing: leave it, look again soon. */
+static void tty_look_again(struct tty *t)
+{
+	loop_want(t->loop, &t->in_source, 0);
+	tty_timer_set(&t->again_source, TTY_LOOK_AGAIN_NS);
+}
+
+static void tty_read_terminal(struct tty *t)
+{
+	uint8_t buf[512];
+	size_t room = t->dropping ? sizeof(buf) : TTY_HELD_MAX - t->nheld;
+	ssize_t n;
+
+	if (!room || !tty_mode_raw()) {
+		tty_look_again(t);
+		return;
+	}
+	n = tty_fd_read(&t->in, buf, MIN(room, sizeof(buf)));
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		tty_end_input(t);
+		return;
+	}
+	tty_typed(t, buf, (size_t)n);
+	tty_give_held(t);
+}
+
+static void tty_read_stream(struct tty *t)
+{
+	struct tty_client *c = t->client;
+	size_t room = c ? c->input_room(c) : 0;
+	uint8_t buf[4096];
+	ssize_t n;
+
+	if (!room) {
+		loop_want(t->loop, &t->in_source, 0);
+		return;
+	}
+	n = tty_fd_read(&t->in, buf, MIN(room, sizeof(buf)));
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		tty_end_input(t);
+		return;
+	}
+	c->input(c, buf, (size_t)n);
+	if (!t->pollable)
+		loop_want(t->loop, &t->turn_source, EPOLLOUT);
+}
+
+void tty_on_in(struct loop_source *s, uint32_t events)
+{
+	struct tty *t = container_of(s, struct tty, in_source);
+
+	(void)events;
+	if (t->term >= 0)
+		tty_read_terminal(t);
+	else
+		tty_read_stream(t);
+}
+
+/* The client has room: give it what is held, or a piece of a file that cannot be polled. */
+void tty_on_turn(struct loop_source *s, uint32_t events)
+{
+	struct tty *t = container_of(s, struct tty, turn_source);
+
+	(void)events;
+	loop_want(t->loop, s, 0);
+	tty_give_held(t);
+	if (t->eof)
+		return;
+	if (t->pollable)
+		loop_want(t->loop, &t->in_source, EPOLLIN);
+	else
+		tty_read_stream(t);
+}
+
+void tty_on_again(struct loop_source *s, uint32_t events)
+{
+	struct tty *t = container_of(s, struct tty, again_source);
+	uint64_t v;
+
+	(void)events;
+	(void)!read(s->fd, &v, sizeof(v));
+	if (t->eof)
+		return;
+	tty_give_held(t);
+	if (tty_mode_raw()) {
+		t->dropping = t->nheld == TTY_HELD_MAX;
+		loop_want(t->loop, &t->in_source, EPOLLIN);
+	} else {
+		tty_look_again(t);
+	}
+}
+
+void tty_input_wanted(struct tty *t)
+{
+	if (t->nheld || !t->eof)
+		loop_want(t->loop, &t->turn_source, EPOLLOUT);
+}
+
+void tty_in_start(struct tty *t)
+{
+	t->eof = t->in.kind == TTY_FD_NONE;
+	if (t->eof)
+		return;
+	t->in_source.events = EPOLLIN;
+	t->pollable = loop_add(t->loop, &t->in_source) == 0;
+	if (!t->pollable) {
+		t->in_source.events = 0;
+		loop_want(t->loop, &t->turn_source, EPOLLOUT);
+	} else if (t->term >= 0 && !tty_mode_raw()) {
+		tty_look_again(t);
+	}
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tty_mode - the operator's terminal: raw while a guest has it, restored whatever ends us.
+ *
+ * One terminal a process.  Signals: SIGWINCH and SIGCONT wake the loop through an eventfd,
+ * SIGTSTP gives the terminal back before it stops us, a crash before it kills us.  Those
+ * that end a machine in order (SIGINT, SIGTERM, SIGHUP) are the program's.  SIGKILL
+ * cannot be caught: `stty sane` helps.
+ */
+#ifndef MICROVM_BACKEND_TTY_MODE_H
+#define MICROVM_BACKEND_TTY_MODE_H
+
+#include <stdbool.h>
+
+/* tty_mode_start() - handle signals; @fd is the terminal to make raw, -1: only its size
+ * matters; @wakefd is an eventfd.  Not raw yet
+ */
+void tty_mode_start(int fd, int wakefd);
+/* tty_mode_raw() - raw mode from now on.  Return: false, we are in the background and the
+ * terminal is not ours now
+ */
+bool tty_mode_raw(void);
+/* tty_mode_stop() - terminal and signals as they were */
+void tty_mode_stop(void);
+
+#endif

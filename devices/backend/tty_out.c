@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * tty_out - console output.
+ *
+ * A serial port gives one byte at a time, so bytes are held in a ring and written at the
+ * end of a line, when there are many, or TTY_HOLD_NS after the first: one system call a
+ * line, no wait that a person could see, and no timer without output.
+ */
+#include "devices/backend/tty_impl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define TTY_HOLD_NS  2000000
+#define TTY_FLUSH_AT 1024 /* bytes held that are worth a system call */
+#define TTY_STRAIGHT 256  /* a write of so many does not go through the ring */
+
+static void tty_block(struct tty *t, bool blocked)
+{
+	t->blocked = blocked;
+	loop_want(t->loop, &t->out_source, blocked ? EPOLLOUT : 0);
+}
+
+/* Return: bytes that went out or that nobody will ever want; 0: wait */
+static size_t tty_put(struct tty *t, const uint8_t *p, size_t n)
+{
+	ssize_t k = tty_fd_write(&t->out, p, n);
+
+	if (k >= 0)
+		return (size_t)k;
+	if (k == -EAGAIN) {
+		tty_block(t, true);
+		return 0;
+	}
+	if (k != -ENOSPC && k != -EDQUOT && k != -EFBIG) {
+		log_warn("the console's output goes nowhere from now on: %s",
+			 strerror((int)-k));
+		tty_block(t, false);
+		tty_fd_close(&t->out);
+	}
+	return n;
+}
+
+static void tty_flush(struct tty *t)
+{
+	while (t->n) {
+		size_t k =
+			tty_put(t, t->ring + t->head, MIN(t->n, TTY_OUT_MAX - t->head));
+
+		if (!k)
+			return;
+		t->head = (t->head + k) % TTY_OUT_MAX;
+		t->n -= k;
+	}
+	t->head = 0;
+}
+
+static size_t tty_hold(struct tty *t, const uint8_t *p, size_t n)
+{
+	size_t taken = 0;
+
+	n = MIN(n, TTY_OUT_MAX - t->n);
+	while (taken < n) {
+		size_t at = (t->head + t->n) % TTY_OUT_MAX;
+		size_t k = MIN(n - taken, TTY_OUT_MAX - at);
+
+		memcpy(t->ring + at, p + taken, k);
+		t->n += k;
+		taken += k;
+	}
+	return taken;
+}
+
+size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
+{
+	size_t taken = 0;
+
+	if (t->out.kind == TTY_FD_NONE)
+		return n;
+	if (!t->n && !t->blocked && n >= TTY_STRAIGHT)
+		taken = tty_put(t, p, n);
+	taken += tty_hold(t, p + taken, n - taken);
+	if (!t->blocked && (t->n >= TTY_FLUSH_AT || memchr(p, '\n', n)))
+		tty_flush(t);
+	if (taken < n) /* one more time: the ring may be empty now */
+		taken += tty_hold(t, p + taken, n - taken);
+	if (t->n && !t->blocked && !t->armed) {
+		t->armed = true;
+		tty_timer_set(&t->hold_source, TTY_HOLD_NS);
+	}
+	t->refused |= taken < n;
+	return taken;
+}
+
+size_t tty_write_room(struct tty *t)
+{
+	return t->out.kind == TTY_FD_NONE ? TTY_OUT_MAX : TTY_OUT_MAX - t->n;
+}
+
+static void tty_tell_room(struct tty *t)
+{
+	if (t->refused && t->client && tty_write_room(t) >= TTY_OUT_MAX / 2) {
+		t->refused = false;
+		t->client->output_room(t->client);
+	}
+}
+
+void tty_on_out(struct loop_source *s, uint32_t events)
+{
+	struct tty *t = container_of(s, struct tty, out_source);
+
+	(void)events;
+	tty_flush(t);
+	if (!t->n && t->blocked)
+		tty_block(t, false);
+	tty_tell_room(t);
+}
+
+void tty_on_hold(struct loop_source *s, uint32_t events)
+{
+	struct tty *t = container_of(s, struct tty, hold_source);
+	uint64_t v;
+
+	(void)events;
+	(void)!read(s->fd, &v, sizeof(v));
+	t->armed = false;
+	if (!t->blocked)
+		tty_flush(t);
+	tty_tell_room(t);
+}
+
+void tty_out_drain(struct tty *t, int ms)
+{
+	uint64_t end = monotonic_ns() + (uint64_t)ms * 1000000;
+
+	tty_flush(t);
+	while (t->n) {
+		struct pollfd p = {.fd = t->out.fd, .events = POLLOUT};
+		uint64_t now = monotonic_ns();
+
+		if (now >= end || poll(&p, 1, (int)((end - now) / 1000000) + 1) == 0)
+			return;
+		tty_flush(t);
+	}
+}
