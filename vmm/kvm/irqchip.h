@@ -9,7 +9,7 @@
  * IOAPIC would make the end of a short-lived VM wait for an SRCU grace period.
  * x86 without ACPI: the guest knows only the 8259 pair and the 8254, which are KVM's.
  *
- * Set up before the first vCPU; then irqchip_route() only, one call at a time.
+ * Set up before the first vCPU; then only router.route(), one call at a time.
  */
 #ifndef MICROVM_KVM_IRQCHIP_H
 #define MICROVM_KVM_IRQCHIP_H
@@ -19,6 +19,7 @@
 
 #include "vmm/core/err.h"
 #include "vmm/core/irq.h"
+#include "vmm/core/msi.h"
 #include "vmm/kvm/kvm.h"
 
 #define IRQCHIP_GSIS 64
@@ -26,11 +27,11 @@
 struct irqchip {
 	struct kvm *kvm;
 	bool split;
+	struct msi_router router;                  /* split: the IOAPIC's other end */
 	const struct irq_line *line[IRQCHIP_GSIS]; /* by GSI; NULL: no device there */
 	bool bound[IRQCHIP_GSIS];
 	bool routed[IRQCHIP_GSIS];
-	uint64_t msi_addr[IRQCHIP_GSIS];
-	uint32_t msi_data[IRQCHIP_GSIS];
+	struct msi_msg msg[IRQCHIP_GSIS];
 };
 
 /* irqchip_init() - after the memory slots, before the vCPUs.  @split: see above.
@@ -39,8 +40,5 @@ struct irqchip {
 int irqchip_init(struct irqchip *ic, struct kvm *k, bool split, struct err *e);
 /* irqchip_add() - @line, which must outlive the irqchip, belongs to this machine */
 int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e);
-/* irqchip_route() - split only: GSI @gsi now sends this message (@on) or none */
-void irqchip_route(struct irqchip *ic, unsigned int gsi, bool on, uint64_t addr,
-		   uint32_t data);
 
 #endif

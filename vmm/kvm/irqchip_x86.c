@@ -47,14 +47,6 @@ static int irqchip_init_pc(struct kvm *k, struct err *e)
 	return 0;
 }
 
-int irqchip_init(struct irqchip *ic, struct kvm *k, bool split, struct err *e)
-{
-	memset(ic, 0, sizeof(*ic));
-	ic->kvm = k;
-	ic->split = split;
-	return split ? irqchip_init_split(k, e) : irqchip_init_pc(k, e);
-}
-
 int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e)
 {
 	int rc;
@@ -99,31 +91,42 @@ static void irqchip_set_routes(struct irqchip *ic)
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 			.gsi = gsi,
 			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {.address_lo = (uint32_t)ic->msi_addr[gsi],
-				  .address_hi = (uint32_t)(ic->msi_addr[gsi] >> 32),
-				  .data = ic->msi_data[gsi]},
+			.u.msi = {.address_lo = (uint32_t)ic->msg[gsi].address,
+				  .address_hi = (uint32_t)(ic->msg[gsi].address >> 32),
+				  .data = ic->msg[gsi].data},
 		};
 	}
 	if (ioctl(ic->kvm->vm_fd, KVM_SET_GSI_ROUTING, table) < 0)
 		log_guest("interrupt routing: %s", strerror(errno));
 }
 
-void irqchip_route(struct irqchip *ic, unsigned int gsi, bool on, uint64_t addr,
-		   uint32_t data)
+static void irqchip_route(struct msi_router *r, unsigned int gsi,
+			  const struct msi_msg *msg)
 {
-	BUG_ON(gsi >= IRQCHIP_GSIS || !ic->split);
+	struct irqchip *ic = container_of(r, struct irqchip, router);
+
+	BUG_ON(gsi >= IRQCHIP_GSIS);
 	if (!ic->line[gsi])
 		return; /* nobody is there to push it */
-	if (!on) {
+	if (!msg) {
 		/* The route stays: nothing reaches it, and the next unmask may find it right. */
 		irqchip_bind(ic, gsi, false);
 		return;
 	}
-	if (!ic->routed[gsi] || ic->msi_addr[gsi] != addr || ic->msi_data[gsi] != data) {
+	if (!ic->routed[gsi] || ic->msg[gsi].address != msg->address ||
+	    ic->msg[gsi].data != msg->data) {
 		ic->routed[gsi] = true;
-		ic->msi_addr[gsi] = addr;
-		ic->msi_data[gsi] = data;
+		ic->msg[gsi] = *msg;
 		irqchip_set_routes(ic);
 	}
 	irqchip_bind(ic, gsi, true);
+}
+
+int irqchip_init(struct irqchip *ic, struct kvm *k, bool split, struct err *e)
+{
+	memset(ic, 0, sizeof(*ic));
+	ic->kvm = k;
+	ic->split = split;
+	ic->router.route = irqchip_route;
+	return split ? irqchip_init_split(k, e) : irqchip_init_pc(k, e);
 }

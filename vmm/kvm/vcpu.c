@@ -163,7 +163,7 @@ static void *vcpu_thread(void *arg)
 
 	if (c->id == 0)
 		c->host->first_run_ns = monotonic_ns();
-	while (!c->stopping) {
+	while (!c->stopping && !c->host->over) {
 		if (ioctl(c->fd, KVM_RUN, 0) == 0) {
 			if (!vcpu_handle_exit(c))
 				break;

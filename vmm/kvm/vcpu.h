@@ -30,6 +30,7 @@ struct vcpu_host {
 	const struct gmem *mem;
 	/* vCPU thread: it will not enter the guest again.  @detail lives for the call only */
 	void (*ended)(struct vcpu_host *h, enum vcpu_end why, const char *detail);
+	_Atomic bool over; /* set by ended()'s owner: no vCPU enters the guest any more */
 	_Atomic uint64_t first_run_ns; /* CLOCK_MONOTONIC just before the first KVM_RUN */
 };
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine - the machine, assembled on one page and taken apart in reverse. */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+#include "vmm/machine_parts.h"
+
+#define MACHINE_WORKERS 4 /* blocking disk requests under way at once */
+
+void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (atomic_exchange(&m->has_verdict, true))
+		return;
+	m->verdict.cause = cause;
+	va_start(ap, fmt);
+	(void)vsnprintf(m->verdict.detail, sizeof(m->verdict.detail), fmt, ap);
+	va_end(ap);
+	m->vcpu_host.over = true;
+	loop_stop(m->loop);
+}
+
+/* A device: the guest wants to end.  vCPU thread. */
+static void machine_on_power(struct power *p, enum power_event ev)
+{
+	struct machine *m = container_of(p, struct machine, power);
+	enum exit_cause cause = CAUSE_POWEROFF;
+
+	if (ev == POWER_RESET)
+		cause = machine_arch_reset_cause(m);
+	machine_end(m, cause, "%s",
+		    cause == CAUSE_PANIC ? "the guest's kernel panicked" : "");
+}
+
+/* A vCPU will not run any more.  vCPU thread. */
+static void machine_on_vcpu_end(struct vcpu_host *h, enum vcpu_end why,
+				const char *detail)
+{
+	struct machine *m = container_of(h, struct machine, vcpu_host);
+
+	if (why == VCPU_TRIPLE_FAULT)
+		machine_end(m, CAUSE_TRIPLE_FAULT,
+			    "the guest's processor shut down (triple fault)");
+	else
+		machine_end(m, CAUSE_KVM_ERROR, "%s", detail);
+}
+
+/* The operator typed Ctrl-A x.  Loop thread. */
+static void machine_on_quit(void *ctx)
+{
+	machine_end(ctx, CAUSE_QUIT, "%s", "");
+}
+
+/* A device goes live: the first one also turns the register images into guest memory, so
+ * that reading a register costs no exit.  Done here, not at the start, because a guest
+ * that uses no virtio device should not pay for the slot; and before any doorbell,
+ * because a slot change after one has to wait for KVM.
+ */
+static int machine_bind_doorbell(struct doorbells *d, uint64_t addr, uint32_t value,
+				 int fd)
+{
+	struct machine *m = container_of(d, struct machine, doorbells);
+	struct device *first = m->dev[m->ndev - m->nvirtio];
+	struct err e;
+	int rc;
+
+	pthread_mutex_lock(&m->doorbell_lock);
+	if (!m->virtio_pages_mapped) {
+		m->virtio_pages_mapped = true;
+		if (kvm_add_rom(&m->kvm, first->base, m->virtio_pages,
+				m->virtio_pages_len, &e) < 0)
+			log_debug("register reads will leave the guest: %s", e.msg);
+	}
+	rc = m->kvm.doorbells.bind(&m->kvm.doorbells, addr, value, fd);
+	pthread_mutex_unlock(&m->doorbell_lock);
+	return rc;
+}
+
+int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e)
+{
+	if (!d)
+		return err_set(e, ENOMEM, "no memory for the devices");
+	BUG_ON(m->ndev == MACHINE_DEVICES_MAX);
+	m->dev[m->ndev++] = d;
+	return bus_add(b, d, e);
+}
+
+static void machine_init(struct machine *m, const struct config *cfg)
+{
+	memset(m, 0, sizeof(*m));
+	m->cfg = cfg;
+	m->mmio.name = "memory";
+	m->pio.name = "port";
+	m->kvm.dev_fd = m->kvm.vm_fd = -1;
+	m->signals.fd = m->timeout.fd = -1;
+	m->power.request = machine_on_power;
+	m->doorbells.bind = machine_bind_doorbell;
+	pthread_mutex_init(&m->doorbell_lock, NULL);
+	m->vcpu_host = (struct vcpu_host){.mmio = &m->mmio,
+					  .pio = &m->pio,
+					  .mem = &m->mem,
+					  .ended = machine_on_vcpu_end};
+	gmem_init(&m->mem, cfg->hugepages);
+}
+
+static int machine_check_memory(const struct config *cfg, struct err *e)
+{
+	struct sysinfo si;
+	uint64_t host;
+
+	if (sysinfo(&si) < 0)
+		return err_set(e, errno, "memory: the host does not say how much it has");
+	host = ((uint64_t)si.totalram + si.totalswap) * si.mem_unit;
+	if (cfg->memory > host)
+		return err_set(
+			e, ENOMEM,
+			"--memory: %llu MiB is more than this host's %llu MiB; give the "
+			"guest less",
+			(unsigned long long)(cfg->memory / MIB),
+			(unsigned long long)(host / MIB));
+	return 0;
+}
+
+static int machine_build_loop(struct machine *m, struct err *e)
+{
+	m->loop = loop_create();
+	m->pool = m->loop ? work_pool_create(m->loop, MACHINE_WORKERS) : NULL;
+	if (!m->pool)
+		return err_set(e, errno, "no event loop: %s", strerror(errno));
+	m->env = (struct virtio_env){.cfg = m->cfg,
+				     .mem = &m->mem,
+				     .loop = m->loop,
+				     .pool = m->pool,
+				     .doorbells = &m->doorbells};
+	if (m->cfg->dry_run)
+		return 0;
+	m->tty = tty_create(m->loop, STDIN_FILENO, STDOUT_FILENO, machine_on_quit, m, e);
+	return m->tty ? 0 : -e->code;
+}
+
+static int machine_build_boot(struct machine *m, struct err *e)
+{
+	struct platform p = {.ncpu = m->cfg->ncpu, .acpi = m->cfg->acpi};
+
+	for (unsigned int i = 0; i < m->ndev; i++) {
+		const struct device *d = m->dev[i];
+
+		p.dev[p.ndev++] = (struct platform_device){.kind = d->kind,
+							   .base = d->base,
+							   .len = d->len,
+							   .gsi = d->irq.gsi};
+	}
+	return boot_load(m->cfg, &p, &m->mem, &m->boot, e);
+}
+
+static int machine_build_kvm(struct machine *m, struct err *e)
+{
+	int rc = kvm_open(&m->kvm, e);
+
+	if (rc < 0)
+		return rc;
+	rc = kvm_add_memory(&m->kvm, &m->mem, e);
+	return rc < 0 ? rc : machine_arch_irqchip(m, e);
+}
+
+static int machine_build_vcpus(struct machine *m, struct err *e)
+{
+	unsigned int n = m->cfg->ncpu, max = kvm_max_vcpus(&m->kvm);
+	int rc;
+
+	if (n > max)
+		return err_set(e, EINVAL, "--cpus %u: this host's KVM allows %u at most",
+			       n, max);
+	m->vcpu = calloc(n, sizeof(*m->vcpu));
+	if (!m->vcpu)
+		return err_set(e, ENOMEM, "no memory for %u vCPUs", n);
+	for (unsigned int i = 0; i < n; i++) {
+		m->nvcpu++;
+		rc = vcpu_create(&m->vcpu[i], &m->kvm, i, n, &m->vcpu_host, e);
+		if (rc < 0)
+			return rc;
+	}
+	return vcpu_set_entry(&m->vcpu[0], &m->boot, e);
+}
+
+int machine_build(struct machine *m, const struct config *cfg, struct err *e)
+{
+	int rc;
+
+	machine_init(m, cfg);
+	if ((rc = machine_check_memory(cfg, e)) < 0 ||
+	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||
+	    (rc = machine_arch_devices(m, e)) < 0 ||
+	    (rc = machine_virtio_devices(m, e)) < 0 ||
+	    (rc = machine_build_boot(m, e)) < 0)
+		return rc;
+	if (cfg->dry_run)
+		return 0;
+	if ((rc = machine_build_kvm(m, e)) < 0 || (rc = machine_build_vcpus(m, e)) < 0)
+		return rc;
+	return machine_watch_events(m, e);
+}
+
+struct exit_verdict machine_run(struct machine *m)
+{
+	struct err e;
+	int rc;
+
+	vcpu_init_signals();
+	tty_start(m->tty, m->console);
+	for (unsigned int i = m->nvcpu; i-- > 0;) /* vCPU 0 last: it wakes the others */
+		if (vcpu_start(&m->vcpu[i], &e) < 0)
+			machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
+	rc = loop_run(m->loop);
+	if (rc < 0)
+		machine_end(m, CAUSE_HOST_ERROR, "the event loop failed: %s",
+			    strerror(-rc));
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		vcpu_stop(&m->vcpu[i]);
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		vcpu_join(&m->vcpu[i]);
+	return m->verdict;
+}
+
+void machine_report(const struct machine *m, struct report *r)
+{
+	uint64_t sum[VCPU_EXIT_REASONS] = {0};
+
+	r->first_run_ns = m->vcpu_host.first_run_ns;
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		for (unsigned int k = 0; k < VCPU_EXIT_REASONS; k++)
+			sum[k] += m->vcpu[i].exits[k];
+	for (unsigned int k = 0; k < VCPU_EXIT_REASONS && r->nexit < REPORT_EXITS_MAX;
+	     k++)
+		if (sum[k] && vcpu_exit_name(k))
+			r->exit[r->nexit++] = (struct report_exit){
+				.name = vcpu_exit_name(k), .count = sum[k]};
+	for (unsigned int i = 0; i < m->ndev && r->ndev < REPORT_DEVICES_MAX; i++) {
+		struct report_device *d = &r->dev[r->ndev++];
+
+		memcpy(d->name, m->dev[i]->name, sizeof(d->name));
+		d->io = m->dev[i]->io;
+	}
+}
+
+void machine_destroy(struct machine *m)
+{
+	for (unsigned int i = m->nvcpu; i-- > 0;)
+		vcpu_destroy(&m->vcpu[i]);
+	free(m->vcpu);
+	machine_unwatch_events(m);
+	work_pool_destroy(m->pool);
+	tty_destroy(m->tty);
+	while (m->ndev > 0) {
+		struct device *d = m->dev[--m->ndev];
+
+		d->ops->destroy(d);
+	}
+	if (m->virtio_pages)
+		munmap(m->virtio_pages, m->virtio_pages_len);
+	loop_destroy(m->loop);
+	kvm_close(&m->kvm);
+	free(m->boot.cmdline);
+	gmem_fini(&m->mem);
+	pthread_mutex_destroy(&m->doorbell_lock);
+}

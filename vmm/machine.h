@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine - owns everything; the only room that knows all the parts.
+ *
+ * Threads: one per vCPU, the loop (the caller of machine_run()), a few workers once
+ * something blocks.  vCPUs touch devices through the buses only; kicks reach the loop by
+ * ioeventfd.  Built before any thread starts, then the lists never change.
+ */
+#ifndef MICROVM_MACHINE_H
+#define MICROVM_MACHINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "boot/boot.h"
+#include "devices/backend/tty.h"
+#include "devices/virtio/virtio.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/config.h"
+#include "vmm/core/power.h"
+#include "vmm/exit.h"
+#include "vmm/kvm/irqchip.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/report.h"
+
+#define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
+
+struct machine {
+	const struct config *cfg;
+	struct gmem mem;
+	struct bus mmio, pio;
+	struct loop *loop;
+	struct work_pool *pool;
+	struct tty *tty;
+	struct tty_client *console; /* whose output the terminal shows; NULL: nobody's */
+	struct device *dev[MACHINE_DEVICES_MAX]; /* in the order they were made */
+	unsigned int ndev, nvirtio;
+	struct virtio_env env;
+	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
+	size_t virtio_pages_len;
+	struct boot_result boot;
+
+	struct kvm kvm;
+	struct irqchip irqchip;
+	struct vcpu *vcpu;
+	unsigned int nvcpu; /* made so far */
+	struct vcpu_host vcpu_host;
+
+	/* the other ends of what parts ask for */
+	struct power power;
+	struct doorbells doorbells;
+	pthread_mutex_t doorbell_lock;
+	bool virtio_pages_mapped; /* under doorbell_lock */
+	struct loop_source signals, timeout;
+	_Atomic bool has_verdict;
+	struct exit_verdict
+		verdict; /* the first; written once, read when all is joined */
+};
+
+/* machine_build() - memory, devices, boot image, then KVM and the vCPUs, in that order.
+ * With cfg->dry_run KVM is left alone.  @cfg must outlive the machine.
+ * Return: 0, or -errno with a sentence in @e; machine_destroy() in either case
+ */
+int machine_build(struct machine *m, const struct config *cfg, struct err *e);
+/* machine_run() - run the guest to its end on the calling thread's loop */
+struct exit_verdict machine_run(struct machine *m);
+/* machine_end() - the guest is over, for this reason; the first caller's counts.  Any
+ * thread
+ */
+void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* machine_report() - what the machine knows of a finished run */
+void machine_report(const struct machine *m, struct report *r);
+/* machine_describe() - memory map, devices and command line, for --dry-run */
+void machine_describe(const struct machine *m, FILE *f);
+void machine_destroy(struct machine *m); /* last made, first unmade */
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine_parts - the steps of machine_build(), one file each. */
+#ifndef MICROVM_MACHINE_PARTS_H
+#define MICROVM_MACHINE_PARTS_H
+
+#include "vmm/machine.h"
+
+/* All: Return 0, or -errno with a sentence in @e; what was made is in @m */
+
+/* machine_arch_memory() - RAM around this architecture's holes (machine_<arch>.c) */
+int machine_arch_memory(struct machine *m, struct err *e);
+/* machine_arch_devices() - the devices that are not virtio (machine_<arch>.c) */
+int machine_arch_devices(struct machine *m, struct err *e);
+/* machine_arch_irqchip() - the interrupt controller, with every device's line on it */
+int machine_arch_irqchip(struct machine *m, struct err *e);
+/* machine_arch_virtio_slot() - window and line of the @i-th virtio device; -ENOSPC: none */
+int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
+			     unsigned int *gsi, struct err *e);
+/* machine_arch_reset_cause() - the guest asked for a reset: was it a panic? */
+enum exit_cause machine_arch_reset_cause(const struct machine *m);
+
+/* machine_add_device() - put @d on @b; the machine owns it from now on, also on failure */
+int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e);
+/* machine_virtio_devices() - every virtio device that the config asks for */
+int machine_virtio_devices(struct machine *m, struct err *e);
+
+/* machine_watch_events() - signals and --timeout, on the loop */
+int machine_watch_events(struct machine *m, struct err *e);
+void machine_unwatch_events(struct machine *m);
+
+#endif

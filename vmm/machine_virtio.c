@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine_virtio - the table of virtio devices.
+ *
+ * A new device is its file in devices/virtio/, a prototype in devices.h and a row here.
+ * Windows and interrupt lines are given out in this order, so that the first disk is
+ * /dev/vda whatever else there is.
+ */
+#include "vmm/machine_parts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "devices/virtio/devices.h"
+#include "vmm/core/util.h"
+
+static unsigned int count_disks(const struct config *cfg)
+{
+	return cfg->ndisk;
+}
+
+static unsigned int count_nets(const struct config *cfg)
+{
+	return cfg->nnet;
+}
+
+static unsigned int count_consoles(const struct config *cfg)
+{
+	return cfg->console == CONSOLE_VIRTIO;
+}
+
+static unsigned int count_one(const struct config *cfg)
+{
+	(void)cfg;
+	return 1;
+}
+
+static struct virtio_dev *create_console(const struct virtio_env *env, unsigned int i,
+					 struct err *e)
+{
+	struct machine *m = container_of(env, struct machine, env);
+	struct virtio_dev *v = console_create(env, m->tty, e);
+
+	(void)i;
+	if (v)
+		m->console = console_client(v);
+	return v;
+}
+
+static const struct {
+	unsigned int (*count)(const struct config *cfg);
+	struct virtio_dev *(*create)(const struct virtio_env *env, unsigned int i,
+				     struct err *e);
+} virtio_table[] = {
+	{count_disks, blk_create},
+	{count_nets, net_create},
+	{count_consoles, create_console},
+	{count_one, rng_create},
+};
+
+static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)
+{
+	unsigned int i = m->nvirtio;
+	uint8_t *page = m->virtio_pages + (size_t)i * VIRTIO_MMIO_WINDOW;
+	struct device *d = NULL;
+	unsigned int gsi;
+	uint64_t base;
+
+	if (machine_arch_virtio_slot(m, i, &base, &gsi, e) == 0)
+		d = virtio_mmio_create(v, base, gsi, page, e);
+	if (!d) {
+		v->ops->destroy(v);
+		return -e->code;
+	}
+	m->nvirtio++;
+	return machine_add_device(m, &m->mmio, d, e);
+}
+
+int machine_virtio_devices(struct machine *m, struct err *e)
+{
+	unsigned int total = 0;
+
+	for (unsigned int t = 0; t < ARRAY_SIZE(virtio_table); t++)
+		total += virtio_table[t].count(m->cfg);
+	m->virtio_pages = mmap(NULL, (size_t)total * VIRTIO_MMIO_WINDOW,
+			       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
+	if (m->virtio_pages == MAP_FAILED) {
+		m->virtio_pages = NULL;
+		return err_set(e, errno, "no memory for the devices: %s",
+			       strerror(errno));
+	}
+	m->virtio_pages_len = (size_t)total * VIRTIO_MMIO_WINDOW;
+	for (unsigned int t = 0; t < ARRAY_SIZE(virtio_table); t++) {
+		for (unsigned int i = 0; i < virtio_table[t].count(m->cfg); i++) {
+			struct virtio_dev *v = virtio_table[t].create(&m->env, i, e);
+			int rc = v ? machine_add_virtio(m, v, e) : -e->code;
+
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return 0;
+}

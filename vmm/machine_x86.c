@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine_x86 - a PC's memory holes, ports and interrupt lines. */
+#include "vmm/machine_parts.h"
+
+#include <errno.h>
+
+#include "devices/legacy/ioapic.h"
+#include "devices/legacy/legacy.h"
+#include "vmm/core/util.h"
+#include "vmm/layout_x86.h"
+
+#define LINUX_REBOOT_WARM 0x1234u
+
+int machine_arch_memory(struct machine *m, struct err *e)
+{
+	uint64_t low = MIN(m->cfg->memory, LAYOUT_RAM_HOLE);
+	uint64_t high = m->cfg->memory - low;
+	int rc = gmem_add(&m->mem, 0, low, e);
+
+	return rc < 0 || high == 0 ? rc : gmem_add(&m->mem, LAYOUT_RAM_HIGH, high, e);
+}
+
+int machine_arch_devices(struct machine *m, struct err *e)
+{
+	uint64_t low = MIN(m->cfg->memory, LAYOUT_RAM_HOLE);
+	struct tty *tty = m->cfg->console == CONSOLE_SERIAL ? m->tty : NULL;
+	struct device *serial =
+		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, tty);
+	int rc;
+
+	if (serial && tty)
+		m->console = serial_client(serial);
+	if ((rc = machine_add_device(m, &m->pio, serial, e)) < 0 ||
+	    (rc = machine_add_device(m, &m->pio, i8042_create(&m->power), e)) < 0 ||
+	    (rc = machine_add_device(m, &m->pio, cmos_create(low, m->cfg->memory - low),
+				     e)) < 0 ||
+	    (rc = machine_add_device(m, &m->pio,
+				     acpi_pm_create(LAYOUT_ACPI_PM, &m->power), e)) < 0)
+		return rc;
+	if (!m->cfg->acpi) /* the 8259 pair and the 8254 are KVM's */
+		return 0;
+	return machine_add_device(
+		m, &m->mmio,
+		ioapic_create(LAYOUT_IOAPIC, LAYOUT_IOAPIC_PINS, &m->irqchip.router), e);
+}
+
+int machine_arch_irqchip(struct machine *m, struct err *e)
+{
+	int rc = irqchip_init(&m->irqchip, &m->kvm, m->cfg->acpi, e);
+
+	for (unsigned int i = 0; rc == 0 && i < m->ndev; i++)
+		if (m->dev[i]->irq.fd >= 0)
+			rc = irqchip_add(&m->irqchip, &m->dev[i]->irq, e);
+	return rc;
+}
+
+int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
+			     unsigned int *gsi, struct err *e)
+{
+	static const uint8_t pic[] = LAYOUT_PIC_GSIS;
+	unsigned int max = m->cfg->acpi ? LAYOUT_IOAPIC_PINS - LAYOUT_GSI_VIRTIO
+					: (unsigned int)ARRAY_SIZE(pic);
+
+	if (i >= max)
+		return err_set(
+			e, ENOSPC,
+			"there are interrupt lines for %u virtio devices only; use fewer "
+			"disks and nets%s",
+			max, m->cfg->acpi ? "" : ", or --acpi on");
+	*base = LAYOUT_VIRTIO + (uint64_t)i * VIRTIO_MMIO_WINDOW;
+	*gsi = m->cfg->acpi ? LAYOUT_GSI_VIRTIO + i : pic[i];
+	return 0;
+}
+
+/* Linux leaves its reboot mode in low memory before any reset; our command line makes a
+ * panic's mode "warm" (boot/cmdline).
+ */
+enum exit_cause machine_arch_reset_cause(const struct machine *m)
+{
+	uint16_t mode;
+
+	if (gmem_read(&m->mem, LAYOUT_REBOOT_FLAG, &mode, sizeof(mode)) == 0 &&
+	    mode == LINUX_REBOOT_WARM)
+		return CAUSE_PANIC;
+	return CAUSE_REBOOT;
+}
