@@ -2,17 +2,13 @@
 /* print - a small printf on COM1.  A port access can cost 40 us: we look at the line
  * status once a FIFO, not once a byte.
  */
+#include <linux/serial_reg.h>
 #include <stdarg.h>
 
 #include "guest-images/payloads/rt/rt.h"
 #include "vmm/layout_x86.h"
 
-#define UART_THR      0
-#define UART_FCR      2
-#define UART_LSR      5
-#define UART_FCR_FIFO 0x01
-#define UART_LSR_THRE 0x20
-#define UART_FIFO     16
+#define UART_FIFO 16
 
 void print_bytes(const char *p, size_t n)
 {
@@ -20,7 +16,7 @@ void print_bytes(const char *p, size_t n)
 	static bool fifo;
 
 	if (!fifo)
-		outb(LAYOUT_COM1 + UART_FCR, UART_FCR_FIFO);
+		outb(LAYOUT_COM1 + UART_FCR, UART_FCR_ENABLE_FIFO);
 	fifo = true;
 	for (; n; n--, p++, room--) {
 		if (!room) {
@@ -28,7 +24,7 @@ void print_bytes(const char *p, size_t n)
 				cpu_relax();
 			room = UART_FIFO;
 		}
-		outb(LAYOUT_COM1 + UART_THR, (uint8_t)*p);
+		outb(LAYOUT_COM1 + UART_TX, (uint8_t)*p);
 	}
 }
 
