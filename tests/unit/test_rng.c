@@ -133,7 +133,7 @@ int main(void)
 		t,
 		buffer_across_the_end_of_memory_costs_the_device_and_a_reset_revives_it);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
