@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fake - a virtio device that does what the transport's tests need: each chain's readable
+ * bytes are echoed into its writable ones, and every call is counted.
+ */
+#ifndef MICROVM_TESTS_FAKE_H
+#define MICROVM_TESTS_FAKE_H
+
+#include "tests/lib/driver.h"
+
+#define FAKE_ID         42
+#define FAKE_QUEUES     3
+#define FAKE_QUEUE_SIZE 16
+#define FAKE_FEATURES   (1ULL << 0 | 1ULL << 5 | 1ULL << 40)
+#define FAKE_CONFIG_LEN 13 /* not a multiple of anything */
+#define FAKE_WRITABLE   6
+
+struct fake {
+	struct virtio_dev v;
+	struct virtq vq[FAKE_QUEUES];
+	uint8_t config[FAKE_CONFIG_LEN]; /* 0x10, 0x11, ... */
+	int activate_rc;                 /* what activate() returns */
+	void (*echoed)(struct fake *f);  /* NULL, or called after each chain */
+	unsigned int activated, resets, kicks[FAKE_QUEUES], chains, written;
+	unsigned int written_off, written_len;
+	uint32_t sum; /* of the bytes echoed: goes through state() */
+};
+
+/* fake_create() - never NULL; destroyed by its ops */
+struct fake *fake_create(const struct virtio_env *env);
+/* fake_round() - a byte through queue @qi of @d's fake.  Return: did it come back? */
+bool fake_round(struct driver *d, unsigned int qi);
+
+#endif

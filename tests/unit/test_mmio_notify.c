@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_mmio_notify - kicks, interrupts, and a device that its driver broke. */
+#include <check.h>
+#include <dirent.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "tests/lib/driver.h"
+#include "tests/lib/fake.h"
+#include "vmm/core/util.h"
+
+static struct driver d;
+static struct fake *f;
+
+static void plug(void)
+{
+	f = fake_create(&d.env);
+	driver_plug(&d, &f->v);
+}
+
+static void setup(void)
+{
+	driver_init(&d, MIB);
+	plug();
+}
+
+static void teardown(void)
+{
+	driver_fini(&d);
+}
+
+static unsigned int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+START_TEST(requests_go_through_every_queue)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	for (unsigned int qi = 0; qi < FAKE_QUEUES; qi++)
+		for (unsigned int n = 0; n < 100; n++)
+			ck_assert(fake_round(&d, qi));
+	ck_assert_uint_eq(f->chains, 100 * FAKE_QUEUES);
+}
+END_TEST
+
+START_TEST(untouched_device_holds_one_descriptor)
+{
+	unsigned int before;
+	struct driver e;
+
+	driver_init(&e, MIB);
+	before = open_fds();
+	driver_plug(&e, &fake_create(&e.env)->v);
+	ck_assert_uint_eq(open_fds(), before + 1); /* its interrupt */
+	ck_assert(driver_bring_up(&e, ~0ULL));
+	ck_assert_uint_eq(open_fds(), before + 1 + FAKE_QUEUES + 1);
+	ck_assert(driver_bring_up(&e, ~0ULL));
+	ck_assert_uint_eq(open_fds(), before + 1 + FAKE_QUEUES + 1);
+	driver_fini(&e);
+}
+END_TEST
+
+START_TEST(doorbells_are_bound_once)
+{
+	d.binds = true;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_eq(d.nbound, FAKE_QUEUES + 1);
+	for (unsigned int i = 0; i < FAKE_QUEUES; i++) {
+		ck_assert_uint_eq(d.bound[i].addr,
+				  DRIVER_BASE + VIRTIO_MMIO_QUEUE_NOTIFY);
+		ck_assert_uint_eq(d.bound[i].value, i);
+	}
+	ck_assert_uint_eq(d.bound[FAKE_QUEUES].addr,
+			  DRIVER_BASE + VIRTIO_MMIO_INTERRUPT_ACK);
+	ck_assert_uint_eq(d.bound[FAKE_QUEUES].value, VIRTIO_MMIO_INT_VRING);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_eq(d.nbound, FAKE_QUEUES + 1);
+}
+END_TEST
+
+START_TEST(bound_doorbell_kicks_without_a_register_write)
+{
+	gpa_t at = driver_alloc(&d, 1, 1);
+	uint32_t id, len;
+
+	d.binds = true;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	driver_add(&d.ring[1], &(struct driver_buf){at, 1, true}, 1);
+	driver_publish(&d.ring[1]);
+	ck_assert_int_eq(eventfd_write(d.bound[1].fd, 1), 0);
+	ck_assert(driver_wait(&d, 1, &id, &len));
+}
+END_TEST
+
+START_TEST(acknowledgements_that_never_reach_us_lose_nothing)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	for (unsigned int n = 1; n <= 10; n++) {
+		driver_want_irqs(&d.ring[0], true);
+		ck_assert(fake_round(&d, 0));
+		ck_assert_uint_eq(driver_irqs(&d), 1); /* though bit 0 is still set */
+		ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS),
+				  VIRTIO_MMIO_INT_VRING);
+	}
+	virtio_config_changed(&f->v);
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS), 3);
+	driver_write(&d, VIRTIO_MMIO_INTERRUPT_ACK, 3);
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+}
+END_TEST
+
+START_TEST(acknowledgement_clears_its_own_bits_only)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 0));
+	virtio_config_changed(&f->v);
+	driver_write(&d, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS),
+			  VIRTIO_MMIO_INT_CONFIG);
+}
+END_TEST
+
+START_TEST(kicks_of_what_is_not_there_are_dropped)
+{
+	static const uint32_t wild[] = {FAKE_QUEUES, 8, 255, 0x80000000, UINT32_MAX};
+
+	driver_kick(&d, 0); /* before anything was set up */
+	ck_assert_uint_ne(driver_negotiate(&d, ~0ULL), 0);
+	driver_queue(&d, 0, FAKE_QUEUE_SIZE);
+	driver_kick(&d, 0); /* before DRIVER_OK */
+	driver_write(&d, VIRTIO_MMIO_STATUS,
+		     driver_status(&d) | VIRTIO_CONFIG_S_DRIVER_OK);
+	for (unsigned int i = 0; i < ARRAY_SIZE(wild); i++)
+		driver_kick(&d, wild[i]);
+	driver_kick(&d, 1); /* exists, but is not ready */
+	driver_pump(&d);
+	ck_assert_uint_eq(f->kicks[0] + f->kicks[1] + f->kicks[2], 0);
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+START_TEST(stale_kick_after_a_reset_is_harmless)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	driver_kick(&d, 0);
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	driver_pump(&d);
+	ck_assert_uint_eq(f->kicks[0], 0);
+	ck_assert_uint_eq(f->resets, 1);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+/* Row 8 of the catalogue: a second vCPU refills the ring as fast as it is drained */
+static void refill(struct fake *fake)
+{
+	(void)fake;
+	driver_offer(&d.ring[0], 0);
+}
+
+START_TEST(ring_refilled_while_it_drains_holds_nobody_up)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	f->echoed = refill;
+	driver_desc(&d.ring[0], 0, 0x100, 1, 0, 0);
+	driver_offer(&d.ring[0], 0);
+	driver_kick(&d, 0);
+	for (unsigned int n = 1; n <= 5; n++) {
+		driver_pump(&d);
+		ck_assert_uint_eq(f->chains, n * FAKE_QUEUE_SIZE);
+	}
+	ck_assert(fake_round(&d, 1)); /* the neighbour gets its turn */
+	f->echoed = NULL;
+	driver_run(&d, 5); /* and it comes to rest without another kick */
+	ck_assert(!virtq_pending(&f->vq[0]));
+	ck_assert(!driver_broken(&d));
+}
+END_TEST
+
+START_TEST(queue_filled_to_the_brim_is_drained_by_one_kick)
+{
+	uint32_t id, len;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	for (unsigned int i = 0; i < FAKE_QUEUE_SIZE; i++)
+		driver_add(&d.ring[0], &(struct driver_buf){0x100, 1, true}, 1);
+	ck_assert(driver_publish(&d.ring[0]));
+	driver_kick(&d, 0);
+	driver_run(&d, 5);
+	ck_assert_uint_eq(f->chains, FAKE_QUEUE_SIZE);
+	while (driver_used(&d.ring[0], &id, &len))
+		;
+	ck_assert(fake_round(&d, 0)); /* kicks were asked for again */
+}
+END_TEST
+
+START_TEST(lying_driver_loses_its_device_until_a_reset)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	driver_desc(&d.ring[0], 0, MIB - 1, 2, 0, 0);
+	driver_offer(&d.ring[0], 0);
+	driver_kick(&d, 0);
+	driver_pump(&d);
+	ck_assert(driver_broken(&d));
+	ck_assert(!f->v.active);
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS),
+			  VIRTIO_MMIO_INT_CONFIG);
+	ck_assert_uint_eq(driver_irqs(&d), 1);
+	for (unsigned int qi = 0; qi < FAKE_QUEUES; qi++)
+		driver_kick(&d, qi);
+	driver_pump(&d);
+	ck_assert_uint_eq(f->kicks[0] + f->kicks[1] + f->kicks[2], 1);
+	ck_assert(!virtio_pop(&f->v, &f->vq[1], &(struct virtq_chain){0}));
+	ck_assert_uint_eq(f->resets, 0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_eq(f->resets, 1);
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+START_TEST(driver_that_gave_up_is_left_alone)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	driver_write(&d, VIRTIO_MMIO_STATUS, driver_status(&d) | VIRTIO_CONFIG_S_FAILED);
+	driver_kick(&d, 0);
+	driver_pump(&d);
+	ck_assert_uint_eq(f->kicks[0], 0);
+	ck_assert_uint_eq(driver_irqs(&d), 0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_eq(f->resets, 1);
+}
+END_TEST
+
+START_TEST(device_that_refuses_to_start_is_broken)
+{
+	f->activate_rc = -1;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(driver_broken(&d));
+	f->activate_rc = 0;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_eq(f->resets, 1); /* the failed start was cleaned up */
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+	tcase_add_test(t, requests_go_through_every_queue);
+	tcase_add_test(t, untouched_device_holds_one_descriptor);
+	tcase_add_test(t, doorbells_are_bound_once);
+	tcase_add_test(t, bound_doorbell_kicks_without_a_register_write);
+	tcase_add_test(t, acknowledgements_that_never_reach_us_lose_nothing);
+	tcase_add_test(t, acknowledgement_clears_its_own_bits_only);
+	tcase_add_test(t, kicks_of_what_is_not_there_are_dropped);
+	tcase_add_test(t, stale_kick_after_a_reset_is_harmless);
+	tcase_add_test(t, ring_refilled_while_it_drains_holds_nobody_up);
+	tcase_add_test(t, queue_filled_to_the_brim_is_drained_by_one_kick);
+	tcase_add_test(t, lying_driver_loses_its_device_until_a_reset);
+	tcase_add_test(t, driver_that_gave_up_is_left_alone);
+	tcase_add_test(t, device_that_refuses_to_start_is_broken);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("mmio_notify");
+	TCase *t = tcase_create("mmio_notify");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 30);
+	add_tests(t);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

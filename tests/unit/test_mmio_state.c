@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_mmio_state - snapshots of a live virtio device, good ones and damaged ones. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "tests/lib/driver.h"
+#include "tests/lib/fake.h"
+#include "vmm/core/util.h"
+
+static struct driver d;
+static struct fake *f;
+
+static void plug(void)
+{
+	f = fake_create(&d.env);
+	driver_plug(&d, &f->v);
+}
+
+static void setup(void)
+{
+	driver_init(&d, MIB);
+	plug();
+}
+
+static void teardown(void)
+{
+	driver_fini(&d);
+}
+
+/* The same guest with a fresh device behind the registers */
+static void replug(void)
+{
+	d.dev->ops->destroy(d.dev);
+	memset(d.page, 0, VIRTIO_MMIO_WINDOW);
+	plug();
+}
+
+static void state(struct state *s)
+{
+	pthread_mutex_lock(&d.dev->lock);
+	d.dev->ops->state(d.dev, s);
+	pthread_mutex_unlock(&d.dev->lock);
+}
+
+START_TEST(live_device_goes_on_from_a_snapshot)
+{
+	gpa_t at = driver_alloc(&d, 2, 1);
+	uint8_t buf[1024], page[VIRTIO_MMIO_WINDOW];
+	uint32_t sum, id, len;
+	struct state s;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	for (unsigned int n = 0; n < 5; n++)
+		ck_assert(fake_round(&d, 0));
+	/* a chain that was shown and kicked, but not seen yet */
+	driver_add(&d.ring[0], &(struct driver_buf){at, 1, true}, 1);
+	driver_publish(&d.ring[0]);
+	sum = f->sum;
+	memcpy(page, d.page, sizeof(page));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	ck_assert_ptr_null(s.why);
+	replug();
+	state_loader(&s, buf, s.pos);
+	state(&s);
+	ck_assert_ptr_null(s.why);
+	ck_assert_uint_eq(f->sum, sum);
+	ck_assert_uint_eq(f->activated, 1);
+	ck_assert_mem_eq(page, d.page, sizeof(page));
+	ck_assert(driver_wait(&d, 0, &id, &len));
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+START_TEST(snapshot_cut_short_leaves_a_reset_device)
+{
+	uint8_t buf[1024];
+	struct state s;
+	size_t len;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	len = s.pos;
+	for (size_t cut = 0; cut < len; cut++) {
+		state_loader(&s, buf, cut);
+		state(&s);
+		ck_assert_ptr_nonnull(s.why);
+		ck_assert_uint_eq(driver_status(&d), 0);
+		ck_assert(!f->v.active);
+	}
+	d.heap = DRIVER_HEAP;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+START_TEST(snapshot_with_any_byte_wrong_is_survived)
+{
+	uint8_t buf[1024], bad[1024];
+	struct state s;
+	size_t len;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	len = s.pos;
+	for (size_t i = 0; i < len * 8; i++) {
+		memcpy(bad, buf, len);
+		bad[i / 8] ^= (uint8_t)(1 << i % 8);
+		state_loader(&s, bad, len);
+		state(&s);
+		for (unsigned int qi = 0; qi < FAKE_QUEUES; qi++)
+			driver_kick(&d, qi);
+		driver_pump(&d);
+	}
+	d.heap = DRIVER_HEAP;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 0));
+}
+END_TEST
+
+START_TEST(snapshot_with_features_not_offered_is_refused)
+{
+	uint8_t buf[1024];
+	struct state s;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	replug();
+	f->v.offered &= ~(1ULL << 40);
+	state_loader(&s, buf, s.pos);
+	state(&s);
+	ck_assert_ptr_nonnull(s.why);
+	ck_assert_uint_eq(driver_status(&d), 0);
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+	tcase_add_test(t, live_device_goes_on_from_a_snapshot);
+	tcase_add_test(t, snapshot_cut_short_leaves_a_reset_device);
+	tcase_add_test(t, snapshot_with_any_byte_wrong_is_survived);
+	tcase_add_test(t, snapshot_with_features_not_offered_is_refused);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("mmio_state");
+	TCase *t = tcase_create("mmio_state");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 30);
+	add_tests(t);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
