@@ -118,18 +118,22 @@ static char *setting_next_element(char **text)
 	return start;
 }
 
-/* Is @element "NAME=..." with a name that this row knows? */
-static bool setting_is_named(const struct setting *s, const char *element)
+/* Is @element the first part without its name?  A path may hold a '=': only a name that
+ * this row knows makes it something else.
+ */
+static bool setting_is_bare(const struct setting *s, const char *element)
 {
 	size_t len = strcspn(element, "=");
 
-	if (element[len] != '=')
-		return false;
-	for (unsigned int i = 0; i < s->parts->n; i++)
-		if (strlen(s->parts->part[i].name) == len &&
-		    strncmp(s->parts->part[i].name, element, len) == 0)
-			return true;
-	return false;
+	if (!s->parts->bare || element[len] != '=')
+		return s->parts->bare;
+	for (unsigned int i = 0; i < s->parts->n; i++) {
+		const char *name = s->parts->part[i].name;
+
+		if (strlen(name) == len && strncmp(name, element, len) == 0)
+			return false;
+	}
+	return s->parts->part[0].type == SETTING_TEXT;
 }
 
 static int setting_apply_element(struct setting_value *v, char *element, bool first,
@@ -143,7 +147,7 @@ static int setting_apply_element(struct setting_value *v, char *element, bool fi
 		return err_usage(
 			e, "there is nothing at one side of a comma; take the comma "
 			   "out, or write it twice if it is part of a name");
-	if (first && s->parts->bare && !setting_is_named(s, element))
+	if (first && setting_is_bare(s, element))
 		return setting_part_apply(v, &s->parts->part[0], cfg, element, e);
 	value = strchr(element, '=');
 	if (value)

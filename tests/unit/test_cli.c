@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command lines: what is understood, and the sentence for each that is not */
+#include "vmm/cli.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/config.h"
+#include "vmm/core/util.h"
+#include "vmm/setting.h"
+
+#define WORDS_MAX 24
+
+static struct config cfg;
+static enum cli_action action;
+static struct err e;
+
+/* cli_parse() on @line, whose words are parted by single spaces ("" is an empty word) */
+static int parse(const char *line)
+{
+	char copy[512], *argv[WORDS_MAX] = {NULL}, *rest = copy, *word;
+	int argc = 0;
+
+	config_fini(&cfg);
+	e = (struct err){0};
+	ck_assert_int_eq(config_init(&cfg, &e), 0);
+	(void)snprintf(copy, sizeof(copy), "microvm%s%s", *line ? " " : "", line);
+	while ((word = strsep(&rest, " ")) && argc < WORDS_MAX)
+		argv[argc++] = strcmp(word, "\"\"") == 0 ? word + 2 : word;
+	return cli_parse(argc, argv, &cfg, &action, &e);
+}
+
+static void teardown(void)
+{
+	config_fini(&cfg);
+}
+
+/* a command line, and what its sentence must say: the option, the value, the cure */
+static const struct {
+	const char *line, *says, *also;
+} wrong[] = {
+	{"", "no kernel", "--kernel PATH"},
+	{"--kernel", "--kernel has no value", "PATH"},
+	{"--kernel --disk x", "--kernel has no value", "--disk"},
+	{"--kernel \"\"", "--kernel: the value is empty", "give one"},
+	{"--kernel=", "--kernel: the value is empty", "give one"},
+	{"--kernel a --kernel b", "--kernel is given twice", "once"},
+	{"--kernel=a --kernel b", "--kernel is given twice", "once"},
+	{"--kernl a", "unknown option --kernl", "--kernel?"},
+	{"--kernel k --mem 1G", "unknown option --mem", "--memory?"},
+	{"--kernel k --disks=1G", "unknown option --disks=1G", "--disk?"},
+	{"-k a", "unknown option -k", "--kernel?"},
+	{"--", "unknown option --", "--help"},
+	{"--zzzzzzzz", "unknown option --zzzzzzzz", "--help"},
+	{"--0123456789012345678901234567890123456789", "unknown option --0123", "--help"},
+	{"bzImage", "\"bzImage\" is not an option", "--"},
+	{"doctr", "\"doctr\"", "doctor"},
+	{"doctor --cpus 2", "doctor takes no options", "--cpus"},
+	{"doctor x", "\"x\" is not an option", "--"},
+	{"--kernel k --dry-run=yes", "--dry-run takes no value", "yes"},
+	{"--kernel k --dry-run --dry-run", "--dry-run is given twice", "once"},
+	/* vCPUs */
+	{"--kernel k --cpus 0", "--cpus: \"0\"", "give 1 to"},
+	{"--kernel k --cpus -1", "--cpus: \"-1\"", "give 1 to"},
+	{"--kernel k --cpus two", "--cpus: \"two\"", "give 1 to"},
+	{"--kernel k --cpus 1x", "--cpus: \"1x\"", "give 1 to"},
+	{"--kernel k --cpus 0x2", "--cpus: \"0x2\"", "give 1 to"},
+	{"--kernel k --cpus 65537", "--cpus: \"65537\"", "give 1 to"},
+	{"--kernel k --cpus 99999999999999999999999", "--cpus: \"9999", "give 1 to"},
+	{"--kernel k --cpus \"\"", "--cpus: the value is empty", "give one"},
+	/* memory */
+	{"--kernel k --memory lots", "--memory: size: \"lots\"", "512M"},
+	{"--kernel k --memory 0", "--memory: size: \"0\"", "16 MiB"},
+	{"--kernel k --memory 512", "--memory: size: \"512\" is 512 bytes", "512M"},
+	{"--kernel k --memory 15M", "--memory: size: \"15M\"", "16 MiB"},
+	{"--kernel k --memory -1G", "--memory: size: \"-1G\"", "512M"},
+	{"--kernel k --memory 1.5G", "--memory: size: \"1.5G\"", "whole number"},
+	{"--kernel k --memory 1GB", "--memory: size: \"1GB\"", "K, M, G"},
+	{"--kernel k --memory 99999999T", "--memory: size: \"99999999T\"", "less"},
+	{"--kernel k --memory 99999999999999999999", "--memory: size: \"9999", "less"},
+	{"--kernel k --memory 18446744073709551616", "--memory: size: \"1844", "less"},
+	{"--kernel k --memory 100000001", "memory: 100000001 bytes", "96M"},
+	{"--kernel k --memory 33M,hugepages=on", "memory: 33792 KiB", "2 MiB"},
+	{"--kernel k --memory hugepages=on", "--memory: there is no size", "size="},
+	{"--kernel k --memory 1G,hugepages=yes", "hugepages: \"yes\"", "on"},
+	{"--kernel k --memory 1G,hugepage=on", "\"hugepage\"", "hugepages"},
+	{"--kernel k --memory sise=1G", "\"sise\"", "size"},
+	{"--kernel k --memory 1G,size=2G", "--memory: size is given twice", "once"},
+	/* disks */
+	{"--kernel k --disk \"\"", "--disk: the value is empty", "PATH"},
+	{"--kernel k --disk serial=a", "--disk: there is no path", "path="},
+	{"--kernel k --disk a,", "--disk: there is nothing at one side", "twice"},
+	{"--kernel k --disk ,ro", "--disk: there is nothing at one side", "twice"},
+	{"--kernel k --disk a,ro,readonly", "readonly is given twice", "once"},
+	{"--kernel k --disk a,rw", "\"rw\"", "ro"},
+	{"--kernel k --disk a,banana", "--disk: \"banana\"", "serial=S"},
+	{"--kernel k --disk a,serial", "--disk: serial has no value", "serial="},
+	{"--kernel k --disk a,serial=", "--disk: serial has no value", "give one"},
+	{"--kernel k --disk a,serial=123456789012345678901", "serial: \"1234", "20"},
+	{"--kernel k --disk a,serial=\xc3\xa9", "serial: it has a byte", "ASCII"},
+	{"--kernel k --disk a,direct=1", "direct: \"1\"", "on nor off"},
+	/* cards */
+	{"--kernel k --net \"\"", "--net: the value is empty", "tap="},
+	{"--kernel k --net tap0", "--net: \"tap0\"", "tap"},
+	{"--kernel k --net tap=", "--net: tap has no value", "give one"},
+	{"--kernel k --net mtu=1500", "--net: there is no tap", "fd="},
+	{"--kernel k --net tap=a,fd=3", "tap \"a\" and fd 3", "one of them"},
+	{"--kernel k --net tap=a,tap=b", "tap is given twice", "once"},
+	{"--kernel k --net tap=a --net tap=a", "the tap \"a\"", "its own"},
+	{"--kernel k --net fd=4 --net fd=4", "file descriptor 4", "its own"},
+	{"--kernel k --net tap=1234567890123456", "tap: \"1234567890123456\"", "15"},
+	{"--kernel k --net tap=a/b", "tap: \"a/b\"", "without"},
+	{"--kernel k --net tap=t%d", "tap: \"t%d\"", "without"},
+	{"--kernel k --net tap=..", "tap: \"..\"", "without"},
+	{"--kernel k --net fd=2", "fd: \"2\"", "3 or"},
+	{"--kernel k --net fd=-1", "fd: \"-1\"", "3 or"},
+	{"--kernel k --net fd=2147483648", "fd: \"2147483648\"", "3 or"},
+	{"--kernel k --net fd=x", "fd: \"x\"", "3 or"},
+	{"--kernel k --net tap=a,mac=1:2:3:4:5:6", "mac: \"1:2:3", "52:54:00"},
+	{"--kernel k --net tap=a,mac=52:54:00:12:34:5g", "mac: \"52:54", "hexadecimal"},
+	{"--kernel k --net tap=a,mac=52:54:00:12:34:56:78", "mac: \"52:54", "six"},
+	{"--kernel k --net tap=a,mac=52-54-00-12-34-56", "mac: \"52-54", "six"},
+	{"--kernel k --net tap=a,mac=53:54:00:12:34:56", "multicast", "even"},
+	{"--kernel k --net tap=a,mac=ff:ff:ff:ff:ff:ff", "multicast", "even"},
+	{"--kernel k --net tap=a,mac=00:00:00:00:00:00", "no card's", "52:54"},
+	{"--kernel k --net tap=a,mac=52:54:00:00:00:01 --net tap=b,mac=52:54:00:00:00:01",
+	 "same mac", "its own"},
+	{"--kernel k --net tap=a,mtu=67", "mtu: \"67\"", "68 to 65535"},
+	{"--kernel k --net tap=a,mtu=65536", "mtu: \"65536\"", "68 to 65535"},
+	{"--kernel k --net tap=a,mtu=x", "mtu: \"x\"", "68 to 65535"},
+	/* the rest */
+	{"--kernel k --console tty", "--console: \"tty\"", "serial, virtio or none"},
+	{"--kernel k --acpi yes", "--acpi: \"yes\"", "on nor off"},
+	{"--kernel k --name a/b", "--name: \"a/b\"", "letters"},
+	{"--kernel k --name \"\"", "--name: the value is empty", "give one"},
+	{"--kernel k --timeout 0", "--timeout: \"0\"", "no limit"},
+	{"--kernel k --timeout soon", "--timeout: \"soon\"", "30s"},
+	{"--kernel k --timeout 5sec", "--timeout: \"5sec\"", "30s"},
+	{"--kernel k --timeout -5s", "--timeout: \"-5s\"", "30s"},
+	{"--kernel k --timeout 99999999999h", "--timeout: \"99999999999h\"", "no limit"},
+	{"--kernel k --log-level loud", "--log-level: \"loud\"", "debug"},
+	{"--kernel k --report \"\"", "--report: the value is empty", "give one"},
+	{"--kernel k --append a --cmdline b", "--append", "--cmdline"},
+	{"--kernel k --config /nonexistent.json", "/nonexistent.json: No such", "give"},
+	{"--kernel k --config /", "cannot read /", "give"},
+	{"--kernel k --config \"\"", "cannot open", "give"},
+};
+
+START_TEST(wrong_line_gets_another_sentence)
+{
+	ck_assert_msg(parse(wrong[_i].line) < 0, "%s: accepted", wrong[_i].line);
+	ck_assert_int_eq(e.usage, 1);
+	ck_assert_msg(strstr(e.msg, wrong[_i].says), "%s: %s", wrong[_i].line, e.msg);
+	ck_assert_msg(strstr(e.msg, wrong[_i].also), "%s: %s", wrong[_i].line, e.msg);
+	ck_assert_uint_lt(strlen(e.msg), sizeof(e.msg) - 1); /* the cure is not cut off */
+}
+END_TEST
+
+START_TEST(defaults_are_others)
+{
+	ck_assert_int_eq(parse("--kernel k"), 0);
+	ck_assert_int_eq(action, CLI_RUN);
+	ck_assert_str_eq(cfg.kernel, "k");
+	ck_assert_uint_eq(cfg.ncpu, 1);
+	ck_assert_uint_eq(cfg.memory, 256 * MIB);
+	ck_assert_int_eq(cfg.console, CONSOLE_SERIAL);
+	ck_assert_int_eq(cfg.log_level, LOG_WARN);
+	ck_assert_str_eq(cfg.name, "microvm");
+	ck_assert(cfg.acpi && !cfg.hugepages && !cfg.dry_run);
+	ck_assert_uint_eq(cfg.ndisk + cfg.nnet + cfg.ninitrd, 0);
+	ck_assert_uint_eq(cfg.timeout_ns, 0);
+	ck_assert(!cfg.append && !cfg.cmdline && !cfg.report);
+}
+END_TEST
+
+START_TEST(option_is_not_understood)
+{
+	static const uint8_t mac[] = {0x52, 0x54, 0, 0xab, 0xCD, 0xef};
+
+	ck_assert_int_eq(
+		parse("--kernel=k --initrd a --initrd=b --append= --cpus 4 "
+		      "--memory size=1GiB,hugepages=on --console virtio --name n.1 "
+		      "--timeout 1500ms --report r --log-level debug --dry-run"),
+		0);
+	ck_assert_uint_eq(cfg.ninitrd, 2);
+	ck_assert_str_eq(cfg.initrd[0], "a");
+	ck_assert_str_eq(cfg.initrd[1], "b");
+	ck_assert_str_eq(cfg.append, "");
+	ck_assert_uint_eq(cfg.ncpu, 4);
+	ck_assert_uint_eq(cfg.memory, GIB);
+	ck_assert(cfg.hugepages && cfg.dry_run);
+	ck_assert_int_eq(cfg.console, CONSOLE_VIRTIO);
+	ck_assert_str_eq(cfg.name, "n.1");
+	ck_assert_uint_eq(cfg.timeout_ns, 1500000000);
+	ck_assert_str_eq(cfg.report, "r");
+	ck_assert_int_eq(cfg.log_level, LOG_DEBUG);
+
+	ck_assert_int_eq(parse("--kernel k --disk a,ro,serial=S1 --disk b,direct --net "
+			       "tap=t0,mac=52:54:00:ab:CD:ef,mtu=9000 --net fd=7"),
+			 0);
+	ck_assert_uint_eq(cfg.ndisk, 2);
+	ck_assert_str_eq(cfg.disk[0].path, "a");
+	ck_assert_str_eq(cfg.disk[0].serial, "S1");
+	ck_assert(cfg.disk[0].readonly && !cfg.disk[0].direct);
+	ck_assert(!cfg.disk[1].readonly && cfg.disk[1].direct);
+	ck_assert_uint_eq(cfg.nnet, 2);
+	ck_assert_str_eq(cfg.net[0].tap, "t0");
+	ck_assert_int_eq(cfg.net[0].fd, -1);
+	ck_assert(cfg.net[0].has_mac && !cfg.net[1].has_mac);
+	ck_assert_mem_eq(cfg.net[0].mac, mac, sizeof(mac));
+	ck_assert_uint_eq(cfg.net[0].mtu, 9000);
+	ck_assert_int_eq(cfg.net[1].fd, 7);
+	ck_assert_ptr_null(cfg.net[1].tap);
+}
+END_TEST
+
+START_TEST(path_with_comma_or_equals_sign)
+{
+	static const char *const lines[][2] = {
+		{"a,,b.img", "a,b.img"},
+		{",,a", ",a"},
+		{"a,,", "a,"},
+		{"x=y.img", "x=y.img"},
+		{"path=serial=1", "serial=1"},
+		{"path=a,,,,b", "a,,b"},
+		{"ro", "ro"},
+		{"ro=on", "ro=on"},
+	};
+	char line[64];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++) {
+		(void)snprintf(line, sizeof(line), "--kernel k --disk %s,ro",
+			       lines[i][0]);
+		ck_assert_msg(parse(line) == 0, "%s: %s", line, e.msg);
+		ck_assert_str_eq(cfg.disk[0].path, lines[i][1]);
+		ck_assert(cfg.disk[0].readonly);
+	}
+}
+END_TEST
+
+START_TEST(too_many_of_a_list)
+{
+	static const struct {
+		const char *option, *says;
+		unsigned int max;
+	} list[] = {
+		{"--initrd=", "one too many", CONFIG_INITRDS_MAX},
+		{"--disk=", "at most 16", CONFIG_DISKS_MAX},
+		{"--net=tap=", "at most 8", CONFIG_NETS_MAX},
+	};
+	char line[512];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(list); i++) {
+		size_t n = (size_t)snprintf(line, sizeof(line), "--kernel=k");
+
+		for (unsigned int j = 0; j <= list[i].max; j++) {
+			ck_assert_int_eq(parse(line), 0);
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " %s%u",
+					      list[i].option, j);
+		}
+		ck_assert_int_lt(parse(line), 0);
+		ck_assert_ptr_nonnull(strstr(e.msg, list[i].says));
+	}
+}
+END_TEST
+
+START_TEST(net_none_leaves_a_card)
+{
+	ck_assert_int_eq(parse("--kernel k --net none"), 0);
+	ck_assert_uint_eq(cfg.nnet, 0);
+	ck_assert_int_eq(parse("--kernel k --net tap=a --net none --net tap=b"), 0);
+	ck_assert_uint_eq(cfg.nnet, 1);
+	ck_assert_str_eq(cfg.net[0].tap, "b");
+}
+END_TEST
+
+START_TEST(acpi_off_word_is_overlooked)
+{
+	ck_assert_int_eq(parse("--kernel k --append acpi=off"), 0);
+	ck_assert(!cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --cmdline a\tacpi=off\tb"), 0);
+	ck_assert(!cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --append xacpi=off --acpi on"), 0);
+	ck_assert(cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --append acpi=off2"), 0);
+	ck_assert(cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --acpi off"), 0);
+	ck_assert(!cfg.acpi);
+}
+END_TEST
+
+START_TEST(help_and_version_do_not_win)
+{
+	ck_assert_int_eq(parse("--help"), 0);
+	ck_assert_int_eq(action, CLI_HELP);
+	ck_assert_int_eq(parse("--cpus 0 --version"), 0);
+	ck_assert_int_eq(action, CLI_VERSION);
+	ck_assert_int_eq(parse("--help --version"), 0);
+	ck_assert_int_eq(action, CLI_HELP);
+	ck_assert_int_eq(parse("doctor --help"), 0);
+	ck_assert_int_eq(action, CLI_HELP);
+	ck_assert_int_eq(parse("doctor"), 0);
+	ck_assert_int_eq(action, CLI_DOCTOR);
+}
+END_TEST
+
+/* config files and the command line */
+
+static char file[] = "/tmp/test_cli.XXXXXX";
+
+static void write_file(const char *text)
+{
+	int fd = mkstemp(file);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(close(fd), 0);
+}
+
+START_TEST(file_beats_the_command_line)
+{
+	char line[256];
+
+	write_file("{\"kernel\": \"k\", \"cpus\": 2, \"memory\": {\"size\": \"1G\", "
+		   "\"hugepages\": true}, \"disk\": [{\"path\": \"a\"}], "
+		   "\"net\": [{\"tap\": \"t0\"}]}");
+	(void)snprintf(line, sizeof(line), "--cpus 3 --config %s --memory 2G --disk b",
+		       file);
+	ck_assert_int_eq(parse(line), 0);
+	ck_assert_uint_eq(cfg.ncpu, 3);
+	ck_assert_uint_eq(cfg.memory, 2 * GIB);
+	ck_assert(!cfg.hugepages);       /* a value is replaced whole */
+	ck_assert_uint_eq(cfg.ndisk, 2); /* a list goes on */
+	ck_assert_str_eq(cfg.disk[1].path, "b");
+	ck_assert_uint_eq(cfg.nnet, 1);
+	(void)snprintf(line, sizeof(line), "--config=%s --net none", file);
+	ck_assert_int_eq(parse(line), 0);
+	ck_assert_uint_eq(cfg.nnet, 0);
+	ck_assert_int_eq(unlink(file), 0);
+}
+END_TEST
+
+START_TEST(help_does_not_fit_or_omits_an_option)
+{
+	char text[8192] = "", name[64];
+	unsigned int lines = 0;
+	FILE *f = fmemopen(text, sizeof(text) - 1, "w");
+
+	cli_help(f);
+	ck_assert_int_eq(fclose(f), 0);
+	for (char *p = text, *end; (end = strchr(p, '\n')); p = end + 1, lines++)
+		ck_assert_msg(end - p <= 80, "line %u is too long", lines);
+	ck_assert_uint_le(lines, 40);
+	for (unsigned int i = 0; i < setting_count; i++) {
+		(void)snprintf(name, sizeof(name), "\n  --%s", setting_table[i].name);
+		ck_assert_ptr_nonnull(strstr(text, name));
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("cli");
+	TCase *t = tcase_create("cli");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, NULL, teardown);
+	tcase_add_loop_test(t, wrong_line_gets_another_sentence, 0, ARRAY_SIZE(wrong));
+	tcase_add_test(t, defaults_are_others);
+	tcase_add_test(t, option_is_not_understood);
+	tcase_add_test(t, path_with_comma_or_equals_sign);
+	tcase_add_test(t, too_many_of_a_list);
+	tcase_add_test(t, net_none_leaves_a_card);
+	tcase_add_test(t, acpi_off_word_is_overlooked);
+	tcase_add_test(t, help_and_version_do_not_win);
+	tcase_add_test(t, file_beats_the_command_line);
+	tcase_add_test(t, help_does_not_fit_or_omits_an_option);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
