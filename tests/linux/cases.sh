@@ -126,7 +126,7 @@ case_ping_and_100_mb_over_tap()
 	wait_for out ready
 	ip addr add 10.97.0.1/24 dev mvtest0 || fail 'microvm made no tap'
 	ip link set mvtest0 up
-	ping -c 2 -W 5 10.97.0.2 >ping 2>&1 || fail 'the guest does not answer pings'
+	ping -c 2 -W 5 10.97.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
 	nc 10.97.0.2 5000 <blob
 	nc -l -p 5001 >back
 	wait $vmm || fail "status $?"

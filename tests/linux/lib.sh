@@ -76,7 +76,8 @@ random_file()
 	dd if=/dev/urandom of="$1" bs=1M count="$2" 2>/dev/null
 }
 
-# field NAME - a number in ./report.json
+# field NAME - a field in ./report.json
+# shellcheck disable=SC2020
 field()
 {
 	tr ',{}' '\n\n\n' <report.json | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\"]*\)\"\{0,1\}.*/\1/p" |
