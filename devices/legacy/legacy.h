@@ -2,7 +2,7 @@
 /*
  * legacy - the few PC devices on ports that a kernel without firmware still wants.
  *
- * All return a device to be put on the port bus, or NULL (out of memory).
+ * All return a device to be put on the port bus, or NULL (out of memory or of fds).
  */
 #ifndef MICROVM_LEGACY_LEGACY_H
 #define MICROVM_LEGACY_LEGACY_H

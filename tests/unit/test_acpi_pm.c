@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_acpi_pm - what powers off, what resets, and what only looks like it. */
+#include "devices/legacy/legacy.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "vmm/core/bus.h"
+#include "vmm/core/util.h"
+#include "vmm/layout_x86.h"
+
+#define SLP_EN  0x20
+#define WAK_STS 0x80
+
+static struct bus bus;
+static struct device *dev;
+static unsigned int noff, nreset;
+
+static void request(struct power *p, enum power_event ev)
+{
+	(void)p;
+	if (ev == POWER_OFF)
+		noff++;
+	else
+		nreset++;
+}
+
+static void setup(void)
+{
+	static struct power power = {request};
+	struct err e = {0};
+
+	noff = nreset = 0;
+	bus = (struct bus){.name = "pio"};
+	dev = acpi_pm_create(LAYOUT_ACPI_PM, &power);
+	ck_assert_ptr_nonnull(dev);
+	ck_assert_int_eq(bus_add(&bus, dev, &e), 0);
+}
+
+static void teardown(void)
+{
+	dev->ops->destroy(dev);
+}
+
+static uint8_t in(unsigned int reg)
+{
+	return (uint8_t)bus_read(&bus, LAYOUT_ACPI_PM + reg, 1);
+}
+
+static void out(unsigned int reg, uint8_t val)
+{
+	bus_write(&bus, LAYOUT_ACPI_PM + reg, 1, val);
+}
+
+START_TEST(only_s5_with_its_enable_bit_powers_off)
+{
+	for (unsigned int v = 0; v < 256; v++) {
+		out(ACPI_PM_SLEEP_CONTROL, (uint8_t)v);
+		ck_assert_uint_eq(noff, (v & 0x3c) == (ACPI_PM_S5_TYPE << 2 | SLP_EN));
+		ck_assert_uint_eq(in(ACPI_PM_SLEEP_CONTROL), v & 0x1c);
+		noff = 0;
+	}
+	ck_assert_uint_eq(nreset, 0);
+}
+END_TEST
+
+START_TEST(only_the_reset_value_resets)
+{
+	for (unsigned int v = 0; v < 256; v++) {
+		out(ACPI_PM_RESET, (uint8_t)v);
+		ck_assert_uint_eq(nreset, v == ACPI_PM_RESET_VALUE);
+		nreset = 0;
+	}
+	ck_assert_uint_eq(noff, 0);
+	ck_assert_uint_eq(in(ACPI_PM_RESET), 0);
+}
+END_TEST
+
+START_TEST(other_sleep_wakes_at_once)
+{
+	ck_assert_uint_eq(in(ACPI_PM_SLEEP_STATUS), 0);
+	out(ACPI_PM_SLEEP_CONTROL, 3 << 2 | SLP_EN);
+	ck_assert_uint_eq(in(ACPI_PM_SLEEP_STATUS), WAK_STS);
+	out(ACPI_PM_SLEEP_STATUS, 0x7f);
+	ck_assert_uint_eq(in(ACPI_PM_SLEEP_STATUS), WAK_STS);
+	out(ACPI_PM_SLEEP_STATUS, WAK_STS);
+	ck_assert_uint_eq(in(ACPI_PM_SLEEP_STATUS), 0);
+}
+END_TEST
+
+START_TEST(state_and_reset)
+{
+	uint8_t buf[8];
+	struct state s;
+
+	out(ACPI_PM_SLEEP_CONTROL, 3 << 2 | SLP_EN);
+	state_saver(&s, buf, sizeof(buf));
+	dev->ops->state(dev, &s);
+	ck_assert_ptr_null(s.why);
+	dev->ops->reset(dev);
+	ck_assert_uint_eq(bus_read(&bus, LAYOUT_ACPI_PM, 4), 0);
+	state_loader(&s, buf, s.pos);
+	dev->ops->state(dev, &s);
+	ck_assert_ptr_null(s.why);
+	ck_assert_uint_eq(bus_read(&bus, LAYOUT_ACPI_PM, 4), WAK_STS << 16 | 3 << 10);
+	buf[0] = SLP_EN;
+	state_loader(&s, buf, 2);
+	dev->ops->state(dev, &s);
+	ck_assert_ptr_nonnull(s.why);
+}
+END_TEST
+
+START_TEST(random_accesses_keep_the_registers_sane)
+{
+	unsigned int seed = 3;
+
+	for (unsigned int i = 0; i < 100000; i++) {
+		unsigned int reg = (unsigned int)rand_r(&seed) % (ACPI_PM_LEN + 1);
+		unsigned int size = 1u << rand_r(&seed) % 4;
+
+		if (rand_r(&seed) & 1)
+			bus_write(&bus, LAYOUT_ACPI_PM + reg, size,
+				  (uint64_t)rand_r(&seed) << 16 ^
+					  (uint64_t)rand_r(&seed));
+		else
+			bus_read(&bus, LAYOUT_ACPI_PM + reg, size);
+		ck_assert_uint_eq(bus_read(&bus, LAYOUT_ACPI_PM, 4) & 0xff7fe3ff, 0);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("acpi_pm");
+	TCase *t = tcase_create("acpi_pm");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, only_s5_with_its_enable_bit_powers_off);
+	tcase_add_test(t, only_the_reset_value_resets);
+	tcase_add_test(t, other_sleep_wakes_at_once);
+	tcase_add_test(t, state_and_reset);
+	tcase_add_test(t, random_accesses_keep_the_registers_sane);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
