@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * net - mode=echo sends count= frames of our protocol back to where they came from;
+ * mode=transmit sends count= frames of size= bytes as fast as they go.
+ */
+#include <linux/if_ether.h>
+#include <linux/virtio_net.h>
+
+#include "guest-images/payloads/rt/virtio.h"
+
+#define QUEUE    64
+#define BUF      2048
+#define PROTOCOL 0x88b5 /* for experiments (IEEE 802) */
+#define PATIENCE UINT64_C(10000000000)
+
+struct frame {
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	struct ethhdr eth;
+	uint8_t data[BUF - sizeof(struct virtio_net_hdr_mrg_rxbuf) -
+		     sizeof(struct ethhdr)];
+} __attribute__((packed));
+
+static struct vio nic;
+static struct vq rx, tx;
+static struct frame in[QUEUE], out[QUEUE];
+static unsigned int in_by_head[QUEUE], out_by_head[QUEUE];
+static unsigned int spare[QUEUE], nspare; /* frames of out[] that are ours */
+
+static void net_post(unsigned int i)
+{
+	struct vbuf b = {&in[i], BUF, true};
+
+	in_by_head[vq_add(&rx, &b, 1)] = i;
+}
+
+/* net_spare() - an out[] frame that is ours, waiting for one; -1: the device is wedged */
+static int net_spare(void)
+{
+	int head;
+
+	while ((head = vq_take(&tx, NULL)) >= 0)
+		spare[nspare++] = out_by_head[head];
+	if (!nspare) {
+		head = vq_wait(&tx, NULL);
+		if (head < 0)
+			return -1;
+		spare[nspare++] = out_by_head[head];
+	}
+	return (int)spare[--nspare];
+}
+
+/* net_send() - @len counts from the virtio header.  Not yet kicked */
+static void net_send(unsigned int i, uint32_t len)
+{
+	struct vbuf b = {&out[i], len, false};
+
+	memset(&out[i].hdr, 0, sizeof(out[i].hdr));
+	out_by_head[vq_add(&tx, &b, 1)] = i;
+}
+
+static bool net_echo(uint64_t count)
+{
+	uint64_t done = 0, end = now_ns() + PATIENCE;
+	uint32_t len;
+
+	while (done < count) {
+		int head = vq_take(&rx, &len), o;
+		struct frame *f;
+
+		if (head < 0) {
+			if (now_ns() > end)
+				return false;
+			continue;
+		}
+		f = &in[in_by_head[head]];
+		if (f->eth.h_proto == __builtin_bswap16(PROTOCOL) && len <= BUF) {
+			o = net_spare();
+			if (o < 0)
+				return false;
+			memcpy(&out[o], f, len);
+			memcpy(out[o].eth.h_dest, f->eth.h_source, ETH_ALEN);
+			memcpy(out[o].eth.h_source, f->eth.h_dest, ETH_ALEN);
+			net_send((unsigned int)o, len);
+			vq_kick(&tx);
+			done++;
+			end = now_ns() + PATIENCE;
+		}
+		net_post(in_by_head[head]);
+		vq_kick(&rx);
+	}
+	print("echoed %lu frames\n", done);
+	return true;
+}
+
+static bool net_transmit(uint64_t count, uint32_t size)
+{
+	uint64_t t;
+	int o;
+
+	if (size < sizeof(struct ethhdr) || size > ETH_FRAME_LEN)
+		return false;
+	for (unsigned int i = 0; i < QUEUE; i++) {
+		memset(out[i].eth.h_dest, 0xff, ETH_ALEN);
+		memset(out[i].eth.h_source, 0x02, ETH_ALEN);
+		out[i].eth.h_proto = __builtin_bswap16(PROTOCOL);
+	}
+	t = now_ns();
+	for (uint64_t n = 0; n < count; n++) {
+		o = net_spare();
+		if (o < 0)
+			return false;
+		net_send((unsigned int)o, (uint32_t)sizeof(out[0].hdr) + size);
+		vq_kick(&tx);
+	}
+	while (tx.nfree < tx.size)
+		if (vq_wait(&tx, NULL) < 0)
+			return false;
+	t = now_ns() - t;
+	print("load: transmit size=%u count=%lu ns=%lu frames_per_s=%lu\n", size, count,
+	      t, count * 1000000000 / t);
+	return true;
+}
+
+static bool net_open(void)
+{
+	if (!vio_find(&nic, VIRTIO_ID_NET, 0) ||
+	    !vio_begin(&nic, UINT64_C(1) << VIRTIO_NET_F_MAC |
+				     UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX) ||
+	    !vq_init(&rx, &nic, 0, QUEUE) || !vq_init(&tx, &nic, 1, QUEUE))
+		return false;
+	vio_driver_ok(&nic);
+	for (unsigned int i = 0; i < tx.size; i++)
+		spare[nspare++] = i;
+	for (unsigned int i = 0; i < rx.size; i++)
+		net_post(i);
+	vq_kick(&rx);
+	return true;
+}
+
+int main(void)
+{
+	uint64_t count = cmdline_u64("count", 1000);
+	bool ok;
+
+	if (!net_open()) {
+		print("FAIL: no network device\n");
+		return 1;
+	}
+	if (cmdline_is("mode", "transmit"))
+		ok = net_transmit(count, (uint32_t)cmdline_u64("size", 64));
+	else
+		ok = net_echo(count);
+	print("%s\n", ok ? "PASS" : "FAIL");
+	return !ok;
+}
