@@ -6,15 +6,17 @@
 #include "guest-images/payloads/rt/rt.h"
 #include "vmm/layout_x86.h"
 
-#define TRAMPOLINE  0x10000 /* the VMM's page tables were here; we have our own */
-#define AP_STACK    16384
-#define ICR_LOW     (LAYOUT_LAPIC + 0x300)
-#define ICR_HIGH    (LAYOUT_LAPIC + 0x310)
-#define ICR_INIT    0x4500
-#define ICR_STARTUP 0x4600
-#define TSS_BUSY    (UINT64_C(2) << 40)
-#define START_WAIT  1000000000 /* ns */
-#define INIT_WAIT   10000000
+#define TRAMPOLINE    0x10000 /* the VMM's page tables were here; we have our own */
+#define AP_STACK      16384
+#define APIC_SPURIOUS (LAYOUT_LAPIC + 0xf0)
+#define APIC_ENABLED  0x100
+#define ICR_LOW       (LAYOUT_LAPIC + 0x300)
+#define ICR_HIGH      (LAYOUT_LAPIC + 0x310)
+#define ICR_INIT      0x4500
+#define ICR_STARTUP   0x4600
+#define TSS_BUSY      (UINT64_C(2) << 40)
+#define START_WAIT    1000000000 /* ns */
+#define INIT_WAIT     10000000
 
 static void (*smp_fn)(void);
 static volatile bool smp_arrived;
@@ -56,6 +58,8 @@ bool rt_ap_start(unsigned int apic_id, void (*fn)(void))
 		~TSS_BUSY; /* all processors share the one TSS: exceptions are final */
 	smp_fn = fn;
 	smp_arrived = false;
+	/* as every kernel does first; KVM then also looks anew which processors there are */
+	write32(APIC_SPURIOUS, APIC_ENABLED | 0xff);
 	smp_ipi(apic_id, ICR_INIT);
 	smp_wait(INIT_WAIT, &never);
 	smp_ipi(apic_id, ICR_STARTUP | TRAMPOLINE >> 12);
