@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * net - virtio network device (virtio 1.2, 5.1) on a tap: one queue each way, frames
+ * written straight from the driver's buffers and read straight into them.
+ *
+ * The header in front of each frame is the tap's as well; the kernel checks what a driver
+ * says in it, on a copy of its own.
+ */
+#include "devices/virtio/net.h"
+
+#include <errno.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "devices/virtio/devices.h"
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define NET_DRAIN_MAX 2048 /* frames thrown away at the start; a tap holds 1000 */
+
+static struct net *net_of(struct virtio_dev *v)
+{
+	return container_of(v, struct net, v);
+}
+
+static bool net_acked(const struct net *n, unsigned int feature)
+{
+	return n->v.acked & (1ULL << feature);
+}
+
+void net_want(struct net *n)
+{
+	uint32_t events = (n->rx_dry ? 0U : (uint32_t)EPOLLIN) |
+			  (n->tx_blocked ? (uint32_t)EPOLLOUT : 0U);
+
+	loop_want(n->v.env->loop, &n->source, n->dead || !n->v.active ? 0 : events);
+}
+
+void net_lost(struct net *n, int code)
+{
+	log_warn("%s: tap %s is gone (%s); the guest's link is down", n->v.name,
+		 n->tap.name, strerror(code));
+	n->dead = true;
+	n->config.status = 0;
+	virtio_config_changed(&n->v);
+	net_want(n);
+}
+
+/* ---- sending ---- */
+
+/* Return: false, the tap is full: try this one again later */
+static bool net_send(struct net *n, const struct span *s)
+{
+	ssize_t rc;
+
+	if (s->len < TAP_HDR_LEN + ETH_HLEN || s->len > NET_READ_MAX || n->dead)
+		return true;
+	rc = writev(n->tap.fd, s->v, (int)s->n);
+	if (rc >= 0) {
+		n->v.dev->io.written_bytes += s->len - TAP_HDR_LEN;
+		n->v.dev->io.requests++;
+		return true;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		return false;
+	if (errno == EBADFD || errno == EPIPE)
+		net_lost(n, errno);
+	return true; /* interface down, no memory, a header that lies: networks lose frames */
+}
+
+static void net_tx(struct net *n)
+{
+	struct virtq *q = &n->vq[NET_TX];
+
+	while (!n->tx_blocked && virtio_pop(&n->v, q, &n->c)) {
+		if (net_send(n, &n->c.from_driver)) {
+			virtq_push(q, n->c.head, 0);
+		} else {
+			virtq_unpop(q, &n->c);
+			n->tx_blocked = true;
+		}
+	}
+	virtio_notify(&n->v, q);
+	net_want(n);
+}
+
+static void net_kick(struct virtio_dev *v, unsigned int qi)
+{
+	struct net *n = net_of(v);
+
+	if (qi == NET_TX)
+		net_tx(n);
+	else if (n->rx_dry)
+		net_rx(n);
+}
+
+static void net_on_tap(struct loop_source *s, uint32_t events)
+{
+	struct net *n = container_of(s, struct net, source);
+
+	if (n->tx_blocked && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+		n->tx_blocked = false;
+		net_tx(n);
+	}
+	if (n->v.active && !n->rx_dry)
+		net_rx(n);
+}
+
+/* ---- life ---- */
+
+/* What came before there was a driver is nobody's, and not as this driver wants it. */
+static void net_drain(struct net *n)
+{
+	struct iovec v = {n->rx.spill, sizeof(n->rx.spill)};
+
+	for (unsigned int i = 0; i < NET_DRAIN_MAX; i++)
+		if (readv(n->tap.fd, &v, 1) <= 0)
+			break;
+}
+
+static int net_activate(struct virtio_dev *v)
+{
+	struct net *n = net_of(v);
+	bool csum = net_acked(n, VIRTIO_NET_F_GUEST_CSUM);
+	int rc = 0;
+
+	n->mergeable = net_acked(n, VIRTIO_NET_F_MRG_RXBUF);
+	n->rx_dry = n->tx_blocked = false;
+	net_rx_reset(n);
+	net_drain(n);
+	if (n->tap.offloads && !n->dead)
+		rc = tap_offloads(&n->tap, csum, net_acked(n, VIRTIO_NET_F_GUEST_TSO4),
+				  net_acked(n, VIRTIO_NET_F_GUEST_TSO6));
+	n->source.dev = v->dev;
+	net_want(n);
+	return rc;
+}
+
+static void net_reset(struct virtio_dev *v)
+{
+	struct net *n = net_of(v);
+
+	loop_want(v->env->loop, &n->source, 0);
+	net_rx_reset(n);
+	if (n->tap.offloads && !n->dead)
+		(void)tap_offloads(&n->tap, false, false, false);
+}
+
+static void net_destroy(struct virtio_dev *v)
+{
+	struct net *n = net_of(v);
+
+	loop_del(v->env->loop, &n->source);
+	tap_close(&n->tap);
+	free(n);
+}
+
+static const struct virtio_ops net_ops = {
+	.activate = net_activate,
+	.kick = net_kick,
+	.config_written = virtio_nop_config_written,
+	.reset = net_reset,
+	.state = virtio_nop_state,
+	.destroy = net_destroy,
+};
+
+static uint64_t net_hash(uint64_t h, const char *s)
+{
+	do { /* FNV-1a, the NUL included */
+		h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+	} while (*s++);
+	return h;
+}
+
+/* Ours when none is given: from the names of machine and interface, so that it is the same
+ * at every start and another for every tap of a host; locally administered.
+ */
+static void net_mac(struct net *n, const struct config *cfg, const struct config_net *c)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	if (c->has_mac) {
+		memcpy(n->config.mac, c->mac, sizeof(c->mac));
+		return;
+	}
+	h = net_hash(net_hash(h, cfg->name ? cfg->name : ""), n->tap.name);
+	memcpy(n->config.mac, &h, sizeof(n->config.mac));
+	n->config.mac[0] = (uint8_t)((n->config.mac[0] & 0xfc) | 0x02);
+}
+
+static void net_features(struct net *n, const struct config_net *c)
+{
+	n->v.offered = 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
+		       1ULL << VIRTIO_NET_F_MRG_RXBUF | 1ULL << VIRTIO_NET_F_CSUM |
+		       1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6;
+	if (n->tap.offloads)
+		n->v.offered |= 1ULL << VIRTIO_NET_F_GUEST_CSUM |
+				1ULL << VIRTIO_NET_F_GUEST_TSO4 |
+				1ULL << VIRTIO_NET_F_GUEST_TSO6;
+	n->config.status = VIRTIO_NET_S_LINK_UP;
+	if (c->mtu) {
+		n->v.offered |= 1ULL << VIRTIO_NET_F_MTU;
+		n->config.mtu = c->mtu;
+	}
+}
+
+struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
+				 const struct tap *tap, struct err *e)
+{
+	struct net *n = calloc(1, sizeof(*n));
+
+	if (!n) {
+		err_set(e, ENOMEM, "net%u: out of memory", i);
+		return NULL;
+	}
+	n->tap = *tap;
+	n->source = (struct loop_source){.fd = tap->fd, .fn = net_on_tap};
+	n->v = (struct virtio_dev){
+		.ops = &net_ops,
+		.id = VIRTIO_ID_NET,
+		.vq = n->vq,
+		.nvq = ARRAY_SIZE(n->vq),
+		.config = &n->config,
+		.config_len = sizeof(n->config),
+		.env = env,
+	};
+	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
+	virtq_init(&n->vq[NET_RX], NET_QUEUE);
+	virtq_init(&n->vq[NET_TX], NET_QUEUE);
+	net_mac(n, env->cfg, &env->cfg->net[i]);
+	net_features(n, &env->cfg->net[i]);
+	return &n->v;
+}
+
+struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i, struct err *e)
+{
+	struct virtio_dev *v;
+	struct tap tap;
+
+	if (tap_open(&tap, env->cfg, i, e) < 0)
+		return NULL;
+	v = net_create_on(env, i, &tap, e);
+	if (!v)
+		tap_close(&tap);
+	return v;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net - what net.c and net_rx.c share: a network device on a tap.
+ *
+ * Receiving.  How long a frame is, is known only when it has been read.  So buffers are
+ * gathered first, in a window, enough for the largest frame if the ring has that much; the
+ * frame is read straight into them; what it did not need serves the next frame, and goes
+ * back to the ring (virtq_unpop()) at the end of the batch.  If the ring had too little,
+ * the end of the frame is in @spill, and the frame waits for more buffers.
+ */
+#ifndef MICROVM_VIRTIO_NET_H
+#define MICROVM_VIRTIO_NET_H
+
+#include <linux/virtio_net.h>
+
+#include "devices/backend/tap.h"
+#include "devices/virtio/virtio.h"
+
+#define NET_QUEUE    256
+#define NET_RX       0
+#define NET_TX       1
+#define NET_BATCH    64 /* frames each way before other devices have their turn */
+#define NET_RX_IOVS  (2 * VQ_SIZE_MAX)
+#define NET_READ_MAX (TAP_HDR_LEN + TAP_FRAME_MAX)
+
+struct net_rx_chain {
+	uint16_t head, niov;
+	size_t len;
+};
+
+struct net_rx {
+	/* the window: popped, not pushed, oldest first */
+	unsigned int first, n; /* in @chain */
+	unsigned int iov_first, niov;
+	size_t len; /* bytes of it */
+	struct net_rx_chain chain[NET_QUEUE];
+	struct iovec iov[NET_RX_IOVS + 1]; /* the last one for @spill */
+	size_t frame; /* 0, or the length of the frame that waits for more window */
+	size_t had;   /* how much of it is in the window; the rest is in @spill */
+	uint8_t spill[NET_READ_MAX];
+};
+
+struct net {
+	struct virtio_dev v;
+	struct virtq vq[2];
+	struct virtio_net_config config;
+	struct tap tap;
+	struct loop_source source;
+	bool mergeable, rx_dry, tx_blocked, dead;
+	struct net_rx rx;
+	struct virtq_chain c; /* scratch */
+};
+
+/* net_create_on() - net_create() on a tap that is open; takes it over unless it fails */
+struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
+				 const struct tap *tap, struct err *e);
+
+/* net_want() - watch the tap for what we can use now */
+void net_want(struct net *n);
+/* net_lost() - the tap is gone: tell the guest that its link is down */
+void net_lost(struct net *n, int code);
+
+/* net_rx() - hand frames to the driver while there are frames and buffers */
+void net_rx(struct net *n);
+void net_rx_reset(struct net *n);
+
+#endif

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+/* net_rx - frames from the tap into the driver's buffers (virtio 1.2, 5.1.6.3, 5.1.6.4). */
+#include "devices/virtio/net.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "vmm/core/util.h"
+
+/* Make room behind the window for one more chain.  Return: is there any? */
+static bool net_rx_compact(struct net_rx *r)
+{
+	if (r->first + r->n < NET_QUEUE && r->iov_first + r->niov <= VQ_SIZE_MAX)
+		return true;
+	memmove(r->chain, r->chain + r->first, r->n * sizeof(r->chain[0]));
+	memmove(r->iov, r->iov + r->iov_first, r->niov * sizeof(r->iov[0]));
+	r->first = r->iov_first = 0;
+	return r->n < NET_QUEUE && r->niov <= VQ_SIZE_MAX;
+}
+
+/* Gather buffers until the window has @want bytes; without mergeable buffers, one chain.
+ * Return: false, not that much; a kick will come when the driver adds buffers
+ */
+static bool net_rx_gather(struct net *n, size_t want)
+{
+	struct net_rx *r = &n->rx;
+
+	while (r->len < want && (n->mergeable || !r->n)) {
+		struct span *s = &n->c.to_driver;
+
+		if (!net_rx_compact(r) || !virtio_pop(&n->v, &n->vq[NET_RX], &n->c))
+			return false;
+		if (!s->n || n->c.from_driver.n) {
+			virtio_broken(&n->v, "receive buffer that is not for writing");
+			return false;
+		}
+		r->chain[r->first + r->n++] =
+			(struct net_rx_chain){n->c.head, (uint16_t)s->n, s->len};
+		memcpy(r->iov + r->iov_first + r->niov, s->v, s->n * sizeof(*s->v));
+		r->niov += s->n;
+		r->len += s->len;
+	}
+	return true;
+}
+
+/* The driver gets the oldest chains of the window, as many as @len bytes fill. */
+static void net_rx_push(struct net *n, size_t len)
+{
+	struct net_rx *r = &n->rx;
+
+	while (len) {
+		struct net_rx_chain *c = &r->chain[r->first];
+		size_t used = MIN(len, c->len);
+
+		virtq_push(&n->vq[NET_RX], c->head, (uint32_t)used);
+		len -= used;
+		r->len -= c->len;
+		r->niov -= c->niov;
+		r->iov_first += c->niov;
+		r->first++;
+		r->n--;
+	}
+}
+
+static unsigned int net_rx_count(const struct net_rx *r, size_t len)
+{
+	unsigned int k = 0;
+
+	while (len) {
+		len -= MIN(len, r->chain[r->first + k].len);
+		k++;
+	}
+	return k;
+}
+
+/* A frame of @len bytes is in the window: say over how many chains (5.1.6.4), push them. */
+static void net_rx_deliver(struct net *n, size_t len)
+{
+	struct net_rx *r = &n->rx;
+	struct iovec v[TAP_HDR_LEN]; /* span_skip() eats: keep the window's as they are */
+	struct span s = {v, MIN(r->niov, ARRAY_SIZE(v)), r->len};
+	uint16_t count = (uint16_t)net_rx_count(r, len);
+
+	memcpy(v, r->iov + r->iov_first, s.n * sizeof(v[0]));
+	(void)span_skip(&s, offsetof(struct virtio_net_hdr_v1, num_buffers));
+	(void)span_put(&s, &count, sizeof(count));
+	net_rx_push(n, len);
+	n->v.dev->io.read_bytes += len - TAP_HDR_LEN;
+	n->v.dev->io.requests++;
+}
+
+/* The frame that waits: its end from @spill to where the window goes on */
+static void net_rx_unspill(struct net_rx *r)
+{
+	size_t at = 0, done = r->had;
+
+	for (unsigned int i = r->iov_first; done < r->frame; at += r->iov[i++].iov_len) {
+		size_t skip = done > at ? done - at : 0, k;
+
+		if (skip >= r->iov[i].iov_len)
+			continue;
+		k = MIN(r->iov[i].iov_len - skip, r->frame - done);
+		memcpy((uint8_t *)r->iov[i].iov_base + skip, r->spill + (done - r->had),
+		       k);
+		done += k;
+	}
+}
+
+/* Return: false, the frame still waits */
+static bool net_rx_resume(struct net *n)
+{
+	struct net_rx *r = &n->rx;
+
+	if (!r->frame)
+		return true;
+	if (!net_rx_gather(n, r->frame)) {
+		if (!n->v.active || net_rx_compact(r))
+			return false;
+		r->frame = 0; /* a full window of tiny buffers will never be enough */
+		return true;
+	}
+	net_rx_unspill(r);
+	net_rx_deliver(n, r->frame);
+	r->frame = 0;
+	return true;
+}
+
+/* Return: may there be more frames behind this error? */
+static bool net_rx_error(struct net *n, int code)
+{
+	switch (code) {
+	case EAGAIN:
+	case EINTR:
+		return false;
+	case EINVAL: /* a frame that the kernel could not describe, or had no memory for */
+	case EFAULT:
+	case ENOMEM:
+	case ENOBUFS:
+		return true;
+	default:
+		net_lost(n, code);
+		return false;
+	}
+}
+
+/* Return: was there a frame to read? */
+static bool net_rx_read(struct net *n)
+{
+	struct net_rx *r = &n->rx;
+	ssize_t len;
+
+	r->iov[r->iov_first + r->niov] = (struct iovec){r->spill, sizeof(r->spill)};
+	len = readv(n->tap.fd, r->iov + r->iov_first, (int)r->niov + 1);
+	if (len <= 0)
+		return net_rx_error(n, len ? errno : ENOLINK);
+	if (len < TAP_HDR_LEN + ETH_HLEN)
+		return true; /* a runt */
+	if ((size_t)len <= r->len) {
+		net_rx_deliver(n, (size_t)len);
+	} else if (n->mergeable) {
+		r->frame = (size_t)len;
+		r->had = r->len;
+	}
+	return true;
+}
+
+void net_rx(struct net *n)
+{
+	struct net_rx *r = &n->rx;
+
+	n->rx_dry = false;
+	for (unsigned int i = 0; i < NET_BATCH && !n->dead; i++) {
+		if (!net_rx_resume(n)) {
+			n->rx_dry = true;
+			break;
+		}
+		if (!net_rx_gather(n, NET_READ_MAX) && !r->n) {
+			n->rx_dry = true;
+			break;
+		}
+		if (!n->v.active || !net_rx_read(n))
+			break;
+	}
+	if (!n->v.active)
+		return;
+	while (r->n && !r->frame) {
+		r->n--;
+		n->c.head = r->chain[r->first + r->n].head;
+		virtq_unpop(&n->vq[NET_RX], &n->c);
+	}
+	if (!r->frame)
+		net_rx_reset(n);
+	virtio_notify(&n->v, &n->vq[NET_RX]);
+	net_want(n);
+}
+
+void net_rx_reset(struct net *n)
+{
+	struct net_rx *r = &n->rx;
+
+	r->first = r->n = r->iov_first = r->niov = 0;
+	r->len = r->frame = r->had = 0;
+}
