@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * doctor - `microvm doctor`: can a stock kernel boot on this host, and what would help?
+ *
+ * A line each: a mark, the thing, what was found, the cure.  What only an architecture
+ * can tell is in doctor_<arch>.c.
+ */
+#ifndef MICROVM_DOCTOR_H
+#define MICROVM_DOCTOR_H
+
+#include <stdio.h>
+
+#include "vmm/kvm/kvm.h"
+
+enum doctor_mark {
+	DOCTOR_OK,   /* "ok": as it should be */
+	DOCTOR_NO,   /* "no": no stock kernel boots like this */
+	DOCTOR_NOTE, /* "--": worth knowing, or something optional is missing */
+};
+
+struct doctor {
+	FILE *out;
+	const char *obstacle; /* the first thing in the way of a kernel; NULL: none */
+};
+
+/* A capability of KVM that we use */
+struct doctor_cap {
+	int cap;
+	const char *name;
+	enum doctor_mark missing; /* what it means if it is not there */
+	const char *use;          /* what we need it for */
+};
+
+/* doctor_run() - the whole examination, on @out.  Return: an exit status: 0 if a stock
+ * kernel can boot on this host, else 1
+ */
+int doctor_run(FILE *out);
+
+/* doctor_say() - one line about @what, a constant */
+void doctor_say(struct doctor *d, enum doctor_mark mark, const char *what,
+		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* doctor_host() - what a machine can use besides KVM: taps, huge pages, limits */
+void doctor_host(struct doctor *d);
+
+/* Of the architecture: the capabilities that only it has, and a trial run of privileged
+ * code in @k, a fresh VM
+ */
+extern const struct doctor_cap doctor_arch_caps[];
+extern const unsigned int doctor_arch_ncaps;
+void doctor_arch_trial(struct doctor *d, struct kvm *k);
+
+#endif
