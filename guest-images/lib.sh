@@ -45,9 +45,9 @@ need()
 	fi
 	say "installing ${miss[*]}"
 	as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
-	"${as[@]}" install -y --no-install-recommends "${miss[@]}" >&2 ||
-		{ "${as[@]}" update >&2 &&
-			"${as[@]}" install -y --no-install-recommends "${miss[@]}" >&2; } ||
+	"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null ||
+		{ "${as[@]}" update >/dev/null &&
+			"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null; } ||
 		die "apt-get could not install ${miss[*]}"
 }
 

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+#
+# guest.sh - what our two inits have in common, the one in the initramfs and the one on a
+# root disk: /etc/microvm/guest.sh in the guest.  For busybox's shell.
+export PATH=/sbin:/bin:/usr/sbin:/usr/bin HOME=/root TERM="${TERM:-linux}"
+
+# guest_mount - the file systems that nothing works without, where they are missing
+guest_mount()
+{
+	# busybox finds its own commands through /proc/self/exe, so this one needs its path
+	[ -e /proc/self/exe ] || /bin/busybox mount -t proc proc /proc
+	[ -d /sys/kernel ] || mount -t sysfs sys /sys
+	[ -c /dev/null ] || mount -t devtmpfs dev /dev
+	mkdir -p /dev/pts /dev/shm
+	[ -c /dev/pts/ptmx ] || mount -t devpts -o ptmxmode=666 devpts /dev/pts
+}
+
+# guest_console - take the console as stdin, stdout and stderr.  The kernel does so for
+# the first process, but the driver of a virtio console may be loaded later than that.
+guest_console()
+{
+	if (: </dev/console) 2>/dev/null; then
+		exec </dev/console >/dev/console 2>&1
+	else
+		exec </dev/null >/dev/null 2>&1
+	fi
+}
+
+# guest_cmdline - set root, type, flags, mode, init and run from the kernel's command line
+# shellcheck disable=SC2034 # they are for whoever calls
+guest_cmdline()
+{
+	root='' type='' flags='' mode='' init=/sbin/init run=''
+	line=" $(cat /proc/cmdline) "
+	case $line in
+	*' microvm.run="'*)
+		run=${line#* microvm.run=\"}
+		line="${line%% microvm.run=*} ${run#*\"}"
+		run=${run%%\"*}
+		;;
+	esac
+	for word in $line; do
+		case $word in
+		root=*) root=${word#root=} ;;
+		rootfstype=*) type=${word#*=} ;;
+		rootflags=*) flags=${word#*=} ;;
+		init=*) init=${word#*=} ;;
+		microvm.run=*) run=${word#*=} ;;
+		rw | ro) mode=$word ;;
+		esac
+	done
+}
+
+# guest_end HOW - stop everything and leave the machine: HOW is poweroff or reboot
+guest_end()
+{
+	trap '' TERM USR1 USR2
+	kill -TERM -1 2>/dev/null && usleep 50000
+	kill -KILL -1 2>/dev/null
+	sync
+	mount -o remount,ro / 2>/dev/null
+	# Without ACPI or a device tree the kernel knows no way to switch off, and would stop
+	# with the machine running: a reset ends that too.
+	if [ "$1" = poweroff ] &&
+		{ [ -d /sys/firmware/acpi ] || [ -d /sys/firmware/devicetree ]; }; then
+		poweroff -f
+	fi
+	reboot -f
+}
+
+# guest_session - what the guest is there for: the command in $run, the program that was
+# put in when the image was made, or else a shell
+guest_session()
+{
+	shell='sh'
+	[ ! -x /bin/bash ] || shell=bash
+	if [ -z "$run" ] && [ ! -x /etc/microvm/run ]; then
+		exec setsid cttyhack $shell
+	fi
+	if [ -n "$run" ]; then
+		$shell -c "$run"
+	else
+		/etc/microvm/run
+	fi
+	status=$?
+	[ $status = 0 ] || echo "init: ended with status $status"
+}
+
+# guest_main - the session, then the end; poweroff, halt and reboot tell the first
+# process by these signals
+guest_main()
+{
+	trap 'guest_end poweroff' USR1 USR2
+	trap 'guest_end reboot' TERM
+	guest_session <&0 &
+	wait $!
+	guest_end poweroff
+}
