@@ -25,7 +25,7 @@ die()
 # usage - print the calling script's opening comment, its "# name - ..." block, as help
 usage()
 {
-	sed -n '2,/^[^#]/{/^# SPDX/d;/^#/!d;s/^#$//;s/^# //;p}' "$0"
+	sed -n '2,/^[^#]/{/^# SPDX/d;/^# shellcheck/d;/^#/!d;s/^#$//;s/^# //;p}' "$0"
 }
 
 # need PACKAGE... - make sure that these host packages are installed: install them if we
