@@ -9,6 +9,7 @@
 #include "vmm/machine_parts.h"
 
 #include <errno.h>
+#include <linux/virtio_ids.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -40,12 +41,9 @@ static struct virtio_dev *create_console(const struct virtio_env *env, unsigned 
 					 struct err *e)
 {
 	struct machine *m = container_of(env, struct machine, env);
-	struct virtio_dev *v = console_create(env, m->tty, e);
 
 	(void)i;
-	if (v)
-		m->console = console_client(v);
-	return v;
+	return console_create(env, m->tty, e);
 }
 
 static const struct {
@@ -74,6 +72,8 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 		return -e->code;
 	}
 	m->nvirtio++;
+	if (v->id == VIRTIO_ID_CONSOLE)
+		m->console = console_client(v);
 	return machine_add_device(m, &m->mmio, d, e);
 }
 

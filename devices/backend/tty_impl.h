@@ -30,6 +30,7 @@ struct tty {
 	struct loop_source out_source;  /* @out is writable */
 	struct loop_source hold_source; /* a timer: write what is held */
 	bool armed, blocked, refused;   /* refused: the client waits for output_room() */
+	size_t burst;                   /* written since the loop had a turn */
 	size_t head, n;
 	uint8_t ring[TTY_OUT_MAX];
 };

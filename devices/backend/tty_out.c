@@ -17,9 +17,10 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define TTY_HOLD_NS  2000000
-#define TTY_FLUSH_AT 1024 /* bytes held that are worth a system call */
-#define TTY_STRAIGHT 256  /* a write of so many does not go through the ring */
+#define TTY_HOLD_NS   2000000
+#define TTY_FLUSH_AT  1024        /* bytes held that are worth a system call */
+#define TTY_STRAIGHT  256         /* a write of so many does not go through the ring */
+#define TTY_BURST_MAX (256 * KIB) /* bytes taken before the loop must have a turn */
 
 static void tty_block(struct tty *t, bool blocked)
 {
@@ -77,24 +78,31 @@ static size_t tty_hold(struct tty *t, const uint8_t *p, size_t n)
 	return taken;
 }
 
+static void tty_arm(struct tty *t, long ns)
+{
+	t->armed = true;
+	tty_timer_set(&t->hold_source, ns);
+}
+
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
 {
-	size_t taken = 0;
+	size_t most = MIN(n, TTY_BURST_MAX - t->burst), taken = 0;
 
 	if (t->out.kind == TTY_FD_NONE)
 		return n;
-	if (!t->n && !t->blocked && n >= TTY_STRAIGHT)
-		taken = tty_put(t, p, n);
-	taken += tty_hold(t, p + taken, n - taken);
-	if (!t->blocked && (t->n >= TTY_FLUSH_AT || memchr(p, '\n', n)))
+	if (!t->n && !t->blocked && most >= TTY_STRAIGHT)
+		taken = tty_put(t, p, most);
+	taken += tty_hold(t, p + taken, most - taken);
+	if (!t->blocked && (t->n >= TTY_FLUSH_AT || memchr(p, '\n', taken)))
 		tty_flush(t);
-	if (taken < n) /* one more time: the ring may be empty now */
-		taken += tty_hold(t, p + taken, n - taken);
-	if (t->n && !t->blocked && !t->armed) {
-		t->armed = true;
-		tty_timer_set(&t->hold_source, TTY_HOLD_NS);
-	}
+	if (taken < most) /* one more time: the ring may be empty now */
+		taken += tty_hold(t, p + taken, most - taken);
+	t->burst += taken;
 	t->refused |= taken < n;
+	if (taken < n && !t->blocked)
+		tty_arm(t, 1); /* more than a fair share: others first, then go on */
+	else if (t->n && !t->blocked && !t->armed)
+		tty_arm(t, TTY_HOLD_NS);
 	return taken;
 }
 
@@ -116,6 +124,7 @@ void tty_on_out(struct loop_source *s, uint32_t events)
 	struct tty *t = container_of(s, struct tty, out_source);
 
 	(void)events;
+	t->burst = 0;
 	tty_flush(t);
 	if (!t->n && t->blocked)
 		tty_block(t, false);
@@ -130,6 +139,7 @@ void tty_on_hold(struct loop_source *s, uint32_t events)
 	(void)events;
 	(void)!read(s->fd, &v, sizeof(v));
 	t->armed = false;
+	t->burst = 0;
 	if (!t->blocked)
 		tty_flush(t);
 	tty_tell_room(t);

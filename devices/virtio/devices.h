@@ -23,7 +23,7 @@ struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 /* hvc0 on @tty (not owned): "console0" */
 struct virtio_dev *console_create(const struct virtio_env *env, struct tty *tty,
 				  struct err *e);
-/* console_client() - a console_create()d device, for tty_start() */
+/* console_client() - a console_create()d device behind its registers, for tty_start() */
 struct tty_client *console_client(struct virtio_dev *v);
 
 #endif
