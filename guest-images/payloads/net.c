@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * net - mode=echo sends count= frames of our protocol back to where they came from;
- * mode=transmit sends count= frames of size= bytes as fast as they go.
+ * net - mode=echo sends frames of our protocol back to where they came from, until one says
+ * that it is the last, and wants to have seen count= of them then; mode=transmit sends count= frames of size= bytes as fast as they go.
  */
 #include <linux/if_ether.h>
 #include <linux/virtio_net.h>
@@ -58,14 +58,37 @@ static void net_send(unsigned int i, uint32_t len)
 	out_by_head[vq_add(&tx, &b, 1)] = i;
 }
 
+static bool net_is_last(const struct frame *f)
+{
+	static const uint8_t last[4] = {0xff, 0xff, 0xff, 0xff};
+
+	return !memcmp(f->data, last, sizeof(last));
+}
+
+/* net_back() - @len bytes of @f to their sender */
+static bool net_back(const struct frame *f, uint32_t len)
+{
+	int o = net_spare();
+
+	if (o < 0)
+		return false;
+	memcpy(&out[o], f, len);
+	memcpy(out[o].eth.h_dest, f->eth.h_source, ETH_ALEN);
+	memcpy(out[o].eth.h_source, f->eth.h_dest, ETH_ALEN);
+	net_send((unsigned int)o, len);
+	vq_kick(&tx);
+	return true;
+}
+
 static bool net_echo(uint64_t count)
 {
 	uint64_t done = 0, end = now_ns() + PATIENCE;
+	bool last = false;
 	uint32_t len;
 
-	while (done < count) {
-		int head = vq_take(&rx, &len), o;
-		struct frame *f;
+	while (!last) {
+		int head = vq_take(&rx, &len);
+		const struct frame *f;
 
 		if (head < 0) {
 			if (now_ns() > end)
@@ -74,22 +97,17 @@ static bool net_echo(uint64_t count)
 		}
 		f = &in[in_by_head[head]];
 		if (f->eth.h_proto == __builtin_bswap16(PROTOCOL) && len <= BUF) {
-			o = net_spare();
-			if (o < 0)
+			last = net_is_last(f);
+			if (!last && !net_back(f, len))
 				return false;
-			memcpy(&out[o], f, len);
-			memcpy(out[o].eth.h_dest, f->eth.h_source, ETH_ALEN);
-			memcpy(out[o].eth.h_source, f->eth.h_dest, ETH_ALEN);
-			net_send((unsigned int)o, len);
-			vq_kick(&tx);
-			done++;
+			done += !last;
 			end = now_ns() + PATIENCE;
 		}
 		net_post(in_by_head[head]);
 		vq_kick(&rx);
 	}
 	print("echoed %lu frames\n", done);
-	return true;
+	return done >= count;
 }
 
 static bool net_transmit(uint64_t count, uint32_t size)

@@ -59,9 +59,9 @@ static void ring_len_max(struct rig *r)
 {
 	r->d->len = UINT32_MAX;
 }
-static void ring_len_sign(struct rig *r)
+static void ring_len_one_more(struct rig *r)
 {
-	r->d->len = 0x80000000;
+	r->d->len = (uint32_t)(cases_ram_end() - r->d->addr + 1);
 }
 static void ring_len_zero(struct rig *r)
 {
@@ -217,7 +217,7 @@ const struct hostile_case ring_cases[] = {
 	{"address_is_all_ones", true, 0, NULL, ring_addr_top},
 	{"address_has_bit_63", true, 0, NULL, ring_addr_high},
 	{"length_is_all_ones", true, 0, NULL, ring_len_max},
-	{"length_has_the_sign_bit", true, 0, NULL, ring_len_sign},
+	{"length_ends_one_past_ram", true, 0, NULL, ring_len_one_more},
 	{"length_is_zero", false, 0, NULL, ring_len_zero},
 	{"next_is_size", true, 0, NULL, ring_next_size},
 	{"next_is_all_ones", true, 0, NULL, ring_next_max},
