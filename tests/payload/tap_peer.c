@@ -4,6 +4,7 @@
  * own, sends it frames, and wants every one of them back unchanged.
  *
  * usage: tap-peer FRAMES COMMAND [ARGUMENT...]    @FD@ in an argument is the tap's number
+ *        tap-peer --flood COMMAND [ARGUMENT...]   frames as long as it runs, none wanted back
  *        tap-peer --probe                         can this be done here?
  *
  * All in a user and network namespace: no root, and nothing of the host's network.
@@ -169,6 +170,19 @@ static uint32_t peer_exchange(int sock, uint32_t frames)
 	return got;
 }
 
+/* peer_flood() - a frame every millisecond until @pid ends.  Return: its exit status */
+static int peer_flood(int sock, pid_t pid)
+{
+	uint32_t seq = 0;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		peer_send(sock, seq++);
+		usleep(1000);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
 int main(int argc, char **argv)
 {
 	bool probe = argc == 2 && !strcmp(argv[1], "--probe");
@@ -184,6 +198,8 @@ int main(int argc, char **argv)
 	tap = peer_open(&sock);
 	if (probe)
 		return 0;
+	if (!strcmp(argv[1], "--flood"))
+		return peer_flood(sock, peer_start(tap, argv + 2));
 	frames = (uint32_t)strtoul(argv[1], NULL, 10);
 	if (frames == 0 || frames > FRAMES_MAX)
 		return 2;
