@@ -266,6 +266,24 @@ static void mmio_write(struct device *d, uint64_t off, unsigned int size, uint64
 		mmio_write_register(m, off, (uint32_t)val);
 }
 
+/* Could a driver have brought the device here? */
+static bool mmio_plausible(const struct mmio *m)
+{
+	uint32_t status = m->status & ~(uint32_t)(S_FAILED | S_NEEDS_RESET);
+	bool reachable = status == 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(mmio_steps); i++)
+		reachable |= status == mmio_steps[i].to;
+	if (!reachable || (m->v->acked & ~m->v->offered))
+		return false;
+	if (status & S_FEATURES_OK)
+		return true;
+	for (unsigned int i = 0; i < m->v->nvq; i++)
+		if (m->v->vq[i].ready || m->v->vq[i].size)
+			return false;
+	return m->v->acked == 0;
+}
+
 static void mmio_state(struct device *d, struct state *s)
 {
 	struct mmio *m = container_of(d, struct mmio, dev);
@@ -283,8 +301,8 @@ static void mmio_state(struct device *d, struct state *s)
 	state_u64(s, &v->acked);
 	for (unsigned int i = 0; i < v->nvq; i++)
 		virtq_state(&v->vq[i], s);
-	if (v->acked & ~v->offered)
-		state_fail(s, "a virtio device's features are not all offered here");
+	if (state_loading(s) && !mmio_plausible(m))
+		state_fail(s, "a virtio device's features or status cannot be had here");
 	if (state_loading(s) && !s->why) {
 		mmio_show_all(m);
 		if (m->status == (S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK))

@@ -82,12 +82,21 @@ void driver_plug(struct driver *d, struct virtio_dev *v)
 	driver_must(d, d->dev);
 }
 
+void driver_unplug(struct driver *d)
+{
+	if (!d->dev)
+		return;
+	driver_write(d, VIRTIO_MMIO_STATUS, 0);
+	d->dev->ops->destroy(d->dev);
+	d->dev = NULL;
+	d->v = NULL;
+	d->nbound = 0;
+	memset(d->page, 0, VIRTIO_MMIO_WINDOW);
+}
+
 void driver_fini(struct driver *d)
 {
-	if (d->dev) {
-		driver_write(d, VIRTIO_MMIO_STATUS, 0);
-		d->dev->ops->destroy(d->dev);
-	}
+	driver_unplug(d);
 	work_pool_destroy(d->pool);
 	loop_del(d->loop, &d->timer);
 	close(d->timer.fd);

@@ -113,7 +113,8 @@ struct driver {
 void driver_init(struct driver *d, uint64_t ram);
 /* driver_plug() - put @v behind its registers.  @v NULL: abort with d->err's sentence */
 void driver_plug(struct driver *d, struct virtio_dev *v);
-void driver_fini(struct driver *d); /* the device too */
+void driver_unplug(struct driver *d); /* reset and destroy the device, if there is one */
+void driver_fini(struct driver *d);   /* the device too */
 
 gpa_t driver_alloc(struct driver *d, size_t len, size_t align);
 void *driver_ptr(struct driver *d, gpa_t gpa, size_t len); /* aborts if it is not RAM */

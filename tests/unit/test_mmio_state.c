@@ -30,8 +30,7 @@ static void teardown(void)
 /* The same guest with a fresh device behind the registers */
 static void replug(void)
 {
-	d.dev->ops->destroy(d.dev);
-	memset(d.page, 0, VIRTIO_MMIO_WINDOW);
+	driver_unplug(&d);
 	plug();
 }
 
