@@ -260,7 +260,8 @@ void machine_destroy(struct machine *m)
 	free(m->vcpu);
 	machine_unwatch_events(m);
 	work_pool_destroy(m->pool);
-	tty_destroy(m->tty);
+	if (m->tty) /* not in a dry run, nor when building stopped early */
+		tty_destroy(m->tty);
 	while (m->ndev > 0) {
 		struct device *d = m->dev[--m->ndev];
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* microvm - argv to config to machine to report to exit status. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "vmm/cli.h"
+#include "vmm/config.h"
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+#include "vmm/doctor.h"
+#include "vmm/exit.h"
+#include "vmm/machine.h"
+#include "vmm/report.h"
+
+/* The one place where a sentence becomes a line on stderr.  A byte that a terminal would
+ * obey (it may stem from a config file or a guest) is shown as '?'.
+ */
+static void main_complain(const char *sentence)
+{
+	char line[sizeof(((struct err *)0)->msg)];
+	unsigned int n = 0;
+
+	for (; sentence[n] && n < sizeof(line) - 1; n++)
+		line[n] = (unsigned char)sentence[n] < ' ' || sentence[n] == 0x7f
+				  ? '?'
+				  : sentence[n];
+	line[n] = '\0';
+	(void)dprintf(STDERR_FILENO, "microvm: %s\n", line);
+}
+
+static int main_fail(const struct err *e)
+{
+	main_complain(e->msg);
+	if (e->usage)
+		(void)dprintf(STDERR_FILENO, "Try 'microvm --help'.\n");
+	return exit_status(e->usage ? CAUSE_USAGE : CAUSE_HOST_ERROR);
+}
+
+/* What went to stdio did arrive, or status 1 */
+static int main_flush(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	main_complain("cannot write to standard output");
+	return exit_status(CAUSE_HOST_ERROR);
+}
+
+/* The run, from nothing to nothing: @r says how it went */
+static void main_run(struct machine *m, const struct config *cfg, struct report *r)
+{
+	struct err e = {0};
+
+	if (machine_build(m, cfg, &e) == 0) {
+		r->verdict = machine_run(m);
+		machine_report(m, r);
+	} else {
+		r->verdict.cause = e.usage ? CAUSE_USAGE : CAUSE_HOST_ERROR;
+		(void)snprintf(r->verdict.detail, sizeof(r->verdict.detail), "%s", e.msg);
+	}
+	machine_destroy(m); /* the terminal is the operator's again */
+	if (r->verdict.detail[0])
+		main_complain(r->verdict.detail);
+}
+
+static int main_machine(const struct config *cfg, uint64_t start_ns)
+{
+	static struct machine m;
+	struct report r = {.name = cfg->name, .start_ns = start_ns};
+	struct report_file f;
+	struct err e = {0};
+	int status;
+
+	if (report_open(&f, cfg->report, &e) < 0) {
+		report_close(&f);
+		return main_fail(&e);
+	}
+	main_run(&m, cfg, &r);
+	status = exit_status(r.verdict.cause);
+	r.end_ns = monotonic_ns();
+	if (report_commit(&f, &r, &e) < 0) {
+		main_complain(e.msg);
+		/* what the guest's end says stays; a good end does not hide the loss */
+		status = status ? status : exit_status(CAUSE_HOST_ERROR);
+	}
+	report_close(&f);
+	return status;
+}
+
+static int main_dry_run(const struct config *cfg)
+{
+	static struct machine m;
+	struct err e = {0};
+	int status = 0;
+
+	if (machine_build(&m, cfg, &e) == 0)
+		machine_describe(&m, stdout);
+	else
+		status = main_fail(&e);
+	machine_destroy(&m);
+	return main_flush(status);
+}
+
+static int main_do(enum cli_action action, const struct config *cfg, uint64_t start_ns)
+{
+	switch (action) {
+	case CLI_HELP:
+		cli_help(stdout);
+		return main_flush(0);
+	case CLI_VERSION:
+		(void)printf("microvm %s\n", MICROVM_VERSION);
+		return main_flush(0);
+	case CLI_DOCTOR:
+		return main_flush(doctor_run(stdout));
+	case CLI_RUN:
+	default:
+		log_threshold = cfg->log_level;
+		return cfg->dry_run ? main_dry_run(cfg) : main_machine(cfg, start_ns);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t start_ns = monotonic_ns();
+	enum cli_action action;
+	struct config cfg;
+	struct err e = {0};
+	int status;
+
+	if (config_init(&cfg, &e) < 0 || cli_parse(argc, argv, &cfg, &action, &e) < 0)
+		status = main_fail(&e);
+	else
+		status = main_do(action, &cfg, start_ns);
+	config_fini(&cfg);
+	return status;
+}
