@@ -102,7 +102,7 @@ static int cli_next(struct cli *c, struct cli_option *o, struct err *e)
 static int cli_survey(struct cli c, const char **file, enum cli_action *action,
 		      struct err *e)
 {
-	struct cli_option o;
+	struct cli_option o = {0};
 	uint64_t seen = 0;
 	int rc;
 
@@ -125,7 +125,7 @@ static int cli_survey(struct cli c, const char **file, enum cli_action *action,
 
 static int cli_apply(struct cli c, struct config *cfg, struct err *e)
 {
-	struct cli_option o;
+	struct cli_option o = {0};
 	int rc;
 
 	while ((rc = cli_next(&c, &o, e)) > 0) {
