@@ -159,5 +159,10 @@ int main(void)
 	else
 		ok = blk_check();
 	print("%s\n", ok ? "PASS" : "FAIL");
+	if (ok && cmdline_is("end", "hang")) {
+		print("hanging\n");
+		for (;;)
+			cpu_relax();
+	}
 	return !ok;
 }

@@ -71,7 +71,9 @@ bool blk_load(struct blk *b)
 		sent++;
 	}
 	t = now_ns() - t;
-	print("load: %s size=%u depth=%lu count=%lu ns=%lu iops=%lu\n",
-	      write ? "write" : "read", size, depth, count, t, count * 1000000000 / t);
+	if (!cmdline_is("quiet", "1"))
+		print("load: %s size=%u depth=%lu count=%lu ns=%lu iops=%lu\n",
+		      write ? "write" : "read", size, depth, count, t,
+		      count * 1000000000 / t);
 	return true;
 }

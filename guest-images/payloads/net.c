@@ -134,8 +134,9 @@ static bool net_transmit(uint64_t count, uint32_t size)
 		if (vq_wait(&tx, NULL) < 0)
 			return false;
 	t = now_ns() - t;
-	print("load: transmit size=%u count=%lu ns=%lu frames_per_s=%lu\n", size, count,
-	      t, count * 1000000000 / t);
+	if (!cmdline_is("quiet", "1"))
+		print("load: transmit size=%u count=%lu ns=%lu frames_per_s=%lu\n", size,
+		      count, t, count * 1000000000 / t);
 	return true;
 }
 
