@@ -73,8 +73,15 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return gmem_explain(e, errno, len, m->hugepages);
-	if (slack)
-		at += ALIGN_UP((uintptr_t)at, slack) - (uintptr_t)at;
+	if (slack) { /* give back what lies before and behind the aligned part */
+		uint64_t lead = ALIGN_UP((uintptr_t)at, slack) - (uintptr_t)at;
+
+		if (lead)
+			munmap(at, lead);
+		at += lead;
+		if (lead < slack)
+			munmap(at + len + GMEM_GUARD, slack - lead);
+	}
 	rc = gmem_map_ram(at, len, m->hugepages);
 	if (rc < 0) {
 		munmap(at, len + GMEM_GUARD);

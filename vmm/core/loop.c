@@ -83,11 +83,12 @@ void loop_del(struct loop *l, struct loop_source *s)
 
 static void loop_dispatch(struct loop_source *s, uint32_t events)
 {
-	/* A vCPU may have put the source to sleep since epoll_wait() returned. */
 	if (s->dev)
 		pthread_mutex_lock(&s->dev->lock);
-	if (s->events)
-		s->fn(s, events & (s->events | EPOLLERR | EPOLLHUP));
+	/* A vCPU may have changed what is wanted since epoll_wait() returned. */
+	events &= s->events ? s->events | EPOLLERR | EPOLLHUP : 0;
+	if (events)
+		s->fn(s, events);
 	if (s->dev)
 		pthread_mutex_unlock(&s->dev->lock);
 }

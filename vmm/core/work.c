@@ -38,7 +38,8 @@ struct work_pool {
 	pthread_cond_t queued_cond, finished_cond;
 	struct work_list queued, finished;
 	struct worker worker[WORKERS_MAX];
-	unsigned int nworker, nworker_max, nidle;
+	unsigned int nworker, nworker_max;
+	unsigned int nidle, nqueued; /* a queued piece has an idle worker spoken for */
 	bool stopping;
 };
 
@@ -105,6 +106,7 @@ static void *work_thread(void *arg)
 			p->nidle--;
 			continue;
 		}
+		p->nqueued--;
 		me->current = w;
 		pthread_mutex_unlock(&p->lock);
 		w->run(w);
@@ -165,7 +167,8 @@ struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->queued_cond, NULL);
 	pthread_cond_init(&p->finished_cond, NULL);
-	p->finished_source = (struct loop_source){.fd = -1, .fn = work_deliver};
+	p->finished_source =
+		(struct loop_source){.fd = -1, .events = EPOLLIN, .fn = work_deliver};
 	return p;
 }
 
@@ -200,7 +203,11 @@ static bool work_start_worker(struct work_pool *p)
 		p->finished_source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (p->finished_source.fd < 0)
 			return false;
-		loop_want(p->loop, &p->finished_source, EPOLLIN);
+		if (loop_add(p->loop, &p->finished_source) < 0) {
+			cleanup_close_fd(&p->finished_source.fd);
+			p->finished_source.fd = -1;
+			return false;
+		}
 	}
 	w->pool = p;
 	sigfillset(&all);
@@ -216,11 +223,12 @@ void work_submit(struct work_pool *p, struct work *w)
 	bool here;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->nidle == 0 && p->nworker < p->nworker_max)
+	if (p->nidle <= p->nqueued && p->nworker < p->nworker_max)
 		work_start_worker(p);
 	here = p->nworker == 0;
 	if (!here) {
 		list_append(&p->queued, w);
+		p->nqueued++;
 		pthread_cond_signal(&p->queued_cond);
 	}
 	pthread_mutex_unlock(&p->lock);

@@ -15,9 +15,9 @@ struct work_pool;
 struct work {
 	struct device *dev;          /* whose lock done() runs under */
 	void (*run)(struct work *w); /* worker thread, no lock: touches only *w */
-	void (*done)(
-		struct work *w); /* loop thread (or work_drain()'s), dev->lock held */
-	struct work *next;       /* the pool's */
+	/* Loop thread (or work_drain()'s), dev->lock held.  May submit, may not drain */
+	void (*done)(struct work *w);
+	struct work *next; /* the pool's */
 };
 
 /* work_pool_create() - at most @nthreads workers, results delivered on @l.  NULL: -ENOMEM */

@@ -34,9 +34,9 @@
 struct kvm_cpuid2 *cpuid_create(const struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
 				struct err *e)
 {
-	/* room for one leaf that KVM does not list */
 	size_t n = CPUID_ENTRIES_MAX;
-	struct kvm_cpuid2 *t = calloc(1, sizeof(*t) + (n + 1) * sizeof(t->entries[0]));
+	struct kvm_cpuid2 *t =
+		calloc(1, sizeof(*t) + (n + CPUID_ENTRIES_ADDED) * sizeof(t->entries[0]));
 
 	if (!t) {
 		err_set(e, ENOMEM, "no memory for the CPUID table");
@@ -132,11 +132,34 @@ static void cpuid_adjust_amd(struct kvm_cpuid_entry2 *l, unsigned int ncpu)
 	}
 }
 
+static bool cpuid_has(const struct kvm_cpuid2 *t, uint32_t function, uint32_t index)
+{
+	for (uint32_t i = 0; i < t->nent; i++)
+		if (t->entries[i].function == function && t->entries[i].index == index)
+			return true;
+	return false;
+}
+
+/* Since Linux 6.2 KVM gives the topology leaves with their first subleaf only, which means
+ * "no topology": a guest would then take every vCPU for a package of its own.
+ */
+static void cpuid_complete_topology(struct kvm_cpuid2 *t, uint32_t function)
+{
+	if (cpuid_has(t, function, 0) && !cpuid_has(t, function, 1))
+		t->entries[t->nent++] = (struct kvm_cpuid_entry2){
+			.function = function,
+			.index = 1,
+			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+}
+
 void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,
 		  bool tsc_deadline)
 {
-	bool timing = false;
-
+	cpuid_complete_topology(t, 0xb);
+	cpuid_complete_topology(t, 0x1f);
+	if (!cpuid_has(t, KVM_LEAF_TIMING, 0))
+		t->entries[t->nent++] =
+			(struct kvm_cpuid_entry2){.function = KVM_LEAF_TIMING};
 	for (uint32_t i = 0; i < t->nent; i++) {
 		struct kvm_cpuid_entry2 *l = &t->entries[i];
 
@@ -163,7 +186,6 @@ void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,
 			l->eax |= BIT(KVM_FEATURE_MSI_EXT_DEST_ID);
 			break;
 		case KVM_LEAF_TIMING:
-			timing = true;
 			l->eax = tsc_khz;
 			l->ebx = KVM_APIC_BUS_KHZ;
 			break;
@@ -171,11 +193,6 @@ void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,
 			cpuid_adjust_amd(l, ncpu);
 		}
 	}
-	if (!timing)
-		t->entries[t->nent++] =
-			(struct kvm_cpuid_entry2){.function = KVM_LEAF_TIMING,
-						  .eax = tsc_khz,
-						  .ebx = KVM_APIC_BUS_KHZ};
 }
 
 void cpuid_set_id(struct kvm_cpuid2 *t, uint32_t apic_id)

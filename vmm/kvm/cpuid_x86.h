@@ -19,14 +19,17 @@ struct kvm;
 struct kvm_cpuid2;
 struct kvm_cpuid_entry2;
 
-#define CPUID_ENTRIES_MAX 128
+#define CPUID_ENTRIES_MAX   128
+#define CPUID_ENTRIES_ADDED 3 /* at most: by cpuid_adjust() */
 
 /* cpuid_create() - KVM's table for this host, made ours for @ncpu vCPUs.  @tsc_khz 0: not
  * known.  The caller frees it.  NULL with @e set
  */
 struct kvm_cpuid2 *cpuid_create(const struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
 				struct err *e);
-/* cpuid_adjust() - the part of cpuid_create() that needs no KVM */
+/* cpuid_adjust() - the part of cpuid_create() that needs no KVM; @t has room for
+ * CPUID_ENTRIES_ADDED more entries
+ */
 void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,
 		  bool tsc_deadline);
 /* cpuid_set_id() - the leaves that tell one vCPU from another */

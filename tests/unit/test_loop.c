@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_loop - the epoll loop: who is called, who no longer is, and how it ends. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vmm/core/loop.h"
+#include "vmm/core/util.h"
+
+static struct loop *loop;
+static struct device dev;
+static struct loop_source src;
+static unsigned int calls;
+static uint32_t seen;
+
+static const struct device_ops nop_ops = {
+	.read = device_nop_read,
+	.write = device_nop_write,
+	.reset = device_nop_reset,
+	.state = device_nop_state,
+	.destroy = device_fini,
+};
+
+static void stop(struct loop_source *s, uint32_t events)
+{
+	eventfd_t v;
+
+	calls++;
+	seen = events;
+	(void)eventfd_read(s->fd, &v);
+	loop_stop(loop);
+}
+
+static void source_init(struct loop_source *s, void (*fn)(struct loop_source *, uint32_t))
+{
+	*s = (struct loop_source){
+		.fd = eventfd(0, EFD_NONBLOCK), .events = EPOLLIN, .dev = &dev, .fn = fn};
+	ck_assert_int_ge(s->fd, 0);
+}
+
+static void ring(struct loop_source *s)
+{
+	ck_assert_int_eq(eventfd_write(s->fd, 1), 0);
+}
+
+static void setup(void)
+{
+	loop = loop_create();
+	ck_assert_ptr_nonnull(loop);
+	device_init(&dev, &nop_ops, DEVICE_SERIAL, "dev", 0, 1);
+	source_init(&src, stop);
+	calls = 0;
+	seen = 0;
+}
+
+static void teardown(void)
+{
+	loop_destroy(loop);
+	device_fini(&dev);
+	close(src.fd);
+}
+
+START_TEST(stop_before_run_is_not_lost)
+{
+	loop_stop(loop);
+	loop_stop(loop);
+	ck_assert_int_eq(loop_run(loop), 0);
+}
+END_TEST
+
+START_TEST(stop_keeps_errno)
+{
+	errno = 1234;
+	loop_stop(loop);
+	ck_assert_int_eq(errno, 1234);
+}
+END_TEST
+
+START_TEST(a_loop_runs_again_after_a_stop)
+{
+	ck_assert_int_eq(loop_add(loop, &src), 0);
+	for (unsigned int i = 1; i < 4; i++) {
+		ring(&src);
+		ck_assert_int_eq(loop_run(loop), 0);
+		ck_assert_uint_eq(calls, i);
+	}
+	ck_assert_uint_eq(seen, EPOLLIN);
+}
+END_TEST
+
+static void note_lock(struct loop_source *s, uint32_t events)
+{
+	stop(s, events);
+	seen = pthread_mutex_trylock(&s->dev->lock) == EBUSY;
+}
+
+START_TEST(sources_are_called_under_their_devices_lock)
+{
+	src.fn = note_lock;
+	ck_assert_int_eq(loop_add(loop, &src), 0);
+	ring(&src);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(seen, 1);
+	ck_assert_int_eq(pthread_mutex_trylock(&dev.lock), 0);
+	pthread_mutex_unlock(&dev.lock);
+}
+END_TEST
+
+START_TEST(regular_file_is_refused)
+{
+	struct loop_source s = src;
+
+	s.fd = open("/proc/self/exe", O_RDONLY);
+	ck_assert_int_eq(loop_add(loop, &s), -EPERM);
+	close(s.fd);
+}
+END_TEST
+
+START_TEST(a_sleeping_source_is_not_called)
+{
+	struct loop_source last;
+
+	source_init(&last, stop);
+	src.events = 0;
+	ck_assert_int_eq(loop_add(loop, &src), 0);
+	ck_assert_int_eq(loop_add(loop, &last), 0);
+	ring(&src);
+	ring(&last);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(calls, 1);
+	loop_want(loop, &src, EPOLLIN); /* what came while asleep is not lost */
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(calls, 2);
+	loop_del(loop, &src);
+	loop_del(loop, &last);
+	close(last.fd);
+}
+END_TEST
+
+START_TEST(a_hung_up_sleeper_does_not_spin_the_loop)
+{
+	int pair[2];
+	struct loop_source last;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	close(src.fd);
+	src.fd = pair[0];
+	ck_assert_int_eq(loop_add(loop, &src), 0);
+	loop_want(loop, &src, 0);
+	close(pair[1]); /* EPOLLHUP, which epoll reports wanted or not */
+	source_init(&last, stop);
+	ck_assert_int_eq(loop_add(loop, &last), 0);
+	ring(&last);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(calls, 1);
+	loop_del(loop, &last);
+	close(last.fd);
+}
+END_TEST
+
+static struct loop_source pair_src[2];
+
+/* The first of two that is called puts the other to sleep, or changes its mind */
+static uint32_t want_instead;
+
+static void silence_other(struct loop_source *s, uint32_t events)
+{
+	stop(s, events);
+	loop_want(loop, s == &pair_src[0] ? &pair_src[1] : &pair_src[0], want_instead);
+}
+
+static void run_pair(uint32_t instead)
+{
+	want_instead = instead;
+	for (int i = 0; i < 2; i++) {
+		source_init(&pair_src[i], silence_other);
+		ck_assert_int_eq(loop_add(loop, &pair_src[i]), 0);
+		ring(&pair_src[i]);
+	}
+	ck_assert_int_eq(loop_run(loop), 0);
+	for (int i = 0; i < 2; i++)
+		close(pair_src[i].fd);
+}
+
+START_TEST(an_event_already_fetched_does_not_wake_a_sleeper)
+{
+	run_pair(0);
+	ck_assert_uint_eq(calls, 1);
+}
+END_TEST
+
+START_TEST(an_event_no_longer_wanted_is_not_delivered)
+{
+	run_pair(EPOLLPRI);
+	ck_assert_uint_eq(calls, 1);
+}
+END_TEST
+
+/* Another thread rings, sleeps and wakes the source as a vCPU does */
+#define ROUNDS 2000
+
+static unsigned int rung; /* under dev.lock */
+
+static void count(struct loop_source *s, uint32_t events)
+{
+	eventfd_t v = 0;
+
+	(void)events;
+	ck_assert_uint_eq(events, EPOLLIN);
+	(void)eventfd_read(s->fd, &v);
+	rung += (unsigned int)v;
+	if (rung == ROUNDS)
+		loop_stop(loop);
+}
+
+static void *vcpu(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_mutex_lock(&dev.lock);
+		loop_want(loop, &src, 0);
+		pthread_mutex_unlock(&dev.lock);
+		(void)eventfd_write(src.fd, 1);
+		pthread_mutex_lock(&dev.lock);
+		loop_want(loop, &src, EPOLLIN);
+		pthread_mutex_unlock(&dev.lock);
+	}
+	return NULL;
+}
+
+START_TEST(no_ring_is_lost_while_another_thread_resets)
+{
+	pthread_t t;
+
+	rung = 0;
+	src.fn = count;
+	ck_assert_int_eq(loop_add(loop, &src), 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, vcpu, NULL), 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(rung, ROUNDS);
+}
+END_TEST
+
+START_TEST(an_interrupt_line_counts_its_pulses)
+{
+	struct irq_line line = {.fd = -1};
+	eventfd_t v;
+
+	irq_pulse(&line); /* not connected: goes nowhere */
+	ck_assert_int_eq(irq_init(&line, 7), 0);
+	ck_assert_uint_eq(line.gsi, 7);
+	irq_pulse(&line);
+	irq_pulse(&line);
+	ck_assert_int_eq(eventfd_read(line.fd, &v), 0);
+	ck_assert_uint_eq(v, 2);
+	ck_assert_int_eq(eventfd_write(line.fd, UINT64_MAX - 1), 0);
+	irq_pulse(&line); /* full: it does not block */
+	irq_fini(&line);
+	ck_assert_int_eq(line.fd, -1);
+	irq_fini(&line);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("loop");
+	TCase *t = tcase_create("loop");
+	SRunner *r = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, stop_before_run_is_not_lost);
+	tcase_add_test(t, stop_keeps_errno);
+	tcase_add_test(t, a_loop_runs_again_after_a_stop);
+	tcase_add_test(t, sources_are_called_under_their_devices_lock);
+	tcase_add_test(t, regular_file_is_refused);
+	tcase_add_test(t, a_sleeping_source_is_not_called);
+	tcase_add_test(t, a_hung_up_sleeper_does_not_spin_the_loop);
+	tcase_add_test(t, an_event_already_fetched_does_not_wake_a_sleeper);
+	tcase_add_test(t, an_event_no_longer_wanted_is_not_delivered);
+	tcase_add_test(t, no_ring_is_lost_while_another_thread_resets);
+	tcase_add_test(t, an_interrupt_line_counts_its_pulses);
+	suite_add_tcase(suite, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

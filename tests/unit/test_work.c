@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_work - blocking calls in the worker pool, brought back under their device's lock. */
+#include <check.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+#include "vmm/core/work.h"
+
+#define NDEV 2
+
+static const struct device_ops nop_ops = {
+	.read = device_nop_read,
+	.write = device_nop_write,
+	.reset = device_nop_reset,
+	.state = device_nop_state,
+	.destroy = device_fini,
+};
+
+struct job {
+	struct work w;
+	bool ran, in_worker;
+	unsigned int again; /* done() submits it that many times more */
+};
+
+static struct loop *loop;
+static struct work_pool *pool;
+static struct device dev[NDEV];
+static unsigned int done[NDEV]; /* under dev->lock */
+static unsigned int want;       /* done() of device 0 stops the loop at this */
+static bool unlocked;           /* a done() ran without its device's lock */
+static pthread_t owner;         /* the thread that submits */
+static sem_t gate;
+static _Atomic int meeting;
+
+static void job_run(struct work *w)
+{
+	struct job *j = container_of(w, struct job, w);
+
+	j->ran = true;
+	j->in_worker = !pthread_equal(pthread_self(), owner);
+}
+
+static void job_run_gated(struct work *w)
+{
+	while (sem_wait(&gate) < 0 && errno == EINTR)
+		;
+	job_run(w);
+}
+
+/* Wait for as many others as @meeting says, for five seconds */
+static void job_run_meeting(struct work *w)
+{
+	uint64_t end = monotonic_ns() + UINT64_C(5000000000);
+
+	atomic_fetch_sub(&meeting, 1);
+	while (atomic_load(&meeting) > 0 && monotonic_ns() < end)
+		usleep(100);
+	if (atomic_load(&meeting) <= 0)
+		job_run(w);
+}
+
+static void job_done(struct work *w)
+{
+	struct job *j = container_of(w, struct job, w);
+	size_t i = (size_t)(w->dev - dev);
+
+	if (pthread_mutex_trylock(&w->dev->lock) != EBUSY)
+		unlocked = true;
+	if (j->again) {
+		j->again--;
+		work_submit(pool, w);
+		return;
+	}
+	if (++done[i] == want && i == 0)
+		loop_stop(loop);
+}
+
+static void submit(struct job *j, unsigned int i, void (*run)(struct work *))
+{
+	*j = (struct job){.w = {.dev = &dev[i], .run = run, .done = job_done},
+			  .again = j->again};
+	pthread_mutex_lock(&dev[i].lock);
+	work_submit(pool, &j->w);
+	pthread_mutex_unlock(&dev[i].lock);
+}
+
+static void drain(unsigned int i)
+{
+	pthread_mutex_lock(&dev[i].lock);
+	work_drain(pool, &dev[i]);
+	pthread_mutex_unlock(&dev[i].lock);
+}
+
+static void setup_pool(unsigned int nthreads)
+{
+	loop = loop_create();
+	ck_assert_ptr_nonnull(loop);
+	pool = work_pool_create(loop, nthreads);
+	ck_assert_ptr_nonnull(pool);
+	for (unsigned int i = 0; i < NDEV; i++) {
+		device_init(&dev[i], &nop_ops, DEVICE_VIRTIO_MMIO, "dev", 0, 1);
+		done[i] = 0;
+	}
+	want = 0;
+	unlocked = false;
+	owner = pthread_self();
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+}
+
+static void setup(void)
+{
+	setup_pool(4);
+}
+
+static void teardown(void)
+{
+	work_pool_destroy(pool);
+	loop_destroy(loop);
+	for (unsigned int i = 0; i < NDEV; i++)
+		device_fini(&dev[i]);
+	ck_assert(!unlocked);
+}
+
+static unsigned int count_threads(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[128];
+	unsigned int n = 0;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Threads: %u", &n) == 1)
+			break;
+	(void)fclose(f);
+	return n;
+}
+
+START_TEST(an_unused_pool_starts_no_thread)
+{
+	unsigned int before;
+	struct job j = {0};
+
+	before = count_threads();
+	teardown();
+	setup();
+	ck_assert_uint_eq(count_threads(), before);
+	submit(&j, 0, job_run);
+	ck_assert_uint_gt(count_threads(), before); /* TSan adds one of its own */
+	drain(0);
+}
+END_TEST
+
+START_TEST(finished_work_comes_back_on_the_loop)
+{
+	struct job j[10] = {0};
+
+	want = ARRAY_SIZE(j);
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++)
+		submit(&j[i], 0, job_run);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(done[0], ARRAY_SIZE(j));
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++) {
+		ck_assert(j[i].ran);
+		ck_assert(j[i].in_worker);
+	}
+}
+END_TEST
+
+START_TEST(done_may_submit_again)
+{
+	struct job j = {.again = 100};
+
+	want = 1;
+	submit(&j, 0, job_run);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(done[0], 1);
+	ck_assert_uint_eq(j.again, 0);
+}
+END_TEST
+
+START_TEST(blocked_work_does_not_hold_up_other_work)
+{
+	struct job blocked[3] = {0}, j = {0};
+
+	want = 1;
+	for (unsigned int i = 0; i < ARRAY_SIZE(blocked); i++)
+		submit(&blocked[i], 1, job_run_gated);
+	submit(&j, 0, job_run);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(done[1], 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(blocked); i++)
+		sem_post(&gate);
+	drain(1);
+	ck_assert_uint_eq(done[1], ARRAY_SIZE(blocked));
+}
+END_TEST
+
+START_TEST(one_idle_worker_is_not_promised_to_two)
+{
+	struct job first = {0}, j[2] = {0};
+
+	submit(&first, 0, job_run);
+	drain(0);
+	usleep(20000); /* its worker is idle again */
+	meeting = ARRAY_SIZE(j);
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++)
+		submit(&j[i], 0, job_run_meeting);
+	drain(0);
+	ck_assert_msg(j[0].ran && j[1].ran, "two calls did not block side by side");
+}
+END_TEST
+
+START_TEST(a_drain_waits_for_its_device_only)
+{
+	struct job mine[3] = {0}, other = {0};
+
+	submit(&other, 1, job_run_gated);
+	for (unsigned int i = 0; i < ARRAY_SIZE(mine); i++)
+		submit(&mine[i], 0, job_run);
+	drain(0);
+	ck_assert_uint_eq(done[0], ARRAY_SIZE(mine));
+	ck_assert_uint_eq(done[1], 0);
+	sem_post(&gate);
+	drain(1);
+	ck_assert_uint_eq(done[1], 1);
+}
+END_TEST
+
+START_TEST(a_drain_takes_what_done_submits)
+{
+	struct job j = {.again = 5};
+
+	submit(&j, 0, job_run);
+	drain(0);
+	ck_assert_uint_eq(done[0], 1);
+	ck_assert_uint_eq(j.again, 0);
+}
+END_TEST
+
+START_TEST(without_threads_work_runs_at_once)
+{
+	struct job j = {0};
+
+	teardown();
+	setup_pool(0);
+	submit(&j, 0, job_run);
+	ck_assert(j.ran);
+	ck_assert(!j.in_worker);
+	ck_assert_uint_eq(done[0], 1);
+	drain(0);
+}
+END_TEST
+
+START_TEST(work_not_delivered_is_dropped)
+{
+	struct job j[20] = {0};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++)
+		submit(&j[i], 0, job_run);
+	work_pool_destroy(pool);
+	ck_assert_uint_eq(done[0], 0);
+	pool = NULL;
+}
+END_TEST
+
+/* The loop delivers while another thread submits and drains, as a vCPU's reset does */
+#define ROUNDS 500
+
+static unsigned int submitted;
+
+static void *vcpu(void *arg)
+{
+	static struct job j[8];
+
+	(void)arg;
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		unsigned int n = 1 + round % (unsigned int)ARRAY_SIZE(j);
+
+		for (unsigned int i = 0; i < n; i++)
+			submit(&j[i], round % NDEV, job_run);
+		submitted += n;
+		drain(round % NDEV);
+		for (unsigned int i = 0; i < n; i++)
+			if (!j[i].ran)
+				unlocked = true;
+	}
+	loop_stop(loop);
+	return NULL;
+}
+
+START_TEST(every_piece_is_done_once_whoever_delivers)
+{
+	pthread_t t;
+
+	submitted = 0;
+	ck_assert_int_eq(pthread_create(&t, NULL, vcpu, NULL), 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(done[0] + done[1], submitted);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("work");
+	TCase *t = tcase_create("work");
+	SRunner *r = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(t, 20);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, an_unused_pool_starts_no_thread);
+	tcase_add_test(t, finished_work_comes_back_on_the_loop);
+	tcase_add_test(t, done_may_submit_again);
+	tcase_add_test(t, blocked_work_does_not_hold_up_other_work);
+	tcase_add_test(t, one_idle_worker_is_not_promised_to_two);
+	tcase_add_test(t, a_drain_waits_for_its_device_only);
+	tcase_add_test(t, a_drain_takes_what_done_submits);
+	tcase_add_test(t, without_threads_work_runs_at_once);
+	tcase_add_test(t, work_not_delivered_is_dropped);
+	tcase_add_test(t, every_piece_is_done_once_whoever_delivers);
+	suite_add_tcase(suite, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
