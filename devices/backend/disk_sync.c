@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/backend/disk_list.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -31,11 +32,6 @@ const struct disk_sys disk_sys_host = {
 	.datasync = fdatasync,
 };
 const struct disk_sys *disk_sys = &disk_sys_host;
-
-struct disk_list {
-	struct disk_req *head, *tail;
-	unsigned int n;
-};
 
 struct disk_lane {
 	struct work work;
@@ -62,39 +58,6 @@ struct disk_engine {
 	pthread_mutex_t sync_lock; /* one fdatasync at a time; taken on workers only */
 	bool sync_failed;
 };
-
-static void disk_list_add(struct disk_list *l, struct disk_req *r)
-{
-	r->next = NULL;
-	if (l->tail)
-		l->tail->next = r;
-	else
-		l->head = r;
-	l->tail = r;
-	l->n++;
-}
-
-static struct disk_req *disk_list_pop(struct disk_list *l)
-{
-	struct disk_req *r = l->head;
-
-	if (!r)
-		return NULL;
-	l->head = r->next;
-	if (!l->head)
-		l->tail = NULL;
-	l->n--;
-	r->next = NULL;
-	return r;
-}
-
-static void disk_list_move(struct disk_list *to, struct disk_list *from)
-{
-	struct disk_req *r;
-
-	while ((r = disk_list_pop(from)))
-		disk_list_add(to, r);
-}
 
 /* ---- moving bytes: worker thread, or the loop for reads that do not wait ---- */
 
@@ -195,20 +158,20 @@ static int disk_move_bounced(struct disk_lane *lane, struct disk_req *r)
 /* One at a time: of two that overlap, the kernel would tell only one of a lost page. */
 static int disk_sync(struct disk_engine *en)
 {
-	int rc = 0;
+	bool failed;
 
 	pthread_mutex_lock(&en->sync_lock);
-	while (!en->sync_failed && (rc = en->sys->datasync(en->d->fd)) < 0) {
-		if (errno != EINTR) {
-			en->sync_failed = true;
-			log_error("disk %s: fdatasync failed: %s; its data may be lost, "
-				  "and no flush on it succeeds from now on",
-				  en->d->path, strerror(errno));
-		}
+	while (!en->sync_failed && en->sys->datasync(en->d->fd) < 0) {
+		if (errno == EINTR)
+			continue;
+		en->sync_failed = true;
+		log_error("disk %s: fdatasync failed: %s; its data may be lost, and no "
+			  "flush on it succeeds from now on",
+			  en->d->path, strerror(errno));
 	}
-	rc = en->sync_failed ? -EIO : 0;
+	failed = en->sync_failed;
 	pthread_mutex_unlock(&en->sync_lock);
-	return rc;
+	return failed ? -EIO : 0;
 }
 
 static int disk_execute(struct disk_lane *lane, struct disk_req *r)
