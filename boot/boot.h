@@ -29,9 +29,7 @@ struct boot_result {
 	gpa_t rsi; /* zero page, or 0 */
 	gpa_t rbx; /* PVH start_info, or 0 */
 	gpa_t cr3; /* BOOT_LONG64 */
-	gpa_t gdt; /* flat GDT, 4 entries: 0x08 32-bit code, 0x10 code of @mode, 0x18 data
-		    * (Linux's __BOOT_CS and __BOOT_DS are 0x10 and 0x18)
-		    */
+	gpa_t gdt; /* 4 entries, flat: 0x10 code of @mode, 0x18 data (boot.rst asks for these) */
 	gpa_t stack;
 	/* for --dry-run */
 	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;

@@ -19,10 +19,8 @@
 void start_write_gdt(struct gmem *m, enum boot_mode mode)
 {
 	uint64_t gdt[4] = {
-		0,
-		START_CODE32,
-		mode == BOOT_LONG64 ? START_CODE64 : START_CODE32,
-		START_DATA,
+		[2] = mode == BOOT_LONG64 ? START_CODE64 : START_CODE32,
+		[3] = START_DATA,
 	};
 
 	BUG_ON(gmem_write(m, LAYOUT_GDT, gdt, sizeof(gdt)) < 0);

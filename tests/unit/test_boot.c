@@ -273,7 +273,7 @@ START_TEST(the_gdt_is_flat_and_fits_the_mode)
 	ck_assert_int_eq(load(bz_file(b)), 0);
 	ck_assert_int_eq(gmem_read(&m, r.gdt, gdt, 32), 0);
 	ck_assert_uint_eq(gdt[0], 0);
-	ck_assert_uint_eq(gdt[1], 0x00cf9b000000ffff);
+	ck_assert_uint_eq(gdt[1], 0);
 	ck_assert_uint_eq(gdt[2], 0x00af9b000000ffff);
 	ck_assert_uint_eq(gdt[3], 0x00cf93000000ffff);
 	bz_header(b)->xloadflags = 0;

@@ -24,10 +24,9 @@
 #define EFER_LMA          (UINT64_C(1) << 10)
 #define RFLAGS_RESERVED   UINT64_C(2)
 /* struct boot_result's GDT */
-#define GDT_CODE32 0x08
-#define GDT_CODE64 0x10
-#define GDT_DATA   0x18
-#define GDT_LIMIT  (4 * 8 - 1)
+#define GDT_CODE  0x10
+#define GDT_DATA  0x18
+#define GDT_LIMIT (4 * 8 - 1)
 
 /* All memory write-back from the start, as firmware would have left it: a kernel that
  * finds the MTRRs off takes memory for uncached.
@@ -68,7 +67,7 @@ static struct kvm_segment vcpu_code_segment(bool long_mode)
 {
 	return (struct kvm_segment){
 		.limit = 0xffffffff,
-		.selector = long_mode ? GDT_CODE64 : GDT_CODE32,
+		.selector = GDT_CODE,
 		.type = 0xb, /* code, readable, accessed */
 		.present = 1,
 		.db = !long_mode,
