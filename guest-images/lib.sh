@@ -60,10 +60,13 @@ cache_lock()
 	flock "$fd"
 }
 
-# cache_tmp - print a new directory inside the cache, so that a rename out of it is atomic
+# cache_tmp - print a new directory inside the cache, so that a rename out of it is atomic.
+# What a killed script left behind goes after a day.
 cache_tmp()
 {
 	mkdir -p "$MICROVM_CACHE/tmp"
+	find "$MICROVM_CACHE/tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null ||
+		true
 	mktemp -d "$MICROVM_CACHE/tmp/${0##*/}.XXXXXX"
 }
 
