@@ -163,24 +163,26 @@ static int machine_build_boot(struct machine *m, struct err *e)
 	return boot_load(m->cfg, &p, &m->mem, &m->boot, e);
 }
 
-static int machine_build_kvm(struct machine *m, struct err *e)
+/* KVM comes first: what it finds out by itself takes as long as the rest of the building */
+static int machine_open_kvm(struct machine *m, struct err *e)
 {
+	unsigned int n = m->cfg->ncpu, max;
 	int rc = kvm_open(&m->kvm, e);
 
 	if (rc < 0)
 		return rc;
-	rc = kvm_add_memory(&m->kvm, &m->mem, e);
-	return rc < 0 ? rc : machine_arch_irqchip(m, e);
+	max = kvm_max_vcpus(&m->kvm);
+	if (n > max)
+		return err_set(e, EINVAL, "--cpus %u: this host's KVM allows %u at most",
+			       n, max);
+	return 0;
 }
 
 static int machine_build_vcpus(struct machine *m, struct err *e)
 {
-	unsigned int n = m->cfg->ncpu, max = kvm_max_vcpus(&m->kvm);
+	unsigned int n = m->cfg->ncpu;
 	int rc;
 
-	if (n > max)
-		return err_set(e, EINVAL, "--cpus %u: this host's KVM allows %u at most",
-			       n, max);
 	m->vcpu = calloc(n, sizeof(*m->vcpu));
 	if (!m->vcpu)
 		return err_set(e, ENOMEM, "no memory for %u vCPUs", n);
@@ -195,18 +197,21 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 
 int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 {
+	bool run = !cfg->dry_run;
 	int rc;
 
 	machine_init(m, cfg);
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
+	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||
 	    (rc = machine_arch_devices(m, e)) < 0 ||
 	    (rc = machine_virtio_devices(m, e)) < 0 ||
 	    (rc = machine_build_boot(m, e)) < 0)
 		return rc;
-	if (cfg->dry_run)
+	if (!run)
 		return 0;
-	if ((rc = machine_build_kvm(m, e)) < 0 || (rc = machine_build_vcpus(m, e)) < 0)
+	if ((rc = kvm_add_memory(&m->kvm, &m->mem, e)) < 0 ||
+	    (rc = machine_arch_irqchip(m, e)) < 0 || (rc = machine_build_vcpus(m, e)) < 0)
 		return rc;
 	return machine_watch_events(m, e);
 }

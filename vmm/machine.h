@@ -59,8 +59,8 @@ struct machine {
 		verdict; /* the first; written once, read when all is joined */
 };
 
-/* machine_build() - memory, devices, boot image, then KVM and the vCPUs, in that order.
- * With cfg->dry_run KVM is left alone.  @cfg must outlive the machine.
+/* machine_build() - KVM's VM, memory, devices, boot image, vCPUs, in that order.  With cfg->dry_run
+ * KVM is left alone.  @cfg must outlive the machine.
  * Return: 0, or -errno with a sentence in @e; machine_destroy() in either case
  */
 int machine_build(struct machine *m, const struct config *cfg, struct err *e);

@@ -31,26 +31,19 @@
 #define KVM_LEAF_TIMING  0x40000010u
 #define KVM_APIC_BUS_KHZ 1000000u /* KVM's local APIC timer counts nanoseconds */
 
-struct kvm_cpuid2 *cpuid_create(const struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
-				struct err *e)
+struct kvm_cpuid2 *cpuid_alloc(void)
 {
-	size_t n = CPUID_ENTRIES_MAX;
-	struct kvm_cpuid2 *t =
-		calloc(1, sizeof(*t) + (n + CPUID_ENTRIES_ADDED) * sizeof(t->entries[0]));
+	size_t n = CPUID_ENTRIES_MAX + CPUID_ENTRIES_ADDED;
+	struct kvm_cpuid2 *t = calloc(1, sizeof(*t) + n * sizeof(t->entries[0]));
 
-	if (!t) {
-		err_set(e, ENOMEM, "no memory for the CPUID table");
-		return NULL;
-	}
-	t->nent = (uint32_t)n;
-	if (ioctl(k->dev_fd, KVM_GET_SUPPORTED_CPUID, t) < 0) {
-		err_set(e, errno, "KVM does not tell what processor it can give: %s",
-			strerror(errno));
-		free(t);
-		return NULL;
-	}
-	cpuid_adjust(t, ncpu, tsc_khz, kvm_has(k, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
+	if (t)
+		t->nent = CPUID_ENTRIES_MAX;
 	return t;
+}
+
+int cpuid_fetch(struct kvm_cpuid2 *t, int dev_fd)
+{
+	return ioctl(dev_fd, KVM_GET_SUPPORTED_CPUID, t) < 0 ? -errno : 0;
 }
 
 /* Bits that hold the APIC ids of @ncpu processors */

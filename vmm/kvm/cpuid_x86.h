@@ -13,21 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/core/err.h"
-
-struct kvm;
 struct kvm_cpuid2;
 struct kvm_cpuid_entry2;
 
 #define CPUID_ENTRIES_MAX   128
 #define CPUID_ENTRIES_ADDED 3 /* at most: by cpuid_adjust() */
 
-/* cpuid_create() - KVM's table for this host, made ours for @ncpu vCPUs.  @tsc_khz 0: not
- * known.  The caller frees it.  NULL with @e set
- */
-struct kvm_cpuid2 *cpuid_create(const struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
-				struct err *e);
-/* cpuid_adjust() - the part of cpuid_create() that needs no KVM; @t has room for
+/* cpuid_alloc() - an empty table with room for all; the caller frees it.  NULL: no memory */
+struct kvm_cpuid2 *cpuid_alloc(void);
+/* cpuid_fetch() - what KVM can give on this host (0.4 ms).  Any thread.  Return: 0 or -errno */
+int cpuid_fetch(struct kvm_cpuid2 *t, int dev_fd);
+/* cpuid_adjust() - make it ours for @ncpu vCPUs; @tsc_khz 0: not known.  @t has room for
  * CPUID_ENTRIES_ADDED more entries
  */
 void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,

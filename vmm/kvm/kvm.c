@@ -97,8 +97,8 @@ int kvm_open(struct kvm *k, struct err *e)
 	if (v < (int)sizeof(struct kvm_run))
 		return err_set(e, ENOTSUP, "KVM's vCPU area has only %d bytes", v);
 	k->run_size = (size_t)v;
-	v = kvm_check_caps(k, e);
-	return v < 0 ? v : kvm_arch_open(k, e);
+	v = kvm_arch_open(k, e);
+	return v < 0 ? v : kvm_check_caps(k, e);
 }
 
 void kvm_close(struct kvm *k)

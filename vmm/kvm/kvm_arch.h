@@ -5,11 +5,7 @@
 
 #include "vmm/kvm/kvm.h"
 
-struct kvm_cpuid2;
-
-struct kvm_arch {
-	struct kvm_cpuid2 *cpuid; /* made by the first vCPU */
-};
+struct kvm_arch; /* private to kvm_<arch>.c */
 
 /* kvm_arch_open() - right after KVM_CREATE_VM.  Return: 0 or -errno in @e */
 int kvm_arch_open(struct kvm *k, struct err *e);

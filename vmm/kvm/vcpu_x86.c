@@ -12,7 +12,7 @@
 
 #include "vmm/core/util.h"
 #include "vmm/kvm/cpuid_x86.h"
-#include "vmm/kvm/kvm_arch.h"
+#include "vmm/kvm/kvm_x86.h"
 
 #define MSR_MTRR_DEF_TYPE 0x2ffu
 #define MTRR_ENABLED_WB   (1u << 11 | 6u)
@@ -48,16 +48,13 @@ static int vcpu_set_msrs(struct vcpu *c, struct err *e)
 
 int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err *e)
 {
-	/* The first vCPU's table serves them all; only the ids differ. */
-	if (!k->arch->cpuid) {
-		int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
+	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
+	struct kvm_cpuid2 *t = kvm_x86_cpuid(k, ncpu, khz < 0 ? 0 : (uint32_t)khz, e);
 
-		k->arch->cpuid = cpuid_create(k, ncpu, khz < 0 ? 0 : (uint32_t)khz, e);
-		if (!k->arch->cpuid)
-			return -e->code;
-	}
-	cpuid_set_id(k->arch->cpuid, c->id);
-	if (ioctl(c->fd, KVM_SET_CPUID2, k->arch->cpuid) < 0)
+	if (!t)
+		return -e->code;
+	cpuid_set_id(t, c->id);
+	if (ioctl(c->fd, KVM_SET_CPUID2, t) < 0)
 		return err_set(e, errno, "vCPU %u: KVM refuses its identification: %s",
 			       c->id, strerror(errno));
 	return vcpu_set_msrs(c, e);
