@@ -18,7 +18,7 @@
 
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
-#include "vmm/kvm/kvm_arch.h"
+#include "vmm/kvm/kvm_x86.h"
 #include "vmm/kvm/vcpu.h"
 
 /* Where things are in the guest's 2 MiB */
@@ -267,11 +267,14 @@ static void trial_instruction(struct doctor *d, struct trial *t, const char *nam
 }
 
 /* Does the table that the vCPUs got offer XSAVE? */
-static bool trial_has_xsave(const struct kvm *k)
+static bool trial_has_xsave(struct kvm *k)
 {
-	for (uint32_t i = 0; k->arch->cpuid && i < k->arch->cpuid->nent; i++)
-		if (k->arch->cpuid->entries[i].function == 1)
-			return k->arch->cpuid->entries[i].ecx & LEAF1_XSAVE;
+	struct err e;
+	const struct kvm_cpuid2 *cpuid = kvm_x86_cpuid(k, 1, 0, &e);
+
+	for (uint32_t i = 0; cpuid && i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 1)
+			return cpuid->entries[i].ecx & LEAF1_XSAVE;
 	return false;
 }
 
