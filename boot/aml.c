@@ -98,13 +98,10 @@ void aml_set(struct aml *a, size_t off, uint64_t v, unsigned int n)
 static void aml_seg(struct aml *a, const char *seg)
 {
 	size_t n = strlen(seg);
-	uint8_t *to = aml_room(a, a->len, AML_SEG_LEN);
 
 	BUG_ON(n > AML_SEG_LEN);
-	if (to) {
-		memset(to, '_', AML_SEG_LEN);
-		memcpy(to, seg, n);
-	}
+	aml_bytes(a, seg, n);
+	aml_bytes(a, "____", AML_SEG_LEN - n);
 }
 
 void aml_name(struct aml *a, const char *seg)

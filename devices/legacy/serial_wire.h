@@ -20,7 +20,7 @@ struct serial {
 
 	uint8_t ier, fcr, lcr, mcr, msr, scr, dll, dlm;
 	bool overrun;
-	bool thri; /* the transmitter is empty, and IIR has not said so yet */
+	bool thri;       /* the transmitter is empty, and IIR has not said so yet */
 	uint8_t pending; /* conditions, as bits of IER, at the last pulse or since gone */
 	bool starved;    /* the tty asked for room and there was none */
 	uint8_t rx[SERIAL_FIFO], tx[SERIAL_FIFO];
