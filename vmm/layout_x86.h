@@ -35,8 +35,9 @@
 #define LAYOUT_COM1    0x3f8
 #define LAYOUT_ACPI_PM 0x600
 
-/* GSIs.  The IOAPIC is ours (split irqchip) and has IOAPIC_PINS pins.  Without ACPI the
- * guest knows only the 8259 pair: virtio gets what a PC leaves free below 16.
+/* GSIs.  The IOAPIC is ours (split irqchip), with a pin for each line in use, at most
+ * LAYOUT_IOAPIC_PINS.  Without ACPI the guest knows only the 8259 pair: virtio gets what
+ * a PC leaves free below 16.
  */
 #define LAYOUT_GSI_COM1    4
 #define LAYOUT_GSI_RTC     8

@@ -21,6 +21,8 @@ enum exit_cause machine_arch_reset_cause(const struct machine *m);
 
 /* machine_add_device() - put @d on @b; the machine owns it from now on, also on failure */
 int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e);
+/* machine_virtio_count() - how many virtio devices the config asks for */
+unsigned int machine_virtio_count(const struct config *cfg);
 /* machine_virtio_devices() - every virtio device that the config asks for */
 int machine_virtio_devices(struct machine *m, struct err *e);
 

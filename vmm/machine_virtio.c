@@ -77,12 +77,19 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 	return machine_add_device(m, &m->mmio, d, e);
 }
 
-int machine_virtio_devices(struct machine *m, struct err *e)
+unsigned int machine_virtio_count(const struct config *cfg)
 {
 	unsigned int total = 0;
 
 	for (unsigned int t = 0; t < ARRAY_SIZE(virtio_table); t++)
-		total += virtio_table[t].count(m->cfg);
+		total += virtio_table[t].count(cfg);
+	return total;
+}
+
+int machine_virtio_devices(struct machine *m, struct err *e)
+{
+	unsigned int total = machine_virtio_count(m->cfg);
+
 	m->virtio_pages = mmap(NULL, (size_t)total * VIRTIO_MMIO_WINDOW,
 			       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			       0);

@@ -26,6 +26,7 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	struct tty *tty = m->cfg->console == CONSOLE_SERIAL ? m->tty : NULL;
 	struct device *serial =
 		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, tty);
+	unsigned int pins;
 	int rc;
 
 	if (serial && tty)
@@ -39,9 +40,10 @@ int machine_arch_devices(struct machine *m, struct err *e)
 		return rc;
 	if (!m->cfg->acpi) /* the 8259 pair and the 8254 are KVM's */
 		return 0;
+	/* Linux writes every pin of an IOAPIC, at 20 exits each: no more than are used */
+	pins = MIN(LAYOUT_GSI_VIRTIO + machine_virtio_count(m->cfg), LAYOUT_IOAPIC_PINS);
 	return machine_add_device(
-		m, &m->mmio,
-		ioapic_create(LAYOUT_IOAPIC, LAYOUT_IOAPIC_PINS, &m->irqchip.router), e);
+		m, &m->mmio, ioapic_create(LAYOUT_IOAPIC, pins, &m->irqchip.router), e);
 }
 
 int machine_arch_irqchip(struct machine *m, struct err *e)
