@@ -384,7 +384,7 @@ int main(void)
 	tcase_add_test(t, device_that_aml_cannot_reach_is_refused);
 	tcase_set_timeout(t, 30);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed != 0;

@@ -113,7 +113,7 @@ int main(void)
 	tcase_add_test(t, length_that_does_not_fit_overflows);
 	tcase_set_timeout(t, 30);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed != 0;

@@ -380,7 +380,7 @@ int main(void)
 	tcase_add_test(t, file_beats_the_command_line);
 	tcase_add_test(t, help_does_not_fit_or_omits_an_option);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -124,7 +124,7 @@ int main(void)
 	tcase_add_test(t, state_and_reset);
 	tcase_add_test(t, random_accesses_keep_the_registers_sane);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed != 0;

@@ -312,7 +312,7 @@ int main(void)
 	tcase_add_test(t, disk_is_full);
 	tcase_add_test(t, no_report_was_asked_for);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;

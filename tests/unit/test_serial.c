@@ -285,7 +285,7 @@ int main(void)
 	tcase_add_test(t, without_a_tty_output_goes_nowhere);
 	tcase_set_timeout(t, 30);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed != 0;

@@ -133,7 +133,7 @@ int main(void)
 	tcase_add_test(t, random_accesses_keep_the_port_sane);
 	tcase_set_timeout(t, 30);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed != 0;
