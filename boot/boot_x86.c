@@ -61,8 +61,8 @@ static void boot_write_tables(const struct kernel *k, const struct initrd *initr
 int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m,
 	      struct boot_result *r, struct err *e)
 {
-	struct initrd initrd;
-	struct kernel k;
+	struct initrd initrd = {0};
+	struct kernel k = {0};
 	gpa_t rsdp = 0;
 	int rc;
 

@@ -68,8 +68,7 @@ static int bzimage_payload(const struct kernel_file *f, const struct setup_heade
 		return err_set(e, ENOEXEC,
 			       "kernel %s: is truncated: its header says %llu bytes, the "
 			       "file has %llu; fetch or build it again",
-			       f->file.path,
-			       (unsigned long long)(*off + (uint64_t)h->syssize * 16),
+			       f->file.path, *off + h->syssize * 16ULL,
 			       (unsigned long long)f->file.size);
 	*len = MIN(*len, (uint64_t)h->syssize * 16);
 	if (*len <= BZIMAGE_ENTRY_64)

@@ -173,25 +173,27 @@ static void cli_help_row(FILE *out, const struct setting *s)
 			s->arg ? s->arg : "");
 
 	if (n > CLI_HELP_COLUMN - 2) {
-		fputc('\n', out);
+		(void)fputc('\n', out);
 		n = 0;
 	}
-	fprintf(out, "%*s%s\n", CLI_HELP_COLUMN - n, "", s->help);
+	(void)fprintf(out, "%*s%s\n", CLI_HELP_COLUMN - n, "", s->help);
 }
 
 void cli_help(FILE *out)
 {
-	fputs("Usage: microvm --kernel PATH [OPTION...]   run a machine; Ctrl-A x leaves it\n"
-	      "       microvm doctor                     can this host run one?\n\n",
-	      out);
+	(void)fputs(
+		"Usage: microvm --kernel PATH [OPTION...]   run a machine; Ctrl-A x leaves it\n"
+		"       microvm doctor                     can this host run one?\n\n",
+		out);
 	for (unsigned int i = 0; i < setting_count; i++)
 		cli_help_row(out, &setting_table[i]);
-	fputs("\n"
-	      "Options may be written --name=value; lists may be given again; a comma in a\n"
-	      "path is written twice.\n\n"
-	      "Examples:\n"
-	      "  microvm --kernel bzImage --disk root.img --cpus 2 --memory 1G\n"
-	      "  microvm --kernel vmlinuz --initrd initrd.gz --append \"quiet\" --timeout 30s\n"
-	      "  microvm --config vm.json --net tap=tap0 --report run.json\n",
-	      out);
+	(void)fputs(
+		"\n"
+		"Options may be written --name=value; lists may be given again; a comma in a\n"
+		"path is written twice.\n\n"
+		"Examples:\n"
+		"  microvm --kernel bzImage --disk root.img --cpus 2 --memory 1G\n"
+		"  microvm --kernel vmlinuz --initrd initrd.gz --append \"quiet\" --timeout 30s\n"
+		"  microvm --config vm.json --net tap=tap0 --report run.json\n",
+		out);
 }

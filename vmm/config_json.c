@@ -114,7 +114,7 @@ static int config_json_apply_parts(const struct setting *s, struct config *cfg, 
 static int config_json_apply_one(const struct setting *s, struct config *cfg, json_t *v,
 				 struct err *e)
 {
-	const char *text;
+	const char *text = NULL;
 	char buf[24];
 	int rc;
 

@@ -236,7 +236,7 @@ static void trial_speed(struct doctor *d, struct trial *t)
 		r = trial_run(t, trial_loop, 0, 2);
 		if (!r.done)
 			break;
-		rate = 2 * TRIAL_LOOPS * UINT64_C(1000000000) / MAX(r.ns, 1);
+		rate = UINT64_C(2000000000) * TRIAL_LOOPS / MAX(r.ns, 1);
 		best = MAX(best, rate);
 		if (best >= TRIAL_NATIVE)
 			break;
