@@ -185,11 +185,33 @@ static void regs_fill(void)
 	}
 }
 
+/* regs_by_the_book() - part of the way to a running device, which chance seldom finds */
+static void regs_by_the_book(void)
+{
+	static const uint8_t steps[] = {0, 1, 3, 0xb, 0xf};
+	uint64_t base = windows[prng_below(&rnd, nwindow)];
+	uint64_t n = 1 + prng_below(&rnd, sizeof(steps));
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (steps[i] == 0xb) {
+			write32(base + VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+			write32(base + VIRTIO_MMIO_DRIVER_FEATURES, 1);
+		}
+		write32(base + VIRTIO_MMIO_STATUS, steps[i]);
+	}
+	if (n == 4) /* FEATURES_OK: queues may be set up now */
+		for (unsigned int i = 0; i < 16; i++)
+			regs_virtio();
+}
+
 static void regs_access(uint64_t n)
 {
 	switch (prng_below(&rnd, 16)) {
-	case 0 ... 8:
+	case 0 ... 7:
 		regs_virtio();
+		break;
+	case 8:
+		regs_by_the_book();
 		break;
 	case 9 ... 12:
 		regs_port();

@@ -17,6 +17,25 @@ const struct target rig_targets[] = {
 };
 const unsigned int rig_ntargets = sizeof(rig_targets) / sizeof(rig_targets[0]);
 
+/* rig_memory() - the queue that we attack has room for one descriptor more than it says,
+ * an honest one: who reads past the table's end is not stopped by chance
+ */
+static void rig_memory(struct vq *q)
+{
+	static struct vring_desc *desc;
+	static struct vring_avail *avail;
+	static struct vring_used *used;
+
+	if (!desc) {
+		desc = rt_alloc((RIG_QUEUE + 1) * sizeof(*desc), 16);
+		avail = rt_alloc(6 + 2 * RIG_QUEUE, 2);
+		used = rt_alloc(6 + sizeof(struct vring_used_elem) * RIG_QUEUE, 4);
+	}
+	q->desc = desc;
+	q->avail = avail;
+	q->used = used;
+}
+
 bool rig_open(struct rig *r, const struct target *t)
 {
 	static uint8_t *arena, *shadow;
@@ -30,6 +49,7 @@ bool rig_open(struct rig *r, const struct target *t)
 	r->arena = arena;
 	r->shadow = shadow;
 	r->vq = &r->q[t->qi];
+	rig_memory(r->vq);
 	return vio_find(&r->v, t->id, 0);
 }
 
@@ -81,6 +101,8 @@ void rig_lay(struct rig *r)
 		d[i++] = (struct vring_desc){rig_addr(r, RIG_STATUS), 1,
 					     VRING_DESC_F_WRITE, 0};
 	}
+	d[RIG_QUEUE] = *r->d;
+	d[RIG_QUEUE].flags &= (uint16_t)~VRING_DESC_F_NEXT;
 	r->vq->avail->ring[0] = 0;
 	r->idx = 1;
 	r->notify = t->qi;

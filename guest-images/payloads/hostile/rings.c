@@ -38,7 +38,7 @@ static void rings_case(struct rig *r, const struct hostile_case *c)
 		vio_driver_ok(&r->v);
 		if (c->tell)
 			c->tell(r);
-		v = rig_go(r, c->refuse ? REFUSE_NS : MAY_NS);
+		v = rig_go(r, c->refuse && r->t->answers ? REFUSE_NS : MAY_NS);
 		verdict = rings_judge(r, c, v);
 	}
 	told++;

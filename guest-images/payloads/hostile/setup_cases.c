@@ -63,7 +63,37 @@ static void setup_kick_early(struct rig *r)
 	vio_write(&r->v, VIRTIO_MMIO_QUEUE_NOTIFY, r->t->qi);
 }
 
+static void setup_early_selectors(struct rig *r)
+{
+	for (unsigned int i = 3; i <= 32; i++) {
+		vio_write(&r->v, VIRTIO_MMIO_QUEUE_SEL,
+			  (uint32_t)((UINT64_C(1) << i) - 1));
+		for (unsigned int reg = VIRTIO_MMIO_QUEUE_NUM;
+		     reg <= VIRTIO_MMIO_QUEUE_READY;
+		     reg += VIRTIO_MMIO_QUEUE_READY - VIRTIO_MMIO_QUEUE_NUM)
+			vio_write(&r->v, reg, 1);
+		for (unsigned int reg = VIRTIO_MMIO_QUEUE_DESC_LOW;
+		     reg <= VIRTIO_MMIO_QUEUE_USED_HIGH; reg += 4)
+			vio_write(&r->v, reg, 0xfffffff0);
+	}
+}
+/* setup_table_at_end() - an honest table, the last thing in RAM */
+static void setup_table_at_end(struct rig *r)
+{
+	uint64_t at = cases_ram_end() - RIG_QUEUE * sizeof(struct vring_desc);
+
+	memcpy((void *)(uintptr_t)at, r->vq->desc, RIG_QUEUE * sizeof(struct vring_desc));
+	setup_addr(r, VIRTIO_MMIO_QUEUE_DESC_LOW, at);
+	r->any_memory = true;
+}
+
 /* After it */
+/* setup_live_grown() - behind setup_table_at_end(): the head would lie past RAM */
+static void setup_live_grown(struct rig *r)
+{
+	setup_reg(r, VIRTIO_MMIO_QUEUE_NUM, 256);
+	r->vq->avail->ring[0] = 255;
+}
 static void setup_live_sizes(struct rig *r)
 {
 	static const uint32_t n[] = {0, 1, 3, 256, 257, 65535, UINT32_MAX};
@@ -112,20 +142,49 @@ static void setup_live_selectors(struct rig *r)
 		(void)vio_read(&r->v, VIRTIO_MMIO_DEVICE_FEATURES);
 	}
 }
-/* setup_reset_in_flight() - reset right behind the kick: what is lent is ours again */
-static void setup_reset_in_flight(struct rig *r)
+/* setup_reset_once() - as many chains as there is room for, kicked, and reset @ns later:
+ * from then on all of it is ours again
+ */
+static void setup_reset_once(struct rig *r, uint64_t ns)
 {
-	__atomic_store_n(&r->vq->avail->idx, 1, __ATOMIC_RELEASE);
+	uint16_t n = 0;
+
+	if (!rig_begin(r))
+		return;
+	vio_driver_ok(&r->v);
+	rig_lay(r);
+	for (; (n + 1U) * r->t->ndesc <= RIG_QUEUE; n++) {
+		struct vring_desc *d = &r->vq->desc[n * r->t->ndesc];
+
+		for (unsigned int i = 0; i < r->t->ndesc; i++) {
+			d[i] = r->vq->desc[i];
+			d[i].next = (uint16_t)(n * r->t->ndesc + i + 1);
+		}
+		r->vq->avail->ring[n] = (uint16_t)(n * r->t->ndesc);
+	}
+	__atomic_store_n(&r->vq->avail->idx, n, __ATOMIC_RELEASE);
 	vio_write(&r->v, VIRTIO_MMIO_QUEUE_NOTIFY, r->t->qi);
+	for (uint64_t end = now_ns() + ns; now_ns() < end;)
+		cpu_relax();
 	vio_write(&r->v, VIRTIO_MMIO_STATUS, 0);
 	if (vio_status(&r->v))
 		return;
 	memset(r->arena, 0x5a, RIG_ARENA);
-	for (uint64_t end = now_ns() + 20000000; now_ns() < end;)
+	for (uint64_t end = now_ns() + 2000000; now_ns() < end;)
 		cpu_relax();
 	for (unsigned int i = 0; i < RIG_ARENA; i++)
 		if (r->arena[i] != 0x5a)
 			r->damaged = true;
+}
+static void setup_reset_in_flight(struct rig *r)
+{
+	bool damaged = false;
+
+	for (unsigned int i = 0; i < 40; i++) {
+		setup_reset_once(r, i * UINT64_C(5000));
+		damaged |= r->damaged;
+	}
+	r->damaged = damaged;
 }
 
 const struct hostile_case setup_cases[] = {
@@ -150,6 +209,8 @@ const struct hostile_case setup_cases[] = {
 	{"used_ring_is_the_table", false, 0, setup_used_is_desc, NULL},
 	{"queue_not_ready", false, 0, setup_not_ready, NULL},
 	{"kicked_before_driver_ok", false, 0, setup_kick_early, NULL},
+	{"every_selector_before_driver_ok", false, 0, setup_early_selectors, NULL},
+	{"size_grown_past_end_of_ram", true, 0, setup_table_at_end, setup_live_grown},
 	{"size_rewritten_while_running", false, 0, NULL, setup_live_sizes},
 	{"size_grown_while_running", false, 0, NULL, setup_live_size_256},
 	{"addresses_rewritten_while_running", false, 0, NULL, setup_live_addresses},
