@@ -45,7 +45,8 @@ need()
 	fi
 	say "installing ${miss[*]}"
 	as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
-	"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null ||
+	# A machine that never ran "update" knows no package: not worth a word
+	"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null 2>&1 ||
 		{ "${as[@]}" update >/dev/null &&
 			"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null; } ||
 		die "apt-get could not install ${miss[*]}"
