@@ -107,6 +107,8 @@ static void net_on_tap(struct loop_source *s, uint32_t events)
 	}
 	if (n->v.active && !n->rx_dry)
 		net_rx(n);
+	if (!n->v.active)
+		net_want(n); /* broken or given up meanwhile: frames may not spin us */
 }
 
 /* ---- life ---- */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <sched.h>
@@ -383,6 +384,48 @@ START_TEST(readable_receive_buffer_costs_the_device)
 }
 END_TEST
 
+/* Frames that nobody takes are no reason to look at the tap again and again: it is not
+ * even watched.  (CPU time would tell as well, but not on a busy machine.)
+ */
+static void expect_idle_with_frames(void)
+{
+	wire_send(FRAME);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(container_of(d.v, struct net, v)->source.events, 0);
+}
+
+START_TEST(broken_device_does_not_spin_on_frames)
+{
+	driver_send(&d, NET_RX, &(struct driver_buf){buf, 2048, false}, 1);
+	wire_send(FRAME);
+	driver_run(&d, 20);
+	ck_assert(driver_broken(&d));
+	expect_idle_with_frames();
+}
+END_TEST
+
+START_TEST(driver_that_gave_up_does_not_leave_us_spinning)
+{
+	post(buf, 2048);
+	driver_pump(&d);
+	driver_write(&d, VIRTIO_MMIO_STATUS,
+		     driver_status(&d) | VIRTIO_CONFIG_S_FAILED);
+	expect_idle_with_frames();
+}
+END_TEST
+
+START_TEST(lie_in_one_queue_does_not_leave_the_other_spinning)
+{
+	post(buf, 2048);
+	driver_pump(&d);
+	driver_avail_idx(&d.ring[NET_TX], 5000);
+	driver_kick(&d, NET_TX);
+	driver_pump(&d);
+	ck_assert(driver_broken(&d));
+	expect_idle_with_frames();
+}
+END_TEST
+
 /* ---- the link ---- */
 
 START_TEST(lost_tap_is_a_link_down_and_no_spinning)
@@ -624,6 +667,9 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, frames_from_before_the_driver_are_dropped);
 	tcase_add_test(t, runts_are_dropped);
 	tcase_add_test(t, readable_receive_buffer_costs_the_device);
+	tcase_add_test(t, broken_device_does_not_spin_on_frames);
+	tcase_add_test(t, driver_that_gave_up_does_not_leave_us_spinning);
+	tcase_add_test(t, lie_in_one_queue_does_not_leave_the_other_spinning);
 	tcase_add_test(t, lost_tap_is_a_link_down_and_no_spinning);
 	tcase_add_test(t, mac_is_stable_local_and_differs_by_name);
 	tcase_add_test(t, impossible_names_are_refused);
