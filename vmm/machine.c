@@ -10,11 +10,10 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "devices/backend/disk.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/machine_parts.h"
-
-#define MACHINE_WORKERS 4 /* blocking disk requests under way at once */
 
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 {
@@ -133,8 +132,13 @@ static int machine_check_memory(const struct config *cfg, struct err *e)
 
 static int machine_build_loop(struct machine *m, struct err *e)
 {
+	/* As many as all disks can keep busy: a slow one has no other disk wait.  Threads
+	 * that nobody needs are not started.
+	 */
+	unsigned int nworker = m->cfg->ndisk * DISK_LANES;
+
 	m->loop = loop_create();
-	m->pool = m->loop ? work_pool_create(m->loop, MACHINE_WORKERS) : NULL;
+	m->pool = m->loop ? work_pool_create(m->loop, nworker) : NULL;
 	if (!m->pool)
 		return err_set(e, errno, "no event loop: %s", strerror(errno));
 	m->env = (struct virtio_env){.cfg = m->cfg,

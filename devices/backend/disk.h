@@ -21,6 +21,7 @@
 #include "vmm/core/work.h"
 
 #define DISK_SECTOR 512
+#define DISK_LANES  4 /* blocking calls that one disk has under way at most */
 
 enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
 

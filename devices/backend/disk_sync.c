@@ -21,7 +21,6 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define DISK_LANES      4
 #define DISK_SLICE_NS   200000
 #define DISK_INLINE_MAX (256 * KIB) /* bytes copied on the loop thread in one commit */
 #define DISK_BOUNCE     (64 * KIB)  /* a lane's buffer for unaligned direct I/O */

@@ -408,8 +408,7 @@ START_TEST(driver_that_gave_up_does_not_leave_us_spinning)
 {
 	post(buf, 2048);
 	driver_pump(&d);
-	driver_write(&d, VIRTIO_MMIO_STATUS,
-		     driver_status(&d) | VIRTIO_CONFIG_S_FAILED);
+	driver_write(&d, VIRTIO_MMIO_STATUS, driver_status(&d) | VIRTIO_CONFIG_S_FAILED);
 	expect_idle_with_frames();
 }
 END_TEST

@@ -19,8 +19,6 @@
 
 #include "vmm/core/util.h"
 
-#define WORKERS_MAX 8
-
 struct work_list {
 	struct work *head, **tail;
 };
@@ -31,16 +29,25 @@ struct worker {
 	struct work *current; /* in run() */
 };
 
+/* A drain under way, on the stack of who drains.  It hands finished work back by itself,
+ * and until it is over its device's lock is not to be had.
+ */
+struct work_drain {
+	const struct device *dev;
+	struct work_drain *next;
+};
+
 struct work_pool {
 	struct loop *loop;
-	struct loop_source finished_source; /* eventfd: finished is not empty */
+	struct loop_source finished_source; /* eventfd: look at finished */
 	pthread_mutex_t lock;
 	pthread_cond_t queued_cond, finished_cond;
 	struct work_list queued, finished;
 	struct worker worker[WORKERS_MAX];
 	unsigned int nworker, nworker_max;
 	unsigned int nidle, nqueued; /* a queued piece has an idle worker spoken for */
-	bool stopping;
+	struct work_drain *drains;   /* under way */
+	bool stopping, told;         /* told: and the loop has not looked yet */
 };
 
 static void list_init(struct work_list *l)
@@ -113,14 +120,29 @@ static void *work_thread(void *arg)
 		pthread_mutex_lock(&p->lock);
 		me->current = NULL;
 
-		bool first = !p->finished.head;
-
 		list_append(&p->finished, w);
 		pthread_cond_broadcast(&p->finished_cond);
-		if (first)
+		if (!p->told)
 			(void)!eventfd_write(p->finished_source.fd, 1);
+		p->told = true;
 	}
 	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* pool->lock held.  A device with finished work; not one that is being drained, which may
+ * take as long as its disk does: the loop is everybody's and does not wait for that.
+ */
+static struct device *work_finished_device(const struct work_pool *p)
+{
+	for (const struct work *w = p->finished.head; w; w = w->next) {
+		const struct work_drain *d = p->drains;
+
+		while (d && d->dev != w->dev)
+			d = d->next;
+		if (!d)
+			return w->dev;
+	}
 	return NULL;
 }
 
@@ -138,7 +160,8 @@ static void work_deliver(struct loop_source *s, uint32_t events)
 		struct work *w;
 
 		pthread_mutex_lock(&p->lock);
-		dev = p->finished.head ? p->finished.head->dev : NULL;
+		p->told = false;
+		dev = work_finished_device(p);
 		pthread_mutex_unlock(&p->lock);
 		if (!dev)
 			return;
@@ -247,21 +270,38 @@ static bool work_is_pending(struct work_pool *p, const struct device *dev)
 	return list_has(&p->queued, dev);
 }
 
+/* pool->lock held, and @me on the list of drains */
+static void work_drain_end(struct work_pool *p, const struct work_drain *me)
+{
+	struct work_drain **at = &p->drains;
+
+	while (*at != me)
+		at = &(*at)->next;
+	*at = me->next;
+}
+
 void work_drain(struct work_pool *p, struct device *dev)
 {
-	for (;;) {
+	struct work_drain me = {.dev = dev};
+	bool more = true;
+
+	pthread_mutex_lock(&p->lock);
+	me.next = p->drains;
+	p->drains = &me;
+	while (more) {
 		struct work_list mine;
 		struct work *w;
 
 		list_init(&mine);
-		pthread_mutex_lock(&p->lock);
 		while (work_is_pending(p, dev))
 			pthread_cond_wait(&p->finished_cond, &p->lock);
 		list_take_device(&p->finished, dev, &mine);
+		more = mine.head;
 		pthread_mutex_unlock(&p->lock);
-		if (!mine.head)
-			return;
 		while ((w = list_take_first(&mine))) /* done() may submit more */
 			w->done(w);
+		pthread_mutex_lock(&p->lock);
 	}
+	work_drain_end(p, &me);
+	pthread_mutex_unlock(&p->lock);
 }

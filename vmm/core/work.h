@@ -10,6 +10,8 @@
 
 #include "vmm/core/loop.h"
 
+#define WORKERS_MAX 64
+
 struct work_pool;
 
 struct work {
@@ -20,7 +22,7 @@ struct work {
 	struct work *next; /* the pool's */
 };
 
-/* work_pool_create() - at most @nthreads workers, results delivered on @l.  NULL: -ENOMEM */
+/* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL: -ENOMEM */
 struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
 /* work_pool_destroy() - waits for running work, drops what was not delivered */
 void work_pool_destroy(struct work_pool *p);
