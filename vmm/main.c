@@ -12,27 +12,33 @@
 #include "vmm/machine.h"
 #include "vmm/report.h"
 
+#define MAIN_STUCK_MS 2000
+
 /* The one place where a sentence becomes a line on stderr.  A byte that a terminal would
  * obey (it may stem from a config file or a guest) is shown as '?'.
  */
 static void main_complain(const char *sentence)
 {
-	char line[sizeof(((struct err *)0)->msg)];
-	unsigned int n = 0;
+	char line[sizeof("microvm: \n") + sizeof(((struct err *)0)->msg)];
+	size_t n = (size_t)snprintf(line, sizeof(line), "microvm: ");
 
-	for (; sentence[n] && n < sizeof(line) - 1; n++)
-		line[n] = (unsigned char)sentence[n] < ' ' || sentence[n] == 0x7f
-				  ? '?'
-				  : sentence[n];
-	line[n] = '\0';
-	(void)dprintf(STDERR_FILENO, "microvm: %s\n", line);
+	for (; *sentence && n < sizeof(line) - 2; sentence++)
+		line[n++] = (unsigned char)*sentence < ' ' || *sentence == 0x7f
+				    ? '?'
+				    : *sentence;
+	line[n++] = '\n';
+	/* a reader that is stuck does not keep us from ending */
+	(void)write_unless_stuck(STDERR_FILENO, line, n, MAIN_STUCK_MS);
 }
 
 static int main_fail(const struct err *e)
 {
+	static const char hint[] = "Try 'microvm --help'.\n";
+
 	main_complain(e->msg);
 	if (e->usage)
-		(void)dprintf(STDERR_FILENO, "Try 'microvm --help'.\n");
+		(void)write_unless_stuck(STDERR_FILENO, hint, sizeof(hint) - 1,
+					 MAIN_STUCK_MS);
 	return exit_status(e->usage ? CAUSE_USAGE : CAUSE_HOST_ERROR);
 }
 

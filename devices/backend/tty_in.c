@@ -28,7 +28,8 @@ static void tty_say_help(struct tty *t)
 	if (t->out.terminal)
 		(void)tty_write(t, (const uint8_t *)tty_help, sizeof(tty_help) - 1);
 	else
-		(void)write_full(STDERR_FILENO, tty_help, sizeof(tty_help) - 1);
+		(void)write_unless_stuck(STDERR_FILENO, tty_help, sizeof(tty_help) - 1,
+					 0);
 }
 
 /* Typed bytes: escapes are ours, the rest is held for the client while there is room. */

@@ -289,6 +289,35 @@ START_TEST(a_guest_cannot_flood_the_log)
 }
 END_TEST
 
+/* Nobody reads the pipe: a guest that has us complain may not stop us with it. */
+START_TEST(lines_that_nobody_reads_are_dropped_and_counted)
+{
+	static char text[128 * 1024];
+	int p[2], saved = dup(STDERR_FILENO);
+	unsigned int lines = 0;
+	long n;
+
+	ck_assert_int_eq(pipe(p), 0);
+	dup2(p[1], STDERR_FILENO);
+	for (int i = 0; i < 20000; i++)
+		log_error("again %d", i);
+	ck_assert_int_gt(read(p[0], text, 32768), 0);
+	log_error("after %d", 1);
+	dup2(saved, STDERR_FILENO);
+	close(p[1]);
+	n = read_full(p[0], text, sizeof(text) - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = 0;
+	for (const char *s = text; (s = strstr(s, "lines are missing here")); s++)
+		lines++;
+	ck_assert_uint_eq(lines, 1);
+	ck_assert_str_eq(strstr(text, "microvm: error: after"),
+			 "microvm: error: after 1\n");
+	close(p[0]);
+	close(saved);
+}
+END_TEST
+
 START_TEST(levels_have_names)
 {
 	ck_assert_int_eq(log_level_parse("error"), LOG_ERROR);
@@ -321,6 +350,7 @@ int main(void)
 	tcase_add_test(t, lines_on_a_raw_terminal_return_the_carriage);
 	tcase_add_test(t, an_overlong_line_is_cut_and_still_ends);
 	tcase_add_test(t, a_guest_cannot_flood_the_log);
+	tcase_add_test(t, lines_that_nobody_reads_are_dropped_and_counted);
 	tcase_add_test(t, levels_have_names);
 	suite_add_tcase(suite, t);
 	srunner_run_all(r, CK_ENV);

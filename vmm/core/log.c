@@ -2,6 +2,8 @@
 /* log - lines to the operator on stderr. */
 #include "vmm/core/log.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,10 @@ static const char *const log_names[] = {
 
 static _Atomic bool log_raw;
 
+/* Of those who found stderr writable only one may write, or the second would wait. */
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int log_lost; /* lines that nobody read; under log_lock */
+
 void log_set_raw(bool raw)
 {
 	log_raw = raw;
@@ -35,23 +41,47 @@ int log_level_parse(const char *s)
 	return -1;
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+/* Return: it is out */
+__attribute__((format(printf, 2, 0))) static bool log_vput(enum log_level level,
+							   const char *fmt, va_list ap)
 {
 	char line[1024];
 	const char *end = log_raw ? "\r\n" : "\n";
 	size_t room = sizeof(line) - strlen(end);
 	size_t n;
-	va_list ap;
 	int k;
 
 	k = snprintf(line, room, "microvm: %s: ", log_names[level]);
 	n = k < 0 ? 0 : MIN((size_t)k, room - 1);
-	va_start(ap, fmt);
 	k = vsnprintf(line + n, room - n, fmt, ap);
-	va_end(ap);
 	n = k < 0 ? n : MIN(n + (size_t)k, room - 1);
 	memcpy(line + n, end, strlen(end));
-	(void)write_full(STDERR_FILENO, line, n + strlen(end));
+	return write_unless_stuck(STDERR_FILENO, line, n + strlen(end), 0) != -EAGAIN;
+}
+
+static void log_say_lost(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void log_say_lost(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (log_vput(LOG_WARN, fmt, ap))
+		log_lost = 0;
+	va_end(ap);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	pthread_mutex_lock(&log_lock);
+	if (log_lost)
+		log_say_lost("%u lines are missing here: nobody read them", log_lost);
+	if (log_lost || !log_vput(level, fmt, ap))
+		log_lost++;
+	pthread_mutex_unlock(&log_lock);
+	va_end(ap);
 }
 
 bool log_limit_ok(struct log_limit *l)

@@ -2,8 +2,10 @@
 /*
  * log - lines to the operator on stderr, "microvm: level: text".
  *
- * Any thread.  A line is one write(2); no lock is held across it.  When the terminal is
- * raw the line ends in CR LF.  What a guest can provoke goes through log_guest(), which
+ * Any thread, but no signal handler.  A line is one write(2), and it never waits: it is
+ * dropped when nobody reads stderr, and the next that goes out says how many were.  (Who
+ * logs holds a device's lock, or is the loop: a guest that makes us complain into a stuck
+ * pipe could stop us with it.)  When the terminal is raw the line ends in CR LF.  What a guest can provoke goes through log_guest(), which
  * lets ten lines a second through for each call site and counts the rest.
  */
 #ifndef MICROVM_CORE_LOG_H

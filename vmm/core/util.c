@@ -3,6 +3,7 @@
 #include "vmm/core/util.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,18 @@ long write_full(int fd, const void *buf, size_t len)
 		done += (size_t)n;
 	}
 	return (long)done;
+}
+
+/* A pipe that polls writable takes PIPE_BUF bytes, so one line never waits. */
+long write_unless_stuck(int fd, const void *buf, size_t len, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	ssize_t n;
+
+	if (poll(&p, 1, ms) < 0 || !(p.revents & POLLOUT))
+		return p.revents & (POLLNVAL | POLLERR) ? -EIO : -EAGAIN;
+	n = write(fd, buf, len);
+	return n < 0 ? -errno : n;
 }
 
 uint64_t monotonic_ns(void)

@@ -39,6 +39,11 @@ long read_full(int fd, void *buf, size_t len);
 long pread_full(int fd, void *buf, size_t len, uint64_t off);
 long write_full(int fd, const void *buf, size_t len);
 
+/* write_unless_stuck() - one write(2) to a stream that is not ours, if it takes something
+ * within @ms milliseconds.  Return: bytes taken; -EAGAIN: it does not; -errno
+ */
+long write_unless_stuck(int fd, const void *buf, size_t len, int ms);
+
 /* monotonic_ns() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);
 
