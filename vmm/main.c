@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* microvm - argv to config to machine to report to exit status. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -124,6 +125,16 @@ static int main_do(enum cli_action action, const struct config *cfg, uint64_t st
 	}
 }
 
+/* Descriptors 0, 1 and 2 are what their names say or fail as if closed: with one closed,
+ * the next file opened, say the report, would be taken for standard output.
+ */
+static void main_hold_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/", O_PATH);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t start_ns = monotonic_ns();
@@ -132,6 +143,7 @@ int main(int argc, char **argv)
 	struct err e = {0};
 	int status;
 
+	main_hold_streams();
 	if (config_init(&cfg, &e) < 0 || cli_parse(argc, argv, &cfg, &action, &e) < 0)
 		status = main_fail(&e);
 	else

@@ -39,7 +39,7 @@ void tty_fd_open(struct tty_fd *t, int fd, int flags)
 
 	*t = (struct tty_fd){.fd = -1};
 	fl = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
-	if (fl < 0 || fstat(fd, &st) < 0)
+	if (fl < 0 || (fl & O_PATH) || fstat(fd, &st) < 0)
 		return;
 	t->fd = fd;
 	t->terminal = S_ISCHR(st.st_mode) && isatty(fd);
