@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,6 +294,27 @@ START_TEST(without_threads_work_runs_at_once)
 }
 END_TEST
 
+static sigset_t mask; /* of a worker */
+
+static void job_run_mask(struct work *w)
+{
+	job_run(w);
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+}
+
+/* A crash has to reach its handler, which restores the terminal. */
+START_TEST(workers_take_no_signal_but_a_crash)
+{
+	struct job j = {0};
+
+	submit(&j, 0, job_run_mask);
+	drain(0);
+	ck_assert(j.in_worker);
+	ck_assert(sigismember(&mask, SIGTERM) && sigismember(&mask, SIGTSTP));
+	ck_assert(!sigismember(&mask, SIGSEGV) && !sigismember(&mask, SIGBUS));
+}
+END_TEST
+
 START_TEST(work_not_delivered_is_dropped)
 {
 	struct job j[20] = {0};
@@ -360,6 +382,7 @@ int main(void)
 	tcase_add_test(t, a_drain_does_not_hold_up_the_loop);
 	tcase_add_test(t, a_drain_takes_what_done_submits);
 	tcase_add_test(t, without_threads_work_runs_at_once);
+	tcase_add_test(t, workers_take_no_signal_but_a_crash);
 	tcase_add_test(t, work_not_delivered_is_dropped);
 	tcase_add_test(t, every_piece_is_done_once_whoever_delivers);
 	suite_add_tcase(suite, t);

@@ -95,6 +95,17 @@ long write_unless_stuck(int fd, const void *buf, size_t len, int ms)
 	return n < 0 ? -errno : n;
 }
 
+void signals_block(sigset_t *old)
+{
+	static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
+		sigdelset(&set, crashes[i]);
+	pthread_sigmask(SIG_SETMASK, &set, old);
+}
+
 uint64_t monotonic_ns(void)
 {
 	struct timespec ts;

@@ -3,6 +3,7 @@
 #ifndef MICROVM_CORE_UTIL_H
 #define MICROVM_CORE_UTIL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,13 @@ long write_full(int fd, const void *buf, size_t len);
  * within @ms milliseconds.  Return: bytes taken; -EAGAIN: it does not; -errno
  */
 long write_unless_stuck(int fd, const void *buf, size_t len, int ms);
+
+/* signals_block() - for the calling thread, and those it starts, before pthread_create():
+ * every signal is the main thread's, except that a crash is handled where it happens (one
+ * that is blocked kills without a handler, and the terminal would stay raw).  The mask that
+ * was is in @old, for pthread_sigmask()
+ */
+void signals_block(sigset_t *old);
 
 /* monotonic_ns() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);

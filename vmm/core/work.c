@@ -219,7 +219,7 @@ void work_pool_destroy(struct work_pool *p)
 static bool work_start_worker(struct work_pool *p)
 {
 	struct worker *w = &p->worker[p->nworker];
-	sigset_t all, old;
+	sigset_t old;
 	bool ok;
 
 	if (p->finished_source.fd < 0) {
@@ -233,8 +233,7 @@ static bool work_start_worker(struct work_pool *p)
 		}
 	}
 	w->pool = p;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the main thread's */
+	signals_block(&old);
 	ok = pthread_create(&w->thread, NULL, work_thread, w) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	p->nworker += ok;

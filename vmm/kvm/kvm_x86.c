@@ -40,13 +40,12 @@ static void *kvm_x86_fetch(void *arg)
 /* Without a thread to spare kvm_x86_cpuid() asks for itself */
 static void kvm_x86_prefetch(struct kvm_arch *a)
 {
-	sigset_t all, old;
+	sigset_t old;
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, KVM_STACK_SIZE);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	signals_block(&old);
 	a->running = pthread_create(&a->thread, &attr, kvm_x86_fetch, a) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);

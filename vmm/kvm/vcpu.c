@@ -181,16 +181,16 @@ static void *vcpu_thread(void *arg)
 
 int vcpu_start(struct vcpu *c, struct err *e)
 {
-	sigset_t block, old;
+	sigset_t mine, old;
 	pthread_attr_t attr;
 	int rc;
 
-	/* Everything but our own signal belongs to the main thread. */
-	sigfillset(&block);
-	sigdelset(&block, VCPU_SIGNAL);
 	pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, VCPU_STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &block, &old);
+	signals_block(&old);
+	sigemptyset(&mine);
+	sigaddset(&mine, VCPU_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &mine, NULL);
 	rc = pthread_create(&c->thread, &attr, vcpu_thread, c);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
