@@ -257,6 +257,19 @@ static int elf_choose_entry(const struct kernel_file *f, const GElf_Ehdr *eh,
 		       k->pvh ? "its PVH note" : "its entry");
 }
 
+/* Text is mapped: guests share what they don't patch.  Data would be copied anyway, page
+ * by page, when the guest writes to it.
+ */
+static int elf_load_segment(const struct kernel_file *f, const GElf_Phdr *ph,
+			    struct gmem *m, struct err *e)
+{
+	if (ph->p_filesz == 0)
+		return 0;
+	if (ph->p_flags & PF_W)
+		return kernel_load_part(f, m, ph->p_paddr, ph->p_offset, ph->p_filesz, e);
+	return kernel_map_part(f, m, ph->p_paddr, ph->p_offset, ph->p_filesz, e);
+}
+
 int elf_load(const struct kernel_file *f, struct gmem *m, struct kernel *k, struct err *e)
 {
 	struct elf_segments s = {0};
@@ -278,10 +291,7 @@ int elf_load(const struct kernel_file *f, struct gmem *m, struct kernel *k, stru
 	if (k->end > kernel_ram_end(m))
 		return kernel_too_big(f, m, k->end, e);
 	rc = elf_choose_entry(f, &eh, &s, k, e);
-	for (unsigned int i = 0; rc == 0 && i < s.n; i++) {
-		if (s.ph[i].p_filesz)
-			rc = kernel_load_part(f, m, s.ph[i].p_paddr, s.ph[i].p_offset,
-					      s.ph[i].p_filesz, e);
-	}
+	for (unsigned int i = 0; rc == 0 && i < s.n; i++)
+		rc = elf_load_segment(f, &s.ph[i], m, e);
 	return rc;
 }

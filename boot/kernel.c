@@ -87,11 +87,9 @@ int kernel_refuse(const struct kernel_file *f, struct err *e)
 	return err_set(e, ENOEXEC, "kernel %s: %s", f->file.path, is);
 }
 
-int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
-		     uint64_t len, struct err *e)
+static int kernel_explain_load(const struct kernel_file *f, gpa_t gpa, int rc,
+			       struct err *e)
 {
-	int rc = gmem_load_file(m, gpa, f->file.fd, off, len);
-
 	if (rc == -EIO)
 		return err_set(e, EIO,
 			       "kernel %s: cannot be read to its end (truncated, or the "
@@ -101,6 +99,22 @@ int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uin
 		return err_set(e, -rc, "kernel %s: cannot be loaded at 0x%llx: %s",
 			       f->file.path, (unsigned long long)gpa, strerror(-rc));
 	return 0;
+}
+
+int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
+		     uint64_t len, struct err *e)
+{
+	int rc = gmem_load_file(m, gpa, f->file.fd, off, len);
+
+	return kernel_explain_load(f, gpa, rc, e);
+}
+
+int kernel_map_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
+		    uint64_t len, struct err *e)
+{
+	int rc = gmem_map_file(m, gpa, f->file.fd, off, len);
+
+	return kernel_explain_load(f, gpa, rc, e);
 }
 
 gpa_t kernel_ram_end(const struct gmem *m)

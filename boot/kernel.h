@@ -50,11 +50,14 @@ void kernel_close(struct kernel_file *f);
  */
 int kernel_refuse(const struct kernel_file *f, struct err *e);
 
-/* kernel_load_part() - bytes [@off, @off + @len) of @f to @gpa.
+/* kernel_load_part() - copy bytes [@off, @off + @len) of @f to @gpa; kernel_map_part() -
+ * map them there, if that is possible.
  * Return: 0, or -errno with a sentence in @e
  */
 int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
 		     uint64_t len, struct err *e);
+int kernel_map_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
+		    uint64_t len, struct err *e);
 
 /* kernel_ram_end() - end of the RAM that starts at address 0 */
 gpa_t kernel_ram_end(const struct gmem *m);

@@ -223,7 +223,7 @@ START_TEST(aligned_file_is_loaded_and_its_rest_stays_zero)
 {
 	int fd = make_file(256 * KIB);
 
-	ck_assert_int_eq(gmem_load_file(&mem, 64 * KIB, fd, 4096, 200 * KIB + 12), 0);
+	ck_assert_int_eq(gmem_map_file(&mem, 64 * KIB, fd, 4096, 200 * KIB + 12), 0);
 	ck_assert(holds_file(64 * KIB, 200 * KIB + 12, 1024));
 	ck_assert_uint_eq(mem.region[0].host[264 * KIB + 12], 0);
 	ck_assert_uint_eq(mem.region[0].host[64 * KIB - 1], 0);
@@ -235,11 +235,35 @@ START_TEST(unaligned_file_is_loaded)
 {
 	int fd = make_file(256 * KIB);
 
-	ck_assert_int_eq(gmem_load_file(&mem, 64 * KIB + 4, fd, 4096, 128 * KIB), 0);
+	ck_assert_int_eq(gmem_map_file(&mem, 64 * KIB + 4, fd, 4096, 128 * KIB), 0);
 	ck_assert(holds_file(64 * KIB + 4, 128 * KIB, 1024));
-	ck_assert_int_eq(gmem_load_file(&mem, 64 * KIB, fd, 512, 128 * KIB), 0);
+	ck_assert_int_eq(gmem_map_file(&mem, 64 * KIB, fd, 512, 128 * KIB), 0);
 	ck_assert(holds_file(64 * KIB, 128 * KIB, 128));
 	close(fd);
+}
+END_TEST
+
+START_TEST(copied_file_is_no_mapping)
+{
+	int fd = make_file(256 * KIB);
+	size_t before = count_maps();
+
+	ck_assert_int_eq(gmem_load_file(&mem, 64 * KIB, fd, 4096, 200 * KIB + 12), 0);
+	ck_assert(holds_file(64 * KIB, 200 * KIB + 12, 1024));
+	ck_assert_uint_eq(count_maps(), before);
+	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, 0, 256 * KIB + 1), -EIO);
+	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, UINT64_MAX, 16), -EIO);
+	ck_assert_int_eq(gmem_load_file(&mem, LOW_LEN, fd, 0, 4), -EFAULT);
+	close(fd);
+}
+END_TEST
+
+/* Otherwise the host cannot back them by huge pages */
+START_TEST(regions_are_aligned_to_2_mib_here_too)
+{
+	for (unsigned int i = 0; i < mem.n; i++)
+		ck_assert_uint_eq((uintptr_t)mem.region[i].host % (2 * MIB),
+				  mem.region[i].gpa % (2 * MIB));
 }
 END_TEST
 
@@ -248,7 +272,7 @@ START_TEST(guest_writes_do_not_reach_the_file)
 	int fd = make_file(128 * KIB);
 	uint32_t v = 0xffffffff;
 
-	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, 0, 128 * KIB), 0);
+	ck_assert_int_eq(gmem_map_file(&mem, 0, fd, 0, 128 * KIB), 0);
 	ck_assert_int_eq(gmem_write(&mem, 0, &v, 4), 0);
 	ck_assert_int_eq(pread_full(fd, &v, 4, 0), 4);
 	ck_assert_uint_eq(v, 0);
@@ -260,11 +284,11 @@ START_TEST(short_file_is_refused)
 {
 	int fd = make_file(128 * KIB);
 
-	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, 0, 128 * KIB + 1), -EIO);
-	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, 4096, 128 * KIB), -EIO);
-	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, 128 * KIB, 16), -EIO);
-	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, INT64_MAX, 16), -EIO);
-	ck_assert_int_eq(gmem_load_file(&mem, 0, fd, UINT64_MAX, 128 * KIB), -EIO);
+	ck_assert_int_eq(gmem_map_file(&mem, 0, fd, 0, 128 * KIB + 1), -EIO);
+	ck_assert_int_eq(gmem_map_file(&mem, 0, fd, 4096, 128 * KIB), -EIO);
+	ck_assert_int_eq(gmem_map_file(&mem, 0, fd, 128 * KIB, 16), -EIO);
+	ck_assert_int_eq(gmem_map_file(&mem, 0, fd, INT64_MAX, 16), -EIO);
+	ck_assert_int_eq(gmem_map_file(&mem, 0, fd, UINT64_MAX, 128 * KIB), -EIO);
 	close(fd);
 }
 END_TEST
@@ -273,8 +297,8 @@ START_TEST(file_over_the_end_of_ram_is_refused)
 {
 	int fd = make_file(128 * KIB);
 
-	ck_assert_int_eq(gmem_load_file(&mem, LOW_LEN - 4096, fd, 0, 128 * KIB), -EFAULT);
-	ck_assert_int_eq(gmem_load_file(&mem, LOW_LEN, fd, 0, 4), -EFAULT);
+	ck_assert_int_eq(gmem_map_file(&mem, LOW_LEN - 4096, fd, 0, 128 * KIB), -EFAULT);
+	ck_assert_int_eq(gmem_map_file(&mem, LOW_LEN, fd, 0, 4), -EFAULT);
 	ck_assert_uint_eq(mem.region[0].host[LOW_LEN - 4096], 0);
 	close(fd);
 }
@@ -313,6 +337,8 @@ int main(void)
 	tcase_add_test(t, ram_stays_out_of_core_dumps);
 	tcase_add_test(t, aligned_file_is_loaded_and_its_rest_stays_zero);
 	tcase_add_test(t, unaligned_file_is_loaded);
+	tcase_add_test(t, copied_file_is_no_mapping);
+	tcase_add_test(t, regions_are_aligned_to_2_mib_here_too);
 	tcase_add_test(t, guest_writes_do_not_reach_the_file);
 	tcase_add_test(t, short_file_is_refused);
 	tcase_add_test(t, file_over_the_end_of_ram_is_refused);

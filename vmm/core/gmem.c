@@ -4,6 +4,9 @@
  *
  * Each region is one anonymous mapping followed by 4 GiB of nothing, so that a 32-bit
  * length added to a checked base would fault instead of reaching anything of ours.
+ *
+ * Regions start on a 2 MiB boundary here as they do in the guest: only then can the host
+ * back 2 MiB at a time, with one fault instead of 512.
  */
 #include "vmm/core/gmem.h"
 
@@ -18,6 +21,8 @@
 #define GMEM_HUGEPAGE (2 * MIB)
 /* Below this a mapping costs more (its page faults) than the copy it saves. */
 #define GMEM_MAP_MIN (64 * KIB)
+/* Our tables, and all of a tiny guest: not worth a huge page's zeroing */
+#define GMEM_SMALL_END GMEM_HUGEPAGE
 
 void gmem_init(struct gmem *m, bool hugepages)
 {
@@ -41,6 +46,17 @@ static int gmem_map_ram(uint8_t *at, uint64_t len, bool hugepages)
 	return 0;
 }
 
+/* Ask for huge pages as they come, where the host gives them on request; it may refuse. */
+static void gmem_advise_huge(const struct gmem_region *r)
+{
+	uint64_t small = r->gpa ? 0 : MIN(GMEM_SMALL_END, r->len);
+
+	if (small)
+		(void)madvise(r->host, small, MADV_NOHUGEPAGE);
+	if (r->len > small)
+		(void)madvise(r->host + small, r->len - small, MADV_HUGEPAGE);
+}
+
 static int gmem_explain(struct err *e, int code, uint64_t len, bool hugepages)
 {
 	unsigned long long mib = len / MIB;
@@ -58,7 +74,7 @@ static int gmem_explain(struct err *e, int code, uint64_t len, bool hugepages)
 int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 {
 	struct gmem_region *r = &m->region[m->n];
-	uint64_t slack = m->hugepages ? GMEM_HUGEPAGE : 0;
+	uint64_t lead;
 	uint8_t *at;
 	int rc;
 
@@ -69,25 +85,25 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 	if (len > (UINT64_C(1) << 46))
 		return err_set(e, ENOMEM, "memory: %llu MiB is more than a host can map",
 			       (unsigned long long)(len / MIB));
-	at = mmap(NULL, len + slack + GMEM_GUARD, PROT_NONE,
+	at = mmap(NULL, len + GMEM_HUGEPAGE + GMEM_GUARD, PROT_NONE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return gmem_explain(e, errno, len, m->hugepages);
-	if (slack) { /* give back what lies before and behind the aligned part */
-		uint64_t lead = ALIGN_UP((uintptr_t)at, slack) - (uintptr_t)at;
-
-		if (lead)
-			munmap(at, lead);
-		at += lead;
-		if (lead < slack)
-			munmap(at + len + GMEM_GUARD, slack - lead);
-	}
+	/* Give back what lies before and behind the aligned part. */
+	lead = ALIGN_UP((uintptr_t)at, GMEM_HUGEPAGE) - (uintptr_t)at;
+	if (lead)
+		munmap(at, lead);
+	at += lead;
+	if (lead < GMEM_HUGEPAGE)
+		munmap(at + len + GMEM_GUARD, GMEM_HUGEPAGE - lead);
 	rc = gmem_map_ram(at, len, m->hugepages);
 	if (rc < 0) {
 		munmap(at, len + GMEM_GUARD);
 		return gmem_explain(e, -rc, len, m->hugepages);
 	}
 	*r = (struct gmem_region){.gpa = gpa, .len = len, .host = at};
+	if (!m->hugepages)
+		gmem_advise_huge(r);
 	m->n++;
 	return 0;
 }
@@ -140,15 +156,32 @@ static int gmem_read_file(uint8_t *dst, int fd, uint64_t off, uint64_t len)
 	return (uint64_t)n == len ? 0 : -EIO;
 }
 
+/* Where [@gpa, @gpa + @len) is, if @off and @len can be positions in a file */
+static int gmem_file_target(const struct gmem *m, gpa_t gpa, uint64_t off, uint64_t len,
+			    uint8_t **p)
+{
+	*p = gmem_slice(m, gpa, len);
+	if (!*p)
+		return -EFAULT;
+	return off > INT64_MAX - len ? -EIO : 0;
+}
+
 int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 {
-	uint8_t *p = gmem_slice(m, gpa, len);
-	uint64_t whole = ALIGN_DOWN(len, PAGE_SIZE);
+	uint8_t *p;
+	int rc = gmem_file_target(m, gpa, off, len, &p);
 
-	if (!p)
-		return -EFAULT;
-	if (off > INT64_MAX - len)
-		return -EIO;
+	return rc < 0 ? rc : gmem_read_file(p, fd, off, len);
+}
+
+int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
+{
+	uint64_t whole = ALIGN_DOWN(len, PAGE_SIZE);
+	uint8_t *p;
+	int rc = gmem_file_target(m, gpa, off, len, &p);
+
+	if (rc < 0)
+		return rc;
 	if (m->hugepages || whole < GMEM_MAP_MIN || gpa % PAGE_SIZE || off % PAGE_SIZE)
 		return gmem_read_file(p, fd, off, len);
 	/* The file must hold every mapped byte: past its end lies a SIGBUS. */

@@ -48,11 +48,15 @@ void *gmem_slice(const struct gmem *m, gpa_t gpa, size_t len);
 int gmem_read(const struct gmem *m, gpa_t gpa, void *dst, size_t len);
 int gmem_write(const struct gmem *m, gpa_t gpa, const void *src, size_t len);
 
-/* gmem_load_file() - bytes [@off, @off + @len) of @fd to @gpa: mapped copy-on-write where
- * page alignment allows, read otherwise.  Before the first vCPU runs.
+/* gmem_load_file() - copy bytes [@off, @off + @len) of @fd to @gpa: for what the guest
+ * soon overwrites or gives up.  Before the first vCPU runs.
  * Return: 0; -EFAULT if it is not all RAM; -EIO if the file is shorter; -errno
  */
 int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
+/* gmem_map_file() - the same by mapping the file copy-on-write where page alignment
+ * allows: for what stays as it is, so that guests share it
+ */
+int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
 
 /* gmem_size() - bytes of RAM in all; gmem_end() - first address above the last region */
 uint64_t gmem_size(const struct gmem *m);
