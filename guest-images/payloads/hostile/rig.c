@@ -8,7 +8,7 @@
 #define SENTINEL 0xa5
 
 const struct target rig_targets[] = {
-	{"blk", VIRTIO_ID_BLOCK, 0, 1, 3, 1024, true, true},
+	{"blk", VIRTIO_ID_BLOCK, 0, 1, 3, 4096, true, true},
 	{"rng", VIRTIO_ID_RNG, 0, 1, 1, 64, true, true},
 	{"net-tx", VIRTIO_ID_NET, 1, 2, 1, 76, false, true},
 	{"net-rx", VIRTIO_ID_NET, 0, 2, 1, 2048, true, false},

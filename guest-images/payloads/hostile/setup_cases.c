@@ -147,6 +147,7 @@ static void setup_live_selectors(struct rig *r)
  */
 static void setup_reset_once(struct rig *r, uint64_t ns)
 {
+	uint8_t *data = r->arena + RIG_DATA;
 	uint16_t n = 0;
 
 	if (!rig_begin(r))
@@ -169,19 +170,18 @@ static void setup_reset_once(struct rig *r, uint64_t ns)
 	vio_write(&r->v, VIRTIO_MMIO_STATUS, 0);
 	if (vio_status(&r->v))
 		return;
-	memset(r->arena, 0x5a, RIG_ARENA);
+	memset(data, 0x5a, r->t->len); /* at once: a write may be on its way */
 	for (uint64_t end = now_ns() + 2000000; now_ns() < end;)
 		cpu_relax();
-	for (unsigned int i = 0; i < RIG_ARENA; i++)
-		if (r->arena[i] != 0x5a)
-			r->damaged = true;
+	for (unsigned int i = 0; i < r->t->len; i++)
+		r->damaged |= data[i] != 0x5a;
 }
 static void setup_reset_in_flight(struct rig *r)
 {
 	bool damaged = false;
 
-	for (unsigned int i = 0; i < 40; i++) {
-		setup_reset_once(r, i * UINT64_C(5000));
+	for (unsigned int i = 0; i < 100; i++) {
+		setup_reset_once(r, i * UINT64_C(25000));
 		damaged |= r->damaged;
 	}
 	r->damaged = damaged;
