@@ -88,7 +88,9 @@ static int machine_bind_doorbell(struct doorbells *d, uint64_t addr, uint32_t va
 int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e)
 {
 	if (!d)
-		return err_set(e, ENOMEM, "no memory for the devices");
+		return err_set(e, ENOMEM,
+			       "no memory or no file descriptor for a device; see ulimit "
+			       "-v and ulimit -n");
 	BUG_ON(m->ndev == MACHINE_DEVICES_MAX);
 	m->dev[m->ndev++] = d;
 	return bus_add(b, d, e);

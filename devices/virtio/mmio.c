@@ -90,7 +90,7 @@ static int mmio_go(struct mmio *m, const char **why)
 		if (rc < 0)
 			return rc;
 	}
-	*why = "the host has no file descriptor left for its queues";
+	*why = "the host has no file descriptor left for its queues, or cannot poll it";
 	rc = mmio_kicks_wake(m);
 	if (rc < 0)
 		return rc;

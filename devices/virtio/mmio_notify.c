@@ -97,6 +97,10 @@ int mmio_kicks_wake(struct mmio *m)
 			}
 		}
 		loop_want(v->env->loop, s, EPOLLIN);
+		if (!s->events) { /* a queue that nobody hears would hang the driver */
+			mmio_kicks_sleep(m);
+			return -ENOSPC;
+		}
 	}
 	/* Without it acknowledgements exit to us; nothing is lost but time. */
 	if (m->ack_fd < 0)
@@ -167,9 +171,8 @@ void virtio_broken(struct virtio_dev *v, const char *why)
 
 	if (m->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
-	log_guest("%s: the guest's driver broke the rules: %s; the device is off until "
-		  "the driver resets it",
-		  v->name, why);
+	log_guest("%s: %s; the device is off until the guest's driver resets it", v->name,
+		  why);
 	v->active = false;
 	mmio_kicks_sleep(m);
 	mmio_set_status(m, m->status | VIRTIO_CONFIG_S_NEEDS_RESET);

@@ -6,7 +6,10 @@
 #include <linux/virtio_mmio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "devices/virtio/mmio.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/fake.h"
 #include "vmm/core/util.h"
@@ -254,6 +257,24 @@ START_TEST(device_that_refuses_to_start_is_broken)
 }
 END_TEST
 
+/* As when the user's epoll watches are used up: better broken than never heard */
+START_TEST(queue_that_cannot_be_polled_breaks_the_device)
+{
+	struct mmio_kick *k = &mmio_of(&f->v)->kick[1];
+	int fd;
+
+	k->source.fd = memfd_create("kick", MFD_CLOEXEC); /* epoll takes no files */
+	ck_assert_int_ge(k->source.fd, 0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(driver_broken(&d));
+	fd = k->source.fd;
+	k->source.fd = -1;
+	close(fd);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 1));
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, requests_go_through_every_queue);
@@ -268,6 +289,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, queue_filled_to_the_brim_is_drained_by_one_kick);
 	tcase_add_test(t, lying_driver_loses_its_device_until_a_reset);
 	tcase_add_test(t, driver_that_gave_up_is_left_alone);
+	tcase_add_test(t, queue_that_cannot_be_polled_breaks_the_device);
 	tcase_add_test(t, device_that_refuses_to_start_is_broken);
 }
 
