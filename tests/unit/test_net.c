@@ -413,18 +413,6 @@ START_TEST(driver_that_gave_up_does_not_leave_us_spinning)
 }
 END_TEST
 
-START_TEST(lie_in_one_queue_does_not_leave_the_other_spinning)
-{
-	post(buf, 2048);
-	driver_pump(&d);
-	driver_avail_idx(&d.ring[NET_TX], 5000);
-	driver_kick(&d, NET_TX);
-	driver_pump(&d);
-	ck_assert(driver_broken(&d));
-	expect_idle_with_frames();
-}
-END_TEST
-
 /* ---- the link ---- */
 
 START_TEST(lost_tap_is_a_link_down_and_no_spinning)
@@ -668,7 +656,6 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, readable_receive_buffer_costs_the_device);
 	tcase_add_test(t, broken_device_does_not_spin_on_frames);
 	tcase_add_test(t, driver_that_gave_up_does_not_leave_us_spinning);
-	tcase_add_test(t, lie_in_one_queue_does_not_leave_the_other_spinning);
 	tcase_add_test(t, lost_tap_is_a_link_down_and_no_spinning);
 	tcase_add_test(t, mac_is_stable_local_and_differs_by_name);
 	tcase_add_test(t, impossible_names_are_refused);
