@@ -81,6 +81,11 @@ int kvm_open(struct kvm *k, struct err *e)
 	if (k->dev_fd < 0)
 		return kvm_explain_open(e, errno);
 	v = ioctl(k->dev_fd, KVM_GET_API_VERSION, 0);
+	if (v < 0)
+		return err_set(e, errno,
+			       KVM_DEVICE
+			       " is something else than KVM: %s; what is mounted there?",
+			       strerror(errno));
 	if (v != KVM_API_VERSION)
 		return err_set(e, ENOTSUP, KVM_DEVICE " speaks API version %d, not %d", v,
 			       KVM_API_VERSION);
