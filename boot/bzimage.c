@@ -130,6 +130,7 @@ int bzimage_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 		k->entry = k->start + BZIMAGE_ENTRY_64;
 	}
 	k->initrd_end = (h.version >= 0x0203 ? (gpa_t)h.initrd_addr_max : 0x37ffffff) + 1;
+	k->initrd_end = MIN(k->initrd_end, LAYOUT_RAM_HOLE);
 	k->cmdline_max = h.version >= 0x0206 ? h.cmdline_size : 255;
 	/* Copied, not mapped: it unpacks itself over itself, so every page is written. */
 	return kernel_load_part(f, m, k->start, off, len, e);

@@ -13,20 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot/cmdline_arch.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
 
 #define CMDLINE_OURS_MAX   512 /* all the fixed words */
 #define CMDLINE_DEVICE_MAX 80  /* one virtio_mmio.device= */
 
-struct cmdline {
-	char *text;
-	size_t len, cap;
-};
+#define CMDLINE_BOUNCE_FREE (4 * GIB) /* Linux takes it that devices reach this far */
 
-/* Add a word, after a space unless it is the first */
-__attribute__((format(printf, 2, 3))) static void cmdline_add(struct cmdline *c,
-							      const char *fmt, ...)
+void cmdline_add(struct cmdline *c, const char *fmt, ...)
 {
 	size_t room = c->cap - c->len;
 	va_list ap;
@@ -57,15 +52,6 @@ static void cmdline_add_root(struct cmdline *c, const struct config *cfg)
 		cmdline_add(c, "root=/dev/vda %s", cfg->disk[0].readonly ? "ro" : "rw");
 }
 
-/* A panic resets the machine at once, and warmly, so that it can be told from a reboot
- * (LAYOUT_REBOOT_FLAG).  Linux before 5.1 knows no panic_warm and takes the p for "by
- * port 0xcf9", so the way to reset is named after it.
- */
-static void cmdline_add_reboot(struct cmdline *c, const struct platform *p)
-{
-	cmdline_add(c, "panic=-1 reboot=panic_warm,%s", p->acpi ? "acpi" : "kbd");
-}
-
 /* What would otherwise be looked for, exit by exit, and is not there */
 static void cmdline_add_absent(struct cmdline *c, const struct platform *p,
 			       const struct gmem *m)
@@ -74,26 +60,10 @@ static void cmdline_add_absent(struct cmdline *c, const struct platform *p,
 
 	for (unsigned int i = 0; i < p->ndev; i++)
 		uarts += p->dev[i].kind == DEVICE_SERIAL;
-	cmdline_add(c, "8250.nr_uarts=%u pci=off", uarts);
+	cmdline_add(c, "8250.nr_uarts=%u", uarts);
 	/* virtio-mmio reaches all of memory: no 64 MiB of bounce buffers for it */
-	if (gmem_end(m) > LAYOUT_RAM_HIGH)
+	if (gmem_end(m) > CMDLINE_BOUNCE_FREE)
 		cmdline_add(c, "swiotlb=noforce");
-	/* ACPI says that there is no keyboard or mouse; without it Linux must be told. */
-	if (!p->acpi)
-		cmdline_add(c, "acpi=off i8042.noaux i8042.nokbd");
-}
-
-/* Without ACPI there is nothing else to find the devices by. */
-static void cmdline_add_devices(struct cmdline *c, const struct platform *p)
-{
-	for (unsigned int i = 0; !p->acpi && i < p->ndev; i++) {
-		const struct platform_device *d = &p->dev[i];
-
-		if (d->kind == DEVICE_VIRTIO_MMIO)
-			cmdline_add(c, "virtio_mmio.device=0x%llx@0x%llx:%u",
-				    (unsigned long long)d->len,
-				    (unsigned long long)d->base, d->gsi);
-	}
 }
 
 char *cmdline_build(const struct config *cfg, const struct platform *p,
@@ -109,18 +79,16 @@ char *cmdline_build(const struct config *cfg, const struct platform *p,
 		return NULL;
 	cmdline_add_console(&c, cfg);
 	cmdline_add_root(&c, cfg);
-	cmdline_add_reboot(&c, p);
 	cmdline_add(&c, "random.trust_cpu=on");
 	cmdline_add_absent(&c, p, m);
-	cmdline_add_devices(&c, p);
+	cmdline_arch_add(&c, p);
 	if (cfg->append && *cfg->append)
 		cmdline_add(&c, "%s", cfg->append);
 	return c.text;
 }
 
-int cmdline_write(struct gmem *m, const char *text, const struct kernel *k, struct err *e)
+int cmdline_check(const char *text, size_t max, struct err *e)
 {
-	size_t max = MIN((size_t)k->cmdline_max, (size_t)LAYOUT_CMDLINE_MAX - 1);
 	size_t len = strlen(text);
 
 	if (len > max)
@@ -128,6 +96,5 @@ int cmdline_write(struct gmem *m, const char *text, const struct kernel *k, stru
 			       "command line: has %zu characters, but this kernel takes "
 			       "at most %zu; shorten --append or --cmdline",
 			       len, max);
-	BUG_ON(gmem_write(m, LAYOUT_CMDLINE, text, len + 1) < 0);
 	return 0;
 }

@@ -11,8 +11,13 @@
 char *cmdline_build(const struct config *cfg, const struct platform *p,
 		    const struct gmem *m);
 
-/* cmdline_write() - put @text to LAYOUT_CMDLINE.  Return: 0, or -E2BIG with a sentence in
- * @e if it is longer than @k takes or than there is room for
+/* cmdline_check() - is @text as short as @max characters?  Return: 0, or -E2BIG with a
+ * sentence in @e
+ */
+int cmdline_check(const char *text, size_t max, struct err *e);
+
+/* cmdline_write() - x86: put @text to LAYOUT_CMDLINE.  Return: 0, or -E2BIG with a
+ * sentence in @e if it is longer than @k takes or than there is room for
  */
 int cmdline_write(struct gmem *m, const char *text, const struct kernel *k,
 		  struct err *e);

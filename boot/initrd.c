@@ -7,16 +7,15 @@
 
 #include "boot/file.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
 
 /* Length with all but the last padded; the files are open.  Cannot overflow: a file has
- * less than 2^63 bytes, and above the hole we stop counting.
+ * less than 2^63 bytes, and above @max, which no memory has, we stop counting.
  */
-static uint64_t initrd_length(const struct boot_file *f, unsigned int n)
+static uint64_t initrd_length(const struct boot_file *f, unsigned int n, uint64_t max)
 {
 	uint64_t len = 0;
 
-	for (unsigned int i = 0; i < n && len <= LAYOUT_RAM_HOLE; i++)
+	for (unsigned int i = 0; i < n && len <= max; i++)
 		len = ALIGN_UP(len, PAGE_SIZE) + f[i].size;
 	return len;
 }
@@ -24,29 +23,29 @@ static uint64_t initrd_length(const struct boot_file *f, unsigned int n)
 static int initrd_place(const struct gmem *m, const struct kernel *k, struct initrd *r,
 			struct err *e)
 {
-	gpa_t end = MIN(k->initrd_end, kernel_ram_end(m));
+	gpa_t ram = kernel_ram_start(m), end = MIN(k->initrd_end, kernel_ram_end(m));
 	uint64_t need = ALIGN_UP(ALIGN_UP(k->end, PAGE_SIZE) + r->len, MIB);
 
 	if (r->len <= end && ALIGN_DOWN(end - r->len, PAGE_SIZE) >= k->end) {
 		r->start = ALIGN_DOWN(end - r->len, PAGE_SIZE);
 		return 0;
 	}
-	if (need > MIN(k->initrd_end, LAYOUT_RAM_HOLE))
+	if (need > k->initrd_end)
 		return err_set(e, ENOMEM,
 			       "initrd: %llu MiB do not fit between the kernel, which "
 			       "ends at %llu MiB, and the %llu MiB up to which it takes "
 			       "an initrd; use a smaller initrd, or a disk",
 			       (unsigned long long)(ALIGN_UP(r->len, MIB) / MIB),
-			       (unsigned long long)(ALIGN_UP(k->end, MIB) / MIB),
-			       (unsigned long long)(k->initrd_end / MIB));
+			       (unsigned long long)(ALIGN_UP(k->end - ram, MIB) / MIB),
+			       (unsigned long long)((k->initrd_end - ram) / MIB));
 	return err_set(e, ENOMEM,
 		       "initrd: %llu MiB do not fit above the kernel, which needs the "
 		       "first %llu of the guest's %llu MiB; give it at least %llu MiB by "
 		       "--memory, or use a smaller initrd",
 		       (unsigned long long)(ALIGN_UP(r->len, MIB) / MIB),
-		       (unsigned long long)(ALIGN_UP(k->end, MIB) / MIB),
-		       (unsigned long long)(kernel_ram_end(m) / MIB),
-		       (unsigned long long)(need / MIB));
+		       (unsigned long long)(ALIGN_UP(k->end - ram, MIB) / MIB),
+		       (unsigned long long)((kernel_ram_end(m) - ram) / MIB),
+		       (unsigned long long)((need - ram) / MIB));
 }
 
 static int initrd_copy(const struct boot_file *f, unsigned int n, struct gmem *m,
@@ -77,7 +76,7 @@ int initrd_load(char *const path[], unsigned int n, struct gmem *m,
 		opened++;
 	}
 	if (rc == 0 && n > 0) {
-		r->len = initrd_length(f, n);
+		r->len = initrd_length(f, n, k->initrd_end);
 		rc = initrd_place(m, k, r, e);
 		if (rc == 0)
 			rc = initrd_copy(f, n, m, r->start, e);

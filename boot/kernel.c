@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "boot/kernel_arch.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
 
 int kernel_open(struct kernel_file *f, const char *path, struct err *e)
 {
@@ -31,34 +31,30 @@ void kernel_close(struct kernel_file *f)
 	boot_file_close(&f->file);
 }
 
-/* What people give instead of a kernel, by magic number.  The first match counts. */
-static const struct {
-	unsigned int off, len;
-	const char *magic, *is;
-} kernel_strangers[] = {
-	{0x38, 4, "ARM\x64",
-	 "is an arm64 kernel, but this host is x86-64; "
-	 "build or fetch the kernel for amd64"},
-	{0x38, 4, "RSC\x05",
-	 "is a riscv64 kernel, but this host is x86-64; "
-	 "build or fetch the kernel for amd64"},
-	{0, 2, "\x1f\x8b", "is gzip-compressed; gunzip it first"},
+static const struct kernel_stranger kernel_strangers[] = {
 	{0, 6,
 	 "\xfd"
 	 "7zXZ",
 	 "is xz-compressed; unxz it first"},
-	{0, 4, "\x28\xb5\x2f\xfd", "is zstd-compressed; unzstd it first"},
 	{0, 4, "\x02\x21\x4c\x18", "is lz4-compressed; unlz4 it first"},
 	{0, 4, "\x04\x22\x4d\x18", "is lz4-compressed; unlz4 it first"},
 	{0, 3, "BZh", "is bzip2-compressed; bunzip2 it first"},
 	{0, 5, "07070", "is a cpio archive; give it by --initrd"},
 	{0, 2, "#!", "is a script, not a kernel"},
-	{0, 2, "MZ", "is an EFI or Windows program, not a bzImage"},
 	{0, 7, "!<arch>", "is an archive; extract the kernel from it first"},
 	{0x1fe, 2, "\x55\xaa",
 	 "is a disk or boot sector; give it by --disk, and a "
 	 "kernel by --kernel"},
 };
+
+const char *kernel_match(const struct kernel_file *f, const struct kernel_stranger *row,
+			 unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (!memcmp(f->head + row[i].off, row[i].magic, row[i].len))
+			return row[i].is;
+	return NULL;
+}
 
 static bool kernel_is_text(const struct kernel_file *f)
 {
@@ -73,18 +69,15 @@ static bool kernel_is_text(const struct kernel_file *f)
 
 int kernel_refuse(const struct kernel_file *f, struct err *e)
 {
-	const char *is =
-		"is neither a bzImage nor an ELF file; --kernel takes one of them";
+	const char *is = kernel_arch_stranger(f);
 
-	for (size_t i = 0; i < ARRAY_SIZE(kernel_strangers); i++) {
-		if (!memcmp(f->head + kernel_strangers[i].off, kernel_strangers[i].magic,
-			    kernel_strangers[i].len))
-			return err_set(e, ENOEXEC, "kernel %s: %s", f->file.path,
-				       kernel_strangers[i].is);
-	}
-	if (kernel_is_text(f))
-		is = "is a text file; --kernel takes a bzImage or an ELF vmlinux";
-	return err_set(e, ENOEXEC, "kernel %s: %s", f->file.path, is);
+	if (!is)
+		is = kernel_match(f, kernel_strangers, ARRAY_SIZE(kernel_strangers));
+	if (is)
+		return err_set(e, ENOEXEC, "kernel %s: %s", f->file.path, is);
+	return err_set(e, ENOEXEC, "kernel %s: is %s; --kernel takes %s", f->file.path,
+		       kernel_is_text(f) ? "a text file" : "no kernel that we know",
+		       kernel_arch_takes);
 }
 
 static int kernel_explain_load(const struct kernel_file *f, gpa_t gpa, int rc,
@@ -117,24 +110,31 @@ int kernel_map_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint
 	return kernel_explain_load(f, gpa, rc, e);
 }
 
+gpa_t kernel_ram_start(const struct gmem *m)
+{
+	return m->n ? m->region[0].gpa : 0;
+}
+
 gpa_t kernel_ram_end(const struct gmem *m)
 {
-	return m->n && m->region[0].gpa == 0 ? m->region[0].len : 0;
+	return m->n ? m->region[0].gpa + m->region[0].len : 0;
 }
 
 int kernel_too_big(const struct kernel_file *f, const struct gmem *m, uint64_t end,
 		   struct err *e)
 {
-	unsigned long long need = ALIGN_UP(end, MIB) / MIB;
-	unsigned long long have = kernel_ram_end(m) / MIB;
+	gpa_t start = kernel_ram_start(m);
+	unsigned long long need = ALIGN_UP(end - start, MIB) / MIB;
+	unsigned long long have = (kernel_ram_end(m) - start) / MIB;
 
-	if (end > LAYOUT_RAM_HOLE)
+	if (end > kernel_arch_memory_end)
 		return err_set(e, ENOMEM,
-			       "kernel %s: wants memory up to %llu MiB, but a guest's "
-			       "memory ends at %llu MiB (the rest follows at 4 GiB); it "
-			       "is damaged or not for this machine",
+			       "kernel %s: wants %llu MiB of memory to start, but a "
+			       "guest has at most %llu MiB for that; it is damaged or "
+			       "not for this machine",
 			       f->file.path, need,
-			       (unsigned long long)(LAYOUT_RAM_HOLE / MIB));
+			       (unsigned long long)(kernel_arch_memory_end - start) /
+				       MIB);
 	return err_set(e, ENOMEM,
 		       "kernel %s: needs %llu MiB of memory to start, but the guest has "
 		       "%llu MiB; give it more by --memory",

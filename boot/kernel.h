@@ -26,17 +26,20 @@ struct kernel_file {
 	size_t head_len;
 };
 
-/* What a loader found out; all addresses lie below the 3 GiB hole. */
+/* What a loader found out; all addresses lie in the first region of RAM. */
 struct kernel {
+	const char *protocol; /* see struct boot_result */
+	gpa_t entry;          /* inside [start, end) */
+	gpa_t start, end;     /* its own until it reads the memory map */
+	gpa_t initrd_end;     /* initrds must end here or below */
+	uint32_t cmdline_max; /* characters it takes, NUL not counted */
+	/* x86 */
 	enum boot_mode mode;
-	const char *protocol;         /* see struct boot_result */
 	bool pvh;                     /* wants a start_info, not a zero page */
-	gpa_t entry;                  /* inside [start, end) */
-	gpa_t start, end;             /* its own until it reads the memory map */
-	gpa_t initrd_end;             /* initrds must end here or below */
-	uint32_t cmdline_max;         /* characters it takes, NUL not counted */
 	uint8_t setup_len;            /* of setup[]; 0: not a bzImage */
 	uint8_t setup[0x290 - 0x1f1]; /* setup header as in the file, from 0x1f1 */
+	/* arm64 */
+	uint32_t page_size; /* as in struct boot_result */
 };
 
 /* kernel_open() - open @path and read its head.  @path is kept, not copied.
@@ -59,7 +62,8 @@ int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uin
 int kernel_map_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
 		    uint64_t len, struct err *e);
 
-/* kernel_ram_end() - end of the RAM that starts at address 0 */
+/* The RAM where a kernel goes: the first region; 0 and 0 if there is none */
+gpa_t kernel_ram_start(const struct gmem *m);
 gpa_t kernel_ram_end(const struct gmem *m);
 
 /* kernel_too_big() - the sentence for a kernel that needs RAM up to @end.

@@ -21,8 +21,11 @@ struct platform_device {
 };
 
 struct platform {
-	unsigned int ncpu; /* APIC ids are 0 .. ncpu-1 */
-	bool acpi;
+	unsigned int ncpu; /* x86: APIC ids are 0 .. ncpu-1 */
+	bool acpi;         /* x86 */
+	/* arm64, of KVM's interrupt controller and vCPUs */
+	unsigned int gic_version; /* 2 or 3 */
+	bool pmu;                 /* vCPUs have one, its interrupt is LAYOUT_PPI_PMU */
 	unsigned int ndev;
 	struct platform_device dev[PLATFORM_DEVICES_MAX];
 };
