@@ -23,8 +23,7 @@ enum boot_mode { /* x86 only: an arm64 guest starts in EL1h with its MMU off */
 };
 
 struct boot_result {
-	const char
-		*protocol; /* "Linux 64-bit", "Linux 32-bit", "PVH", "ELF64", "Image" */
+	const char *protocol; /* "Linux 64-bit", "PVH", "ELF64", "Image.gz", ... */
 	gpa_t entry;
 
 	/* x86: what vCPU 0 has in its registers */
@@ -38,8 +37,7 @@ struct boot_result {
 	/* arm64: vCPU 0 gets @dtb in x0, 0 in x1 to x3 (booting.rst, "Call the kernel image") */
 	gpa_t dtb;
 	uint64_t dtb_len;
-	uint32_t
-		page_size; /* the kernel's, 0 when it does not say: image_check_granule() */
+	uint32_t page_size; /* the kernel's, or 0: for image_check_granule() */
 
 	/* for --dry-run */
 	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;

@@ -176,7 +176,10 @@ static void cli_help_row(FILE *out, const struct setting *s)
 		(void)fputc('\n', out);
 		n = 0;
 	}
-	(void)fprintf(out, "%*s%s\n", CLI_HELP_COLUMN - n, "", s->help);
+	(void)fprintf(out, "%*s%s", CLI_HELP_COLUMN - n, "", s->help);
+	if (s->arch)
+		(void)fprintf(out, "; %s only", s->arch);
+	(void)fputc('\n', out);
 }
 
 void cli_help(FILE *out)

@@ -62,6 +62,8 @@ void config_fini(struct config *cfg)
 		config_net_clear(&cfg->net[i]);
 	free(cfg->name);
 	free(cfg->report);
+	free(cfg->dump_dtb);
+	free(cfg->dtb_overlay);
 	*cfg = (struct config){0};
 }
 
@@ -136,8 +138,7 @@ int config_validate(struct config *cfg, struct err *e)
 
 	if (!cfg->kernel)
 		return err_usage(
-			e, "there is no kernel to boot; give one with --kernel PATH "
-			   "(a bzImage or an ELF vmlinux)");
+			e, "there is no kernel to boot; give one with --kernel PATH");
 	if (cfg->append && cfg->cmdline)
 		return err_usage(e,
 				 "--append adds to the kernel command line and --cmdline "

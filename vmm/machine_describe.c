@@ -20,6 +20,7 @@ static void describe_memory(const struct machine *m, FILE *f)
 			       m->mem.region[i].gpa,
 			       m->mem.region[i].gpa + m->mem.region[i].len);
 	describe_range(f, "ACPI tables", m->boot.acpi_start, m->boot.acpi_end);
+	describe_range(f, "device tree", m->boot.dtb, m->boot.dtb + m->boot.dtb_len);
 	describe_range(f, "kernel", m->boot.kernel_start, m->boot.kernel_end);
 	describe_range(f, "initrd", m->boot.initrd_start, m->boot.initrd_end);
 }

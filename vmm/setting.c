@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 #include "vmm/parse.h"
 
@@ -36,6 +37,10 @@ const char *setting_nearest(const char *name, bool json)
 int setting_apply(const struct setting *s, struct config *cfg, const char *value,
 		  struct err *e)
 {
+	if (s->arch && strcmp(s->arch, arch_name) != 0)
+		return err_usage(
+			e, "this exists on %s only, and this host is %s; leave it out",
+			s->arch, arch_name);
 	if (!*value && !s->empty_ok)
 		return err_usage(e, "the value is empty; give one, or leave it out");
 	return s->set(cfg, value, e);

@@ -58,6 +58,8 @@ struct setting {
 	const char *name; /* "disk": --disk, and "disk" in JSON */
 	const char *arg;  /* what follows it, for --help; NULL: nothing does */
 	const char *help;
+	const char
+		*arch; /* the only architecture that has it (arch_name); NULL: all do */
 	enum setting_role role;
 	enum setting_type type;
 	bool repeats;  /* may be given again: a list */

@@ -115,6 +115,16 @@ static int set_report(struct config *cfg, const char *value, struct err *e)
 	return config_string(&cfg->report, value, e);
 }
 
+static int set_dump_dtb(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->dump_dtb, value, e);
+}
+
+static int set_dtb_overlay(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->dtb_overlay, value, e);
+}
+
 static int set_log_level(struct config *cfg, const char *value, struct err *e)
 {
 	int level = log_level_parse(value);
@@ -132,7 +142,7 @@ static int set_log_level(struct config *cfg, const char *value, struct err *e)
 const struct setting setting_table[] = {
 	{.name = "kernel",
 	 .arg = "PATH",
-	 .help = "bzImage or ELF vmlinux to boot, told apart by content",
+	 .help = "bzImage or vmlinux (x86-64), Image or zboot (arm64)",
 	 .set = set_kernel},
 	{.name = "initrd",
 	 .arg = "PATH",
@@ -176,6 +186,7 @@ const struct setting setting_table[] = {
 	{.name = "acpi",
 	 .arg = "on|off",
 	 .help = "describe the machine by ACPI (on)",
+	 .arch = "x86-64",
 	 .type = SETTING_SWITCH,
 	 .set = set_acpi},
 	{.name = "name",
@@ -191,6 +202,16 @@ const struct setting setting_table[] = {
 	 .arg = "FILE",
 	 .help = "write a JSON object about the run at its end",
 	 .set = set_report},
+	{.name = "dump-dtb",
+	 .arg = "FILE",
+	 .help = "write the device tree that the guest gets",
+	 .arch = "arm64",
+	 .set = set_dump_dtb},
+	{.name = "dtb-overlay",
+	 .arg = "FILE",
+	 .help = "apply an overlay to the device tree",
+	 .arch = "arm64",
+	 .set = set_dtb_overlay},
 	{.name = "log-level",
 	 .arg = "LEVEL",
 	 .help = "error, warn (default), info or debug",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/config.h"
+#include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 #include "vmm/setting.h"
 
@@ -133,7 +134,6 @@ static const struct {
 	{"--kernel k --net tap=a,mtu=x", "mtu: \"x\"", "68 to 65535"},
 	/* the rest */
 	{"--kernel k --console tty", "--console: \"tty\"", "serial, virtio or none"},
-	{"--kernel k --acpi yes", "--acpi: \"yes\"", "on nor off"},
 	{"--kernel k --name a/b", "--name: \"a/b\"", "letters"},
 	{"--kernel k --name \"\"", "--name: the value is empty", "give one"},
 	{"--kernel k --timeout 0", "--timeout: \"0\"", "no limit"},
@@ -283,12 +283,47 @@ START_TEST(acpi_off_word_is_overlooked)
 	ck_assert(!cfg.acpi);
 	ck_assert_int_eq(parse("--kernel k --cmdline a\tacpi=off\tb"), 0);
 	ck_assert(!cfg.acpi);
-	ck_assert_int_eq(parse("--kernel k --append xacpi=off --acpi on"), 0);
+	ck_assert_int_eq(parse("--kernel k --append xacpi=off"), 0);
 	ck_assert(cfg.acpi);
 	ck_assert_int_eq(parse("--kernel k --append acpi=off2"), 0);
 	ck_assert(cfg.acpi);
-	ck_assert_int_eq(parse("--kernel k --acpi off"), 0);
-	ck_assert(!cfg.acpi);
+}
+END_TEST
+
+/* What an architecture has for itself: its own option is taken, the other's refused */
+static const struct {
+	const char *arch, *line, *wrong, *says;
+} own[] = {
+	{"x86-64", "--kernel k --acpi off", "--kernel k --acpi yes", "on nor off"},
+	{"arm64", "--kernel k --dump-dtb f --dtb-overlay g", "--kernel k --dump-dtb \"\"",
+	 "give one"},
+};
+
+START_TEST(option_of_another_architecture_is_taken)
+{
+	if (strcmp(own[_i].arch, arch_name) == 0) {
+		ck_assert_int_eq(parse(own[_i].line), 0);
+		ck_assert_int_lt(parse(own[_i].wrong), 0);
+		ck_assert_ptr_nonnull(strstr(e.msg, own[_i].says));
+		return;
+	}
+	ck_assert_int_lt(parse(own[_i].line), 0);
+	ck_assert_int_eq(e.usage, 1);
+	ck_assert_ptr_nonnull(strstr(e.msg, own[_i].arch));
+	ck_assert_ptr_nonnull(strstr(e.msg, arch_name));
+}
+END_TEST
+
+START_TEST(own_option_does_not_arrive)
+{
+	if (strcmp(arch_name, "arm64") == 0) {
+		ck_assert_int_eq(parse(own[1].line), 0);
+		ck_assert_str_eq(cfg.dump_dtb, "f");
+		ck_assert_str_eq(cfg.dtb_overlay, "g");
+	} else {
+		ck_assert_int_eq(parse(own[0].line), 0);
+		ck_assert(!cfg.acpi);
+	}
 }
 END_TEST
 
@@ -376,6 +411,9 @@ int main(void)
 	tcase_add_test(t, too_many_of_a_list);
 	tcase_add_test(t, net_none_leaves_a_card);
 	tcase_add_test(t, acpi_off_word_is_overlooked);
+	tcase_add_loop_test(t, option_of_another_architecture_is_taken, 0,
+			    ARRAY_SIZE(own));
+	tcase_add_test(t, own_option_does_not_arrive);
 	tcase_add_test(t, help_and_version_do_not_win);
 	tcase_add_test(t, file_beats_the_command_line);
 	tcase_add_test(t, help_does_not_fit_or_omits_an_option);

@@ -177,10 +177,10 @@ START_TEST(short_forms)
 {
 	ck_assert_int_eq(
 		parse("{\"disk\": [\"a,ro\"], \"memory\": 33554432, \"timeout\": 2, "
-		      "\"acpi\": false, \"net\": []}"),
+		      "\"net\": []}"),
 		0);
 	ck_assert_str_eq(cfg.disk[0].path, "a,ro"); /* nothing is taken apart */
-	ck_assert(!cfg.disk[0].readonly && !cfg.acpi);
+	ck_assert(!cfg.disk[0].readonly);
 	ck_assert_uint_eq(cfg.memory, 32 * MIB);
 	ck_assert_uint_eq(cfg.timeout_ns, UINT64_C(2000000000));
 	ck_assert_uint_eq(cfg.nnet, 0);

@@ -54,6 +54,8 @@ struct config {
 	char *report;        /* NULL: none */
 	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
 	enum log_level log_level;
+	char *dump_dtb;    /* where the device tree is to be written; NULL: nowhere */
+	char *dtb_overlay; /* what is applied to it first; NULL: nothing */
 	bool dry_run;
 };
 

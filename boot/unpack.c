@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unpack - decompress a part of a file, never into more than the room there is. */
+#include "boot/unpack.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "vmm/core/util.h"
+
+#define UNPACK_STEP      GIB       /* zlib counts in 32 bits */
+#define UNPACK_GZIP_BITS (15 + 16) /* the largest window; a gzip header, no other */
+
+static int64_t unpack_gzip(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t room)
+{
+	z_stream z = {0};
+	uint64_t in = 0, out = 0;
+	int rc;
+
+	if (inflateInit2(&z, UNPACK_GZIP_BITS) != Z_OK)
+		return -ENOMEM;
+	do {
+		uInt in_now = (uInt)MIN(len - in, UNPACK_STEP);
+		uInt out_now = (uInt)MIN(room - out, UNPACK_STEP);
+
+		z.next_in = (z_const Bytef *)(src + in);
+		z.avail_in = in_now;
+		z.next_out = dst + out;
+		z.avail_out = out_now;
+		rc = inflate(&z, Z_NO_FLUSH);
+		in += in_now - z.avail_in;
+		out += out_now - z.avail_out;
+	} while (rc == Z_OK);
+	inflateEnd(&z);
+	if (rc == Z_STREAM_END)
+		return (int64_t)out;
+	if (rc == Z_MEM_ERROR)
+		return -ENOMEM;
+	/* Z_BUF_ERROR: no progress, for want of room or of input */
+	return rc == Z_BUF_ERROR && out == room ? -EFBIG : -EBADMSG;
+}
+
+/* In one call, because then the data already written is the window: a stream would need
+ * up to 128 MiB of memory of its own for what Linux's zboot makes (zstd -22).
+ */
+static int64_t unpack_zstd(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t room)
+{
+	size_t n = ZSTD_decompress(dst, room, src, len);
+
+	if (!ZSTD_isError(n))
+		return (int64_t)n;
+	if (ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall)
+		return -EFBIG;
+	if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
+		return -ENOMEM;
+	return -EBADMSG;
+}
+
+int64_t unpack(enum unpack_format format, int fd, uint64_t off, uint64_t len,
+	       uint8_t *dst, uint64_t room)
+{
+	uint64_t lead = off % PAGE_SIZE;
+	uint8_t *map =
+		mmap(NULL, lead + len, PROT_READ, MAP_PRIVATE, fd, (off_t)(off - lead));
+	int64_t n;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	n = format == UNPACK_GZIP ? unpack_gzip(map + lead, len, dst, room)
+				  : unpack_zstd(map + lead, len, dst, room);
+	munmap(map, lead + len);
+	return n;
+}
