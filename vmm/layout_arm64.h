@@ -12,9 +12,10 @@
 #define LAYOUT_RTC        0x09010000ULL
 #define LAYOUT_VIRTIO     0x0a000000ULL /* windows of VIRTIO_MMIO_WINDOW, ascending */
 #define LAYOUT_GICR       0x10000000ULL /* GICv3: a redistributor for each vCPU */
-#define LAYOUT_GICR_LEN   0x20000ULL    /* of one: its registers, then those of its SGIs */
+#define LAYOUT_GICR_LEN   0x20000ULL /* of one: its registers, then those of its SGIs */
 #define LAYOUT_GICR_LIMIT 0x20000000ULL
 #define LAYOUT_RAM        0x40000000ULL
+#define LAYOUT_BITS       40 /* of a guest address: RAM may end at 1 TiB */
 
 /* GSIs: the n-th is the GIC's shared peripheral interrupt n, INTID 32 + n */
 #define LAYOUT_GSI_COM1   1

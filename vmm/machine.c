@@ -29,29 +29,30 @@ void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	loop_stop(m->loop);
 }
 
-/* A device: the guest wants to end.  vCPU thread. */
-static void machine_on_power(struct power *p, enum power_event ev)
-{
-	struct machine *m = container_of(p, struct machine, power);
-	enum exit_cause cause = CAUSE_POWEROFF;
-
-	if (ev == POWER_RESET)
-		cause = machine_arch_reset_cause(m);
-	machine_end(m, cause, "%s",
-		    cause == CAUSE_PANIC ? "the guest's kernel panicked" : "");
-}
-
 /* A vCPU will not run any more.  vCPU thread. */
 static void machine_on_vcpu_end(struct vcpu_host *h, enum vcpu_end why,
 				const char *detail)
 {
 	struct machine *m = container_of(h, struct machine, vcpu_host);
 
-	if (why == VCPU_TRIPLE_FAULT)
+	switch (why) {
+	case VCPU_POWEROFF:
+		machine_end(m, CAUSE_POWEROFF, "%s", "");
+		break;
+	case VCPU_REBOOT:
+		machine_end(m, CAUSE_REBOOT, "%s", "");
+		break;
+	case VCPU_PANIC:
+		machine_end(m, CAUSE_PANIC, "the guest's kernel panicked");
+		break;
+	case VCPU_TRIPLE_FAULT:
 		machine_end(m, CAUSE_TRIPLE_FAULT,
 			    "the guest's processor shut down (triple fault)");
-	else
+		break;
+	case VCPU_CANNOT_GO_ON:
+	default:
 		machine_end(m, CAUSE_KVM_ERROR, "%s", detail);
+	}
 }
 
 /* The operator typed Ctrl-A x.  Loop thread. */
@@ -104,7 +105,6 @@ static void machine_init(struct machine *m, const struct config *cfg)
 	m->pio.name = "port";
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
 	m->signals.fd = m->timeout.fd = -1;
-	m->power.request = machine_on_power;
 	m->doorbells.bind = machine_bind_doorbell;
 	pthread_mutex_init(&m->doorbell_lock, NULL);
 	m->vcpu_host = (struct vcpu_host){.mmio = &m->mmio,
@@ -156,8 +156,9 @@ static int machine_build_loop(struct machine *m, struct err *e)
 
 static int machine_build_boot(struct machine *m, struct err *e)
 {
-	struct platform p = {.ncpu = m->cfg->ncpu, .acpi = m->cfg->acpi};
+	struct platform p = {.ncpu = m->cfg->ncpu};
 
+	machine_arch_platform(m, &p);
 	for (unsigned int i = 0; i < m->ndev; i++) {
 		const struct device *d = m->dev[i];
 
@@ -184,6 +185,19 @@ static int machine_open_kvm(struct machine *m, struct err *e)
 	return 0;
 }
 
+/* The vCPUs are made: what only then can be joined to them */
+static int machine_connect(struct machine *m, struct err *e)
+{
+	int rc = irqchip_complete(&m->irqchip, e);
+
+	for (unsigned int i = 0; rc == 0 && i < m->ndev; i++)
+		if (m->dev[i]->irq.fd >= 0)
+			rc = irqchip_add(&m->irqchip, &m->dev[i]->irq, e);
+	for (unsigned int i = 0; rc == 0 && i < m->nvcpu; i++)
+		rc = vcpu_finish(&m->vcpu[i], &m->kvm, e);
+	return rc;
+}
+
 static int machine_build_vcpus(struct machine *m, struct err *e)
 {
 	unsigned int n = m->cfg->ncpu;
@@ -198,6 +212,8 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 		if (rc < 0)
 			return rc;
 	}
+	if ((rc = machine_connect(m, e)) < 0)
+		return rc;
 	return vcpu_set_entry(&m->vcpu[0], &m->boot, e);
 }
 
@@ -217,7 +233,8 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	if (!run)
 		return 0;
 	if ((rc = kvm_add_memory(&m->kvm, &m->mem, e)) < 0 ||
-	    (rc = machine_arch_irqchip(m, e)) < 0 || (rc = machine_build_vcpus(m, e)) < 0)
+	    (rc = irqchip_init(&m->irqchip, &m->kvm, cfg, e)) < 0 ||
+	    (rc = machine_build_vcpus(m, e)) < 0)
 		return rc;
 	return machine_watch_events(m, e);
 }
@@ -269,6 +286,7 @@ void machine_destroy(struct machine *m)
 	for (unsigned int i = m->nvcpu; i-- > 0;)
 		vcpu_destroy(&m->vcpu[i]);
 	free(m->vcpu);
+	irqchip_fini(&m->irqchip);
 	machine_unwatch_events(m);
 	work_pool_destroy(m->pool);
 	if (m->tty) /* not in a dry run, nor when building stopped early */

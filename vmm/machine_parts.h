@@ -11,13 +11,13 @@
 int machine_arch_memory(struct machine *m, struct err *e);
 /* machine_arch_devices() - the devices that are not virtio (machine_<arch>.c) */
 int machine_arch_devices(struct machine *m, struct err *e);
-/* machine_arch_irqchip() - the interrupt controller, with every device's line on it */
-int machine_arch_irqchip(struct machine *m, struct err *e);
+/* machine_arch_platform() - what boot/ is to say of this architecture's own parts.  In a
+ * dry run, which has no KVM, what a good host would have
+ */
+void machine_arch_platform(const struct machine *m, struct platform *p);
 /* machine_arch_virtio_slot() - window and line of the @i-th virtio device; -ENOSPC: none */
 int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
 			     unsigned int *gsi, struct err *e);
-/* machine_arch_reset_cause() - the guest asked for a reset: was it a panic? */
-enum exit_cause machine_arch_reset_cause(const struct machine *m);
 
 /* machine_add_device() - put @d on @b; the machine owns it from now on, also on failure */
 int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e);

@@ -20,6 +20,31 @@ int machine_arch_memory(struct machine *m, struct err *e)
 	return rc < 0 || high == 0 ? rc : gmem_add(&m->mem, LAYOUT_RAM_HIGH, high, e);
 }
 
+/* Linux leaves its reboot mode in low memory before any reset; our command line makes a
+ * panic's mode "warm" (boot/cmdline).
+ */
+static enum exit_cause machine_reset_cause(const struct machine *m)
+{
+	uint16_t mode;
+
+	if (gmem_read(&m->mem, LAYOUT_REBOOT_FLAG, &mode, sizeof(mode)) == 0 &&
+	    mode == LINUX_REBOOT_WARM)
+		return CAUSE_PANIC;
+	return CAUSE_REBOOT;
+}
+
+/* A device: the guest wants to end.  vCPU thread. */
+static void machine_on_power(struct power *p, enum power_event ev)
+{
+	struct machine *m = container_of(p, struct machine, power);
+	enum exit_cause cause = CAUSE_POWEROFF;
+
+	if (ev == POWER_RESET)
+		cause = machine_reset_cause(m);
+	machine_end(m, cause, "%s",
+		    cause == CAUSE_PANIC ? "the guest's kernel panicked" : "");
+}
+
 int machine_arch_devices(struct machine *m, struct err *e)
 {
 	uint64_t low = MIN(m->cfg->memory, LAYOUT_RAM_HOLE);
@@ -29,6 +54,7 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	unsigned int pins;
 	int rc;
 
+	m->power.request = machine_on_power;
 	if (serial && tty)
 		m->console = serial_client(serial);
 	if ((rc = machine_add_device(m, &m->pio, serial, e)) < 0 ||
@@ -46,14 +72,9 @@ int machine_arch_devices(struct machine *m, struct err *e)
 		m, &m->mmio, ioapic_create(LAYOUT_IOAPIC, pins, &m->irqchip.router), e);
 }
 
-int machine_arch_irqchip(struct machine *m, struct err *e)
+void machine_arch_platform(const struct machine *m, struct platform *p)
 {
-	int rc = irqchip_init(&m->irqchip, &m->kvm, m->cfg->acpi, e);
-
-	for (unsigned int i = 0; rc == 0 && i < m->ndev; i++)
-		if (m->dev[i]->irq.fd >= 0)
-			rc = irqchip_add(&m->irqchip, &m->dev[i]->irq, e);
-	return rc;
+	p->acpi = m->cfg->acpi;
 }
 
 int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
@@ -72,17 +93,4 @@ int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *
 	*base = LAYOUT_VIRTIO + (uint64_t)i * VIRTIO_MMIO_WINDOW;
 	*gsi = m->cfg->acpi ? LAYOUT_GSI_VIRTIO + i : pic[i];
 	return 0;
-}
-
-/* Linux leaves its reboot mode in low memory before any reset; our command line makes a
- * panic's mode "warm" (boot/cmdline).
- */
-enum exit_cause machine_arch_reset_cause(const struct machine *m)
-{
-	uint16_t mode;
-
-	if (gmem_read(&m->mem, LAYOUT_REBOOT_FLAG, &mode, sizeof(mode)) == 0 &&
-	    mode == LINUX_REBOOT_WARM)
-		return CAUSE_PANIC;
-	return CAUSE_REBOOT;
 }

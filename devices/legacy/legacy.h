@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * legacy - the few PC devices on ports that a kernel without firmware still wants.
+ * legacy - the few old devices that a kernel without firmware still wants: of the PC, on
+ * its ports, and of Arm's boards, in memory.
  *
- * All return a device to be put on the port bus, or NULL (out of memory or of fds).
+ * All return a device to be put on its bus, or NULL (out of memory or of fds).
  */
 #ifndef MICROVM_LEGACY_LEGACY_H
 #define MICROVM_LEGACY_LEGACY_H
@@ -10,9 +11,10 @@
 #include "devices/backend/tty.h"
 #include "vmm/core/acpi_pm.h"
 #include "vmm/core/device.h"
+#include "vmm/core/loop.h"
 #include "vmm/core/power.h"
 
-/* serial_create() - a 16550A at ports [@base, @base + 8), line @gsi, on @tty (not owned;
+/* serial_create() - a 16550A at [@base, @base + 8) of either bus, line @gsi, on @tty (not owned;
  * NULL: output goes nowhere, nothing comes in).  serial_client(): for tty_start()
  */
 struct device *serial_create(const char *name, uint64_t base, unsigned int gsi,
@@ -28,6 +30,11 @@ struct device *i8042_create(struct power *p);
  * @ram_below_4g, @ram_above_4g fill the memory-size bytes that old software reads
  */
 struct device *cmos_create(uint64_t ram_below_4g, uint64_t ram_above_4g);
+
+/* pl031_create() - an Arm PL031 clock, 4 KiB of memory at @base, in UTC from the host; its
+ * alarm is line @gsi, by a timer on @loop
+ */
+struct device *pl031_create(uint64_t base, unsigned int gsi, struct loop *loop);
 
 /* acpi_pm_create() - the FADT's reset, sleep control and sleep status registers, ACPI_PM_LEN
  * ports from @base (vmm/core/acpi_pm.h)

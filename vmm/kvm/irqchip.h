@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * irqchip - how an interrupt line of ours reaches a vCPU.
+ * irqchip - how an interrupt line of ours reaches a vCPU.  One implementation an
+ * architecture (irqchip_<arch>.c, which says what the guest's controller is).
  *
- * x86, the usual way: the local APICs are KVM's, the IOAPIC is a device of ours (KVM's
- * "split irqchip").  When the guest unmasks a pin, that GSI is routed as an MSI and its
- * eventfd bound by irqfd; when it masks the pin, the eventfd is let go and keeps what
- * arrives.  So a line that no guest uses costs nothing, at start or at exit: KVM's own
- * IOAPIC would make the end of a short-lived VM wait for an SRCU grace period.
- * x86 without ACPI: the guest knows only the 8259 pair and the 8254, which are KVM's.
- *
- * Set up before the first vCPU; then only router.route(), one call at a time.
+ * In this order: irqchip_init(), the vCPUs, irqchip_complete(), the lines; then only
+ * router.route(), one call at a time.
  */
 #ifndef MICROVM_KVM_IRQCHIP_H
 #define MICROVM_KVM_IRQCHIP_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "vmm/core/config.h"
 #include "vmm/core/err.h"
 #include "vmm/core/irq.h"
 #include "vmm/core/msi.h"
@@ -24,21 +17,25 @@
 
 #define IRQCHIP_GSIS 64
 
+struct irqchip_arch; /* private to irqchip_<arch>.c */
+
 struct irqchip {
 	struct kvm *kvm;
-	bool split;
-	struct msi_router router;                  /* split: the IOAPIC's other end */
+	/* where a controller that is a device of ours sends its messages (x86: the IOAPIC) */
+	struct msi_router router;
 	const struct irq_line *line[IRQCHIP_GSIS]; /* by GSI; NULL: no device there */
-	bool bound[IRQCHIP_GSIS];
-	bool routed[IRQCHIP_GSIS];
-	struct msi_msg msg[IRQCHIP_GSIS];
+	struct irqchip_arch *arch;
 };
 
-/* irqchip_init() - after the memory slots, before the vCPUs.  @split: see above.
- * Return: 0, or -errno in @e
+/* irqchip_init() - what the machine of @cfg has; after the memory slots, before the vCPUs.
+ * Return: 0, or -errno in @e; irqchip_fini() in either case, and without it, too
  */
-int irqchip_init(struct irqchip *ic, struct kvm *k, bool split, struct err *e);
+int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
+		 struct err *e);
+/* irqchip_complete() - all vCPUs are made */
+int irqchip_complete(struct irqchip *ic, struct err *e);
 /* irqchip_add() - @line, which must outlive the irqchip, belongs to this machine */
 int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e);
+void irqchip_fini(struct irqchip *ic);
 
 #endif

@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* irqchip_x86 - KVM's split irqchip with our IOAPIC, or KVM's whole set of PC chips. */
+/*
+ * irqchip_x86 - KVM's split irqchip with our IOAPIC, or KVM's whole set of PC chips.
+ *
+ * The usual way: the local APICs are KVM's, the IOAPIC is a device of ours (KVM's "split
+ * irqchip").  When the guest unmasks a pin, that GSI is routed as an MSI and its eventfd
+ * bound by irqfd; when it masks the pin, the eventfd is let go and keeps what arrives.  So
+ * a line that no guest uses costs nothing, at start or at exit: KVM's own IOAPIC would
+ * make the end of a short-lived VM wait for an SRCU grace period.
+ *
+ * Without ACPI the guest knows only the 8259 pair and the 8254, which are KVM's.
+ */
 #include "vmm/kvm/irqchip.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
+
+struct irqchip_arch {
+	bool split;
+	bool bound[IRQCHIP_GSIS];
+	bool routed[IRQCHIP_GSIS];
+	struct msi_msg msg[IRQCHIP_GSIS];
+};
 
 static int irqchip_init_split(struct kvm *k, struct err *e)
 {
@@ -54,7 +72,7 @@ int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e)
 	if (line->gsi >= IRQCHIP_GSIS || ic->line[line->gsi])
 		return err_set(e, ENOSPC, "interrupt line %u is not free", line->gsi);
 	ic->line[line->gsi] = line;
-	if (ic->split)
+	if (ic->arch->split)
 		return 0;
 	rc = kvm_irqfd(ic->kvm, line, true);
 	if (rc < 0)
@@ -67,14 +85,14 @@ static void irqchip_bind(struct irqchip *ic, unsigned int gsi, bool on)
 {
 	int rc;
 
-	if (!ic->line[gsi] || ic->bound[gsi] == on)
+	if (!ic->line[gsi] || ic->arch->bound[gsi] == on)
 		return;
 	rc = kvm_irqfd(ic->kvm, ic->line[gsi], on);
 	if (rc < 0) {
 		log_guest("interrupt line %u: irqfd: %s", gsi, strerror(-rc));
 		return;
 	}
-	ic->bound[gsi] = on;
+	ic->arch->bound[gsi] = on;
 }
 
 /* KVM takes the whole table at once */
@@ -86,14 +104,15 @@ static void irqchip_set_routes(struct irqchip *ic)
 	struct kvm_irq_routing *table = (void *)buf;
 
 	for (unsigned int gsi = 0; gsi < IRQCHIP_GSIS; gsi++) {
-		if (!ic->routed[gsi])
+		if (!ic->arch->routed[gsi])
 			continue;
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 			.gsi = gsi,
 			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {.address_lo = (uint32_t)ic->msg[gsi].address,
-				  .address_hi = (uint32_t)(ic->msg[gsi].address >> 32),
-				  .data = ic->msg[gsi].data},
+			.u.msi = {.address_lo = (uint32_t)ic->arch->msg[gsi].address,
+				  .address_hi =
+					  (uint32_t)(ic->arch->msg[gsi].address >> 32),
+				  .data = ic->arch->msg[gsi].data},
 		};
 	}
 	if (ioctl(ic->kvm->vm_fd, KVM_SET_GSI_ROUTING, table) < 0)
@@ -113,20 +132,37 @@ static void irqchip_route(struct msi_router *r, unsigned int gsi,
 		irqchip_bind(ic, gsi, false);
 		return;
 	}
-	if (!ic->routed[gsi] || ic->msg[gsi].address != msg->address ||
-	    ic->msg[gsi].data != msg->data) {
-		ic->routed[gsi] = true;
-		ic->msg[gsi] = *msg;
+	if (!ic->arch->routed[gsi] || ic->arch->msg[gsi].address != msg->address ||
+	    ic->arch->msg[gsi].data != msg->data) {
+		ic->arch->routed[gsi] = true;
+		ic->arch->msg[gsi] = *msg;
 		irqchip_set_routes(ic);
 	}
 	irqchip_bind(ic, gsi, true);
 }
 
-int irqchip_init(struct irqchip *ic, struct kvm *k, bool split, struct err *e)
+int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
+		 struct err *e)
 {
-	memset(ic, 0, sizeof(*ic));
 	ic->kvm = k;
-	ic->split = split;
 	ic->router.route = irqchip_route;
-	return split ? irqchip_init_split(k, e) : irqchip_init_pc(k, e);
+	ic->arch = calloc(1, sizeof(*ic->arch));
+	if (!ic->arch)
+		return err_set(e, ENOMEM, "no memory for the interrupt lines");
+	ic->arch->split = cfg->acpi;
+	return cfg->acpi ? irqchip_init_split(k, e) : irqchip_init_pc(k, e);
+}
+
+/* A local APIC is complete when its vCPU is made */
+int irqchip_complete(struct irqchip *ic, struct err *e)
+{
+	(void)ic;
+	(void)e;
+	return 0;
+}
+
+void irqchip_fini(struct irqchip *ic)
+{
+	free(ic->arch);
+	ic->arch = NULL;
 }

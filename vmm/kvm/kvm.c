@@ -20,10 +20,9 @@ static int kvm_explain_open(struct err *e, int code)
 	switch (code) {
 	case ENOENT:
 		return err_set(e, code,
-			       KVM_DEVICE
-			       " is missing: load the module (modprobe kvm_intel or "
-			       "kvm_amd), switch virtualization on in the firmware, or "
-			       "give the container --device " KVM_DEVICE);
+			       KVM_DEVICE " is missing: %s, or give the container "
+					  "--device " KVM_DEVICE,
+			       kvm_arch_cure);
 	case EACCES:
 	case EPERM:
 		return err_set(e, code,
@@ -90,7 +89,7 @@ int kvm_open(struct kvm *k, struct err *e)
 		return err_set(e, ENOTSUP, KVM_DEVICE " speaks API version %d, not %d", v,
 			       KVM_API_VERSION);
 	do
-		k->vm_fd = ioctl(k->dev_fd, KVM_CREATE_VM, 0);
+		k->vm_fd = ioctl(k->dev_fd, KVM_CREATE_VM, kvm_arch_type(k));
 	while (k->vm_fd < 0 && errno == EINTR); /* a signal while KVM starts its worker */
 	if (k->vm_fd < 0)
 		return err_set(
@@ -165,7 +164,9 @@ int kvm_add_memory(struct kvm *k, const struct gmem *m, struct err *e)
 
 int kvm_add_rom(struct kvm *k, gpa_t gpa, void *host, uint64_t len, struct err *e)
 {
-	return kvm_set_slot(k, gpa, host, len, KVM_MEM_READONLY, e);
+	int rc = kvm_arch_check_rom(k, e);
+
+	return rc < 0 ? rc : kvm_set_slot(k, gpa, host, len, KVM_MEM_READONLY, e);
 }
 
 int kvm_irqfd(struct kvm *k, const struct irq_line *line, bool on)

@@ -40,7 +40,8 @@ int kvm_has(const struct kvm *k, int cap);
 unsigned int kvm_max_vcpus(const struct kvm *k);
 
 /* kvm_add_memory() - every region of @m as a slot.  kvm_add_rom() - @len bytes at @host,
- * which the guest can read but not write (KVM_MEM_READONLY: a write is an MMIO exit)
+ * which the guest can read but not write (KVM_MEM_READONLY: a write is an MMIO exit).
+ * It is for registers, which a guest may read past its caches; vCPUs first
  */
 int kvm_add_memory(struct kvm *k, const struct gmem *m, struct err *e);
 int kvm_add_rom(struct kvm *k, gpa_t gpa, void *host, uint64_t len, struct err *e);

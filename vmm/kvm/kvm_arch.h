@@ -7,8 +7,18 @@
 
 struct kvm_arch; /* private to kvm_<arch>.c */
 
+/* kvm_arch_cure - what brings a missing /dev/kvm, as a clause */
+extern const char kvm_arch_cure[];
+/* kvm_arch_type() - the kind of VM that KVM_CREATE_VM is asked for; @k has only its dev_fd */
+unsigned long kvm_arch_type(const struct kvm *k);
+
 /* kvm_arch_open() - right after KVM_CREATE_VM.  Return: 0 or -errno in @e */
 int kvm_arch_open(struct kvm *k, struct err *e);
 void kvm_arch_close(struct kvm *k);
+
+/* kvm_arch_check_rom() - does a guest's device access to read-only memory see what we
+ * write there?  After the first vCPU was made.  Return: 0 or -errno in @e
+ */
+int kvm_arch_check_rom(const struct kvm *k, struct err *e);
 
 #endif

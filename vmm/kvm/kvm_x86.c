@@ -22,6 +22,9 @@
 
 #define KVM_STACK_SIZE (64 * KIB)
 
+const char kvm_arch_cure[] = "load the module (modprobe kvm_intel or kvm_amd), switch "
+			     "virtualization on in the firmware";
+
 struct kvm_arch {
 	struct kvm_cpuid2 *cpuid;
 	int dev_fd, rc; /* the thread's */
@@ -73,6 +76,12 @@ struct kvm_cpuid2 *kvm_x86_cpuid(struct kvm *k, unsigned int ncpu, uint32_t tsc_
 	return a->cpuid;
 }
 
+unsigned long kvm_arch_type(const struct kvm *k)
+{
+	(void)k;
+	return 0; /* the only one */
+}
+
 int kvm_arch_open(struct kvm *k, struct err *e)
 {
 	uint64_t idmap = LAYOUT_KVM_IDMAP;
@@ -99,4 +108,12 @@ void kvm_arch_close(struct kvm *k)
 	free(k->arch->cpuid);
 	free(k->arch);
 	k->arch = NULL;
+}
+
+/* x86 processors look into their caches whatever the guest calls that memory */
+int kvm_arch_check_rom(const struct kvm *k, struct err *e)
+{
+	(void)k;
+	(void)e;
+	return 0;
 }

@@ -90,7 +90,7 @@ static void vcpu_exit_mmio(struct vcpu *c)
 	}
 }
 
-static void vcpu_fail(struct vcpu *c, const char *what, const char *advice)
+void vcpu_fail(struct vcpu *c, const char *what, const char *advice)
 {
 	char where[160], detail[512];
 
@@ -232,6 +232,7 @@ const char *vcpu_exit_name(unsigned int reason)
 		[KVM_EXIT_INTERNAL_ERROR] = "internal-error",
 		[KVM_EXIT_SYSTEM_EVENT] = "system-event",
 		[KVM_EXIT_IOAPIC_EOI] = "ioapic-eoi",
+		[KVM_EXIT_ARM_NISV] = "arm-nisv",
 		[VCPU_EXIT_REASONS - 1] = "other",
 	};
 

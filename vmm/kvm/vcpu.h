@@ -21,6 +21,9 @@
 #define VCPU_EXIT_REASONS 48 /* KVM_EXIT_*; a greater one is counted in the last */
 
 enum vcpu_end {
+	VCPU_POWEROFF, /* the guest asked the hypervisor itself for one of these, */
+	VCPU_REBOOT,   /* not a device */
+	VCPU_PANIC,
 	VCPU_TRIPLE_FAULT, /* KVM_EXIT_SHUTDOWN */
 	VCPU_CANNOT_GO_ON, /* KVM gave up; @detail says what and where */
 };
@@ -54,6 +57,10 @@ struct vcpu {
  */
 int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncpu,
 		struct vcpu_host *h, struct err *e);
+/* vcpu_finish() - what has to wait for the interrupt controller to be complete, which in
+ * turn waits for the last vcpu_create()
+ */
+int vcpu_finish(struct vcpu *c, const struct kvm *k, struct err *e);
 /* vcpu_set_entry() - registers for vCPU 0's first instruction */
 int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e);
 /* vcpu_start() - run it on a thread of its own */

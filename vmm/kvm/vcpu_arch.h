@@ -5,6 +5,11 @@
 
 #include "vmm/kvm/vcpu.h"
 
+/* vcpu_fail() - end the run: @c cannot go on because of @what, at the place where it is;
+ * @advice is put behind that.  vCPU thread
+ */
+void vcpu_fail(struct vcpu *c, const char *what, const char *advice);
+
 /* vcpu_arch_init() - the state of a new vCPU, before its first run */
 int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err *e);
 

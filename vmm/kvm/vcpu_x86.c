@@ -60,6 +60,14 @@ int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err 
 	return vcpu_set_msrs(c, e);
 }
 
+int vcpu_finish(struct vcpu *c, const struct kvm *k, struct err *e)
+{
+	(void)c; /* a local APIC is complete from the start */
+	(void)k;
+	(void)e;
+	return 0;
+}
+
 static struct kvm_segment vcpu_code_segment(bool long_mode)
 {
 	return (struct kvm_segment){

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rtc_pl031 - the count is the host's until it is set, and the alarm comes once. */
+#include "devices/legacy/legacy.h"
+
+#include <check.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/core/bus.h"
+#include "vmm/core/loop.h"
+#include "vmm/core/util.h"
+
+#define BASE 0x9010000u
+
+enum {
+	DR = 0,
+	MR = 4,
+	LR = 8,
+	CR = 0xc,
+	IMSC = 0x10,
+	RIS = 0x14,
+	MIS = 0x18,
+	ICR = 0x1c
+};
+
+static struct bus bus;
+static struct device *dev;
+static struct loop *loop;
+
+static void setup(void)
+{
+	struct err e = {0};
+
+	loop = loop_create();
+	ck_assert_ptr_nonnull(loop);
+	bus = (struct bus){.name = "memory"};
+	dev = pl031_create(BASE, 2, loop);
+	ck_assert_ptr_nonnull(dev);
+	ck_assert_int_eq(bus_add(&bus, dev, &e), 0);
+}
+
+static void teardown(void)
+{
+	dev->ops->destroy(dev);
+	loop_destroy(loop);
+}
+
+static uint32_t get(uint32_t reg)
+{
+	return (uint32_t)bus_read(&bus, BASE + reg, 4);
+}
+
+static void set(uint32_t reg, uint32_t val)
+{
+	bus_write(&bus, BASE + reg, 4, val);
+}
+
+/* How often was the line pushed since the last time? */
+static uint64_t pulses(void)
+{
+	uint64_t n = 0;
+
+	return read(dev->irq.fd, &n, sizeof(n)) == (ssize_t)sizeof(n) ? n : 0;
+}
+
+static struct loop_source stopper;
+
+static void on_pulse(struct loop_source *s, uint32_t events)
+{
+	(void)s;
+	(void)events;
+	loop_stop(loop);
+}
+
+/* Run the loop until the line is pushed (which stays unread) */
+static void run_until_pulse(void)
+{
+	stopper = (struct loop_source){
+		.fd = dev->irq.fd, .events = EPOLLIN, .fn = on_pulse};
+	ck_assert_int_eq(loop_add(loop, &stopper), 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	loop_del(loop, &stopper);
+}
+
+START_TEST(count_is_the_hosts_time)
+{
+	time_t before = time(NULL);
+	uint32_t count = get(DR);
+
+	ck_assert_uint_ge(count, (uint32_t)before);
+	ck_assert_uint_le(count, (uint32_t)time(NULL));
+	ck_assert_uint_eq(get(CR), 1);
+}
+END_TEST
+
+START_TEST(count_goes_on_from_where_it_is_set)
+{
+	uint32_t count;
+
+	set(LR, 1000);
+	count = get(DR);
+	ck_assert_uint_ge(count, 1000);
+	ck_assert_uint_le(count, 1002);
+	ck_assert_uint_eq(get(LR), 1000);
+	set(LR, UINT32_MAX);
+	count = get(DR);
+	ck_assert(count == UINT32_MAX || count < 2);
+}
+END_TEST
+
+START_TEST(amba_identification_is_a_pl031s)
+{
+	static const uint8_t id[] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
+
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_uint_eq(get(0xfe0 + 4 * i), id[i]);
+}
+END_TEST
+
+START_TEST(odd_accesses_read_ones_and_are_dropped)
+{
+	ck_assert_uint_eq(bus_read(&bus, BASE + MR, 1), 0xff);
+	ck_assert_uint_eq(bus_read(&bus, BASE + MR, 8), UINT64_MAX);
+	ck_assert_uint_eq(bus_read(&bus, BASE + MR + 2, 4), 0xffffffff);
+	bus_write(&bus, BASE + MR, 2, 7);
+	bus_write(&bus, BASE + MR + 1, 4, 7);
+	ck_assert_uint_eq(get(MR), 0);
+	ck_assert_uint_eq(get(0x500), 0);
+	set(0x500, 7);
+	set(DR, 7);
+	ck_assert_uint_gt(get(DR), 1000);
+}
+END_TEST
+
+START_TEST(alarm_now_is_raised_at_once)
+{
+	set(LR, 5000);
+	set(IMSC, 1);
+	set(MR, get(DR));
+	/* the second may have turned between the two */
+	if (!get(RIS))
+		set(MR, get(DR));
+	ck_assert_uint_eq(get(RIS), 1);
+	ck_assert_uint_eq(get(MIS), 1);
+	ck_assert_uint_eq(pulses(), 1);
+	set(ICR, 1);
+	ck_assert_uint_eq(get(RIS), 0);
+	ck_assert_uint_eq(get(MIS), 0);
+}
+END_TEST
+
+START_TEST(alarm_in_a_second_comes_once)
+{
+	set(IMSC, 1);
+	set(MR, get(DR) + 1);
+	ck_assert_uint_eq(get(RIS), 0);
+	run_until_pulse();
+	ck_assert_uint_ge(get(DR), get(MR));
+	ck_assert_uint_eq(get(RIS), 1);
+	ck_assert_uint_eq(pulses(), 1);
+}
+END_TEST
+
+START_TEST(count_set_to_the_match_raises_the_alarm)
+{
+	set(MR, 777);
+	ck_assert_uint_eq(get(RIS), 0);
+	set(LR, 777);
+	ck_assert_uint_eq(get(RIS), 1);
+}
+END_TEST
+
+START_TEST(masked_alarm_waits_for_its_unmasking)
+{
+	set(MR, 777);
+	set(LR, 777);
+	ck_assert_uint_eq(get(RIS), 1);
+	ck_assert_uint_eq(get(MIS), 0);
+	ck_assert_uint_eq(pulses(), 0);
+	set(IMSC, 1);
+	ck_assert_uint_eq(get(MIS), 1);
+	ck_assert_uint_eq(pulses(), 1);
+	set(IMSC, 1);
+	ck_assert_uint_eq(pulses(), 0);
+}
+END_TEST
+
+START_TEST(reset_keeps_the_time_and_forgets_the_alarm)
+{
+	set(LR, 5000);
+	set(IMSC, 1);
+	set(MR, 5001);
+	dev->ops->reset(dev);
+	ck_assert_uint_le(get(DR), 5002);
+	ck_assert_uint_eq(get(MR), 0);
+	ck_assert_uint_eq(get(IMSC), 0);
+	sleep(2);
+	ck_assert_uint_eq(get(RIS), 0);
+}
+END_TEST
+
+static size_t save(uint8_t *buf, size_t cap)
+{
+	struct state s;
+
+	state_saver(&s, buf, cap);
+	dev->ops->state(dev, &s);
+	ck_assert_ptr_null(s.why);
+	return s.pos;
+}
+
+static const char *load(const uint8_t *buf, size_t len)
+{
+	struct state s;
+
+	state_loader(&s, buf, len);
+	dev->ops->state(dev, &s);
+	return s.why;
+}
+
+START_TEST(state_goes_to_another_clock_with_its_alarm)
+{
+	uint8_t buf[64], again[64];
+	size_t len;
+
+	set(LR, 9000);
+	set(IMSC, 1);
+	set(MR, 9002);
+	len = save(buf, sizeof(buf));
+	teardown();
+	setup();
+	ck_assert_ptr_null(load(buf, len));
+	ck_assert_uint_eq(save(again, sizeof(again)), len);
+	ck_assert_mem_eq(buf, again, len);
+	ck_assert_uint_ge(get(DR), 9000);
+	ck_assert_uint_le(get(DR), 9003);
+	run_until_pulse();
+	ck_assert_uint_eq(get(MIS), 1);
+}
+END_TEST
+
+START_TEST(raised_alarm_is_pulsed_again_after_loading)
+{
+	uint8_t buf[64];
+	size_t len;
+
+	set(IMSC, 1);
+	set(MR, 777);
+	set(LR, 777);
+	len = save(buf, sizeof(buf));
+	teardown();
+	setup();
+	ck_assert_ptr_null(load(buf, len));
+	ck_assert_uint_eq(pulses(), 1);
+	ck_assert_uint_eq(get(MIS), 1);
+}
+END_TEST
+
+START_TEST(truncated_or_impossible_state_is_refused)
+{
+	uint8_t buf[64];
+	size_t len;
+
+	set(MR, 777);
+	len = save(buf, sizeof(buf));
+	ck_assert_ptr_nonnull(load(buf, len - 1));
+	ck_assert_uint_eq(get(MR), 0);
+	buf[len - 1] = 2;
+	ck_assert_ptr_nonnull(load(buf, len));
+	ck_assert_uint_eq(get(RIS), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("rtc_pl031");
+	TCase *tc = tcase_create("rtc_pl031");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 20);
+	tcase_add_test(tc, count_is_the_hosts_time);
+	tcase_add_test(tc, count_goes_on_from_where_it_is_set);
+	tcase_add_test(tc, amba_identification_is_a_pl031s);
+	tcase_add_test(tc, odd_accesses_read_ones_and_are_dropped);
+	tcase_add_test(tc, alarm_now_is_raised_at_once);
+	tcase_add_test(tc, alarm_in_a_second_comes_once);
+	tcase_add_test(tc, count_set_to_the_match_raises_the_alarm);
+	tcase_add_test(tc, masked_alarm_waits_for_its_unmasking);
+	tcase_add_test(tc, reset_keeps_the_time_and_forgets_the_alarm);
+	tcase_add_test(tc, state_goes_to_another_clock_with_its_alarm);
+	tcase_add_test(tc, raised_alarm_is_pulsed_again_after_loading);
+	tcase_add_test(tc, truncated_or_impossible_state_is_refused);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine_arm64 - memory in one piece, and all devices on the memory bus. */
+#include "vmm/machine_parts.h"
+
+#include <errno.h>
+
+#include "devices/legacy/legacy.h"
+#include "vmm/core/util.h"
+#include "vmm/kvm/kvm_arm64.h"
+#include "vmm/layout_arm64.h"
+
+#define RAM_MAX ((UINT64_C(1) << LAYOUT_BITS) - LAYOUT_RAM)
+
+int machine_arch_memory(struct machine *m, struct err *e)
+{
+	if (m->cfg->memory > RAM_MAX)
+		return err_set(e, EINVAL,
+			       "--memory: an arm64 machine can have %llu GiB at most",
+			       (unsigned long long)(RAM_MAX / GIB));
+	return gmem_add(&m->mem, LAYOUT_RAM, m->cfg->memory, e);
+}
+
+int machine_arch_devices(struct machine *m, struct err *e)
+{
+	struct tty *tty = m->cfg->console == CONSOLE_SERIAL ? m->tty : NULL;
+	struct device *serial =
+		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, tty);
+	int rc;
+
+	if (serial && tty)
+		m->console = serial_client(serial);
+	rc = machine_add_device(m, &m->mmio, serial, e);
+	if (rc == 0)
+		rc = machine_add_device(m, &m->mmio,
+					pl031_create(LAYOUT_RTC, LAYOUT_GSI_RTC, m->loop),
+					e);
+	return rc;
+}
+
+void machine_arch_platform(const struct machine *m, struct platform *p)
+{
+	bool kvm = !m->cfg->dry_run;
+
+	p->gic_version = kvm ? kvm_arm64_gic(&m->kvm) : 3;
+	p->pmu = kvm ? kvm_arm64_has(&m->kvm, KVM_ARM_VCPU_PMU_V3) : true;
+}
+
+int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
+			     unsigned int *gsi, struct err *e)
+{
+	(void)m;
+	if (i >= LAYOUT_GSIS - LAYOUT_GSI_VIRTIO)
+		return err_set(
+			e, ENOSPC,
+			"there are interrupt lines for %u virtio devices only; use fewer "
+			"disks and nets",
+			LAYOUT_GSIS - LAYOUT_GSI_VIRTIO);
+	*base = LAYOUT_VIRTIO + (uint64_t)i * VIRTIO_MMIO_WINDOW;
+	*gsi = LAYOUT_GSI_VIRTIO + i;
+	return 0;
+}
