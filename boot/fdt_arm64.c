@@ -4,7 +4,7 @@
  *
  * One function a node; each names the binding that it follows, a file of Linux's
  * Documentation/devicetree/bindings or a chapter of the Devicetree Specification 0.4.
- * Every node that an overlay may want to change has a label in /__symbols__.
+ * The nodes that an overlay may want to change or to refer to have a label in /__symbols__.
  */
 #include "boot/fdt_arm64.h"
 
@@ -22,7 +22,13 @@
 #define FDT_GICV2_GICC 0x2000
 #define FDT_PATH_MAX   40
 
-enum { FDT_PHANDLE_GIC = 1, FDT_PHANDLE_CLOCK };
+/* Whatever has a label has a phandle; devices and vCPUs count on from theirs. */
+enum {
+	FDT_PHANDLE_GIC = 1,
+	FDT_PHANDLE_CLOCK,
+	FDT_PHANDLE_DEVICE = 0x100,
+	FDT_PHANDLE_CPU = 0x1000,
+};
 
 /* The GIC's interrupt specifier: type, number, trigger */
 enum { FDT_SPI = 0, FDT_PPI = 1 };
@@ -39,13 +45,6 @@ static uint32_t fdt_ppi_flags(const struct platform *p)
 	uint32_t cpus = (1u << MIN(p->ncpu, (unsigned int)FDT_GICV2_CPUS)) - 1;
 
 	return FDT_LEVEL_HIGH | (p->gic_version == 2 ? cpus << 8 : 0);
-}
-
-/* Devices' lines are eventfds that KVM takes for pulses, so they are edge-triggered */
-static void fdt_add_line(struct dtree *t, const struct platform_device *d)
-{
-	dtree_cells(t, "interrupts", (const uint32_t[]){FDT_SPI, d->gsi, FDT_EDGE_RISING},
-		    3);
 }
 
 static void fdt_add_window(struct dtree *t, uint64_t base, uint64_t len)
@@ -117,6 +116,7 @@ static void fdt_add_cpus(struct dtree *t, const struct platform *p)
 		dtree_text(t, "compatible", "arm,armv8");
 		dtree_u32(t, "reg", fdt_arm64_mpidr(i));
 		dtree_text(t, "enable-method", "psci");
+		dtree_u32(t, "phandle", FDT_PHANDLE_CPU + i);
 		dtree_end(t);
 	}
 	dtree_end(t);
@@ -200,47 +200,37 @@ static void fdt_add_clock(struct dtree *t)
 }
 
 /* rtc/arm,pl031.yaml, arm/primecell.yaml */
-static void fdt_add_rtc(struct dtree *t, const struct platform_device *d)
+static void fdt_add_rtc(struct dtree *t)
 {
 	static const char compatible[] = "arm,pl031\0arm,primecell";
 
-	dtree_node(t, "rtc@%llx", (unsigned long long)d->base);
 	dtree_bytes(t, "compatible", compatible, sizeof(compatible));
-	fdt_add_window(t, d->base, d->len);
-	fdt_add_line(t, d);
 	dtree_u32(t, "clocks", FDT_PHANDLE_CLOCK);
 	dtree_text(t, "clock-names", "apb_pclk");
-	dtree_end(t);
 }
 
 /* serial/8250.yaml: registers are bytes, one after the other */
-static void fdt_add_serial(struct dtree *t, const struct platform_device *d)
+static void fdt_add_serial(struct dtree *t)
 {
-	dtree_node(t, "serial@%llx", (unsigned long long)d->base);
 	dtree_text(t, "compatible", "ns16550a");
-	fdt_add_window(t, d->base, d->len);
-	fdt_add_line(t, d);
 	dtree_u32(t, "clock-frequency", FDT_UART_CLOCK);
 	dtree_u32(t, "reg-shift", 0);
 	dtree_u32(t, "reg-io-width", 1);
-	dtree_end(t);
 }
 
 /* virtio/mmio.yaml */
-static void fdt_add_virtio(struct dtree *t, const struct platform_device *d)
+static void fdt_add_virtio(struct dtree *t)
 {
-	dtree_node(t, "virtio_mmio@%llx", (unsigned long long)d->base);
 	dtree_text(t, "compatible", "virtio,mmio");
-	fdt_add_window(t, d->base, d->len);
-	fdt_add_line(t, d);
 	dtree_flag(t, "dma-coherent");
-	dtree_end(t);
 }
 
-/* How a kind of device gets its node, and what it is called there and by a label */
+/* How a kind of device is described besides its window and line, and what it is called as
+ * a node and by a label
+ */
 static const struct {
 	enum device_kind kind;
-	void (*add)(struct dtree *t, const struct platform_device *d);
+	void (*add)(struct dtree *t);
 	const char *node, *label;
 } fdt_devices[] = {
 	{DEVICE_RTC, fdt_add_rtc, "rtc", "rtc"},
@@ -248,12 +238,27 @@ static const struct {
 	{DEVICE_VIRTIO_MMIO, fdt_add_virtio, "virtio_mmio", "virtio"},
 };
 
+/* Lines are eventfds that KVM takes for pulses, so they are edge-triggered. */
+static void fdt_add_device(struct dtree *t, const struct platform *p, unsigned int i,
+			   unsigned int kind)
+{
+	const struct platform_device *d = &p->dev[i];
+
+	dtree_node(t, "%s@%llx", fdt_devices[kind].node, (unsigned long long)d->base);
+	fdt_devices[kind].add(t);
+	fdt_add_window(t, d->base, d->len);
+	dtree_cells(t, "interrupts", (const uint32_t[]){FDT_SPI, d->gsi, FDT_EDGE_RISING},
+		    3);
+	dtree_u32(t, "phandle", FDT_PHANDLE_DEVICE + i);
+	dtree_end(t);
+}
+
 static void fdt_add_devices(struct dtree *t, const struct platform *p)
 {
 	for (unsigned int k = 0; k < ARRAY_SIZE(fdt_devices); k++)
 		for (unsigned int i = 0; i < p->ndev; i++)
 			if (p->dev[i].kind == fdt_devices[k].kind)
-				fdt_devices[k].add(t, &p->dev[i]);
+				fdt_add_device(t, p, i, k);
 }
 
 /* "serial0" and so on: counted by kind */
@@ -284,8 +289,6 @@ static void fdt_add_symbols(struct dtree *t, const struct platform *p)
 	(void)snprintf(path, sizeof(path), "/interrupt-controller@%llx", LAYOUT_GICD);
 	dtree_text(t, "gic", path);
 	dtree_text(t, "apb_pclk", "/apb-pclk");
-	dtree_text(t, "psci", "/psci");
-	dtree_text(t, "timer", "/timer");
 	for (unsigned int i = 0; i < p->ncpu; i++) {
 		(void)snprintf(label, sizeof(label), "cpu%u", i);
 		(void)snprintf(path, sizeof(path), "/cpus/cpu@%x", fdt_arm64_mpidr(i));

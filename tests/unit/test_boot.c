@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "boot/e820.h"
-#include "tests/unit/boot_files.h"
+#include "tests/unit/x86_kernels.h"
 #include "vmm/layout_x86.h"
 
 static struct bz *b;

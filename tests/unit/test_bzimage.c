@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "boot/bzimage.h"
-#include "tests/unit/boot_files.h"
+#include "tests/unit/x86_kernels.h"
 
 static struct bz *b;
 static struct setup_header *h;

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "boot/elf.h"
-#include "tests/unit/boot_files.h"
+#include "tests/unit/x86_kernels.h"
 
 static struct ek *x;
 static struct gmem m;
