@@ -151,6 +151,13 @@ busybox_static()
 	printf '%s\n' "$out"
 }
 
+# busybox_commands - print what busybox can do: Debian's is alike on all architectures, and
+# this machine's is the one that runs here
+busybox_commands()
+{
+	"$(busybox_static "$(host_arch)")" --list
+}
+
 # stage ROOT SRC[:DST] - copy a file or a directory into the tree ROOT, by default to the
 # path it has here, with what its programs need: shared libraries and interpreters
 stage()

@@ -27,11 +27,9 @@ struct kvm_arch {
 unsigned long kvm_arch_type(const struct kvm *k)
 {
 	int max = ioctl(k->dev_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+	unsigned long bits = max > 0 ? (unsigned long)max : 0;
 
-	if (max <= 0)
-		return 0;
-	return KVM_VM_TYPE_ARM_IPA_SIZE(
-		MIN((unsigned long)max, (unsigned long)LAYOUT_BITS));
+	return KVM_VM_TYPE_ARM_IPA_SIZE(MIN(bits, (unsigned long)LAYOUT_BITS));
 }
 
 static bool kvm_can_make(const struct kvm *k, uint32_t type)
