@@ -283,6 +283,7 @@ static Suite *suite(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 30); /* emulated, too */
 	tcase_add_test(t, the_result_says_where_everything_is);
 	tcase_add_test(t, the_tree_has_a_block_of_its_own);
 	tcase_add_test(t, the_guest_is_told_its_line_and_initrd);
