@@ -136,19 +136,26 @@ apt_deb()
 	find "$3" -maxdepth 1 -name "$1_*.deb" -print -quit
 }
 
-# busybox_static ARCH - print the path of a static busybox for ARCH, fetched if need be
-busybox_static()
+# static_program PACKAGE ARCH NAME - print the path of the program NAME in PACKAGE for ARCH,
+# fetched if need be
+static_program()
 {
-	local out=$MICROVM_CACHE/busybox-$1 tmp deb
+	local out=$MICROVM_CACHE/$3-$2 tmp deb
 	if [ ! -x "$out" ]; then
 		need dpkg xz-utils
 		tmp=$(cache_tmp)
-		deb=$(apt_deb busybox-static "$1" "$tmp")
+		deb=$(apt_deb "$1" "$2" "$tmp")
 		dpkg-deb -x "$deb" "$tmp/x"
-		mv -f "$(find "$tmp/x" -type f -path '*/bin/busybox' -print -quit)" "$out"
+		mv -f "$(find "$tmp/x" -type f -path "*bin/$3" -print -quit)" "$out"
 		rm -rf "$tmp"
 	fi
 	printf '%s\n' "$out"
+}
+
+# busybox_static ARCH - print the path of a static busybox for ARCH, fetched if need be
+busybox_static()
+{
+	static_program busybox-static "$1" busybox
 }
 
 # busybox_commands - print what busybox can do: Debian's is alike on all architectures, and

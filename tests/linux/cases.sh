@@ -30,13 +30,17 @@ case_four_vcpus_in_one_package()
 	said cpus=4
 	said siblings=0-3
 	said threads=3
-	said clock=kvm-clock
+	case $ARCH in
+	amd64) said clock=kvm-clock ;;
+	arm64) said clock=arch_sys_counter ;;
+	esac
 }
 
 # Memory
 
 case_memory_64m()
 {
+	only amd64
 	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --memory 64M \
 		--append 'quiet microvm.run="grep MemTotal /proc/meminfo; echo up"'
 	said up
@@ -60,7 +64,10 @@ case_memory_5g_is_used_above_4g()
 	END
 	)" --memory 5G
 	said high=used
-	said '100000000-1[78]fffffff : System RAM'
+	case $ARCH in
+	amd64) said '100000000-1[78]fffffff : System RAM' ;;
+	arm64) said '40000000-17fffffff : System RAM' ;;
+	esac
 }
 
 # Disks
@@ -76,6 +83,7 @@ case_root_on_disk()
 
 case_small_kernel_root_on_disk()
 {
+	only amd64
 	cp "$ROOT" root.img
 	guest 0 --kernel "$SMALL/bzImage" --disk root.img \
 		--append 'quiet microvm.run="touch /root/x && echo writable"'
@@ -101,12 +109,16 @@ case_two_disks_one_readonly()
 case_written_data_is_there_after_a_restart()
 {
 	cp "$ROOT" root.img
-	boot='--kernel '$SMALL'/bzImage --disk root.img'
+	boot='--kernel '$SMALL'/bzImage --disk root.img' root=''
+	if [ "$ARCH" != amd64 ]; then
+		boot="--kernel $KERNEL --initrd $INITRD --disk root.img"
+		root='root=/dev/vda rw '
+	fi
 	# shellcheck disable=SC2086
-	guest 0 $boot --append 'quiet microvm.run="dd if=/dev/urandom of=/root/data bs=1M count=8 2>/dev/null; md5sum </root/data >/root/sum; cat /root/sum"'
+	guest 0 $boot --append "$root"'quiet microvm.run="dd if=/dev/urandom of=/root/data bs=1M count=8 2>/dev/null; md5sum </root/data >/root/sum; cat /root/sum"'
 	sum=$(tr -d '\r' <out | sed -n 's/^\([0-9a-f]\{32\}\) .*/\1/p')
 	# shellcheck disable=SC2086
-	guest 0 $boot --append 'quiet microvm.run="echo 3 >/proc/sys/vm/drop_caches; md5sum </root/data"'
+	guest 0 $boot --append "$root"'quiet microvm.run="echo 3 >/proc/sys/vm/drop_caches; md5sum </root/data"'
 	[ -n "$sum" ] || fail 'no checksum was printed'
 	said "$sum  -"
 }
@@ -214,9 +226,29 @@ case_panic_without_a_root()
 
 case_triple_fault()
 {
+	only amd64
 	guest 71 --kernel "$KERNEL" --initrd "$INITRD" --report report.json \
 		--append 'quiet reboot=t microvm.run="reboot -f; sleep 9"'
 	[ "$(field cause)" = triple-fault ] || fail "cause $(field cause)"
+}
+
+case_access_that_kvm_cannot_emulate()
+{
+	only arm64
+	# An Image that is a header and two instructions, with the serial port's address:
+	# movz x1, #0x900, lsl #16; ldp x2, x3, [x1]
+	{
+		printf '\020\000\000\024\000\000\000\000' # b .+64
+		head -c 8 /dev/zero
+		printf '\000\020\000\000\000\000\000\000' # takes 4 KiB
+		printf '\012\000\000\000\000\000\000\000' # little-endian, 4 KiB pages, anywhere
+		head -c 24 /dev/zero
+		printf 'ARM\144\000\000\000\000'
+		printf '\001\040\241\322\042\014\100\251'
+	} >Image
+	guest 72 --kernel Image
+	complained "cannot emulate the guest's access to 0x9000000"
+	complained 'instruction a9400c22'
 }
 
 case_timeout()
@@ -243,10 +275,20 @@ case_sigterm()
 	ended_by TERM 143
 }
 
+# The clock
+
+case_alarm_of_the_clock()
+{
+	only arm64
+	stock 0 'echo +2 >/sys/class/rtc/rtc0/wakealarm; sleep 4; echo alarms=$(grep rtc-pl031 /proc/interrupts | tr -s \  | cut -d\  -f3)'
+	said alarms=1
+}
+
 # Kernels
 
 case_elf_vmlinux()
 {
+	only amd64
 	guest 0 --kernel "$VMLINUX" --initrd "$INITRD" --cpus 2 \
 		--append 'quiet microvm.run="echo cpus=$(nproc)"'
 	said cpus=2
@@ -254,10 +296,19 @@ case_elf_vmlinux()
 
 case_bzimage_by_the_32_bit_entry()
 {
+	only amd64
 	# Without XLF_KERNEL_64 in its header a kernel is entered the old way.
 	cp "$KERNEL" bzImage
 	printf '\000' | dd of=bzImage bs=1 seek=$((0x236)) conv=notrunc 2>/dev/null
 	guest 0 --kernel bzImage --initrd "$INITRD" --append 'quiet microvm.run="echo up"'
+	said up
+}
+
+case_gzipped_image()
+{
+	only arm64
+	gzip -c "$KERNEL" >Image.gz
+	guest 0 --kernel Image.gz --initrd "$INITRD" --append 'quiet microvm.run="echo up"'
 	said up
 }
 
@@ -272,6 +323,7 @@ case_two_initrds()
 
 case_small_kernel_without_acpi()
 {
+	only amd64
 	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --acpi off \
 		--append 'quiet microvm.run="[ -d /sys/firmware/acpi ] || echo no-acpi; cat /proc/interrupts"'
 	said no-acpi
@@ -279,6 +331,7 @@ case_small_kernel_without_acpi()
 
 case_small_kernel_vmlinux()
 {
+	only amd64
 	guest 0 --kernel "$SMALL/vmlinux" --disk "$ROOT,ro" --cpus 2 \
 		--append 'quiet microvm.run="echo cpus=$(nproc)"'
 	said cpus=2

@@ -5,7 +5,8 @@
 # Each case is a function; `run_cases` runs them in a directory of their own and prints
 # `ok NAME`, `not ok NAME: why` or `skip NAME: why`.
 #
-# In the environment: MICROVM, and the files KERNEL INITRD VMLINUX ROOT SMALL (a directory).
+# In the environment: MICROVM, ARCH (amd64 or arm64), and the files KERNEL INITRD ROOT; on
+# amd64 also VMLINUX SMALL (a directory).
 
 GUEST_TIMEOUT=120s
 
@@ -57,6 +58,12 @@ skip()
 {
 	echo "$*" >why
 	exit 77
+}
+
+# only ARCH - skip the rest of a case that makes sense on ARCH alone
+only()
+{
+	[ "$ARCH" = "$1" ] || skip "for $1"
 }
 
 # wait_for FILE TEXT - until TEXT stands in FILE, for a minute

@@ -24,6 +24,12 @@
 /* Our tables, and all of a tiny guest: not worth a huge page's zeroing */
 #define GMEM_SMALL_END GMEM_HUGEPAGE
 
+/* The host's pages, which may be larger than PAGE_SIZE: 4, 16 or 64 KiB on arm64 */
+static uint64_t gmem_page(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 void gmem_init(struct gmem *m, bool hugepages)
 {
 	memset(m, 0, sizeof(*m));
@@ -74,14 +80,17 @@ static int gmem_explain(struct err *e, int code, uint64_t len, bool hugepages)
 int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 {
 	struct gmem_region *r = &m->region[m->n];
+	uint64_t unit = m->hugepages ? GMEM_HUGEPAGE : gmem_page();
 	uint64_t lead;
 	uint8_t *at;
 	int rc;
 
 	BUG_ON(m->n == GMEM_REGIONS_MAX || gpa < gmem_end(m) || gpa % PAGE_SIZE);
-	if (len == 0 || len % (m->hugepages ? GMEM_HUGEPAGE : PAGE_SIZE))
-		return err_set(e, EINVAL, "memory: the size must be a multiple of %s",
-			       m->hugepages ? "2 MiB with huge pages" : "4 KiB");
+	if (len == 0 || len % unit)
+		return err_set(e, EINVAL,
+			       "memory: the size must be a multiple of %llu KiB%s",
+			       (unsigned long long)(unit / KIB),
+			       m->hugepages ? " with huge pages" : "");
 	if (len > (UINT64_C(1) << 46))
 		return err_set(e, ENOMEM, "memory: %llu MiB is more than a host can map",
 			       (unsigned long long)(len / MIB));
@@ -176,13 +185,13 @@ int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len
 
 int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 {
-	uint64_t whole = ALIGN_DOWN(len, PAGE_SIZE);
+	uint64_t page = gmem_page(), whole = ALIGN_DOWN(len, page);
 	uint8_t *p;
 	int rc = gmem_file_target(m, gpa, off, len, &p);
 
 	if (rc < 0)
 		return rc;
-	if (m->hugepages || whole < GMEM_MAP_MIN || gpa % PAGE_SIZE || off % PAGE_SIZE)
+	if (m->hugepages || whole < GMEM_MAP_MIN || gpa % page || off % page)
 		return gmem_read_file(p, fd, off, len);
 	/* The file must hold every mapped byte: past its end lies a SIGBUS. */
 	if (lseek(fd, 0, SEEK_END) < (off_t)(off + len))
