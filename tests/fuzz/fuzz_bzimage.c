@@ -6,7 +6,7 @@
 
 #include "boot/bzimage.h"
 #include "boot/zeropage.h"
-#include "tests/fuzz/fuzz_kernel.h"
+#include "tests/fuzz/fuzz_kernel_x86.h"
 
 static void fuzz_zeropage(struct gmem *m, const struct kernel *k)
 {

@@ -3,7 +3,7 @@
  * memory or refused.
  */
 #include "boot/cmdline.h"
-#include "tests/fuzz/fuzz_kernel.h"
+#include "tests/fuzz/fuzz_kernel_x86.h"
 
 /* Ahead of the text in the input */
 struct fuzz_machine {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_elf - any ELF file is loaded whole inside RAM, or refused with a sentence. */
 #include "boot/elf.h"
-#include "tests/fuzz/fuzz_kernel.h"
+#include "tests/fuzz/fuzz_kernel_x86.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

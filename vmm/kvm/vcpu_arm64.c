@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "boot/image_arm64.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/kvm/regs_arm64.h"
@@ -81,8 +82,16 @@ int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e)
 		{REG_X(2), 0},      {REG_X(3), 0},
 	};
 
+	uint64_t mmfr0;
+	int rc;
+
+	if (regs_get(c->fd, REG_MMFR0, &mmfr0) == 0) {
+		rc = image_check_granule(b->page_size, mmfr0, e);
+		if (rc < 0)
+			return rc;
+	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(start); i++) {
-		int rc = regs_set(c->fd, start[i].reg, start[i].value);
+		rc = regs_set(c->fd, start[i].reg, start[i].value);
 
 		if (rc < 0)
 			return err_set(e, -rc,
