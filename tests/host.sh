@@ -49,3 +49,16 @@ host_build_release()
 {
 	host_build release "${CC:-gcc}" --buildtype=release
 }
+
+# host_build_arm64 - build-arm64/microvm, and its tests, by the cross compiler; the log,
+# printed if it fails, is build-arm64.log
+host_build_arm64()
+{
+	local dir=$top/build-arm64 log=$top/build-arm64.log
+	{
+		[ -f "$dir/build.ninja" ] ||
+			"$top/tests/cross/setup" "$dir" -Dwerror=true --buildtype=release
+	} >"$log" 2>&1 && ninja -C "$dir" >>"$log" 2>&1 && return
+	cat "$log"
+	return 1
+}
