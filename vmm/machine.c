@@ -170,7 +170,7 @@ static int machine_build_boot(struct machine *m, struct err *e)
 	return boot_load(m->cfg, &p, &m->mem, &m->boot, e);
 }
 
-/* KVM comes first: what it finds out by itself takes as long as the rest of the building */
+/* KVM comes first: what it does not allow is said before anything is opened */
 static int machine_open_kvm(struct machine *m, struct err *e)
 {
 	unsigned int n = m->cfg->ncpu, max;

@@ -1,74 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * kvm_x86 - what an x86 VM needs before its first slot or vCPU.
- *
- * KVM takes 0.4 ms, a fifth of a short VM's life, to say what processor it can give.  So
- * a thread asks while the machine is put together, and the first vCPU waits for it.
- */
+/* kvm_x86 - what an x86 VM needs before its first slot or vCPU. */
 #include "vmm/kvm/kvm_x86.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "vmm/core/util.h"
 #include "vmm/kvm/cpuid_x86.h"
 #include "vmm/layout_x86.h"
-
-#define KVM_STACK_SIZE (64 * KIB)
 
 const char kvm_arch_cure[] = "load the module (modprobe kvm_intel or kvm_amd), switch "
 			     "virtualization on in the firmware";
 
 struct kvm_arch {
-	struct kvm_cpuid2 *cpuid;
-	int dev_fd, rc; /* the thread's */
-	pthread_t thread;
-	bool running, ready;
+	struct kvm_cpuid2 *cpuid; /* made for the first vCPU */
+	bool ready;
 };
-
-static void *kvm_x86_fetch(void *arg)
-{
-	struct kvm_arch *a = arg;
-
-	a->rc = cpuid_fetch(a->cpuid, a->dev_fd);
-	return NULL;
-}
-
-/* Without a thread to spare kvm_x86_cpuid() asks for itself */
-static void kvm_x86_prefetch(struct kvm_arch *a)
-{
-	sigset_t old;
-	pthread_attr_t attr;
-
-	pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, KVM_STACK_SIZE);
-	signals_block(&old);
-	a->running = pthread_create(&a->thread, &attr, kvm_x86_fetch, a) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-}
 
 struct kvm_cpuid2 *kvm_x86_cpuid(struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
 				 struct err *e)
 {
 	struct kvm_arch *a = k->arch;
+	int rc;
 
 	if (a->ready)
 		return a->cpuid;
-	if (a->running)
-		pthread_join(a->thread, NULL);
-	else
-		kvm_x86_fetch(a);
-	a->running = false;
-	if (a->rc < 0) {
-		err_set(e, -a->rc, "KVM does not tell what processor it can give: %s",
-			strerror(-a->rc));
+	rc = cpuid_fetch(a->cpuid, k->dev_fd);
+	if (rc < 0) {
+		err_set(e, -rc, "KVM does not tell what processor it can give: %s",
+			strerror(-rc));
 		return NULL;
 	}
 	cpuid_adjust(a->cpuid, ncpu, tsc_khz, kvm_has(k, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
@@ -89,8 +52,6 @@ int kvm_arch_open(struct kvm *k, struct err *e)
 	k->arch = calloc(1, sizeof(*k->arch));
 	if (!k->arch || !(k->arch->cpuid = cpuid_alloc()))
 		return err_set(e, ENOMEM, "no memory for the VM");
-	k->arch->dev_fd = k->dev_fd;
-	kvm_x86_prefetch(k->arch);
 	/* Pages that older Intel processors need for real mode; others ignore them. */
 	if (ioctl(k->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &idmap) < 0 ||
 	    ioctl(k->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_KVM_TSS) < 0)
@@ -103,8 +64,6 @@ void kvm_arch_close(struct kvm *k)
 {
 	if (!k->arch)
 		return;
-	if (k->arch->running)
-		pthread_join(k->arch->thread, NULL);
 	free(k->arch->cpuid);
 	free(k->arch);
 	k->arch = NULL;
