@@ -109,16 +109,16 @@ case_two_disks_one_readonly()
 case_written_data_is_there_after_a_restart()
 {
 	cp "$ROOT" root.img
-	boot='--kernel '$SMALL'/bzImage --disk root.img' root=''
+	boot='--kernel '$SMALL'/bzImage --disk root.img' words=''
 	if [ "$ARCH" != amd64 ]; then
 		boot="--kernel $KERNEL --initrd $INITRD --disk root.img"
-		root='root=/dev/vda rw '
+		words='root=/dev/vda rw '
 	fi
 	# shellcheck disable=SC2086
-	guest 0 $boot --append "$root"'quiet microvm.run="dd if=/dev/urandom of=/root/data bs=1M count=8 2>/dev/null; md5sum </root/data >/root/sum; cat /root/sum"'
+	guest 0 $boot --append "$words"'quiet microvm.run="dd if=/dev/urandom of=/root/data bs=1M count=8 2>/dev/null; md5sum </root/data >/root/sum; cat /root/sum"'
 	sum=$(tr -d '\r' <out | sed -n 's/^\([0-9a-f]\{32\}\) .*/\1/p')
 	# shellcheck disable=SC2086
-	guest 0 $boot --append "$root"'quiet microvm.run="echo 3 >/proc/sys/vm/drop_caches; md5sum </root/data"'
+	guest 0 $boot --append "$words"'quiet microvm.run="echo 3 >/proc/sys/vm/drop_caches; md5sum </root/data"'
 	[ -n "$sum" ] || fail 'no checksum was printed'
 	said "$sum  -"
 }
