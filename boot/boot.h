@@ -37,7 +37,7 @@ struct boot_result {
 	/* arm64: vCPU 0 gets @dtb in x0, 0 in x1 to x3 (booting.rst, "Call the kernel image") */
 	gpa_t dtb;
 	uint64_t dtb_len;
-	uint32_t page_size; /* the kernel's, or 0: for image_check_granule() */
+	uint32_t page_size; /* the kernel's, or 0: for boot_check_granule() */
 
 	/* for --dry-run */
 	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;
@@ -51,5 +51,11 @@ struct boot_result {
  */
 int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m,
 	      struct boot_result *r, struct err *e);
+
+/* boot_check_granule() - arm64 only: can a vCPU whose ID_AA64MMFR0_EL1 is @mmfr0 (Arm
+ * ARM, D19.2.64: TGran4, TGran16, TGran64) run a kernel with pages of @page_size bytes, 0
+ * for unknown?  Return: 0, or -ENOEXEC with a sentence in @e
+ */
+int boot_check_granule(uint32_t page_size, uint64_t mmfr0, struct err *e);
 
 #endif

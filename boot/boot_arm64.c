@@ -82,8 +82,8 @@ static int boot_write_dtb(const struct config *cfg, const struct platform *p,
 int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m,
 	      struct boot_result *r, struct err *e)
 {
-	struct initrd initrd;
-	struct kernel k;
+	struct initrd initrd = {0};
+	struct kernel k = {0};
 	int rc;
 
 	*r = (struct boot_result){0};

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "boot/boot.h"
 #include "boot/kernel_arch.h"
 #include "boot/unpack.h"
 #include "vmm/core/util.h"
@@ -163,6 +164,7 @@ static int image_find_payload(const struct kernel_file *f, struct image_wrapping
 			      struct err *e)
 {
 	struct image_zboot z;
+	uint64_t end;
 
 	*w = (struct image_wrapping){UNPACK_GZIP, 0, f->file.size, "Image.gz"};
 	if (!image_is_zboot(f))
@@ -184,11 +186,12 @@ static int image_find_payload(const struct kernel_file *f, struct image_wrapping
 	w->len = z.payload_len;
 	if (w->off < sizeof(z) || w->len == 0)
 		return image_damaged(f, "its header says that nothing is in it", e);
-	if (w->off + w->len > f->file.size)
+	end = (uint64_t)w->off + w->len;
+	if (end > f->file.size)
 		return err_set(e, ENOEXEC,
 			       "kernel %s: is truncated: its header says %llu bytes, the "
 			       "file has %llu; fetch or build it again",
-			       f->file.path, (unsigned long long)(w->off + w->len),
+			       f->file.path, (unsigned long long)end,
 			       (unsigned long long)f->file.size);
 	return 0;
 }
@@ -250,7 +253,7 @@ int image_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 				: image_load_packed(f, m, k, e);
 }
 
-int image_check_granule(uint32_t page_size, uint64_t mmfr0, struct err *e)
+int boot_check_granule(uint32_t page_size, uint64_t mmfr0, struct err *e)
 {
 	bool has = true;
 

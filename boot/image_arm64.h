@@ -23,10 +23,4 @@ bool image_is(const struct kernel_file *f);
 int image_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 	       struct err *e);
 
-/* image_check_granule() - can a vCPU whose ID_AA64MMFR0_EL1 is @mmfr0 (Arm ARM, D19.2.64:
- * TGran4, TGran16, TGran64) run a kernel with pages of @page_size bytes, 0 for unknown?
- * Return: 0, or -ENOEXEC with a sentence in @e
- */
-int image_check_granule(uint32_t page_size, uint64_t mmfr0, struct err *e);
-
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_image_arm64 - arm64 kernels in all their wrappings, and every lie of a header. */
+#include "boot/boot.h"
 #include "boot/image_arm64.h"
 
 #include <elf.h>
@@ -370,10 +371,10 @@ START_TEST(a_page_size_that_the_processor_lacks_is_refused)
 	static const uint32_t size[] = {4096, 16384, 65536};
 	static const uint64_t all = 0x00200000, none = 0xff000000;
 
-	ck_assert_int_eq(image_check_granule(size[_i], all, &e), 0);
-	ck_assert_int_eq(image_check_granule(size[_i], none, &e), -ENOEXEC);
+	ck_assert_int_eq(boot_check_granule(size[_i], all, &e), 0);
+	ck_assert_int_eq(boot_check_granule(size[_i], none, &e), -ENOEXEC);
 	ck_says(e, _i == 0 ? "4 KiB" : _i == 1 ? "16 KiB" : "64 KiB");
-	ck_assert_int_eq(image_check_granule(0, none, &e), 0);
+	ck_assert_int_eq(boot_check_granule(0, none, &e), 0);
 	img.flags = (uint64_t)(_i + 1) << 1;
 	ck_assert_int_eq(load(), 0);
 	ck_assert_uint_eq(k.page_size, size[_i]);

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "boot/image_arm64.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/kvm/regs_arm64.h"
@@ -86,7 +85,7 @@ int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e)
 	int rc;
 
 	if (regs_get(c->fd, REG_MMFR0, &mmfr0) == 0) {
-		rc = image_check_granule(b->page_size, mmfr0, e);
+		rc = boot_check_granule(b->page_size, mmfr0, e);
 		if (rc < 0)
 			return rc;
 	}
