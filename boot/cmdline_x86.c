@@ -32,7 +32,10 @@ static void cmdline_add_devices(struct cmdline *c, const struct platform *p)
 void cmdline_arch_add(struct cmdline *c, const struct platform *p)
 {
 	cmdline_add_reboot(c, p);
-	cmdline_add(c, "pci=off");
+	/* There is an address register, and nothing to look for (devices/legacy/pci_address).
+	 * With pci=off Linux complains of a fatal error, which quiet does not hide.
+	 */
+	cmdline_add(c, "pci=conf1,noearly");
 	if (p->acpi)
 		return;
 	/* ACPI says that there is no keyboard or mouse; without it Linux must be told. */

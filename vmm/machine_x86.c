@@ -62,7 +62,8 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	    (rc = machine_add_device(m, &m->pio, cmos_create(low, m->cfg->memory - low),
 				     e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio,
-				     acpi_pm_create(LAYOUT_ACPI_PM, &m->power), e)) < 0)
+				     acpi_pm_create(LAYOUT_ACPI_PM, &m->power), e)) < 0 ||
+	    (rc = machine_add_device(m, &m->pio, pci_address_create(), e)) < 0)
 		return rc;
 	if (!m->cfg->acpi) /* the 8259 pair and the 8254 are KVM's */
 		return 0;

@@ -31,6 +31,9 @@ struct device *i8042_create(struct power *p);
  */
 struct device *cmos_create(uint64_t ram_below_4g, uint64_t ram_above_4g);
 
+/* pci_address_create() - port 0xcf8 of an empty PCI bus: what keeps Linux from complaining */
+struct device *pci_address_create(void);
+
 /* pl031_create() - an Arm PL031 clock, 4 KiB of memory at @base, in UTC from the host; its
  * alarm is line @gsi, by a timer on @loop
  */

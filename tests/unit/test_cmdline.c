@@ -76,6 +76,15 @@ START_TEST(only_the_uarts_that_exist_are_looked_for)
 }
 END_TEST
 
+START_TEST(a_stock_kernel_starts_fast_and_without_a_stray_error)
+{
+	ck_assert(has("cryptomgr.notests"));
+	ck_assert(has("pci=conf1,noearly"));
+	p.acpi = false;
+	ck_assert(has("pci=conf1,noearly"));
+}
+END_TEST
+
 START_TEST(a_disk_is_the_root)
 {
 	ck_assert(!has("rw"));
@@ -221,6 +230,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_console_is_named);
 	tcase_add_test(t, only_the_uarts_that_exist_are_looked_for);
+	tcase_add_test(t, a_stock_kernel_starts_fast_and_without_a_stray_error);
 	tcase_add_test(t, a_disk_is_the_root);
 	tcase_add_test(t, an_initrd_finds_its_own_root);
 	tcase_add_test(t, a_panic_resets_at_once_and_differs_from_a_reboot);

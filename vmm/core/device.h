@@ -36,6 +36,7 @@ enum device_kind {
 	DEVICE_I8042,
 	DEVICE_ACPI_PM,
 	DEVICE_IOAPIC,
+	DEVICE_PCI_ADDRESS,
 };
 
 struct io_counters {
