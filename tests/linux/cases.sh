@@ -54,11 +54,11 @@ case_memory_256m()
 
 case_memory_5g_is_used_above_4g()
 {
-	# A file of 64 MiB comes from the highest zone, which begins at 4 GiB.
+	# A file of 96 MiB comes from the highest zone, which begins at 4 GiB.
 	stock 0 "$(one_line <<-'END'
 		free() { sed -n '/zone *Normal/,/zone/s/^ *nr_free_pages *//p' /proc/zoneinfo | head -n1; }
 		before=$(free); mkdir /t; mount -t tmpfs t /t
-		dd if=/dev/zero of=/t/f bs=1M count=64 2>/dev/null
+		dd if=/dev/zero of=/t/f bs=1M count=96 2>/dev/null
 		[ $((before - $(free))) -lt 16000 ] || echo high=used
 		grep 'System RAM' /proc/iomem | tail -n1
 	END
