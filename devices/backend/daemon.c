@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon - start a helper program, hear what it says, learn of its end, and end it. */
+#include "devices/backend/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define DAEMON_ARGS_MAX   64
+#define DAEMON_STOP_MS    1000 /* between SIGTERM and SIGKILL */
+#define DAEMON_NOT_RUN    127  /* the exit status when exec failed, as in a shell */
+#define DAEMON_TALK_CHUNK 512
+#define DAEMON_TALK_TURNS 8 /* chunks before others have their turn */
+
+void daemon_init(struct daemon *d)
+{
+	*d = (struct daemon){.end.fd = -1, .talk.fd = -1};
+}
+
+/* ---- where it is ---- */
+
+/* Is it in @dir (of @len bytes)?  Return: 0, @path filled; -ENOENT; -EACCES */
+static int daemon_try(const char *dir, size_t len, const char *program, char *path,
+		      size_t size)
+{
+	int n = snprintf(path, size, "%.*s/%s", (int)len, dir, program);
+
+	if (n < 0 || (size_t)n >= size || access(path, F_OK) < 0)
+		return -ENOENT;
+	return access(path, X_OK) < 0 ? -EACCES : 0;
+}
+
+/* An empty element of $PATH, the current directory, is skipped: who runs us there may not
+ * be who filled it.
+ */
+static int daemon_search_path(const char *program, char *path, size_t size)
+{
+	const char *p = getenv("PATH");
+	int rc = -ENOENT;
+
+	while (p && *p && rc != 0) {
+		size_t len = strcspn(p, ":");
+		int one = len ? daemon_try(p, len, program, path, size) : -ENOENT;
+
+		rc = one == -ENOENT ? rc : one;
+		p += len + (p[len] == ':');
+	}
+	return rc;
+}
+
+int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err *e)
+{
+	int rc = daemon_search_path(s->program, path, size);
+
+	for (unsigned int i = 0; rc != 0 && s->places && s->places[i]; i++) {
+		const char *dir = s->places[i];
+		int one = daemon_try(dir, strlen(dir), s->program, path, size);
+
+		rc = one == -ENOENT ? rc : one;
+	}
+	if (rc == -EACCES)
+		return err_set(e, EACCES, "%s is installed, but this user may not run it",
+			       s->program);
+	if (rc < 0)
+		return err_set(e, ENOENT, "%s is not installed; %s", s->program, s->cure);
+	return 0;
+}
+
+/* ---- the start ---- */
+
+struct daemon_exec {
+	const char *path;
+	const char *argv[DAEMON_ARGS_MAX + 2];
+	int fd[DAEMON_FDS_MAX]; /* all above what they become */
+	unsigned int nfd;
+	int null, out;
+	pid_t parent;
+};
+
+/* The new process until it is the program, in our memory: system calls only, and what it
+ * writes is not ours.
+ */
+static _Noreturn void daemon_become(const struct daemon_exec *x)
+{
+	static const char lost[] = "cannot be executed: ";
+	unsigned int last = DAEMON_FD_FIRST + x->nfd;
+	const char *why;
+	sigset_t none;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != x->parent) /* it died before that */
+		_exit(DAEMON_NOT_RUN);
+	(void)setsid();
+	(void)dup2(x->null, STDIN_FILENO);
+	(void)dup2(x->out, STDOUT_FILENO);
+	(void)dup2(x->out, STDERR_FILENO);
+	for (unsigned int i = 0; i < x->nfd; i++)
+		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
+	/* also what was not ours to mark close-on-exec; before Linux 5.9 it stays */
+	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
+	(void)signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
+	why = strerrordesc_np(errno);
+	(void)!write(STDERR_FILENO, lost, sizeof(lost) - 1);
+	(void)!write(STDERR_FILENO, why, strlen(why));
+	_exit(DAEMON_NOT_RUN);
+}
+
+/* vfork: no copy of the guest's page tables.  Signals are kept off while the child uses
+ * our memory.
+ */
+static pid_t daemon_fork(const struct daemon_exec *x)
+{
+	sigset_t all, old;
+	pid_t pid;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+	if (pid == 0)
+		daemon_become(x); /* NOLINT(clang-analyzer-unix.Vfork) */
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return pid < 0 ? -errno : pid;
+}
+
+static void daemon_exec_fini(struct daemon_exec *x)
+{
+	for (unsigned int i = 0; i < x->nfd; i++)
+		close(x->fd[i]);
+	cleanup_close_fd(&x->null);
+	cleanup_close_fd(&x->out);
+}
+
+/* A copy of @fd above all numbers that the program is given.  Return: it, or -errno */
+static int daemon_lift(const struct daemon_spec *s, int fd)
+{
+	int n = fcntl(fd, F_DUPFD_CLOEXEC, DAEMON_FD_FIRST + (int)s->nfd);
+
+	return n < 0 ? -errno : n;
+}
+
+/* Everything that can fail is done on this side.  Return: the read end of what it says */
+static int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s)
+{
+	cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int ends[2], n = 0;
+
+	*x = (struct daemon_exec){.null = -1, .out = -1, .parent = getpid()};
+	x->argv[0] = s->program;
+	for (; s->args[n]; n++) {
+		BUG_ON(n == DAEMON_ARGS_MAX);
+		x->argv[n + 1] = s->args[n];
+	}
+	BUG_ON(s->nfd > DAEMON_FDS_MAX);
+	if (null < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	x->null = daemon_lift(s, null);
+	x->out = daemon_lift(s, ends[1]);
+	close(ends[1]);
+	while (x->nfd < s->nfd && (x->fd[x->nfd] = daemon_lift(s, s->fd[x->nfd])) >= 0)
+		x->nfd++;
+	if (x->null >= 0 && x->out >= 0 && x->nfd == s->nfd &&
+	    fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+		return ends[0];
+	n = -errno;
+	close(ends[0]);
+	return n;
+}
+
+int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
+{
+	char path[PATH_MAX];
+	struct daemon_exec x;
+	int rc = daemon_find(s, path, sizeof(path), e);
+
+	if (rc < 0)
+		return rc;
+	daemon_init(d);
+	d->program = s->program;
+	rc = d->talk.fd = daemon_exec_init(&x, s);
+	if (rc >= 0) {
+		x.path = path;
+		rc = daemon_fork(&x);
+	}
+	daemon_exec_fini(&x);
+	if (rc > 0) {
+		d->pid = rc;
+		d->end.fd = (int)syscall(SYS_pidfd_open, d->pid, 0);
+		rc = d->end.fd < 0 ? -errno : 0;
+	}
+	if (rc < 0) {
+		daemon_stop(d);
+		return err_set(e, -rc, "%s cannot be started: %s", s->program,
+			       strerror(-rc));
+	}
+	log_debug("%s started as process %d", path, (int)d->pid);
+	return 0;
+}
+
+/* ---- what it says ---- */
+
+static void daemon_keep(struct daemon *d, const char *text, size_t n)
+{
+	const size_t max = sizeof(d->said) - 1;
+
+	if (n > max) {
+		text += n - max;
+		n = max;
+	}
+	if (d->nsaid + n > max) {
+		size_t drop = d->nsaid + n - max;
+
+		memmove(d->said, d->said + drop, d->nsaid - drop);
+		d->nsaid -= drop;
+	}
+	memcpy(d->said + d->nsaid, text, n);
+	d->nsaid += n;
+	d->said[d->nsaid] = '\0';
+}
+
+static void daemon_keep_line(struct daemon *d, char *line, size_t n)
+{
+	static struct log_limit limit;
+
+	for (size_t i = 0; i < n; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '?';
+	if (!n)
+		return;
+	if (d->nsaid)
+		daemon_keep(d, "; ", 2);
+	daemon_keep(d, line, n);
+	if (LOG_INFO <= log_threshold && log_limit_ok(&limit))
+		log_line(LOG_INFO, "%s: %.*s", d->program, (int)n, line);
+}
+
+/* A line that is cut in two by the end of a chunk is two: good enough to read */
+static void daemon_keep_text(struct daemon *d, char *text, size_t n)
+{
+	while (n) {
+		char *nl = memchr(text, '\n', n);
+		size_t len = nl ? (size_t)(nl - text) : n;
+
+		daemon_keep_line(d, text, len);
+		len += nl != NULL;
+		text += len;
+		n -= len;
+	}
+}
+
+/* Return: false, nothing will come any more */
+static bool daemon_hear(struct daemon *d)
+{
+	char text[DAEMON_TALK_CHUNK];
+
+	for (unsigned int i = 0; i < DAEMON_TALK_TURNS; i++) {
+		ssize_t n = read(d->talk.fd, text, sizeof(text));
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		if (n == 0)
+			return false;
+		daemon_keep_text(d, text, (size_t)n);
+	}
+	return true;
+}
+
+static void daemon_on_talk(struct loop_source *s, uint32_t events)
+{
+	struct daemon *d = container_of(s, struct daemon, talk);
+
+	(void)events;
+	if (!daemon_hear(d))
+		loop_want(d->loop, s, 0);
+}
+
+/* ---- its end ---- */
+
+/* Reap it if it has ended.  Return: has it? */
+static bool daemon_reap(struct daemon *d)
+{
+	if (d->pid && waitpid(d->pid, &d->status, WNOHANG) == d->pid)
+		d->pid = 0;
+	return !d->pid;
+}
+
+static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
+{
+	const char *colon = "";
+	char end[64];
+
+	(void)daemon_hear(d);
+	if (d->nsaid)
+		colon = ": ";
+	if (WIFSIGNALED(d->status))
+		(void)snprintf(end, sizeof(end), "was killed by signal %d",
+			       WTERMSIG(d->status));
+	else
+		(void)snprintf(end, sizeof(end), "ended with status %d",
+			       WEXITSTATUS(d->status));
+	(void)snprintf(how, DAEMON_HOW_MAX, "%s %s%s%s", d->program, end, colon, d->said);
+}
+
+/* Return: has it ended, within @ms? */
+static bool daemon_wait(struct daemon *d, int ms)
+{
+	uint64_t end = monotonic_ns() + (uint64_t)ms * 1000000;
+
+	for (;;) {
+		struct pollfd p = {.fd = d->end.fd, .events = POLLIN};
+		uint64_t now = monotonic_ns();
+
+		if (daemon_reap(d))
+			return true;
+		if (now >= end)
+			return false;
+		(void)poll(&p, 1, (int)((end - now) / 1000000) + 1);
+	}
+}
+
+int daemon_dead(struct daemon *d, int ms, struct err *e)
+{
+	char how[DAEMON_HOW_MAX];
+
+	if (!daemon_wait(d, ms))
+		return 0;
+	daemon_how(d, how);
+	return err_set(e, ECHILD, "%s", how);
+}
+
+static void daemon_on_end(struct loop_source *s, uint32_t events)
+{
+	struct daemon *d = container_of(s, struct daemon, end);
+	char how[DAEMON_HOW_MAX];
+
+	(void)events;
+	if (!daemon_reap(d))
+		return;
+	loop_want(d->loop, s, 0);
+	daemon_how(d, how);
+	d->ended(d, how);
+}
+
+int daemon_watch(struct daemon *d, struct loop *l, struct device *dev,
+		 void (*ended)(struct daemon *d, const char *how))
+{
+	int rc;
+
+	d->ended = ended;
+	d->end = (struct loop_source){
+		.fd = d->end.fd, .events = EPOLLIN, .dev = dev, .fn = daemon_on_end};
+	d->talk = (struct loop_source){
+		.fd = d->talk.fd, .events = EPOLLIN, .dev = dev, .fn = daemon_on_talk};
+	rc = loop_add(l, &d->talk);
+	if (rc < 0)
+		return rc;
+	d->loop = l;
+	rc = loop_add(l, &d->end);
+	if (rc < 0)
+		d->end.events = 0;
+	return rc;
+}
+
+void daemon_stop(struct daemon *d)
+{
+	if (d->loop) {
+		loop_del(d->loop, &d->talk);
+		loop_del(d->loop, &d->end);
+	}
+	if (d->pid)
+		(void)kill(d->pid, SIGTERM);
+	if (d->pid && (d->end.fd < 0 || !daemon_wait(d, DAEMON_STOP_MS))) {
+		log_warn("%s does not end when asked to; killing it", d->program);
+		(void)kill(d->pid, SIGKILL);
+		while (waitpid(d->pid, &d->status, 0) < 0 && errno == EINTR)
+			;
+	}
+	cleanup_close_fd(&d->talk.fd);
+	cleanup_close_fd(&d->end.fd);
+	daemon_init(d);
+}
