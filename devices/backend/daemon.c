@@ -23,7 +23,8 @@
 #define DAEMON_STOP_MS    1000 /* between SIGTERM and SIGKILL */
 #define DAEMON_NOT_RUN    127  /* the exit status when exec failed, as in a shell */
 #define DAEMON_TALK_CHUNK 512
-#define DAEMON_TALK_TURNS 8 /* chunks before others have their turn */
+#define DAEMON_TALK_TURNS 8   /* chunks before others have their turn */
+#define DAEMON_TALK_LAST  256 /* chunks at its end: more than a pipe holds */
 
 void daemon_init(struct daemon *d)
 {
@@ -263,12 +264,12 @@ static void daemon_keep_text(struct daemon *d, char *text, size_t n)
 	}
 }
 
-/* Return: false, nothing will come any more */
-static bool daemon_hear(struct daemon *d)
+/* Read @turns chunks at most.  Return: false, nothing will come any more */
+static bool daemon_hear(struct daemon *d, unsigned int turns)
 {
 	char text[DAEMON_TALK_CHUNK];
 
-	for (unsigned int i = 0; i < DAEMON_TALK_TURNS; i++) {
+	for (unsigned int i = 0; i < turns; i++) {
 		ssize_t n = read(d->talk.fd, text, sizeof(text));
 
 		if (n < 0)
@@ -285,7 +286,7 @@ static void daemon_on_talk(struct loop_source *s, uint32_t events)
 	struct daemon *d = container_of(s, struct daemon, talk);
 
 	(void)events;
-	if (!daemon_hear(d))
+	if (!daemon_hear(d, DAEMON_TALK_TURNS))
 		loop_want(d->loop, s, 0);
 }
 
@@ -304,7 +305,7 @@ static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
 	const char *colon = "";
 	char end[64];
 
-	(void)daemon_hear(d);
+	(void)daemon_hear(d, DAEMON_TALK_LAST);
 	if (d->nsaid)
 		colon = ": ";
 	if (WIFSIGNALED(d->status))
