@@ -97,6 +97,8 @@ static int mmio_go(struct mmio *m, const char **why)
 	*why = "the device cannot work with what was negotiated";
 	v->active = true;
 	m->activated = true;
+	if (v->elsewhere) /* nobody tells us of used buffers: mmio_notify.c */
+		mmio_show_used(m);
 	return v->ops->activate(v);
 }
 
@@ -363,7 +365,8 @@ struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned 
 	m->v = v;
 	m->page = page;
 	mmio_kicks_init(m);
-	v->offered |= MMIO_FEATURES;
+	if (!v->elsewhere)
+		v->offered |= MMIO_FEATURES;
 	v->dev = &m->dev;
 	mmio_show_all(m);
 	return &m->dev;

@@ -58,6 +58,8 @@ void mmio_kicks_sleep(struct mmio *m);
 void mmio_kick(struct mmio *m, uint32_t qi);
 /* mmio_interrupt() - set @bits of InterruptStatus and push the line */
 void mmio_interrupt(struct mmio *m, uint32_t bits);
+/* mmio_show_used() - InterruptStatus says "used buffers" from now on, until a reset */
+void mmio_show_used(struct mmio *m);
 /* mmio_ack() - the driver has seen @bits */
 void mmio_ack(struct mmio *m, uint32_t bits);
 

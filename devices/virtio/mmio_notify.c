@@ -14,6 +14,10 @@
  * does when it is interrupted; a driver must stand being sent to a queue with nothing new
  * (2.7.7.1); and the line is edge-triggered, so a bit that stays set raises nothing.  An
  * eventfd saturates when the kernel rings it, so one that is never read is never full.
+ *
+ * For the same reason a device whose queues are served elsewhere can have bit 0 set all
+ * the time that it lives: who serves them pushes the line without us, and the driver that
+ * looks then must find the bit.
  */
 #include "devices/virtio/mmio.h"
 
@@ -96,6 +100,8 @@ int mmio_kicks_wake(struct mmio *m)
 				return rc;
 			}
 		}
+		if (v->elsewhere)
+			continue;
 		loop_want(v->env->loop, s, EPOLLIN);
 		if (!s->events) { /* a queue that nobody hears would hang the driver */
 			mmio_kicks_sleep(m);
@@ -117,8 +123,10 @@ void mmio_kicks_sleep(struct mmio *m)
 
 void mmio_kick(struct mmio *m, uint32_t qi)
 {
-	if (qi < m->v->nvq && m->kick[qi].source.events)
-		(void)eventfd_write(m->kick[qi].source.fd, 1);
+	const struct loop_source *s = &m->kick[qi < m->v->nvq ? qi : 0].source;
+
+	if (qi < m->v->nvq && (s->events || (m->v->elsewhere && m->v->active)))
+		(void)eventfd_write(s->fd, 1);
 }
 
 void mmio_interrupt(struct mmio *m, uint32_t bits)
@@ -130,10 +138,28 @@ void mmio_interrupt(struct mmio *m, uint32_t bits)
 	irq_pulse(&m->dev.irq);
 }
 
+void mmio_show_used(struct mmio *m)
+{
+	m->interrupt |= VIRTIO_MMIO_INT_VRING;
+	mmio_show(m, VIRTIO_MMIO_INTERRUPT_STATUS, m->interrupt);
+}
+
 void mmio_ack(struct mmio *m, uint32_t bits)
 {
+	if (m->v->elsewhere && m->activated)
+		bits &= ~(uint32_t)VIRTIO_MMIO_INT_VRING;
 	m->interrupt &= ~bits;
 	mmio_show(m, VIRTIO_MMIO_INTERRUPT_STATUS, m->interrupt);
+}
+
+int virtio_kick_fd(const struct virtio_dev *v, unsigned int qi)
+{
+	return container_of(v->dev, struct mmio, dev)->kick[qi].source.fd;
+}
+
+int virtio_call_fd(const struct virtio_dev *v)
+{
+	return v->dev->irq.fd;
 }
 
 bool virtio_pop(struct virtio_dev *v, struct virtq *q, struct virtq_chain *c)

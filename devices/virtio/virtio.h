@@ -63,6 +63,11 @@ struct virtio_dev {
 	const struct virtio_env *env;
 	struct device *dev; /* set by the transport: lock, name, io counters */
 	bool active;        /* between activate() and reset(), and not broken */
+	/* Somebody else serves the queues, in another process or in the kernel: kicks go
+	 * to it and interrupts come from it (virtio_kick_fd(), virtio_call_fd()), nothing
+	 * is popped or pushed here, kick() is never called, and @offered is all it offers
+	 */
+	bool elsewhere;
 };
 
 /* virtio_mmio_create() - the registers around @v at @base, interrupt @gsi.  Takes @v over:
@@ -93,6 +98,13 @@ void virtio_config_changed(struct virtio_dev *v);
  * No kick comes until the driver resets the device; what is in flight may still complete
  */
 void virtio_broken(struct virtio_dev *v, const char *why);
+
+/* virtio_kick_fd() - the eventfd of queue @qi's kicks; from activate() on, the transport's.
+ * virtio_call_fd() - an eventfd that is the device's interrupt, likewise.  For a device
+ * whose queues are served elsewhere
+ */
+int virtio_kick_fd(const struct virtio_dev *v, unsigned int qi);
+int virtio_call_fd(const struct virtio_dev *v);
 
 int virtio_nop_activate(struct virtio_dev *v);
 void virtio_nop_kick(struct virtio_dev *v, unsigned int qi);

@@ -2,8 +2,9 @@
 /*
  * gmem - guest RAM in our address space.
  *
- * Each region is one anonymous mapping followed by 4 GiB of nothing, so that a 32-bit
- * length added to a checked base would fault instead of reaching anything of ours.
+ * Each region is one mapping, anonymous or of a memory file, followed by 4 GiB of nothing,
+ * so that a 32-bit length added to a checked base would fault instead of reaching anything
+ * of ours.
  *
  * Regions start on a 2 MiB boundary here as they do in the guest: only then can the host
  * back 2 MiB at a time, with one fault instead of 512.
@@ -11,6 +12,7 @@
 #include "vmm/core/gmem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -36,20 +38,65 @@ void gmem_init(struct gmem *m, bool hugepages)
 	m->hugepages = hugepages;
 }
 
-/* RAM at @at (inside our reservation), or -errno */
-static int gmem_map_ram(uint8_t *at, uint64_t len, bool hugepages)
+void gmem_share(struct gmem *m)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	BUG_ON(m->n);
+	m->shared = true;
+}
+
+/* @len bytes that another process can map; it cannot cut them off under us.
+ * Return: the file, or -errno
+ */
+static int gmem_file(uint64_t len, bool hugepages)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd, rc = 0;
+
+	flags |= hugepages ? MFD_HUGETLB | (21U << MAP_HUGE_SHIFT) : 0U;
+	fd = memfd_create("guest RAM", flags);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)len) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* RAM at @at (inside our reservation), or -errno */
+static int gmem_map_ram(const struct gmem *m, uint8_t *at, uint64_t len, int fd)
+{
+	int flags = MAP_FIXED | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
 
 	/* Huge pages are reserved here and now: a pool that is too small must be an error
 	 * before the guest runs, not a SIGBUS while it does.
 	 */
-	flags |= hugepages ? MAP_HUGETLB | (21 << MAP_HUGE_SHIFT) : MAP_NORESERVE;
-	if (mmap(at, len, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+	flags |= m->hugepages ? MAP_HUGETLB | (21 << MAP_HUGE_SHIFT) : MAP_NORESERVE;
+	if (mmap(at, len, PROT_READ | PROT_WRITE, flags, fd, 0) == MAP_FAILED)
 		return -errno;
 	if (madvise(at, len, MADV_DONTDUMP) < 0)
 		return -errno;
 	return 0;
+}
+
+/* What region @r lacks yet: its file, if it is to have one, and its RAM */
+static int gmem_back(const struct gmem *m, struct gmem_region *r)
+{
+	int rc;
+
+	r->fd = -1;
+	if (m->shared) {
+		rc = gmem_file(r->len, m->hugepages);
+		if (rc < 0)
+			return rc;
+		r->fd = rc;
+	}
+	rc = gmem_map_ram(m, r->host, r->len, r->fd);
+	if (rc < 0)
+		cleanup_close_fd(&r->fd);
+	return rc;
 }
 
 /* Ask for huge pages as they come, where the host gives them on request; it may refuse. */
@@ -105,12 +152,12 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 	at += lead;
 	if (lead < GMEM_HUGEPAGE)
 		munmap(at + len + GMEM_GUARD, GMEM_HUGEPAGE - lead);
-	rc = gmem_map_ram(at, len, m->hugepages);
+	*r = (struct gmem_region){.gpa = gpa, .len = len, .host = at};
+	rc = gmem_back(m, r);
 	if (rc < 0) {
 		munmap(at, len + GMEM_GUARD);
 		return gmem_explain(e, -rc, len, m->hugepages);
 	}
-	*r = (struct gmem_region){.gpa = gpa, .len = len, .host = at};
 	if (!m->hugepages)
 		gmem_advise_huge(r);
 	m->n++;
@@ -119,8 +166,10 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 
 void gmem_fini(struct gmem *m)
 {
-	for (unsigned int i = 0; i < m->n; i++)
+	for (unsigned int i = 0; i < m->n; i++) {
 		munmap(m->region[i].host, m->region[i].len + GMEM_GUARD);
+		cleanup_close_fd(&m->region[i].fd);
+	}
 	m->n = 0;
 }
 
@@ -191,7 +240,7 @@ int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 
 	if (rc < 0)
 		return rc;
-	if (m->hugepages || whole < GMEM_MAP_MIN || gpa % page || off % page)
+	if (m->hugepages || m->shared || whole < GMEM_MAP_MIN || gpa % page || off % page)
 		return gmem_read_file(p, fd, off, len);
 	/* The file must hold every mapped byte: past its end lies a SIGBUS. */
 	if (lseek(fd, 0, SEEK_END) < (off_t)(off + len))

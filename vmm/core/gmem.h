@@ -24,16 +24,22 @@ struct gmem_region {
 	gpa_t gpa;
 	uint64_t len;
 	uint8_t *host; /* @len bytes, then an inaccessible guard */
+	int fd;        /* shared: the file that holds it, from offset 0; else -1 */
 };
 
 struct gmem {
 	unsigned int n;
 	struct gmem_region region[GMEM_REGIONS_MAX]; /* ascending, disjoint */
-	bool hugepages;
+	bool hugepages, shared;
 };
 
 /* gmem_init() - an empty guest.  @hugepages: RAM comes from the host's huge-page pool */
 void gmem_init(struct gmem *m, bool hugepages);
+/* gmem_share() - before any gmem_add(): each region is to be a memory file of its own
+ * (region.fd), which another process can map.  Nobody can change its length.  To give
+ * pages of it back to the host takes MADV_REMOVE
+ */
+void gmem_share(struct gmem *m);
 /* gmem_add() - @len zeroed bytes at @gpa, page-aligned, above all earlier regions; kept
  * out of core dumps and followed by a guard.  Return: 0, or -errno in @e
  */
@@ -54,7 +60,8 @@ int gmem_write(const struct gmem *m, gpa_t gpa, const void *src, size_t len);
  */
 int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
 /* gmem_map_file() - the same by mapping the file copy-on-write where page alignment
- * allows: for what stays as it is, so that guests share it
+ * allows: for what stays as it is, so that guests share it.  Memory that is shared is
+ * copied to: who maps our files would not see a mapping on top of them
  */
 int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
 
