@@ -343,10 +343,11 @@ static const struct device_ops mmio_ops = {
 struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned int gsi,
 				  uint8_t *page, struct err *e)
 {
-	struct mmio *m = calloc(1, sizeof(*m));
+	struct mmio *m = calloc(1, sizeof(*m) + v->nvq * sizeof(m->kick[0]));
 	int rc;
 
-	BUG_ON(v->nvq > VIRTIO_QUEUES_MAX || v->config_writable > v->config_len ||
+	BUG_ON(v->nvq == 0 || v->nvq > VIRTIO_QUEUES_MAX ||
+	       v->config_writable > v->config_len ||
 	       v->config_len > VIRTIO_MMIO_WINDOW - VIRTIO_MMIO_CONFIG);
 	if (!m) {
 		err_set(e, ENOMEM, "%s: the host is out of memory", v->name);

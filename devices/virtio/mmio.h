@@ -25,7 +25,7 @@ struct mmio {
 	uint64_t driver_features; /* as written, before FEATURES_OK */
 	bool activated;           /* activate() called, reset() owed */
 	int ack_fd; /* swallows InterruptACK writes of 1; never read; -1 not opened */
-	struct mmio_kick kick[VIRTIO_QUEUES_MAX];
+	struct mmio_kick kick[]; /* v->nvq of them */
 };
 
 static inline struct mmio *mmio_of(struct virtio_dev *v)
@@ -46,7 +46,7 @@ void mmio_show_all(struct mmio *m);
 /* mmio_set_status() - @status is what the driver reads from now on */
 void mmio_set_status(struct mmio *m, uint32_t status);
 
-/* mmio_kicks_init() - nothing opened.  mmio_kicks_fini(): nothing open any more */
+/* mmio_kicks_init() - nothing opened; m->v is set.  mmio_kicks_fini(): nothing open any more */
 void mmio_kicks_init(struct mmio *m);
 void mmio_kicks_fini(struct mmio *m);
 /* mmio_kicks_wake() - kicks of all ready queues reach the device from now on; opens and

@@ -48,7 +48,7 @@ static void mmio_kicked(struct loop_source *s, uint32_t events)
 void mmio_kicks_init(struct mmio *m)
 {
 	m->ack_fd = -1;
-	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++)
+	for (unsigned int i = 0; i < m->v->nvq; i++)
 		m->kick[i].source = (struct loop_source){
 			.fd = -1,
 			.dev = &m->dev,
@@ -58,7 +58,7 @@ void mmio_kicks_init(struct mmio *m)
 
 void mmio_kicks_fini(struct mmio *m)
 {
-	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+	for (unsigned int i = 0; i < m->v->nvq; i++) {
 		struct loop_source *s = &m->kick[i].source;
 
 		if (s->fd < 0)

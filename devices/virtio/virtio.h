@@ -18,7 +18,7 @@
 #include "vmm/core/work.h"
 #include "devices/virtio/virtq.h"
 
-#define VIRTIO_QUEUES_MAX 8
+#define VIRTIO_QUEUES_MAX 64 /* of one device; each costs memory only where it exists */
 
 struct virtio_dev;
 

@@ -88,12 +88,12 @@ static const struct virtio_ops fake_ops = {
 	.destroy = fake_destroy,
 };
 
-struct fake *fake_create(const struct virtio_env *env)
+struct fake *fake_create_wide(const struct virtio_env *env, unsigned int nvq)
 {
 	struct fake *f = calloc(1, sizeof(*f));
 
 	BUG_ON(!f);
-	for (unsigned int i = 0; i < FAKE_QUEUES; i++)
+	for (unsigned int i = 0; i < nvq; i++)
 		virtq_init(&f->vq[i], FAKE_QUEUE_SIZE);
 	for (unsigned int i = 0; i < FAKE_CONFIG_LEN; i++)
 		f->config[i] = (uint8_t)(0x10 + i);
@@ -103,13 +103,18 @@ struct fake *fake_create(const struct virtio_env *env)
 		.id = FAKE_ID,
 		.offered = FAKE_FEATURES,
 		.vq = f->vq,
-		.nvq = FAKE_QUEUES,
+		.nvq = nvq,
 		.config = f->config,
 		.config_len = FAKE_CONFIG_LEN,
 		.config_writable = FAKE_WRITABLE,
 		.env = env,
 	};
 	return f;
+}
+
+struct fake *fake_create(const struct virtio_env *env)
+{
+	return fake_create_wide(env, FAKE_QUEUES);
 }
 
 bool fake_round(struct driver *d, unsigned int qi)

@@ -17,17 +17,18 @@
 
 struct fake {
 	struct virtio_dev v;
-	struct virtq vq[FAKE_QUEUES];
-	uint8_t config[FAKE_CONFIG_LEN]; /* 0x10, 0x11, ... */
-	int activate_rc;                 /* what activate() returns */
-	void (*echoed)(struct fake *f);  /* NULL, or called after each chain */
-	unsigned int activated, resets, kicks[FAKE_QUEUES], chains, written;
+	struct virtq vq[VIRTIO_QUEUES_MAX]; /* FAKE_QUEUES, unless a test asks for more */
+	uint8_t config[FAKE_CONFIG_LEN];    /* 0x10, 0x11, ... */
+	int activate_rc;                    /* what activate() returns */
+	void (*echoed)(struct fake *f);     /* NULL, or called after each chain */
+	unsigned int activated, resets, kicks[VIRTIO_QUEUES_MAX], chains, written;
 	unsigned int written_off, written_len;
 	uint32_t sum; /* of the bytes echoed: goes through state() */
 };
 
-/* fake_create() - never NULL; destroyed by its ops */
+/* fake_create() - never NULL; destroyed by its ops.  fake_create_wide(): with @nvq queues */
 struct fake *fake_create(const struct virtio_env *env);
+struct fake *fake_create_wide(const struct virtio_env *env, unsigned int nvq);
 /* fake_round() - a byte through queue @qi of @d's fake.  Return: did it come back? */
 bool fake_round(struct driver *d, unsigned int qi);
 

@@ -56,6 +56,21 @@ START_TEST(requests_go_through_every_queue)
 }
 END_TEST
 
+START_TEST(widest_device_hears_each_of_its_queues)
+{
+	driver_unplug(&d);
+	f = fake_create_wide(&d.env, VIRTIO_QUEUES_MAX);
+	driver_plug(&d, &f->v);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	for (unsigned int qi = VIRTIO_QUEUES_MAX; qi > 0; qi--)
+		ck_assert(fake_round(&d, qi - 1));
+	driver_kick(&d, VIRTIO_QUEUES_MAX); /* one past the last */
+	driver_pump(&d);
+	for (unsigned int qi = 0; qi < VIRTIO_QUEUES_MAX; qi++)
+		ck_assert_uint_eq(f->kicks[qi], 1);
+}
+END_TEST
+
 START_TEST(untouched_device_holds_one_descriptor)
 {
 	unsigned int before;
@@ -278,6 +293,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, requests_go_through_every_queue);
+	tcase_add_test(t, widest_device_hears_each_of_its_queues);
 	tcase_add_test(t, untouched_device_holds_one_descriptor);
 	tcase_add_test(t, doorbells_are_bound_once);
 	tcase_add_test(t, bound_doorbell_kicks_without_a_register_write);
