@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/* unix_listen - listen at a path, take the place of the dead, and say in words why not. */
+#include "devices/backend/unix_listen.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define UNIX_BACKLOG 128
+
+static int unix_address(struct sockaddr_un *a, const char *path)
+{
+	size_t len = strlen(path);
+
+	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (len >= sizeof(a->sun_path))
+		return -ENAMETOOLONG;
+	memcpy(a->sun_path, path, len);
+	return 0;
+}
+
+static int unix_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int unix_connect(const char *path)
+{
+	struct sockaddr_un a;
+	int rc = unix_address(&a, path), fd;
+
+	if (rc < 0)
+		return rc;
+	fd = unix_socket();
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int unix_error(const char *what, const char *path, int code, struct err *e)
+{
+	switch (code) {
+	case ENAMETOOLONG:
+		return err_set(e, code,
+			       "%s: the path %s is too long for a socket; give a "
+			       "shorter one",
+			       what, path);
+	case ENOENT:
+	case ENOTDIR:
+		return err_set(e, code,
+			       "%s: cannot make the socket %s: its directory does not "
+			       "exist; make it, or give another path",
+			       what, path);
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return err_set(e, code,
+			       "%s: cannot make the socket %s: this user may not write "
+			       "to its directory; give another path",
+			       what, path);
+	default:
+		return err_set(e, code, "%s: cannot make the socket %s: %s", what, path,
+			       strerror(code));
+	}
+}
+
+/* What is in the way at @path: may it go?  Return: 0, it is gone; -errno in @e */
+static int unix_replace(const char *what, const char *path, struct err *e)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return err_set(e, EEXIST,
+			       "%s: %s exists and is no socket; remove it, or give "
+			       "another path",
+			       what, path);
+	fd = unix_connect(path);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || fd == -EAGAIN)
+		return err_set(e, EADDRINUSE,
+			       "%s: another process listens at %s; stop that one, or "
+			       "give another path",
+			       what, path);
+	if (fd != -ECONNREFUSED && fd != -ENOENT)
+		return unix_error(what, path, -fd, e);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return unix_error(what, path, errno, e);
+	return 0;
+}
+
+static int unix_bind(int fd, const char *path)
+{
+	struct sockaddr_un a;
+	int rc = unix_address(&a, path);
+
+	if (rc < 0)
+		return rc;
+	return bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+}
+
+int unix_listen(struct unix_listener *l, const char *what, const char *path,
+		struct err *e)
+{
+	struct stat st;
+	int rc;
+
+	*l = (struct unix_listener){.fd = unix_socket(), .path = path};
+	if (l->fd < 0)
+		return unix_error(what, path, -l->fd, e);
+	/* before it has a name: the file gets this mode, and is never open to others */
+	rc = fchmod(l->fd, 0600) < 0 ? -errno : unix_bind(l->fd, path);
+	if (rc == -EADDRINUSE) {
+		rc = unix_replace(what, path, e);
+		if (rc < 0)
+			goto fail;
+		rc = unix_bind(l->fd, path);
+	}
+	if (rc == 0 && stat(path, &st) < 0)
+		rc = -errno;
+	if (rc == 0) {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+		rc = listen(l->fd, UNIX_BACKLOG) < 0 ? -errno : 0;
+	}
+	if (rc == 0)
+		return 0;
+	(void)unix_error(what, path, -rc, e);
+fail:
+	close(l->fd);
+	l->fd = -1;
+	return rc;
+}
+
+void unix_unlisten(struct unix_listener *l)
+{
+	struct stat st;
+
+	if (l->fd < 0)
+		return;
+	if (lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+		(void)unlink(l->path);
+	close(l->fd);
+	l->fd = -1;
+}
