@@ -60,6 +60,7 @@ void config_fini(struct config *cfg)
 		config_disk_clear(&cfg->disk[i]);
 	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
 		config_net_clear(&cfg->net[i]);
+	free(cfg->vsock.path);
 	free(cfg->name);
 	free(cfg->report);
 	free(cfg->dump_dtb);

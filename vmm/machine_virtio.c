@@ -31,6 +31,11 @@ static unsigned int count_consoles(const struct config *cfg)
 	return cfg->console == CONSOLE_VIRTIO;
 }
 
+static unsigned int count_vsocks(const struct config *cfg)
+{
+	return cfg->vsock.path != NULL;
+}
+
 static unsigned int count_one(const struct config *cfg)
 {
 	(void)cfg;
@@ -51,10 +56,9 @@ static const struct {
 	struct virtio_dev *(*create)(const struct virtio_env *env, unsigned int i,
 				     struct err *e);
 } virtio_table[] = {
-	{count_disks, blk_create},
-	{count_nets, net_create},
-	{count_consoles, create_console},
-	{count_one, rng_create},
+	{count_disks, blk_create},        {count_nets, net_create},
+	{count_consoles, create_console}, {count_one, rng_create},
+	{count_vsocks, vsock_create},
 };
 
 static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)

@@ -53,6 +53,7 @@ struct setting_parts {
 };
 
 extern const struct setting_parts setting_memory, setting_disk, setting_net;
+extern const struct setting_parts setting_vsock;
 
 struct setting {
 	const char *name; /* "disk": --disk, and "disk" in JSON */

@@ -20,6 +20,9 @@ struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 /* entropy from the host: "rng0" */
 struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
+/* cfg->vsock: "vsock0" */
+struct virtio_dev *vsock_create(const struct virtio_env *env, unsigned int i,
+				struct err *e);
 /* hvc0 on @tty (not owned): "console0" */
 struct virtio_dev *console_create(const struct virtio_env *env, struct tty *tty,
 				  struct err *e);

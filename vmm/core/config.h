@@ -33,6 +33,11 @@ struct config_net {
 	uint16_t mtu; /* 0: not told to the guest */
 };
 
+struct config_vsock {
+	char *path; /* of the socket on the host; NULL: no vsock */
+	uint32_t cid;
+};
+
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_NONE };
 
 struct config {
@@ -45,6 +50,7 @@ struct config {
 	unsigned int ndisk;
 	struct config_net net[CONFIG_NETS_MAX];
 	unsigned int nnet;
+	struct config_vsock vsock;
 	unsigned int ncpu; /* >= 1 */
 	uint64_t memory;   /* bytes, a multiple of the page size */
 	bool hugepages;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_setting_vsock - --vsock and "vsock": what is understood, and what is said of the rest */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/cli.h"
+#include "vmm/config.h"
+#include "vmm/config_json.h"
+#include "vmm/core/util.h"
+
+#define P32 "0123456789abcdef0123456789abcdef"
+
+static struct config cfg;
+static struct err e;
+
+static void setup(void)
+{
+	e = (struct err){0};
+	ck_assert_int_eq(config_init(&cfg, &e), 0);
+}
+
+static void teardown(void)
+{
+	config_fini(&cfg);
+}
+
+static int option(const char *value)
+{
+	char text[256], *argv[] = {(char[]){"microvm"},
+				   (char[]){"--kernel"},
+				   (char[]){"k"},
+				   (char[]){"--vsock"},
+				   text,
+				   NULL};
+	enum cli_action action;
+
+	ck_assert_uint_lt(strlen(value), sizeof(text));
+	memcpy(text, value, strlen(value) + 1);
+	return cli_parse(5, argv, &cfg, &action, &e);
+}
+
+static int json(const char *text)
+{
+	return config_json_parse(&cfg, text, strlen(text), "vm.json", &e);
+}
+
+START_TEST(none_is_asked_for)
+{
+	ck_assert_ptr_null(cfg.vsock.path);
+}
+END_TEST
+
+START_TEST(option_is_understood)
+{
+	ck_assert_int_eq(option("v.sock"), 0);
+	ck_assert_str_eq(cfg.vsock.path, "v.sock");
+	ck_assert_uint_eq(cfg.vsock.cid, 3);
+	config_fini(&cfg);
+	setup();
+	ck_assert_int_eq(option("path=a,,b,cid=4294967294"), 0);
+	ck_assert_str_eq(cfg.vsock.path, "a,b");
+	ck_assert_uint_eq(cfg.vsock.cid, 4294967294);
+}
+END_TEST
+
+START_TEST(json_is_understood_and_the_option_replaces_it)
+{
+	ck_assert_int_eq(json("{\"vsock\": {\"path\": \"v\", \"cid\": 42}}"), 0);
+	ck_assert_str_eq(cfg.vsock.path, "v");
+	ck_assert_uint_eq(cfg.vsock.cid, 42);
+	ck_assert_int_eq(option("w"), 0);
+	ck_assert_str_eq(cfg.vsock.path, "w");
+	ck_assert_uint_eq(cfg.vsock.cid, 3);
+}
+END_TEST
+
+START_TEST(longest_path_is_taken)
+{
+	ck_assert_int_eq(option(P32 P32 P32), 0); /* 96 + _4294967295 = 107 of 108 */
+}
+END_TEST
+
+static const struct {
+	int (*parse)(const char *value);
+	const char *text, *says, *also;
+} wrong[] = {
+	{option, "", "--vsock: the value is empty", "PATH"},
+	{option, "cid=4", "--vsock: there is no path", "path="},
+	{option, "v,cid=2", "--vsock: cid: \"2\"", "3 to 4294967294"},
+	{option, "v,cid=0", "--vsock: cid: \"0\"", "3 to 4294967294"},
+	{option, "v,cid=4294967295", "--vsock: cid: \"4294967295\"", "3 to"},
+	{option, "v,cid=99999999999999999999", "--vsock: cid: \"9999", "3 to"},
+	{option, "v,cid=x", "--vsock: cid: \"x\"", "3 to"},
+	{option, "v,cid=-3", "--vsock: cid: \"-3\"", "3 to"},
+	{option, "v,cid=", "--vsock: cid has no value", "give one"},
+	{option, "v,cid=3,cid=4", "--vsock: cid is given twice", "once"},
+	{option, "v,port=3", "--vsock: \"port\" is not", "cid=N"},
+	{option, P32 P32 P32 "x", "too long for a socket", "at most 96 bytes"},
+	{json, "{\"vsock\": {}}", "vsock: there is no path", "path="},
+	{json, "{\"vsock\": {\"path\": \"v\", \"cid\": \"4\"}}",
+	 "vsock: cid: it is a string", "whole number"},
+	{json, "{\"vsock\": {\"path\": \"v\", \"cid\": 1}}", "vsock: cid: \"1\"", "3 to"},
+	{json, "{\"vsock\": {\"path\": 1}}", "vsock: path: it is a whole number",
+	 "string"},
+	{json, "{\"vsock\": {\"path\": \"" P32 P32 P32 "x\"}}", "too long",
+	 "at most 96 bytes"},
+	{json, "{\"vsock\": {\"path\": \"v\", \"sid\": 4}}", "vsock: \"sid\"", "cid"},
+};
+
+START_TEST(wrong_value_is_told)
+{
+	ck_assert_int_lt(wrong[_i].parse(wrong[_i].text), 0);
+	ck_assert_int_eq(e.usage, 1);
+	ck_assert_msg(strstr(e.msg, wrong[_i].says), "%s: %s", wrong[_i].text, e.msg);
+	ck_assert_msg(strstr(e.msg, wrong[_i].also), "%s: %s", wrong[_i].text, e.msg);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("setting_vsock");
+	TCase *t = tcase_create("setting_vsock");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, none_is_asked_for);
+	tcase_add_test(t, option_is_understood);
+	tcase_add_test(t, json_is_understood_and_the_option_replaces_it);
+	tcase_add_test(t, longest_path_is_taken);
+	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
