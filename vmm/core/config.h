@@ -18,6 +18,12 @@
 #define CONFIG_NETS_MAX    8
 #define CONFIG_INITRDS_MAX 16
 
+/* Limits on what flows, a second; 0: none.  A burst of 0: rate.h chooses */
+struct config_rate {
+	uint64_t bytes, bytes_burst;
+	uint64_t ops, ops_burst;
+};
+
 struct config_disk {
 	char *path;
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
