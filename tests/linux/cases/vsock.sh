@@ -37,7 +37,7 @@ ended()
 # counted NAME - read and written bytes of a device in ./report.json
 counted()
 {
-	sed -n "s/.*\"$1\": {\"read_bytes\": \([0-9]*\), \"written_bytes\": \([0-9]*\),.*/\1 \2/p" \
+	sed -n "s/.*\"$1\":{\"read_bytes\":\([0-9]*\),\"written_bytes\":\([0-9]*\),.*/\1 \2/p" \
 		report.json
 }
 
@@ -46,7 +46,7 @@ case_vsock_echo_both_ways()
 	"$PEER" serve unix:v.sock_1234 4 >server 2>&1 &
 	wait_for server ready
 	sock_guest "$(one_line <<-'END'
-		vsock-peer serve vsock:4294967295:5000 4 >/serve &
+		{ vsock-peer serve vsock:4294967295:5000 4 >/serve & }
 		until grep -q ready /serve; do usleep 10000; done
 		vsock-peer echo vsock:2:1234 4 1000000 || echo failed
 		vsock-peer echo vsock:2:1235 1 1 || echo nobody
@@ -73,7 +73,7 @@ case_vsock_thousand_connections_and_a_stuck_reader()
 	sock_guest "$(one_line <<-'END'
 		ulimit -n 4096
 		vsock-peer stuck vsock:2:1234 1000 5000 || echo failed
-		vsock-peer serve vsock:4294967295:5000 1001 >/serve &
+		{ vsock-peer serve vsock:4294967295:5000 1001 >/serve & }
 		until grep -q ready /serve; do usleep 10000; done
 		echo mine
 		wait
@@ -94,13 +94,13 @@ case_vsock_hosts_are_let_go()
 	sock_guest "$(one_line <<-'END'
 		cd /sys/bus/virtio/drivers/vmw_vsock_virtio_transport
 		dev=$(echo virtio*)
-		vsock-peer sink vsock:4294967295:5000 >/dev/null 2>&1 &
+		{ vsock-peer sink vsock:4294967295:5000 >/dev/null 2>&1 & }
 		vsock-peer sink vsock:4294967295:5001
 		echo $dev >unbind
 		echo $dev >bind
 		echo bound
 		vsock-peer sink vsock:4294967295:5002
-		vsock-peer sink vsock:4294967295:5003 &
+		{ vsock-peer sink vsock:4294967295:5003 & }
 		usleep 300000
 		echo last
 		sleep 60
