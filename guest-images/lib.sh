@@ -152,6 +152,49 @@ static_program()
 	printf '%s\n' "$out"
 }
 
+# foreign_tree PACKAGE ARCH - print the directory into which PACKAGE for ARCH and all that it
+# depends on are unpacked, fetched if need be; nothing of it is installed or set up
+foreign_tree()
+{
+	local out=$MICROVM_CACHE/tree-$1-$2 tmp deb apt_opts
+	if [ ! -d "$out" ]; then
+		need dpkg xz-utils
+		say "fetching $1 for $2, with its libraries"
+		apt_private "$2"
+		tmp=$(cache_tmp)
+		mkdir -p "$tmp/tree" "$tmp/archives/partial"
+		apt-get -qq "${apt_opts[@]}" -o "Dir::Cache::archives=$tmp/archives" \
+			-o Debug::NoLocking=1 --no-install-recommends --download-only -y \
+			install "$1" >&2 || die "apt-get could not download $1 for $2"
+		for deb in "$tmp"/archives/*.deb; do
+			dpkg-deb -x "$deb" "$tmp/tree"
+		done
+		mv -T "$tmp/tree" "$out" 2>/dev/null || [ -d "$out" ]
+		rm -rf "$tmp"
+	fi
+	printf '%s\n' "$out"
+}
+
+# foreign_program TREE PATH - print the program PATH of that tree and what it is run with,
+# its dynamic linker and its libraries, each as FILE:PATH for `stage`.  That linker itself is
+# asked, in QEMU's user emulation.
+foreign_program()
+{
+	local tree=$1 path=$2 linker dirs
+	need qemu-user-static
+	linker=$(readlink -f "$(find "$tree/lib" -maxdepth 1 -name 'ld-linux-*' -print -quit)")
+	dirs=$(find "$tree/lib" "$tree/usr/lib" -maxdepth 2 -name '*.so*' -printf '%h\n' |
+		sort -u | paste -sd:)
+	printf '%s:%s\n' "$tree$path" "$path"
+	qemu-aarch64-static "$linker" --library-path "$dirs" \
+		--list "$tree$path" |
+		sed -n "s|^[[:space:]]*\(.*\) => $tree\(/[^ ]*\) .*|\1 \2|p" |
+		while read -r name path; do
+			[[ $name = /* ]] || name=$path
+			printf '%s:%s\n' "$tree$path" "$name"
+		done
+}
+
 # busybox_static ARCH - print the path of a static busybox for ARCH, fetched if need be
 busybox_static()
 {
