@@ -4,10 +4,14 @@
 
 #include <dirent.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "vmm/core/util.h"
+
+#define DOCTOR_LIMIT 400000 /* us, for one KVM_RUN, give or take */
 
 static const struct doctor_cap doctor_caps[] = {
 	{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY", DOCTOR_NO, "guest RAM"},
@@ -35,6 +39,24 @@ void doctor_say(struct doctor *d, enum doctor_mark mark, const char *what,
 	(void)vfprintf(d->out, fmt, ap);
 	va_end(ap);
 	(void)fputc('\n', d->out);
+}
+
+static void doctor_on_alarm(int sig)
+{
+	(void)sig; /* it only has to interrupt KVM_RUN */
+}
+
+/* Again and again, in case it was not in KVM_RUN */
+void doctor_set_alarm(bool on)
+{
+	struct sigaction sa = {.sa_handler = doctor_on_alarm};
+	struct itimerval it = {
+		.it_interval.tv_usec = on ? DOCTOR_LIMIT : 0,
+		.it_value.tv_usec = on ? DOCTOR_LIMIT : 0,
+	};
+
+	(void)sigaction(SIGALRM, &sa, NULL);
+	(void)setitimer(ITIMER_REAL, &it, NULL);
 }
 
 /* Which KVM it is: it says less than the trial run does, but people ask. */

@@ -8,6 +8,7 @@
 #ifndef MICROVM_DOCTOR_H
 #define MICROVM_DOCTOR_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "vmm/kvm/kvm.h"
@@ -42,6 +43,11 @@ void doctor_say(struct doctor *d, enum doctor_mark mark, const char *what,
 
 /* doctor_host() - what a machine can use besides KVM: taps, huge pages, limits */
 void doctor_host(struct doctor *d);
+
+/* doctor_set_alarm() - from now on, or no longer, interrupt a KVM_RUN that does not end: it
+ * fails with EINTR after about 0.4 s.  Main thread; takes SIGALRM
+ */
+void doctor_set_alarm(bool on);
 
 /* Of the architecture: the capabilities that only it has, and a trial run of privileged
  * code in @k, a fresh VM

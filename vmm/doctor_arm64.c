@@ -79,7 +79,8 @@ static uint64_t trial_step(struct trial *t, struct err *e)
 	uint64_t start = monotonic_ns();
 
 	if (ioctl(t->vcpu.fd, KVM_RUN, 0) < 0) {
-		err_set(e, errno, "KVM_RUN: %s", strerror(errno));
+		err_set(e, errno, "%s",
+			errno == EINTR ? "it does not end" : strerror(errno));
 		return 0;
 	}
 	if (t->vcpu.run->exit_reason != KVM_EXIT_MMIO) {
@@ -104,7 +105,7 @@ static void trial_speed(struct doctor *d, struct trial *t)
 		if (i % 2)
 			best = MIN(best, ns);
 	}
-	rate = 2 * TRIAL_LOOPS * UINT64_C(1000000000) / best;
+	rate = UINT64_C(2000000000) * TRIAL_LOOPS / best;
 	if (rate < TRIAL_NATIVE)
 		doctor_say(d, DOCTOR_NO, "guest EL1",
 			   "is interpreted (%.1f M instructions/s), not run: a KVM on "
@@ -153,7 +154,9 @@ void doctor_arch_trial(struct doctor *d, struct kvm *k)
 		doctor_say(d, DOCTOR_NO, "guest EL1", "cannot be set up: %s", e.msg);
 	} else {
 		trial_say(d, k);
+		doctor_set_alarm(true);
 		trial_speed(d, &t);
+		doctor_set_alarm(false);
 	}
 	vcpu_destroy(&t.vcpu);
 	irqchip_fini(&t.irqchip);

@@ -11,10 +11,8 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/time.h>
 
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
@@ -40,7 +38,6 @@
  * code 1.3 M; the time of one exit (40 us) is in the measure.
  */
 #define TRIAL_NATIVE 20000000u
-#define TRIAL_LIMIT  400000 /* us, for one trial, give or take */
 
 #define CR4_OSFXSR  (UINT64_C(1) << 9)
 #define CR4_OSXSAVE (UINT64_C(1) << 18)
@@ -153,24 +150,6 @@ static int trial_set_registers(struct vcpu *c, const char *code, uint64_t cr4,
 	return 0;
 }
 
-static void trial_on_alarm(int sig)
-{
-	(void)sig; /* it only has to interrupt KVM_RUN */
-}
-
-/* Interrupt KVM_RUN after TRIAL_LIMIT, and again and again in case it was not in it */
-static void trial_set_alarm(bool on)
-{
-	struct sigaction sa = {.sa_handler = trial_on_alarm};
-	struct itimerval it = {
-		.it_interval.tv_usec = on ? TRIAL_LIMIT : 0,
-		.it_value.tv_usec = on ? TRIAL_LIMIT : 0,
-	};
-
-	(void)sigaction(SIGALRM, &sa, NULL);
-	(void)setitimer(ITIMER_REAL, &it, NULL);
-}
-
 static void trial_explain(const struct kvm_run *run, struct trial_result *r)
 {
 	if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
@@ -219,9 +198,9 @@ static struct trial_result trial_run(struct trial *t, const char *code, uint64_t
 	    trial_set_registers(&c, code, cr4, &e) < 0) {
 		(void)snprintf(r.why, sizeof(r.why), "%.90s", e.msg);
 	} else {
-		trial_set_alarm(true);
+		doctor_set_alarm(true);
 		trial_execute(&c, nwrites, &r);
-		trial_set_alarm(false);
+		doctor_set_alarm(false);
 	}
 	vcpu_destroy(&c);
 	return r;
