@@ -46,9 +46,10 @@ struct regs_space {
 static int regs_get_space(int fd, bool high, struct regs_space *s)
 {
 	static const uint8_t page[2][4] = {{12, 16, 14, 0}, {0, 14, 12, 16}};
-	uint64_t tcr;
+	uint64_t tcr = 0;
 	int rc = regs_get(fd, REG_TCR, &tcr);
 
+	s->table = 0;
 	if (rc == 0)
 		rc = regs_get(fd, high ? REG_TTBR1 : REG_TTBR0, &s->table);
 	if (rc < 0)

@@ -18,7 +18,7 @@
 #define REG_CORE(field)                                        \
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
 	 (offsetof(struct kvm_regs, field) / sizeof(uint32_t)))
-#define REG_X(n)   (REG_CORE(regs.regs[0]) + 2 * (n))
+#define REG_X(n)   (REG_CORE(regs.regs[0]) + UINT64_C(2) * (n))
 #define REG_PC     REG_CORE(regs.pc)
 #define REG_PSTATE REG_CORE(regs.pstate)
 #define REG_SCTLR  ARM64_SYS_REG(3, 0, 1, 0, 0)
