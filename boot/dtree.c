@@ -148,6 +148,17 @@ static int dtree_read_overlay(const struct boot_file *f, void **blob, struct err
 	return 0;
 }
 
+/* Without a fragment nothing would be applied, and libfdt calls that success */
+static bool dtree_has_fragment(const void *blob)
+{
+	int node;
+
+	fdt_for_each_subnode(node, blob,
+			     0) if (fdt_subnode_offset(blob, node, "__overlay__") >=
+				    0) return true;
+	return false;
+}
+
 static int dtree_explain_overlay(const char *path, int rc, struct err *e)
 {
 	const char *why = fdt_strerror(rc);
@@ -177,6 +188,11 @@ int dtree_overlay(struct dtree *t, const char *path, struct err *e)
 	boot_file_close(&f);
 	if (rc < 0)
 		return rc;
+	if (!dtree_has_fragment(blob))
+		return err_set(e, EINVAL,
+			       "overlay %s: has nothing to apply: it is a device tree, "
+			       "not an overlay, whose source begins with /plugin/",
+			       path);
 	t->rc = fdt_open_into(t->blob, t->blob, DTREE_MAX);
 	if (t->rc == 0)
 		t->rc = fdt_overlay_apply(t->blob, blob);

@@ -9,7 +9,8 @@
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/layout_arm64.h"
 
-#define RAM_MAX ((UINT64_C(1) << LAYOUT_BITS) - LAYOUT_RAM)
+#define RAM_MAX  ((UINT64_C(1) << LAYOUT_BITS) - LAYOUT_RAM)
+#define CPUS_MAX ((unsigned int)((LAYOUT_GICR_LIMIT - LAYOUT_GICR) / LAYOUT_GICR_LEN))
 
 int machine_arch_memory(struct machine *m, struct err *e)
 {
@@ -17,6 +18,9 @@ int machine_arch_memory(struct machine *m, struct err *e)
 		return err_set(e, EINVAL,
 			       "--memory: an arm64 machine can have %llu GiB at most",
 			       (unsigned long long)(RAM_MAX / GIB));
+	if (m->cfg->ncpu > CPUS_MAX) /* as many redistributors */
+		return err_set(e, EINVAL, "--cpus: an arm64 machine can have %u at most",
+			       CPUS_MAX);
 	return gmem_add(&m->mem, LAYOUT_RAM, m->cfg->memory, e);
 }
 

@@ -129,6 +129,9 @@ START_TEST(what_is_no_overlay_is_refused)
 {
 	ck_assert_int_eq(dtree_overlay(&t, file_of("/dts-v1/;\n", 10), &e), -ENOEXEC);
 	ck_says(e, "dtc -@");
+	ck_assert_int_eq(dtree_reserve(&t, 0, &e), 0);
+	ck_assert_int_eq(dtree_overlay(&t, file_of(t.blob, dtree_len(&t)), &e), -EINVAL);
+	ck_says(e, "not an overlay");
 	ck_assert_int_eq(dtree_overlay(&t, "/nonexistent/x.dtbo", &e), -ENOENT);
 	ck_says(e, "overlay /nonexistent/x.dtbo");
 	ck_assert_int_eq(dtree_overlay(&t, "/", &e), -EISDIR);
