@@ -6,7 +6,8 @@
 # `ok NAME`, `not ok NAME: why` or `skip NAME: why`.
 #
 # In the environment: MICROVM, ARCH (amd64 or arm64), and the files KERNEL INITRD ROOT; on
-# amd64 also VMLINUX SMALL (a directory).
+# amd64 also VMLINUX SMALL (a directory); HOST, the options of a nested host that one case has
+# for itself.
 
 GUEST_TIMEOUT=120s
 
@@ -45,7 +46,7 @@ said()
 # complained TEXT - we wrote a line in which TEXT stands
 complained()
 {
-	grep -q "$1" err || fail "no such words on stderr: $1"
+	grep -q -e "$1" err || fail "no such words on stderr: $1"
 }
 
 fail()
@@ -60,10 +61,10 @@ skip()
 	exit 77
 }
 
-# only ARCH - skip the rest of a case that makes sense on ARCH alone
-only()
+# in_host OPTION... - skip the rest of a case that is about another nested host than this
+in_host()
 {
-	[ "$ARCH" = "$1" ] || skip "for $1"
+	[ "${HOST-}" = "$*" ] || skip "for the nested host with $*"
 }
 
 # wait_for FILE TEXT - until TEXT stands in FILE, for a minute

@@ -33,14 +33,6 @@ case_four_vcpus_in_one_package()
 
 # Memory
 
-case_memory_64m()
-{
-	only amd64
-	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --memory 64M \
-		--append 'quiet microvm.run="grep MemTotal /proc/meminfo; echo up"'
-	said up
-}
-
 case_memory_256m()
 {
 	stock 0 'echo total=$(($(sed -n s/MemTotal:[^0-9]*//p /proc/meminfo | cut -d\  -f1) / 1024))' --memory 256M
@@ -74,15 +66,6 @@ case_root_on_disk()
 		'quiet root=/dev/vda rw microvm.run="echo root=$(grep -c ^/dev/vda /proc/mounts); echo hello >/root/hello"'
 	said root=1
 	e2fsck -fn root.img >out 2>&1 || fail 'the disk is not clean afterwards'
-}
-
-case_small_kernel_root_on_disk()
-{
-	only amd64
-	cp "$ROOT" root.img
-	guest 0 --kernel "$SMALL/bzImage" --disk root.img \
-		--append 'quiet microvm.run="touch /root/x && echo writable"'
-	said writable
 }
 
 case_two_disks_one_readonly()
@@ -219,33 +202,6 @@ case_panic_without_a_root()
 	guest 70 --kernel "$KERNEL" --append quiet
 }
 
-case_triple_fault()
-{
-	only amd64
-	guest 71 --kernel "$KERNEL" --initrd "$INITRD" --report report.json \
-		--append 'quiet reboot=t microvm.run="reboot -f; sleep 9"'
-	[ "$(field cause)" = triple-fault ] || fail "cause $(field cause)"
-}
-
-case_access_that_kvm_cannot_emulate()
-{
-	only arm64
-	# An Image that is a header and two instructions, with the serial port's address:
-	# movz x1, #0x900, lsl #16; ldp x2, x3, [x1]
-	{
-		printf '\020\000\000\024\000\000\000\000' # b .+64
-		head -c 8 /dev/zero
-		printf '\000\020\000\000\000\000\000\000' # takes 4 KiB
-		printf '\012\000\000\000\000\000\000\000' # little-endian, 4 KiB pages, anywhere
-		head -c 24 /dev/zero
-		printf 'ARM\144\000\000\000\000'
-		printf '\001\040\241\322\042\014\100\251'
-	} >Image
-	guest 72 --kernel Image
-	complained "cannot emulate the guest's access to 0x9000000"
-	complained 'instruction a9400c22'
-}
-
 case_timeout()
 {
 	GUEST_TIMEOUT=8s
@@ -270,42 +226,7 @@ case_sigterm()
 	ended_by TERM 143
 }
 
-# The clock
-
-case_alarm_of_the_clock()
-{
-	only arm64
-	stock 0 'echo +2 >/sys/class/rtc/rtc0/wakealarm; sleep 4; echo alarms=$(grep rtc-pl031 /proc/interrupts | tr -s \  | cut -d\  -f3)'
-	said alarms=1
-}
-
 # Kernels
-
-case_elf_vmlinux()
-{
-	only amd64
-	guest 0 --kernel "$VMLINUX" --initrd "$INITRD" --cpus 2 \
-		--append 'quiet microvm.run="echo cpus=$(nproc)"'
-	said cpus=2
-}
-
-case_bzimage_by_the_32_bit_entry()
-{
-	only amd64
-	# Without XLF_KERNEL_64 in its header a kernel is entered the old way.
-	cp "$KERNEL" bzImage
-	printf '\000' | dd of=bzImage bs=1 seek=$((0x236)) conv=notrunc 2>/dev/null
-	guest 0 --kernel bzImage --initrd "$INITRD" --append 'quiet microvm.run="echo up"'
-	said up
-}
-
-case_gzipped_image()
-{
-	only arm64
-	gzip -c "$KERNEL" >Image.gz
-	guest 0 --kernel Image.gz --initrd "$INITRD" --append 'quiet microvm.run="echo up"'
-	said up
-}
 
 case_two_initrds()
 {
@@ -314,22 +235,6 @@ case_two_initrds()
 	guest 0 --kernel "$KERNEL" --initrd "$INITRD" --initrd extra.cpio \
 		--append 'quiet microvm.run="cat /more"'
 	said one-more
-}
-
-case_small_kernel_without_acpi()
-{
-	only amd64
-	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --acpi off \
-		--append 'quiet microvm.run="[ -d /sys/firmware/acpi ] || echo no-acpi; cat /proc/interrupts"'
-	said no-acpi
-}
-
-case_small_kernel_vmlinux()
-{
-	only amd64
-	guest 0 --kernel "$SMALL/vmlinux" --disk "$ROOT,ro" --cpus 2 \
-		--append 'quiet microvm.run="echo cpus=$(nproc)"'
-	said cpus=2
 }
 
 # The data path

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+#
+# amd64.sh - what only x86-64 has: the small kernel, ELF kernels, the old entry, ACPI or not,
+# triple faults.
+#
+# shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
+
+case_memory_64m()
+{
+	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --memory 64M \
+		--append 'quiet microvm.run="grep MemTotal /proc/meminfo; echo up"'
+	said up
+}
+
+case_small_kernel_root_on_disk()
+{
+	cp "$ROOT" root.img
+	guest 0 --kernel "$SMALL/bzImage" --disk root.img \
+		--append 'quiet microvm.run="touch /root/x && echo writable"'
+	said writable
+}
+
+case_triple_fault()
+{
+	guest 71 --kernel "$KERNEL" --initrd "$INITRD" --report report.json \
+		--append 'quiet reboot=t microvm.run="reboot -f; sleep 9"'
+	[ "$(field cause)" = triple-fault ] || fail "cause $(field cause)"
+}
+
+case_elf_vmlinux()
+{
+	guest 0 --kernel "$VMLINUX" --initrd "$INITRD" --cpus 2 \
+		--append 'quiet microvm.run="echo cpus=$(nproc)"'
+	said cpus=2
+}
+
+case_bzimage_by_the_32_bit_entry()
+{
+	# Without XLF_KERNEL_64 in its header a kernel is entered the old way.
+	cp "$KERNEL" bzImage
+	printf '\000' | dd of=bzImage bs=1 seek=$((0x236)) conv=notrunc 2>/dev/null
+	guest 0 --kernel bzImage --initrd "$INITRD" --append 'quiet microvm.run="echo up"'
+	said up
+}
+
+case_small_kernel_without_acpi()
+{
+	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --acpi off \
+		--append 'quiet microvm.run="[ -d /sys/firmware/acpi ] || echo no-acpi; cat /proc/interrupts"'
+	said no-acpi
+}
+
+case_small_kernel_vmlinux()
+{
+	guest 0 --kernel "$SMALL/vmlinux" --disk "$ROOT,ro" --cpus 2 \
+		--append 'quiet microvm.run="echo cpus=$(nproc)"'
+	said cpus=2
+}
