@@ -50,14 +50,16 @@ host_build_release()
 	host_build release "${CC:-gcc}" --buildtype=release
 }
 
-# host_build_arm64 - build-arm64/microvm, and its tests, by the cross compiler; the log,
-# printed if it fails, is build-arm64.log
+# host_build_arm64 gcc|clang - build-arm64/microvm, and its tests, by the cross compiler, or
+# build-arm64-clang by clang; the log, printed if it fails, is beside it
 host_build_arm64()
 {
-	local dir=$top/build-arm64 log=$top/build-arm64.log
+	local dir=$top/build-arm64 log option=()
+	[ "$1" = gcc ] || dir+=-$1 option=("--$1")
+	log=$dir.log
 	{
 		[ -f "$dir/build.ninja" ] ||
-			"$top/tests/cross/setup" "$dir" -Dwerror=true --buildtype=release
+			"$top/tests/cross/setup" "${option[@]}" "$dir" -Dwerror=true --buildtype=release
 	} >"$log" 2>&1 && ninja -C "$dir" >>"$log" 2>&1 && return
 	cat "$log"
 	return 1
