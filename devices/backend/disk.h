@@ -5,8 +5,8 @@
  *
  * Requests belong to the caller, which keeps one per queue entry, so the data path
  * allocates nothing.  disk_submit() stages, disk_commit() starts everything staged, and
- * finished requests come back in batches.  disk.c opens; disk_sync.c is the engine, with
- * blocking calls on the worker pool.
+ * finished requests come back in batches.  disk_file.c opens; the engine (disk_engine.h)
+ * does the rest: disk_sync.c, with blocking calls on the worker pool.
  */
 #ifndef MICROVM_BACKEND_DISK_H
 #define MICROVM_BACKEND_DISK_H
@@ -23,16 +23,20 @@
 #define DISK_SECTOR 512
 #define DISK_LANES  4 /* blocking calls that one disk has under way at most */
 
-enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
+/* DISK_DISCARD: what is in the range no longer matters, so its space may go.  DISK_ZERO: it
+ * reads as zeroes from now on, and with @unmap its space may go, too
+ */
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_ZERO };
 
 struct disk_req {
 	enum disk_op op;
-	bool durable;      /* DISK_WRITE: on stable storage before it completes */
-	uint64_t off;      /* bytes; the three below are eaten while the request runs */
-	struct iovec *iov; /* the caller's; guest memory */
+	bool durable; /* all that change the disk: on stable storage before it completes */
+	bool unmap;   /* DISK_ZERO */
+	uint64_t off; /* bytes; it and the three below are eaten while the request runs */
+	struct iovec *iov; /* the caller's; guest memory.  DISCARD and ZERO: none */
 	unsigned int niov;
-	size_t len; /* sum of @iov */
-	int result; /* when finished: 0, or -errno and nothing may be assumed done */
+	uint64_t len; /* sum of @iov; DISCARD and ZERO: of the range */
+	int result;   /* when finished: 0, or -errno and nothing may be assumed done */
 	struct disk_req *next;
 };
 
@@ -42,16 +46,20 @@ struct disk_req {
 typedef void (*disk_done_fn)(void *ctx, struct disk_req *list);
 
 struct disk_engine;
+struct disk_engine_ops;
 
 struct disk {
 	char *path; /* for messages */
 	int fd;
 	bool readonly, direct;
-	uint64_t size;            /* bytes, a multiple of DISK_SECTOR */
+	bool device;      /* a block device, no file */
+	bool can_discard; /* DISK_DISCARD gives space back; else it does nothing */
+	uint64_t size;    /* bytes, a multiple of DISK_SECTOR */
 	uint32_t block, physical; /* logical and physical block size, bytes */
 	uint32_t block_off;       /* bytes from offset 0 to a physical block boundary */
 	uint32_t io_min, io_opt;  /* bytes; io_opt 0: the host does not say */
 	uint32_t dio_mem; /* direct: what buffers and iovec lengths are aligned to */
+	const struct disk_engine_ops *ops;
 	struct disk_engine *engine;
 };
 
@@ -62,6 +70,8 @@ struct disk_sys {
 	ssize_t (*readv)(int fd, const struct iovec *v, int n, off_t off, int flags);
 	ssize_t (*writev)(int fd, const struct iovec *v, int n, off_t off, int flags);
 	int (*datasync)(int fd);
+	int (*allocate)(int fd, int mode, off_t off, off_t len); /* fallocate() */
+	int (*discard)(int fd, uint64_t off, uint64_t len);      /* BLKDISCARD */
 };
 extern const struct disk_sys disk_sys_host;
 extern const struct disk_sys *disk_sys;

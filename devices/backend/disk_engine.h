@@ -1,12 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk_engine - what disk.c needs to know of the engine that it opens a disk for. */
+/* disk_engine - what moves a disk's bytes, as disk.c sees it; disk.h says what each does. */
 #ifndef MICROVM_BACKEND_DISK_ENGINE_H
 #define MICROVM_BACKEND_DISK_ENGINE_H
 
+#include <sys/stat.h>
+
 #include "devices/backend/disk.h"
 
-/* disk_engine_create() - for @d, whose fd and alignment are known.  NULL: no memory */
-struct disk_engine *disk_engine_create(struct disk *d);
-void disk_engine_destroy(struct disk_engine *en); /* nothing in flight; NULL is fine */
+struct disk_engine_ops {
+	int (*start)(struct disk *d, struct work_pool *pool, struct device *dev,
+		     disk_done_fn done, void *ctx);
+	void (*submit)(struct disk *d, struct disk_req *r);
+	void (*commit)(struct disk *d);
+	void (*cancel)(struct disk *d);
+	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
+};
+
+/* disk_sync_create() - give @d, whose fd and alignment are known, the engine with blocking
+ * calls.  Return: 0 or -ENOMEM
+ */
+int disk_sync_create(struct disk *d);
+
+/* disk_file_open() - the file d->path, as d->readonly and d->direct say: opened, locked,
+ * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
+ */
+int disk_file_open(struct disk *d, struct err *e);
+/* disk_file_same() - are these two the same file or block device? */
+bool disk_file_same(const struct stat *a, const struct stat *b);
+
+/* disk_space_probe() - can the space of @d be given back?  Sets d->can_discard */
+void disk_space_probe(struct disk *d);
+/* disk_space() - a DISK_DISCARD or DISK_ZERO of @d, with blocking calls of @sys: as the
+ * file system can, or by writing.  Return: 0 or -errno
+ */
+int disk_space(const struct disk *d, const struct disk_sys *sys,
+	       const struct disk_req *r);
 
 #endif

@@ -12,9 +12,12 @@
 #include "devices/backend/disk_engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "devices/backend/disk_list.h"
@@ -25,10 +28,17 @@
 #define DISK_INLINE_MAX (256 * KIB) /* bytes copied on the loop thread in one commit */
 #define DISK_BOUNCE     (64 * KIB)  /* a lane's buffer for unaligned direct I/O */
 
+static int disk_sync_discard(int fd, uint64_t off, uint64_t len)
+{
+	return ioctl(fd, BLKDISCARD, (uint64_t[2]){off, len});
+}
+
 const struct disk_sys disk_sys_host = {
 	.readv = preadv2,
 	.writev = pwritev2,
 	.datasync = fdatasync,
+	.allocate = fallocate,
+	.discard = disk_sync_discard,
 };
 const struct disk_sys *disk_sys = &disk_sys_host;
 
@@ -173,6 +183,12 @@ static int disk_sync(struct disk_engine *en)
 	return failed ? -EIO : 0;
 }
 
+static const char *const disk_op_name[] = {[DISK_READ] = "read",
+					   [DISK_WRITE] = "write",
+					   [DISK_FLUSH] = "flush",
+					   [DISK_DISCARD] = "discard",
+					   [DISK_ZERO] = "zeroing"};
+
 static int disk_execute(struct disk_lane *lane, struct disk_req *r)
 {
 	static struct log_limit limit;
@@ -182,15 +198,16 @@ static int disk_execute(struct disk_lane *lane, struct disk_req *r)
 
 	if (r->op == DISK_FLUSH)
 		return disk_sync(en);
-	if (en->d->direct && !disk_req_aligned(en->d, r))
+	if (r->op == DISK_DISCARD || r->op == DISK_ZERO)
+		rc = disk_space(en->d, en->sys, r);
+	else if (en->d->direct && !disk_req_aligned(en->d, r))
 		rc = disk_move_bounced(lane, r);
 	else
 		rc = disk_move(en, r);
 	if (rc < 0 && log_limit_ok(&limit))
 		log_warn("disk %s: %s at byte %llu failed: %s", en->d->path,
-			 r->op == DISK_READ ? "read" : "write", (unsigned long long)off,
-			 strerror(-rc));
-	if (rc == 0 && r->op == DISK_WRITE && r->durable)
+			 disk_op_name[r->op], (unsigned long long)off, strerror(-rc));
+	if (rc == 0 && r->durable)
 		rc = disk_sync(en);
 	return rc;
 }
@@ -257,7 +274,7 @@ static void disk_lane_done(struct work *w)
 
 /* ---- the device's side, dev->lock held ---- */
 
-void disk_submit(struct disk *d, struct disk_req *r)
+static void disk_sync_submit(struct disk *d, struct disk_req *r)
 {
 	disk_list_add(&d->engine->staged, r);
 }
@@ -275,7 +292,7 @@ static bool disk_read_now(struct disk_engine *en, struct disk_req *r)
 	return r->len == 0;
 }
 
-void disk_commit(struct disk *d)
+static void disk_sync_commit(struct disk *d)
 {
 	struct disk_engine *en = d->engine;
 	struct disk_list later = {0}, finished = {0};
@@ -298,7 +315,7 @@ void disk_commit(struct disk *d)
 	disk_finish(en, &finished);
 }
 
-void disk_cancel(struct disk *d)
+static void disk_sync_cancel(struct disk *d)
 {
 	struct disk_engine *en = d->engine;
 	struct disk_list l = {0};
@@ -314,8 +331,8 @@ void disk_cancel(struct disk *d)
 		work_drain(en->pool, en->dev);
 }
 
-int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
-	       disk_done_fn done, void *ctx)
+static int disk_sync_start(struct disk *d, struct work_pool *pool, struct device *dev,
+			   disk_done_fn done, void *ctx)
 {
 	struct disk_engine *en = d->engine;
 
@@ -332,12 +349,31 @@ int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
 	return 0;
 }
 
-struct disk_engine *disk_engine_create(struct disk *d)
+static void disk_sync_destroy(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+
+	for (unsigned int i = 0; i < DISK_LANES; i++)
+		free(en->lane[i].bounce);
+	pthread_mutex_destroy(&en->lock);
+	pthread_mutex_destroy(&en->sync_lock);
+	free(en);
+}
+
+static const struct disk_engine_ops disk_sync_ops = {
+	.start = disk_sync_start,
+	.submit = disk_sync_submit,
+	.commit = disk_sync_commit,
+	.cancel = disk_sync_cancel,
+	.destroy = disk_sync_destroy,
+};
+
+int disk_sync_create(struct disk *d)
 {
 	struct disk_engine *en = calloc(1, sizeof(*en));
 
 	if (!en)
-		return NULL;
+		return -ENOMEM;
 	en->d = d;
 	en->sys = disk_sys;
 	en->nowait = !d->direct; /* direct I/O would wait for the disk all the same */
@@ -348,16 +384,7 @@ struct disk_engine *disk_engine_create(struct disk *d)
 		en->lane[i].work.run = disk_lane_run;
 		en->lane[i].work.done = disk_lane_done;
 	}
-	return en;
-}
-
-void disk_engine_destroy(struct disk_engine *en)
-{
-	if (!en)
-		return;
-	for (unsigned int i = 0; i < DISK_LANES; i++)
-		free(en->lane[i].bounce);
-	pthread_mutex_destroy(&en->lock);
-	pthread_mutex_destroy(&en->sync_lock);
-	free(en);
+	d->engine = en;
+	d->ops = &disk_sync_ops;
+	return 0;
 }

@@ -67,7 +67,8 @@ static int sys_datasync(int fd)
 	return sys_fault() ? -1 : fdatasync(fd);
 }
 
-static const struct disk_sys sys = {sys_readv, sys_writev, sys_datasync};
+static const struct disk_sys sys = {
+	.readv = sys_readv, .writev = sys_writev, .datasync = sys_datasync};
 
 /* ---- fixture ---- */
 

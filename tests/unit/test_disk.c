@@ -436,7 +436,8 @@ static int bad_datasync(int fd)
 	return fails() ? -1 : fdatasync(fd);
 }
 
-static const struct disk_sys bad_sys = {bad_readv, bad_writev, bad_datasync};
+static const struct disk_sys bad_sys = {
+	.readv = bad_readv, .writev = bad_writev, .datasync = bad_datasync};
 
 static void open_faulty(int code, unsigned int times)
 {

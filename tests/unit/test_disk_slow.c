@@ -48,7 +48,8 @@ static ssize_t slow_writev(int fd, const struct iovec *v, int n, off_t off, int 
 	return pwritev2(fd, v, n, off, flags);
 }
 
-static const struct disk_sys slow_sys = {preadv2, slow_writev, fdatasync};
+static const struct disk_sys slow_sys = {
+	.readv = preadv2, .writev = slow_writev, .datasync = fdatasync};
 
 static void on_done(void *ctx, struct disk_req *list)
 {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * disk_space - discard and zero: by fallocate(2) where the file system can, so that images
+ * stay sparse, else by writing.  Block devices take the same calls, but for a discard.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "devices/backend/disk_engine.h"
+#include "vmm/core/util.h"
+
+#define SPACE_PUNCH (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define SPACE_ZERO  (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)
+#define SPACE_PIECE (64 * KIB)
+
+/* What a block device says of itself in sysfs; a partition asks its disk */
+static bool space_device_discards(const struct stat *st)
+{
+	static const char *const at[] = {"queue", "../queue"};
+	char path[96], text[32];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
+		cleanup_close int fd = -1;
+		long n;
+
+		(void)snprintf(path, sizeof(path),
+			       "/sys/dev/block/%u:%u/%s/discard_max_bytes",
+			       major(st->st_rdev), minor(st->st_rdev), at[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		n = read_full(fd, text, sizeof(text));
+		return n > 0 && text[0] != '0';
+	}
+	return false;
+}
+
+/* A hole behind the end of a file changes nothing, and tells whether there can be holes. */
+void disk_space_probe(struct disk *d)
+{
+	struct stat st;
+
+	if (fstat(d->fd, &st) < 0)
+		return;
+	if (d->device)
+		d->can_discard = space_device_discards(&st);
+	else
+		d->can_discard = fallocate(d->fd, SPACE_PUNCH,
+					   (off_t)ALIGN_UP((uint64_t)st.st_size, MIB),
+					   (off_t)PAGE_SIZE) == 0;
+}
+
+static int space_allocate(const struct disk *d, const struct disk_sys *sys, int mode,
+			  const struct disk_req *r)
+{
+	while (sys->allocate(d->fd, mode, (off_t)r->off, (off_t)r->len) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static bool space_unsupported(int rc)
+{
+	return rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -ENODEV;
+}
+
+static int space_write_zeroes(const struct disk *d, const struct disk_sys *sys,
+			      const struct disk_req *r)
+{
+	static _Alignas(4096) const uint8_t zero[SPACE_PIECE];
+	uint64_t off = r->off, end = r->off + r->len;
+
+	while (off < end) {
+		struct iovec v = {(void *)(uintptr_t)zero, MIN(end - off, sizeof(zero))};
+		ssize_t n = sys->writev(d->fd, &v, 1, (off_t)off, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		off += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int space_discard(const struct disk *d, const struct disk_sys *sys,
+			 const struct disk_req *r)
+{
+	int rc = 0;
+
+	if (!d->device)
+		rc = space_allocate(d, sys, SPACE_PUNCH, r);
+	else if (sys->discard(d->fd, r->off, r->len) < 0)
+		rc = -errno;
+	return space_unsupported(rc) ? 0 : rc; /* a wish, and nothing is lost */
+}
+
+int disk_space(const struct disk *d, const struct disk_sys *sys, const struct disk_req *r)
+{
+	int rc;
+
+	if (r->op == DISK_DISCARD)
+		return space_discard(d, sys, r);
+	rc = space_allocate(d, sys, r->unmap ? SPACE_PUNCH : SPACE_ZERO, r);
+	return space_unsupported(rc) ? space_write_zeroes(d, sys, r) : rc;
+}
