@@ -25,6 +25,7 @@ void config_disk_clear(struct config_disk *d)
 {
 	free(d->path);
 	free(d->serial);
+	free(d->vhost_user);
 	*d = (struct config_disk){0};
 }
 
@@ -32,6 +33,14 @@ void config_net_clear(struct config_net *n)
 {
 	free(n->tap);
 	*n = (struct config_net){.fd = -1};
+}
+
+void config_share_clear(struct config_share *s)
+{
+	free(s->path);
+	free(s->socket);
+	free(s->tag);
+	*s = (struct config_share){0};
 }
 
 int config_init(struct config *cfg, struct err *e)
@@ -61,6 +70,8 @@ void config_fini(struct config *cfg)
 	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
 		config_net_clear(&cfg->net[i]);
 	free(cfg->vsock.path);
+	for (unsigned int i = 0; i < CONFIG_SHARES_MAX; i++)
+		config_share_clear(&cfg->share[i]);
 	free(cfg->name);
 	free(cfg->report);
 	free(cfg->dump_dtb);

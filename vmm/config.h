@@ -16,9 +16,10 @@ void config_fini(struct config *cfg);
 
 /* config_string() - *@dst becomes a copy of @value; what it held is freed */
 int config_string(char **dst, const char *value, struct err *e);
-/* config_disk_clear(), config_net_clear() - free and empty one slot */
+/* config_disk_clear() and so on - free and empty one slot */
 void config_disk_clear(struct config_disk *d);
 void config_net_clear(struct config_net *n);
+void config_share_clear(struct config_share *s);
 
 /* config_validate() - once all settings are read: check those that must fit together, and
  * let the word acpi=off on the operator's kernel command line switch cfg->acpi off.

@@ -112,6 +112,8 @@ static void machine_init(struct machine *m, const struct config *cfg)
 					  .mem = &m->mem,
 					  .ended = machine_on_vcpu_end};
 	gmem_init(&m->mem, cfg->hugepages);
+	if (machine_virtio_shares(cfg))
+		gmem_share(&m->mem);
 }
 
 static int machine_check_memory(const struct config *cfg, struct err *e)
@@ -137,7 +139,7 @@ static int machine_build_loop(struct machine *m, struct err *e)
 	/* As many as all disks can keep busy: a slow one has no other disk wait.  Threads
 	 * that nobody needs are not started.
 	 */
-	unsigned int nworker = m->cfg->ndisk * DISK_LANES;
+	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet;
 
 	m->loop = loop_create();
 	m->pool = m->loop ? work_pool_create(m->loop, nworker) : NULL;

@@ -23,6 +23,8 @@ int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *
 int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e);
 /* machine_virtio_count() - how many virtio devices the config asks for */
 unsigned int machine_virtio_count(const struct config *cfg);
+/* machine_virtio_shares() - does another process serve one of them, in the guest's memory? */
+bool machine_virtio_shares(const struct config *cfg);
 /* machine_virtio_devices() - every virtio device that the config asks for */
 int machine_virtio_devices(struct machine *m, struct err *e);
 

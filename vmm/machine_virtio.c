@@ -42,6 +42,18 @@ static unsigned int count_one(const struct config *cfg)
 	return 1;
 }
 
+static unsigned int count_shares(const struct config *cfg)
+{
+	return cfg->nshare;
+}
+
+static struct virtio_dev *create_disk(const struct virtio_env *env, unsigned int i,
+				      struct err *e)
+{
+	return blk_is_elsewhere(&env->cfg->disk[i]) ? blk_vhost_create(env, i, e)
+						    : blk_create(env, i, e);
+}
+
 static struct virtio_dev *create_console(const struct virtio_env *env, unsigned int i,
 					 struct err *e)
 {
@@ -56,9 +68,9 @@ static const struct {
 	struct virtio_dev *(*create)(const struct virtio_env *env, unsigned int i,
 				     struct err *e);
 } virtio_table[] = {
-	{count_disks, blk_create},        {count_nets, net_create},
+	{count_disks, create_disk},       {count_nets, net_create},
 	{count_consoles, create_console}, {count_one, rng_create},
-	{count_vsocks, vsock_create},
+	{count_vsocks, vsock_create},     {count_shares, fs_create},
 };
 
 static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)
@@ -79,6 +91,15 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 	if (v->id == VIRTIO_ID_CONSOLE)
 		m->console = console_client(v);
 	return machine_add_device(m, &m->mmio, d, e);
+}
+
+bool machine_virtio_shares(const struct config *cfg)
+{
+	bool shares = cfg->nshare > 0;
+
+	for (unsigned int i = 0; i < cfg->ndisk; i++)
+		shares |= blk_is_elsewhere(&cfg->disk[i]);
+	return shares;
 }
 
 unsigned int machine_virtio_count(const struct config *cfg)

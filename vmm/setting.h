@@ -53,7 +53,7 @@ struct setting_parts {
 };
 
 extern const struct setting_parts setting_memory, setting_disk, setting_net;
-extern const struct setting_parts setting_vsock;
+extern const struct setting_parts setting_vsock, setting_share;
 
 struct setting {
 	const char *name; /* "disk": --disk, and "disk" in JSON */

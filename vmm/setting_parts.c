@@ -98,6 +98,39 @@ static int disk_set_path(struct config *cfg, const char *value, struct err *e)
 	return config_string(&cfg->disk[cfg->ndisk].path, value, e);
 }
 
+static int disk_set_vhost_user(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->disk[cfg->ndisk].vhost_user, value, e);
+}
+
+static int disk_set_format(struct config *cfg, const char *value, struct err *e)
+{
+	static const struct {
+		const char *name;
+		enum disk_format format;
+	} known[] = {
+		{"raw", DISK_FORMAT_RAW},   {"qcow2", DISK_FORMAT_QCOW2},
+		{"vmdk", DISK_FORMAT_VMDK}, {"vdi", DISK_FORMAT_VDI},
+		{"vhdx", DISK_FORMAT_VHDX}, {"auto", DISK_FORMAT_AUTO},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(value, known[i].name) != 0)
+			continue;
+		cfg->disk[cfg->ndisk].format = known[i].format;
+		return 0;
+	}
+	return err_usage(e,
+			 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, vhdx or "
+			 "auto",
+			 value);
+}
+
+static int disk_set_backing(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_switch(&cfg->disk[cfg->ndisk].backing, value, e);
+}
+
 static int disk_set_readonly(struct config *cfg, const char *value, struct err *e)
 {
 	return parts_switch(&cfg->disk[cfg->ndisk].readonly, value, e);
@@ -123,8 +156,16 @@ static int disk_set_direct(struct config *cfg, const char *value, struct err *e)
 
 static int disk_end(struct config *cfg, struct err *e)
 {
-	if (!cfg->disk[cfg->ndisk].path)
+	const struct config_disk *d = &cfg->disk[cfg->ndisk];
+
+	if (!d->path && !d->vhost_user)
 		return err_usage(e, "there is no path; give one, like path=root.img");
+	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct ||
+			      d->backing || d->format != DISK_FORMAT_BY_NAME))
+		return err_usage(e,
+				 "what serves vhost-user=%.60s says all about the disk; "
+				 "give nothing else with it",
+				 d->vhost_user);
 	cfg->ndisk++;
 	return 0;
 }
@@ -134,6 +175,9 @@ static const struct setting_part disk_parts[] = {
 	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
 	{"serial", NULL, SETTING_TEXT, disk_set_serial},
 	{"direct", NULL, SETTING_SWITCH, disk_set_direct},
+	{"format", NULL, SETTING_TEXT, disk_set_format},
+	{"backing", NULL, SETTING_SWITCH, disk_set_backing},
+	{"vhost-user", NULL, SETTING_TEXT, disk_set_vhost_user},
 };
 
 const struct setting_parts setting_disk = {

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "devices/backend/daemon_room.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -89,6 +90,7 @@ struct daemon_exec {
 	unsigned int nfd;
 	int null, out;
 	pid_t parent;
+	struct daemon_room room;
 };
 
 /* The new process until it is the program, in our memory: system calls only, and what it
@@ -96,9 +98,8 @@ struct daemon_exec {
  */
 static _Noreturn void daemon_become(const struct daemon_exec *x)
 {
-	static const char lost[] = "cannot be executed: ";
 	unsigned int last = DAEMON_FD_FIRST + x->nfd;
-	const char *why;
+	const char *why, *lost;
 	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -115,9 +116,13 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	(void)signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
+	lost = daemon_room_enter(&x->room);
+	if (!lost) {
+		(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
+		lost = "cannot be executed: ";
+	}
 	why = strerrordesc_np(errno);
-	(void)!write(STDERR_FILENO, lost, sizeof(lost) - 1);
+	(void)!write(STDERR_FILENO, lost, strlen(lost));
 	(void)!write(STDERR_FILENO, why, strlen(why));
 	_exit(DAEMON_NOT_RUN);
 }
@@ -163,6 +168,7 @@ static int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s)
 
 	*x = (struct daemon_exec){.null = -1, .out = -1, .parent = getpid()};
 	x->argv[0] = s->program;
+	daemon_room_init(&x->room, s);
 	for (; s->args[n]; n++) {
 		BUG_ON(n == DAEMON_ARGS_MAX);
 		x->argv[n + 1] = s->args[n];

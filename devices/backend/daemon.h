@@ -31,6 +31,10 @@ struct daemon_spec {
 	const char *const *args; /* what follows its name, NULL at the end */
 	const int *fd;           /* @nfd of ours: its 3, 4, ...; they stay ours, too */
 	unsigned int nfd;
+	/* a directory that it may read, and that is read-only for it and what it starts */
+	const char *readonly;
+	/* it is root in a user namespace of its own, and we are nobody outside of it */
+	bool userns;
 };
 
 struct daemon {

@@ -14,6 +14,12 @@
 /* cfg->disk[@i]: "blk@i" */
 struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
+/* the same, when another process serves it (blk_is_elsewhere()): "blk@i" */
+struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i,
+				    struct err *e);
+bool blk_is_elsewhere(const struct config_disk *c);
+/* cfg->share[@i]: "fs@i" */
+struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struct err *e);
 /* cfg->net[@i]: "net@i" */
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);

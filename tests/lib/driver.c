@@ -43,10 +43,12 @@ static void driver_must(const struct driver *d, bool ok)
 	abort();
 }
 
-void driver_init(struct driver *d, uint64_t ram)
+static void driver_set_up(struct driver *d, uint64_t ram, bool shared)
 {
 	memset(d, 0, sizeof(*d));
 	gmem_init(&d->mem, false);
+	if (shared)
+		gmem_share(&d->mem);
 	driver_must(d, gmem_add(&d->mem, 0, ram, &d->err) == 0);
 	driver_must(d, gmem_add(&d->mem, DRIVER_HIGH, DRIVER_HIGH_LEN, &d->err) == 0);
 	d->heap = DRIVER_HEAP;
@@ -72,6 +74,16 @@ void driver_init(struct driver *d, uint64_t ram)
 		.pool = d->pool,
 		.doorbells = &d->doorbells,
 	};
+}
+
+void driver_init(struct driver *d, uint64_t ram)
+{
+	driver_set_up(d, ram, false);
+}
+
+void driver_init_shared(struct driver *d, uint64_t ram)
+{
+	driver_set_up(d, ram, true);
 }
 
 void driver_plug(struct driver *d, struct virtio_dev *v)

@@ -111,6 +111,8 @@ struct driver {
 };
 
 void driver_init(struct driver *d, uint64_t ram);
+void driver_init_shared(struct driver *d,
+			uint64_t ram); /* memory as vhost-user needs it */
 /* driver_plug() - put @v behind its registers.  @v NULL: abort with d->err's sentence */
 void driver_plug(struct driver *d, struct virtio_dev *v);
 void driver_unplug(struct driver *d); /* reset and destroy the device, if there is one */

@@ -103,6 +103,23 @@ static const struct {
 	{"--kernel k --disk a,serial=123456789012345678901", "serial: \"1234", "20"},
 	{"--kernel k --disk a,serial=\xc3\xa9", "serial: it has a byte", "ASCII"},
 	{"--kernel k --disk a,direct=1", "direct: \"1\"", "on nor off"},
+	{"--kernel k --disk a,format=qcow", "format: \"qcow\"", "qcow2"},
+	{"--kernel k --disk a,backing=1", "backing: \"1\"", "on nor off"},
+	{"--kernel k --disk vhost-user=", "vhost-user has no value", "give one"},
+	{"--kernel k --disk a,vhost-user=s", "vhost-user=s says all", "nothing else"},
+	{"--kernel k --disk vhost-user=s,ro", "vhost-user=s says all", "nothing else"},
+	{"--kernel k --disk vhost-user=s,serial=a", "says all", "nothing else"},
+	{"--kernel k --disk vhost-user=s,format=raw", "says all", "nothing else"},
+	/* shared directories */
+	{"--kernel k --share \"\"", "--share: the value is empty", "DIR"},
+	{"--kernel k --share tag=a", "--share: there is no directory", "path="},
+	{"--kernel k --share a,socket=b", "socket=b chooses", "leave out"},
+	{"--kernel k --share socket=b,ro", "socket=b decides", "leave out"},
+	{"--kernel k --share a,ro=1", "readonly: \"1\"", "on nor off"},
+	{"--kernel k --share a,tag=1234567890123456789012345678901234567", "tag: ", "36"},
+	{"--kernel k --share a,tag=\xc3\xa9", "tag: it has a byte", "ASCII"},
+	{"--kernel k --share a,tag=x --share b,tag=x", "the tag \"x\"", "its own"},
+	{"--kernel k --share a,dax", "\"dax\"", "DIR"},
 	/* cards */
 	{"--kernel k --net \"\"", "--net: the value is empty", "tap="},
 	{"--kernel k --net tap0", "--net: \"tap0\"", "tap"},
@@ -206,6 +223,7 @@ START_TEST(option_is_not_understood)
 	ck_assert_str_eq(cfg.disk[0].serial, "S1");
 	ck_assert(cfg.disk[0].readonly && !cfg.disk[0].direct);
 	ck_assert(!cfg.disk[1].readonly && cfg.disk[1].direct);
+	ck_assert(cfg.disk[0].format == DISK_FORMAT_BY_NAME && !cfg.disk[0].backing);
 	ck_assert_uint_eq(cfg.nnet, 2);
 	ck_assert_str_eq(cfg.net[0].tap, "t0");
 	ck_assert_int_eq(cfg.net[0].fd, -1);
@@ -214,6 +232,19 @@ START_TEST(option_is_not_understood)
 	ck_assert_uint_eq(cfg.net[0].mtu, 9000);
 	ck_assert_int_eq(cfg.net[1].fd, 7);
 	ck_assert_ptr_null(cfg.net[1].tap);
+
+	ck_assert_int_eq(parse("--kernel k --disk a,format=vdi,backing --disk "
+			       "vhost-user=s --share d,ro,tag=t --share socket=s"),
+			 0);
+	ck_assert(cfg.disk[0].format == DISK_FORMAT_VDI && cfg.disk[0].backing);
+	ck_assert_str_eq(cfg.disk[1].vhost_user, "s");
+	ck_assert_ptr_null(cfg.disk[1].path);
+	ck_assert_uint_eq(cfg.nshare, 2);
+	ck_assert_str_eq(cfg.share[0].path, "d");
+	ck_assert_str_eq(cfg.share[0].tag, "t");
+	ck_assert(cfg.share[0].readonly && !cfg.share[1].readonly);
+	ck_assert_str_eq(cfg.share[1].socket, "s");
+	ck_assert_ptr_null(cfg.share[1].tag);
 }
 END_TEST
 
@@ -250,6 +281,7 @@ START_TEST(too_many_of_a_list)
 		{"--initrd=", "one too many", CONFIG_INITRDS_MAX},
 		{"--disk=", "at most 16", CONFIG_DISKS_MAX},
 		{"--net=tap=", "at most 8", CONFIG_NETS_MAX},
+		{"--share=", "at most 8", CONFIG_SHARES_MAX},
 	};
 	char line[512];
 

@@ -17,6 +17,18 @@
 #define CONFIG_DISKS_MAX   16
 #define CONFIG_NETS_MAX    8
 #define CONFIG_INITRDS_MAX 16
+#define CONFIG_SHARES_MAX  8
+
+/* What a disk's file holds (devices/backend/disk_image.h) */
+enum disk_format {
+	DISK_FORMAT_BY_NAME, /* what the file's name ends in; raw if in nothing known */
+	DISK_FORMAT_AUTO,    /* what the file begins with */
+	DISK_FORMAT_RAW,
+	DISK_FORMAT_QCOW2,
+	DISK_FORMAT_VMDK,
+	DISK_FORMAT_VDI,
+	DISK_FORMAT_VHDX,
+};
 
 /* Limits on what flows, a second; 0: none.  A burst of 0: rate.h chooses */
 struct config_rate {
@@ -25,10 +37,20 @@ struct config_rate {
 };
 
 struct config_disk {
-	char *path;
+	char *path;       /* NULL when @vhost_user is given */
+	char *vhost_user; /* the socket of who serves it */
+	enum disk_format format;
+	bool backing; /* the image may name other files */
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
 	bool readonly;
 	bool direct; /* O_DIRECT */
+};
+
+struct config_share {
+	char *path;   /* a directory; NULL when @socket is given */
+	char *socket; /* of who serves it */
+	char *tag;    /* the guest's name for it; NULL: share0, share1, ... */
+	bool readonly;
 };
 
 struct config_net {
@@ -57,6 +79,8 @@ struct config {
 	struct config_net net[CONFIG_NETS_MAX];
 	unsigned int nnet;
 	struct config_vsock vsock;
+	struct config_share share[CONFIG_SHARES_MAX];
+	unsigned int nshare;
 	unsigned int ncpu; /* >= 1 */
 	uint64_t memory;   /* bytes, a multiple of the page size */
 	bool hugepages;

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon_room - a user namespace in which a daemon is root, and a mount namespace in which
+ * a directory is read-only.
+ */
+#include "devices/backend/daemon_room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/mount.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+/* <sys/mount.h> cannot be had together with <linux/mount.h> in every C library */
+#define ROOM_MS_BIND    4096UL
+#define ROOM_MS_REC     16384UL
+#define ROOM_MS_PRIVATE (1UL << 18)
+#define ROOM_RECURSIVE  0x8000 /* AT_RECURSIVE */
+
+void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s)
+{
+	*r = (struct daemon_room){.readonly = s->readonly, .userns = s->userns};
+	(void)snprintf(r->uids, sizeof(r->uids), "0 %u 1", geteuid());
+	(void)snprintf(r->gids, sizeof(r->gids), "0 %u 1", getegid());
+}
+
+static int room_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+	int saved = errno;
+
+	cleanup_close_fd(&fd);
+	errno = saved;
+	return n < 0 ? -1 : 0;
+}
+
+/* Who has no root outside may not leave its groups.  virtiofsd wants to, for safety, and
+ * gives up if it cannot: let the call succeed without doing anything.
+ */
+static int room_pretend_setgroups(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setgroups, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = ARRAY_SIZE(code), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+static int room_make_readonly(const char *dir)
+{
+	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	if (syscall(SYS_mount, "none", "/", NULL, ROOM_MS_REC | ROOM_MS_PRIVATE, NULL) <
+		    0 ||
+	    syscall(SYS_mount, dir, dir, NULL, ROOM_MS_BIND | ROOM_MS_REC, NULL) < 0)
+		return -1;
+	return (int)syscall(SYS_mount_setattr, AT_FDCWD, dir, ROOM_RECURSIVE, &ro,
+			    sizeof(ro));
+}
+
+const char *daemon_room_enter(const struct daemon_room *r)
+{
+	int flags = (r->userns ? CLONE_NEWUSER : 0) | (r->readonly ? CLONE_NEWNS : 0);
+
+	if (flags && unshare(flags) < 0)
+		return "cannot have namespaces of its own: ";
+	if (r->userns && (room_write("/proc/self/setgroups", "deny") < 0 ||
+			  room_write("/proc/self/uid_map", r->uids) < 0 ||
+			  room_write("/proc/self/gid_map", r->gids) < 0 ||
+			  room_pretend_setgroups() < 0))
+		return "cannot be root in a user namespace: ";
+	if (r->readonly && room_make_readonly(r->readonly) < 0)
+		return "cannot have its directory read-only: ";
+	return NULL;
+}

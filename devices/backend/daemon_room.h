@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon_room - namespaces around a daemon: entered by the new process before it becomes
+ * the program, while it still uses our memory.
+ */
+#ifndef MICROVM_BACKEND_DAEMON_ROOM_H
+#define MICROVM_BACKEND_DAEMON_ROOM_H
+
+#include "devices/backend/daemon.h"
+
+struct daemon_room {
+	const char *readonly; /* as in the spec */
+	bool userns;
+	char uids[32], gids[32];
+};
+
+/* daemon_room_init() - what @s asks for; on our side */
+void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s);
+/* daemon_room_enter() - in the new process: system calls only.
+ * Return: NULL, or what did not work, errno set
+ */
+const char *daemon_room_enter(const struct daemon_room *r);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * disk_image - what format a disk's file has, and what may be opened.
+ *
+ * Who decides?  Never what a guest wrote.  A raw disk's first bytes are its guest's: one
+ * that wrote a qcow2 header there, which names a file of the host's, would be given that
+ * file at the next start, if content decided.  So the operator decides: by format=, or by
+ * the ending of the file's name (.qcow2, .vmdk, .vdi, .vhdx; anything else is raw), and the
+ * content only has to agree.  format=auto lets content decide, for files that no guest
+ * has ever had raw.
+ *
+ * An image may name other files: a backing file, the extents of a VMDK.  Whoever made the
+ * image chose those names, so they are not followed unless backing=on says so.
+ */
+#ifndef MICROVM_BACKEND_DISK_IMAGE_H
+#define MICROVM_BACKEND_DISK_IMAGE_H
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+/* disk_image_format() - of a disk with a path: DISK_FORMAT_RAW, or which of the others.  Reads the file for
+ * format=auto only; one that cannot be read is raw
+ */
+enum disk_format disk_image_format(const struct config_disk *c);
+/* disk_image_name() - "qcow2", as qemu's block drivers are called, too */
+const char *disk_image_name(enum disk_format f);
+/* disk_image_check() - is it an image of format @f, not raw, that may be opened?
+ * Return: 0, or -errno with a sentence in @e
+ */
+int disk_image_check(const struct config_disk *c, enum disk_format f, struct err *e);
+
+#endif

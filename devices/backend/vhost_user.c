@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user - greet a back end, ask it what it can, start and stop its rings.
+ *
+ * Addresses of rings are "user addresses" of the front end, which the back end looks up
+ * in the table of regions.  Ours would tell it where we have our memory, and any will do:
+ * it gets the guest's, moved up, since some take 0 for "no address".
+ */
+#include "devices/backend/vhost_user.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/backend/vhost_user_msg.h"
+#include "vmm/core/util.h"
+
+#define VU_USER_BASE (UINT64_C(1) << 46)
+#define VU_F_EXTENDED \
+	(UINT64_C(1) << 30) /* among a device's features: knows protocol features */
+#define VU_P(bit) (UINT64_C(1) << (bit))
+#define VU_PROTOCOL_WANTED                                      \
+	(VU_P(VHOST_USER_P_MQ) | VU_P(VHOST_USER_P_REPLY_ACK) | \
+	 VU_P(VHOST_USER_P_CONFIG) | VU_P(VHOST_USER_P_INFLIGHT))
+
+/* ---- the kinds of exchange ---- */
+
+/* A request that has no answer, but with @ack is acknowledged where the back end can */
+static int vu_tell(struct vhost_user *u, struct vu_msg *m, uint32_t request, size_t size,
+		   bool ack)
+{
+	uint64_t deadline = vu_deadline();
+	int rc;
+
+	ack = ack && vhost_user_has(u, VHOST_USER_P_REPLY_ACK);
+	m->h.request = request;
+	m->h.size = (uint32_t)size;
+	rc = vu_send(u, m, ack ? VU_NEED_REPLY : 0, deadline);
+	if (rc < 0 || !ack)
+		return rc;
+	rc = vu_receive(u, m, sizeof(m->p.u64), 0, deadline);
+	if (rc == 0 && m->p.u64 != 0)
+		rc = vu_fail(u, EPROTO, "it refuses what it offered");
+	return rc;
+}
+
+static int vu_tell_u64(struct vhost_user *u, uint32_t request, uint64_t val)
+{
+	struct vu_msg m = {.p.u64 = val};
+
+	return vu_tell(u, &m, request, sizeof(m.p.u64), false);
+}
+
+static int vu_tell_ring(struct vhost_user *u, uint32_t request, unsigned int index,
+			unsigned int num, bool ack)
+{
+	struct vu_msg m = {.p.state = {.index = index, .num = num}};
+
+	return vu_tell(u, &m, request, sizeof(m.p.state), ack);
+}
+
+static int vu_tell_fd(struct vhost_user *u, uint32_t request, unsigned int index, int fd)
+{
+	struct vu_msg m = {.p.u64 = index, .fd = {fd}, .nfd = 1};
+
+	return vu_tell(u, &m, request, sizeof(m.p.u64), false);
+}
+
+static int vu_ask_u64(struct vhost_user *u, uint32_t request, uint64_t *val)
+{
+	struct vu_msg m = {.h.request = request};
+	uint64_t deadline = vu_deadline();
+	int rc = vu_send(u, &m, 0, deadline);
+
+	if (rc == 0)
+		rc = vu_receive(u, &m, sizeof(m.p.u64), 0, deadline);
+	*val = m.p.u64;
+	return rc;
+}
+
+/* ---- the greeting ---- */
+
+static int vu_protocol(struct vhost_user *u)
+{
+	uint64_t offered, queues;
+	int rc = vu_ask_u64(u, VU_GET_PROTOCOL_FEATURES, &offered);
+
+	if (rc < 0)
+		return rc;
+	rc = vu_tell_u64(u, VU_SET_PROTOCOL_FEATURES, offered & VU_PROTOCOL_WANTED);
+	if (rc < 0)
+		return rc;
+	u->protocol = offered & VU_PROTOCOL_WANTED;
+	if (!vhost_user_has(u, VHOST_USER_P_MQ))
+		return 0;
+	rc = vu_ask_u64(u, VU_GET_QUEUE_NUM, &queues);
+	u->queues = (unsigned int)MIN(queues, UINT_MAX);
+	return rc;
+}
+
+int vhost_user_open(struct vhost_user *u, int fd)
+{
+	struct vu_msg owner = {0};
+	uint64_t offered;
+	int rc;
+
+	*u = (struct vhost_user){.fd = fd, .queues = UINT_MAX};
+	rc = vu_ask_u64(u, VU_GET_FEATURES, &offered);
+	if (rc < 0)
+		return rc;
+	u->features = offered & ~VU_F_EXTENDED;
+	u->extended = offered & VU_F_EXTENDED;
+	if (u->extended)
+		rc = vu_protocol(u);
+	return rc < 0 ? rc : vu_tell(u, &owner, VU_SET_OWNER, 0, false);
+}
+
+void vhost_user_close(struct vhost_user *u)
+{
+	cleanup_close_fd(&u->fd);
+	u->fd = -1;
+}
+
+int vhost_user_config(struct vhost_user *u, void *config, size_t len)
+{
+	struct vu_msg m = {.h = {.request = VU_GET_CONFIG},
+			   .p.config.size = (uint32_t)len};
+	uint64_t deadline = vu_deadline();
+	size_t size = offsetof(struct vu_config, bytes) + len;
+	int rc;
+
+	BUG_ON(len > VHOST_USER_CONFIG_MAX);
+	if (!vhost_user_has(u, VHOST_USER_P_CONFIG))
+		return vu_fail(u, EPROTO, "it does not tell the device's configuration");
+	m.h.size = (uint32_t)size;
+	rc = vu_send(u, &m, 0, deadline);
+	if (rc == 0)
+		rc = vu_receive(u, &m, 0, 0, deadline);
+	if (rc == 0 && (m.h.size != size || m.p.config.offset || m.p.config.size != len))
+		rc = vu_fail(u, EPROTO, "it does not tell the device's configuration");
+	if (rc == 0)
+		memcpy(config, m.p.config.bytes, len);
+	return rc;
+}
+
+/* ---- the rings ---- */
+
+static int vu_memory(struct vhost_user *u, const struct gmem *mem)
+{
+	struct vu_msg m = {.p.mem.n = mem->n};
+
+	_Static_assert(GMEM_REGIONS_MAX <= VU_FDS_MAX, "the protocol's limit");
+	for (unsigned int i = 0; i < mem->n; i++) {
+		const struct gmem_region *r = &mem->region[i];
+
+		BUG_ON(r->fd < 0);
+		m.p.mem.region[i] = (struct vu_mem_region){
+			.gpa = r->gpa, .size = r->len, .user = VU_USER_BASE + r->gpa};
+		m.fd[m.nfd++] = r->fd;
+	}
+	return vu_tell(u, &m, VU_SET_MEM_TABLE,
+		       offsetof(struct vu_mem_table, region) +
+			       mem->n * sizeof(m.p.mem.region[0]),
+		       true);
+}
+
+static int vu_ring(struct vhost_user *u, const struct vhost_ring *r)
+{
+	struct vu_msg m = {.p.addr = {.index = r->index,
+				      .desc = VU_USER_BASE + r->desc,
+				      .used = VU_USER_BASE + r->used,
+				      .avail = VU_USER_BASE + r->avail}};
+	int rc = vu_tell_ring(u, VU_SET_VRING_NUM, r->index, r->size, false);
+
+	if (rc == 0)
+		rc = vu_tell_ring(u, VU_SET_VRING_BASE, r->index, r->base, false);
+	if (rc == 0)
+		rc = vu_tell(u, &m, VU_SET_VRING_ADDR, sizeof(m.p.addr), false);
+	if (rc == 0)
+		rc = vu_tell_fd(u, VU_SET_VRING_CALL, r->index, r->call);
+	if (rc == 0)
+		rc = vu_tell_fd(u, VU_SET_VRING_KICK, r->index, r->kick);
+	return rc;
+}
+
+static void vu_inflight_forget(struct vhost_user_inflight *in)
+{
+	cleanup_close_fd(&in->fd);
+	in->fd = -1;
+}
+
+static int vu_inflight_get(struct vhost_user *u, struct vhost_user_inflight *in,
+			   unsigned int nqueue, uint16_t queue_size)
+{
+	struct vu_msg m = {
+		.h = {.request = VU_GET_INFLIGHT_FD, .size = sizeof(m.p.inflight)},
+		.p.inflight = {.nqueue = (uint16_t)nqueue, .queue_size = queue_size}};
+	uint64_t deadline = vu_deadline();
+	int rc = vu_send(u, &m, 0, deadline);
+
+	if (rc == 0)
+		rc = vu_receive(u, &m, sizeof(m.p.inflight), 1, deadline);
+	if (rc < 0)
+		return rc;
+	if (!m.nfd || !m.p.inflight.size) /* it has changed its mind */
+		rc = vu_fail(u, EPROTO, "it keeps no notes on requests in flight");
+	*in = (struct vhost_user_inflight){.fd = m.nfd ? m.fd[0] : -1,
+					   .size = m.p.inflight.size,
+					   .offset = m.p.inflight.offset,
+					   .nqueue = (uint16_t)nqueue,
+					   .queue_size = queue_size};
+	if (rc < 0)
+		vu_inflight_forget(in);
+	return rc;
+}
+
+static int vu_inflight(struct vhost_user *u, struct vhost_user_inflight *in,
+		       unsigned int nqueue, uint16_t queue_size)
+{
+	struct vu_msg m = {0};
+	int rc = 0;
+
+	if (!in || !vhost_user_has(u, VHOST_USER_P_INFLIGHT))
+		return 0;
+	if (in->fd < 0)
+		rc = vu_inflight_get(u, in, nqueue, queue_size);
+	if (rc < 0)
+		return rc;
+	m.p.inflight = (struct vu_inflight){.size = in->size,
+					    .offset = in->offset,
+					    .nqueue = in->nqueue,
+					    .queue_size = in->queue_size};
+	m.fd[m.nfd++] = in->fd;
+	return vu_tell(u, &m, VU_SET_INFLIGHT_FD, sizeof(m.p.inflight), false);
+}
+
+int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem *mem,
+		     const struct vhost_ring *ring, unsigned int n,
+		     struct vhost_user_inflight *in)
+{
+	unsigned int last = n ? ring[n - 1].index + 1 : 0;
+	int rc = vu_tell_u64(u, VU_SET_FEATURES,
+			     features | (u->extended ? VU_F_EXTENDED : 0));
+
+	if (rc == 0)
+		rc = vu_memory(u, mem);
+	if (rc == 0 && n)
+		rc = vu_inflight(u, in, last, ring[0].size);
+	for (unsigned int i = 0; rc == 0 && i < n; i++)
+		rc = vu_ring(u, &ring[i]);
+	/* the last word, so that its acknowledgement is one of all */
+	for (unsigned int i = 0; rc == 0 && u->extended && i < n; i++)
+		rc = vu_tell_ring(u, VU_SET_VRING_ENABLE, ring[i].index, 1, i == n - 1);
+	return rc;
+}
+
+int vhost_user_stop(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < n; i++) {
+		struct vu_msg m = {
+			.h = {.request = VU_GET_VRING_BASE, .size = sizeof(m.p.state)},
+			.p.state.index = ring[i].index};
+		uint64_t deadline = vu_deadline();
+
+		rc = vu_send(u, &m, 0, deadline);
+		if (rc == 0)
+			rc = vu_receive(u, &m, sizeof(m.p.state), 0, deadline);
+		if (rc == 0 && m.p.state.index != ring[i].index)
+			rc = vu_fail(u, EPROTO, "it stops another queue than it should");
+	}
+	return rc;
+}

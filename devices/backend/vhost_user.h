@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user - the front end's side of a vhost-user connection: another process serves a
+ * device's queues in guest memory, which is shared with it; we only tell it where they are.
+ *
+ * The process may lie or hang: each reply's kind, size and descriptors are checked, and
+ * each call ends within VHOST_USER_WAIT_MS.  After an error the connection is of no use.
+ * A call writes and reads one socket: one thread at a time.
+ */
+#ifndef MICROVM_BACKEND_VHOST_USER_H
+#define MICROVM_BACKEND_VHOST_USER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "devices/backend/vhost.h"
+#include "vmm/core/gmem.h"
+
+#define VHOST_USER_WAIT_MS    5000
+#define VHOST_USER_CONFIG_MAX 256
+
+/* Features of the protocol (its document, "Protocol features") that are used here */
+enum vhost_user_protocol {
+	VHOST_USER_P_MQ = 0,
+	VHOST_USER_P_REPLY_ACK = 3,
+	VHOST_USER_P_CONFIG = 9,
+	VHOST_USER_P_INFLIGHT = 12,
+};
+
+/* The back end's notes on requests in flight, kept for the one that comes after it */
+struct vhost_user_inflight {
+	int fd; /* -1: none */
+	uint64_t size, offset;
+	uint16_t nqueue, queue_size;
+};
+
+struct vhost_user {
+	int fd;              /* -1: not connected */
+	uint64_t features;   /* what the back end offers of the device's */
+	uint64_t protocol;   /* enum vhost_user_protocol, as bits: in use */
+	bool extended;       /* it knows protocol features at all */
+	unsigned int queues; /* how many it can serve; UINT_MAX: it does not say */
+	const char *why;     /* what was wrong in the call that failed */
+};
+
+/* vhost_user_open() - greet the back end on the connected socket @fd, which is @u's from
+ * now on.  All below: Return 0, or -errno with u->why set
+ */
+int vhost_user_open(struct vhost_user *u, int fd);
+void vhost_user_close(struct vhost_user *u);
+static inline bool vhost_user_has(const struct vhost_user *u,
+				  enum vhost_user_protocol bit)
+{
+	return u->protocol & (UINT64_C(1) << bit);
+}
+
+/* vhost_user_config() - the first @len bytes of the device's configuration */
+int vhost_user_config(struct vhost_user *u, void *config, size_t len);
+/* vhost_user_start() - serve these @n rings from now on, with @features of u->features.
+ * @mem is shared.  @in: what a back end before this one left, or room (fd -1) for notes
+ * that this one keeps; NULL: none are wanted
+ */
+int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem *mem,
+		     const struct vhost_ring *ring, unsigned int n,
+		     struct vhost_user_inflight *in);
+/* vhost_user_stop() - do not touch them any more */
+int vhost_user_stop(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blk_vhost - a virtio disk (virtio 1.2, 5.2) that another process serves: one that listens
+ * at a socket, or a qemu-storage-daemon that we start, for images that are not raw.
+ */
+#include "devices/virtio/devices.h"
+
+#include <errno.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "devices/backend/disk_image.h"
+#include "devices/virtio/vhost_user.h"
+#include "vmm/core/util.h"
+
+#define BLK_QUEUE    256
+#define BLK_NAME_MAX 4096
+/* What passes through: CONFIG_WCE does not, the driver would have to write the
+ * configuration; nor what comes after the configuration that we know
+ */
+#define BLK_FEATURES                                                    \
+	(1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX | \
+	 1ULL << VIRTIO_BLK_F_RO | 1ULL << VIRTIO_BLK_F_BLK_SIZE |      \
+	 1ULL << VIRTIO_BLK_F_FLUSH | 1ULL << VIRTIO_BLK_F_TOPOLOGY |   \
+	 1ULL << VIRTIO_BLK_F_MQ | 1ULL << VIRTIO_BLK_F_DISCARD |       \
+	 1ULL << VIRTIO_BLK_F_WRITE_ZEROES)
+#define BLK_CONFIG_LEN offsetof(struct virtio_blk_config, unused1)
+
+static const struct daemon_spec storage_daemon = {
+	.program = "qemu-storage-daemon",
+	.places =
+		(const char *const[]){"/usr/bin", "/usr/lib/qemu", "/usr/libexec", NULL},
+	.cure = "images that are not raw need it: apt install qemu-system-common (newer "
+		"Debian: qemu-system-common or qemu-storage-daemon), or convert the image: "
+		"qemu-img convert -O raw",
+};
+
+/* In the daemon's options a comma ends a value, and two are one. */
+static int blk_put_path(char *to, size_t size, const char *path)
+{
+	size_t n = strlen(to);
+
+	for (; *path; path++) {
+		if (n + 3 > size)
+			return -ENAMETOOLONG;
+		to[n++] = *path;
+		if (*path == ',')
+			to[n++] = ',';
+	}
+	to[n] = '\0';
+	return 0;
+}
+
+static bool blk_is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c,
+			    enum disk_format f, unsigned int nqueue, struct err *e)
+{
+	char file[BLK_NAME_MAX], node[128], exp[256];
+	const char *const args[] = {"--blockdev", file, "--blockdev", node,
+				    "--export",   exp,  NULL};
+	const char *ro = c->readonly ? "on" : "off";
+	struct daemon_spec s = storage_daemon;
+
+	(void)snprintf(
+		file, sizeof(file),
+		"driver=%s,node-name=file,read-only=%s,discard=unmap,cache.direct=%s,"
+		"filename=",
+		blk_is_device(c->path) ? "host_device" : "file", ro,
+		c->direct ? "on" : "off");
+	if (blk_put_path(file, sizeof(file), c->path) < 0)
+		return err_set(e, ENAMETOOLONG, "disk %.60s...: the name is too long",
+			       c->path);
+	(void)snprintf(node, sizeof(node),
+		       "driver=%s,node-name=disk,file=file,read-only=%s,discard=unmap,"
+		       "cache.direct=%s",
+		       disk_image_name(f), ro, c->direct ? "on" : "off");
+	(void)snprintf(
+		exp, sizeof(exp),
+		"type=vhost-user-blk,id=disk,node-name=disk,writable=%s,num-queues=%u,"
+		"addr.type=fd,addr.str=%d",
+		c->readonly ? "off" : "on", nqueue, DAEMON_FD_FIRST);
+	s.args = args;
+	return vu_start_daemon(d, &s, e);
+}
+
+static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
+		    struct err *e)
+{
+	const struct config_disk *c = &cfg->disk[i];
+	enum disk_format f;
+	int rc;
+
+	if (c->vhost_user)
+		return vu_connect(d, c->vhost_user, e);
+	f = disk_image_format(c);
+	if (c->serial)
+		return err_set(e, ENOTSUP,
+			       "disk %s: %s images have no serial number here, since "
+			       "qemu-storage-daemon gives them one; leave out serial=",
+			       c->path, disk_image_name(f));
+	rc = disk_image_check(c, f, e);
+	if (rc < 0)
+		return rc;
+	rc = blk_start_daemon(d, c, f, MIN(cfg->ncpu, VIRTIO_QUEUES_MAX), e);
+	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
+}
+
+/* What a process said, as far as it can be true */
+static unsigned int blk_configure(struct vu_dev *d)
+{
+	bool mq = d->u.features & (1ULL << VIRTIO_BLK_F_MQ);
+	struct virtio_blk_config c = {0};
+	unsigned int n;
+
+	memcpy(&c, d->config, d->v.config_len);
+	n = MIN(MIN(mq ? c.num_queues : 1U, d->u.queues),
+		MIN(d->v.env->cfg->ncpu, (unsigned int)VIRTIO_QUEUES_MAX));
+	c.num_queues = (uint16_t)MAX(n, 1U);
+	c.seg_max = MIN(MAX(c.seg_max, 1U), BLK_QUEUE - 2U);
+	vu_put_config(d, &c, d->v.config_len);
+	return c.num_queues;
+}
+
+struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i,
+				    struct err *e)
+{
+	struct vu_dev *d = vu_create(env, "blk", i, e);
+
+	if (!d)
+		return NULL;
+	if (blk_open(d, env->cfg, i, e) < 0 || vu_get_config(d, BLK_CONFIG_LEN, e) < 0) {
+		vu_destroy(d);
+		return NULL;
+	}
+	/* out of order, its successor could not tell what is done and what is not */
+	if (d->socket && vhost_user_has(&d->u, VHOST_USER_P_INFLIGHT))
+		vu_may_return(d);
+	return vu_offer(d, VIRTIO_ID_BLOCK, blk_configure(d), BLK_QUEUE, BLK_FEATURES, 0);
+}
+
+bool blk_is_elsewhere(const struct config_disk *c)
+{
+	return c->vhost_user || disk_image_format(c) != DISK_FORMAT_RAW;
+}

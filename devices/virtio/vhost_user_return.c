@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user_return - connect again to a back end that hung up, until it works.
+ *
+ * Meanwhile the guest waits, as for a slow disk: its requests stay in the rings.  A try is
+ * made twice a second, by a worker, because it may have to wait for answers.
+ */
+#include "devices/virtio/vhost_user.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "devices/backend/vhost_socket.h"
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define VU_RETRY_NS 500000000L
+
+struct vu_return {
+	struct vu_dev *d;
+	struct loop_source timer;
+	struct work work;
+	bool trying; /* the worker has it */
+	/* for the worker, and from it */
+	const char *socket;
+	const struct gmem *mem;
+	uint64_t features;
+	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
+	unsigned int n;
+	struct vhost_user u; /* fd -1: it did not work */
+	struct vhost_user_inflight inflight;
+};
+
+/* Worker thread */
+static void vu_return_try(struct work *w)
+{
+	struct vu_return *r = container_of(w, struct vu_return, work);
+	struct err e;
+	int fd = vhost_socket_connect(r->socket, &e);
+	int rc = fd < 0 ? fd : vhost_user_open(&r->u, fd);
+
+	if (rc == 0 && (r->features & ~r->u.features)) {
+		r->u.why = "it offers less than the one before it";
+		rc = -EPROTO;
+	}
+	if (rc == 0)
+		rc = vhost_user_start(&r->u, r->features, r->mem, r->ring, r->n,
+				      &r->inflight);
+	if (rc == 0)
+		return;
+	if (fd >= 0)
+		log_warn("%s: who listens there cannot take over: %s", r->socket,
+			 r->u.why);
+	vhost_user_close(&r->u);
+}
+
+static void vu_return_sleep(struct vu_return *r)
+{
+	struct itimerspec it = {.it_value.tv_nsec = VU_RETRY_NS};
+
+	(void)timerfd_settime(r->timer.fd, 0, &it, NULL);
+	loop_want(r->d->v.env->loop, &r->timer, EPOLLIN);
+}
+
+/* Loop thread, or a reset that waits for it */
+static void vu_return_tried(struct work *w)
+{
+	struct vu_return *r = container_of(w, struct vu_return, work);
+	struct vu_dev *d = r->d;
+
+	r->trying = false;
+	d->inflight = r->inflight;
+	if (r->u.fd < 0) {
+		if (d->v.active)
+			vu_return_sleep(r);
+		return;
+	}
+	d->u = r->u;
+	r->u.fd = -1;
+	if (!d->v.active) /* a reset waits for us, and will stop it */
+		return;
+	if (vu_listen(d) < 0) {
+		virtio_broken(&d->v, "the host cannot poll its connection");
+		return;
+	}
+	log_warn("%s: served again", d->v.name);
+	/* whoever rang meanwhile may have rung for its predecessor, and waits */
+	for (unsigned int i = 0; i < r->n; i++)
+		(void)eventfd_write(r->ring[i].kick, 1);
+	if (r->n)
+		(void)eventfd_write(r->ring[0].call, 1);
+}
+
+static void vu_return_on_timer(struct loop_source *s, uint32_t events)
+{
+	struct vu_return *r = container_of(s, struct vu_return, timer);
+	struct vu_dev *d = r->d;
+	uint64_t n;
+
+	(void)events;
+	(void)!read(s->fd, &n, sizeof(n));
+	loop_want(d->v.env->loop, s, 0);
+	if (!d->v.active)
+		return;
+	r->n = vu_rings(d, r->ring);
+	vu_used_base(d, r->ring, r->n);
+	r->features = d->v.acked;
+	r->inflight = d->inflight;
+	r->work.dev = d->v.dev;
+	r->trying = true;
+	work_submit(d->v.env->pool, &r->work);
+}
+
+int vu_return_start(struct vu_dev *d)
+{
+	struct vu_return *r = d->again;
+
+	if (!r) {
+		r = calloc(1, sizeof(*r));
+		if (!r)
+			return -ENOMEM;
+		r->d = d;
+		r->socket = d->socket;
+		r->mem = d->v.env->mem;
+		r->u.fd = -1;
+		r->work.run = vu_return_try;
+		r->work.done = vu_return_tried;
+		r->timer = (struct loop_source){
+			.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+			.dev = d->v.dev,
+			.fn = vu_return_on_timer};
+		d->again = r;
+	}
+	if (r->timer.fd < 0)
+		return -EMFILE;
+	vu_return_sleep(r);
+	return 0;
+}
+
+void vu_return_stop(struct vu_dev *d)
+{
+	if (!d->again)
+		return;
+	loop_want(d->v.env->loop, &d->again->timer, 0);
+	if (d->again->trying)
+		work_drain(d->v.env->pool, d->v.dev);
+}
+
+void vu_return_fini(struct vu_dev *d)
+{
+	if (!d->again)
+		return;
+	loop_del(d->v.env->loop, &d->again->timer);
+	cleanup_close_fd(&d->again->timer.fd);
+	vhost_user_close(&d->again->u);
+	free(d->again);
+}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+#
+# vhost.sh - disks, directories and network cards that another process serves, or the
+# kernel.
+#
+# shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
+
+# vhost STATUS COMMAND OPTION... - the stock kernel runs COMMAND with what it mounts shares with
+vhost()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	INITRD=$VHOST/initrd${fio:+-fio}
+	stock "$@"
+}
+
+# boots_from FORMAT - a root file system in an image of that format comes up, takes what is
+# written to it, and is clean afterwards
+boots_from()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	cp "$VHOST/root.$1" "root.$1"
+	guest 0 --kernel "$KERNEL" --initrd "$INITRD" --cpus 2 --disk "root.$1" --append \
+		'quiet root=/dev/vda rw microvm.run="dd if=/dev/urandom of=/root/data bs=1M count=8 2>/dev/null; md5sum </root/data; ls /sys/block/vda/mq | wc -l"'
+	said 2
+	mv out out1
+	qemu-img convert -O raw "root.$1" raw.img || fail 'the image is damaged'
+	e2fsck -fn raw.img >out 2>&1 || fail 'the disk is not clean afterwards'
+}
+
+case_root_in_a_qcow2_image()
+{
+	boots_from qcow2
+	sum=$(tr -d '\r' <out1 | sed -n 's/^\([0-9a-f]\{32\}\) .*/\1/p')
+	[ -n "$sum" ] || fail 'no checksum was printed'
+	guest 0 --kernel "$KERNEL" --initrd "$INITRD" --disk "root.qcow2,ro" --append \
+		'quiet root=/dev/vda ro microvm.run="md5sum </root/data; echo ro=$(cat /sys/block/vda/ro)"'
+	said "$sum  -"
+	said ro=1
+}
+
+case_root_in_a_vmdk_image()
+{
+	boots_from vmdk
+}
+
+case_root_in_a_vdi_image()
+{
+	boots_from vdi
+}
+
+case_raw_disk_that_looks_like_qcow2_stays_raw()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	cp "$VHOST/root.qcow2" disk.img
+	size=$(stat -c %s disk.img)
+	stock 0 'echo size=$(($(cat /sys/block/vda/size) * 512))' --disk disk.img,ro
+	said "size=$((size / 512 * 512))"
+}
+
+case_shared_directory()
+{
+	mkdir share
+	echo hello >share/file
+	echo mine >'share/a name with spaces'
+	fio=yes
+	vhost 0 "$(one_line <<-'END'
+		mkdir /mnt; mount -t virtiofs share0 /mnt; cat /mnt/file; cat /mnt/a*
+		echo guest >/mnt/new; ln -s new /mnt/link; mkdir /mnt/dir; mv /mnt/new /mnt/dir
+		chmod 4711 /mnt/file; rm /mnt/link
+		fio --name=v --directory=/mnt/dir --size=4m --rw=randwrite --bs=4k --verify=crc32c --fallocate=none --end_fsync=1 >/fio 2>&1 && echo verified
+	END
+	)" --share share --memory 512M
+	said hello
+	said mine
+	said verified
+	[ "$(cat share/dir/new)" = guest ] || fail 'what the guest wrote is not there'
+	[ "$(stat -c %a share/file)" = 4711 ] || fail 'the mode is another'
+	[ ! -e share/link ] || fail 'what the guest removed is there'
+}
+
+case_shared_directory_readonly_and_named()
+{
+	mkdir share
+	echo hello >share/file
+	vhost 0 "$(one_line <<-'END'
+		mkdir /mnt; mount -t virtiofs data /mnt; cat /mnt/file
+		echo x 2>/dev/null >/mnt/new || echo refused; chmod 777 /mnt/file 2>/dev/null || echo refused-mode
+		rm /mnt/file 2>/dev/null || echo refused-rm
+	END
+	)" --share share,tag=data,ro
+	said hello
+	said refused
+	said refused-mode
+	said refused-rm
+	[ "$(cat share/file)" = hello ] || fail 'the file changed'
+}
+
+# One disk's process dies: that disk is lost, the rest of the machine is not.
+case_daemon_killed_in_mid_run()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	qemu-img create -q -f qcow2 a.qcow2 64M
+	random_file b.img 4
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" \
+		--disk a.qcow2 --disk b.img --append "quiet microvm.run=\"$(one_line <<-'END'
+			dd if=/dev/zero of=/dev/vda bs=1M count=8 conv=fsync 2>/dev/null && echo before
+			(while :; do dd if=/dev/zero of=/dev/vda bs=64k count=16 oflag=direct 2>/dev/null; done) & echo go
+			sleep 3
+			dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null && echo after
+			dd if=/dev/vdb of=/dev/vdb bs=1M conv=notrunc,fsync 2>/dev/null && echo written
+		END
+		)\"" >out 2>err </dev/null &
+	vmm=$!
+	wait_for out go
+	pidof qemu-storage-daemon >pids || fail 'no daemon runs'
+	kill -9 "$(cat pids)"
+	wait $vmm
+	status=$?
+	[ $status = 0 ] || fail "status $status"
+	said before
+	said after
+	said written
+	complained 'blk0: qemu-storage-daemon was killed by signal 9'
+	complained 'blk0: nobody serves it any more'
+}
+
+case_daemons_end_with_us()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	qemu-img create -q -f qcow2 a.qcow2 64M
+	mkdir share
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$VHOST/initrd" \
+		--disk a.qcow2 --share share --append \
+		'quiet microvm.run="mkdir /mnt; mount -t virtiofs share0 /mnt && echo go; sleep 100"' \
+		>out 2>err </dev/null &
+	vmm=$!
+	wait_for out go
+	pidof qemu-storage-daemon virtiofsd >pids || fail 'no daemon runs'
+	kill -9 $vmm
+	tries=100
+	while pidof qemu-storage-daemon virtiofsd >pids && [ $tries -gt 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+	[ $tries -gt 0 ] || fail "still there: $(cat pids)"
+}
