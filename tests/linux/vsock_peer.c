@@ -10,13 +10,18 @@
  *	vsock-peer stuck ADDRESS N BYTES    likewise, after one more that sends and never
  *	                                    reads until the others are through
  *	vsock-peer push ADDRESS BYTES       send them in one direction, say how fast
+ *	vsock-peer ping ADDRESS N           a byte there and back, N times; say how long
  *	vsock-peer hold ADDRESS             connect, and say when it ends
  *
- * ADDRESS is vsock:CID:PORT, unix:PATH, or host:PATH:PORT, the guest's port through the
- * VMM's socket.  Fails, and says so, if anything is not as it should be.
+ * ADDRESS is vsock:CID:PORT, unix:PATH, tcp:A.B.C.D:PORT, or host:PATH:PORT, the guest's
+ * port through the VMM's socket.  Fails, and says so, if anything is not as it should be.
  */
+#include "tests/linux/vsock_address.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,11 +31,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/vm_sockets.h>
 
 #define PEERS_MAX  2048
 #define CHUNK      (64 * 1024)
@@ -50,91 +52,10 @@ static struct peer peer[PEERS_MAX];
 static struct pollfd pfd[PEERS_MAX + 1];
 static uint8_t chunk[CHUNK];
 
-_Noreturn static void die(const char *what)
-{
-	(void)fprintf(stderr, "vsock-peer: %s: %s\n", what, strerror(errno));
-	exit(EXIT_FAILURE);
-}
-
 /* What connection @id sends at @at: another sequence for each */
 static uint8_t pattern(unsigned int id, size_t at)
 {
 	return (uint8_t)((at * 0x9e3779b1U >> 13) + at + id * 37U);
-}
-
-/* ---- addresses ---- */
-
-static int address(const char *text, struct sockaddr_storage *a, socklen_t *len,
-		   unsigned int *port)
-{
-	struct sockaddr_vm *v = (struct sockaddr_vm *)a;
-	struct sockaddr_un *u = (struct sockaddr_un *)a;
-	char path[256];
-	unsigned int cid;
-
-	memset(a, 0, sizeof(*a));
-	*port = 0;
-	if (sscanf(text, "vsock:%u:%u", &cid, port) == 2) {
-		v->svm_family = AF_VSOCK;
-		v->svm_cid = cid;
-		v->svm_port = *port;
-		*port = 0;
-		*len = sizeof(*v);
-		return AF_VSOCK;
-	}
-	if (sscanf(text, "host:%255[^:]:%u", path, port) != 2 &&
-	    sscanf(text, "unix:%255s", path) != 1) {
-		errno = EINVAL;
-		die(text);
-	}
-	u->sun_family = AF_UNIX;
-	(void)snprintf(u->sun_path, sizeof(u->sun_path), "%.107s", path);
-	*len = sizeof(*u);
-	return AF_UNIX;
-}
-
-/* The VMM's greeting: CONNECT, and OK back */
-static void greet(int fd, unsigned int port)
-{
-	char line[32] = "";
-	size_t n = 0;
-
-	(void)dprintf(fd, "CONNECT %u\n", port);
-	while (n < sizeof(line) - 1 && (!n || line[n - 1] != '\n')) {
-		if (read(fd, line + n, 1) != 1)
-			die("refused");
-		n++;
-	}
-	if (strncmp(line, "OK ", 3) != 0)
-		die(line);
-}
-
-static int reach(const char *text)
-{
-	struct sockaddr_storage a;
-	unsigned int port;
-	socklen_t len;
-	int fd = socket(address(text, &a, &len, &port), SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, len) < 0)
-		die(text);
-	if (port)
-		greet(fd, port);
-	return fd;
-}
-
-static int await(const char *text)
-{
-	struct sockaddr_storage a;
-	unsigned int port;
-	socklen_t len;
-	int fd = socket(address(text, &a, &len, &port), SOCK_STREAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 1024) < 0)
-		die(text);
-	(void)printf("ready\n");
-	(void)fflush(stdout);
-	return fd;
 }
 
 static void no_waiting(int fd)
@@ -310,13 +231,19 @@ static void echo(const char *text, unsigned int n, size_t len, bool stuck)
 
 /* ---- one direction ---- */
 
+static double now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void push(const char *text, size_t len)
 {
-	struct timespec a, b;
 	int fd = reach(text);
-	double s;
+	double start = now();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &a);
 	for (size_t at = 0; at < len;) {
 		ssize_t n = write(fd, chunk, len - at < CHUNK ? len - at : CHUNK);
 
@@ -327,10 +254,20 @@ static void push(const char *text, size_t len)
 	(void)shutdown(fd, SHUT_WR);
 	if (read(fd, chunk, 1) != 0) /* the sink has it all */
 		die("read");
-	(void)clock_gettime(CLOCK_MONOTONIC, &b);
-	s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
 	(void)printf("pushed %zu MB at %.1f MB/s\n", len / 1000000,
-		     (double)len / 1e6 / s);
+		     (double)len / 1e6 / (now() - start));
+}
+
+static void ping(const char *text, unsigned int n)
+{
+	int fd = reach(text), one = 1;
+	double start = now();
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	for (unsigned int i = 0; i < n; i++)
+		if (write(fd, "x", 1) != 1 || read(fd, chunk, 1) != 1)
+			die("ping");
+	(void)printf("pinged in %.1f us\n", (now() - start) / n * 1e6);
 }
 
 /* Read @fd to its end.  Return: bytes */
@@ -365,6 +302,8 @@ int main(int argc, char **argv)
 		     strtoul(argv[4], NULL, 0), what[0] == 's');
 	} else if (strcmp(what, "push") == 0 && argc == 4) {
 		push(argv[2], strtoul(argv[3], NULL, 0));
+	} else if (strcmp(what, "ping") == 0 && argc == 4) {
+		ping(argv[2], (unsigned int)strtoul(argv[3], NULL, 0));
 	} else if (strcmp(what, "hold") == 0 && argc == 3) {
 		int fd = reach(argv[2]);
 
