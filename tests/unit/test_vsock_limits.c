@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_vsock_limits - what there is only so much of: descriptors, credit, connections. */
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+#include "tests/unit/vsock_fixture.h"
+
+START_TEST(no_descriptor_left)
+{
+	int s = serve(), waiting = client("CONNECT 5000\n"), first;
+	struct rlimit l, few = {.rlim_cur = (rlim_t)waiting + 1};
+
+	ck_assert(receive()); /* the client's, which has the next descriptor */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	few.rlim_cur++;
+	few.rlim_max = l.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	say(VIRTIO_VSOCK_OP_REQUEST, GPORT, PORT);
+	expect(VIRTIO_VSOCK_OP_RST, GPORT, PORT);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	first = connected(s, GPORT);
+	expect_alive(first, GPORT, PORT);
+	close(first);
+	close(waiting);
+	close(s);
+}
+END_TEST
+
+START_TEST(clients_wait_while_no_descriptor_is_left)
+{
+	int s = serve(), c = connected(s, GPORT), waiting = host_socket();
+	struct sockaddr_un a = address(path);
+	struct rlimit l, few = {.rlim_cur = (rlim_t)waiting + 1};
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	few.rlim_max = l.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(connect(waiting, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(write(waiting, "CONNECT 5001\n", 13), 13);
+	expect_nothing();
+	expect_alive(c, GPORT, PORT);
+	say_shut(GPORT, PORT, VSOCK_SHUT_BOTH); /* its descriptor is the client's now */
+	expect(VIRTIO_VSOCK_OP_RST, GPORT, PORT);
+	ck_assert(receive());
+	ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_REQUEST);
+	ck_assert_uint_eq(got.dst_port, 5001);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	close(c);
+	close(waiting);
+	close(s);
+}
+END_TEST
+
+#define MANY 500
+
+START_TEST(many_connections_share_a_bounded_credit)
+{
+	static int many[MANY];
+	int s = serve();
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		many[i] = connected(s, i);
+		ck_assert_uint_ge(got.buf_alloc, VSOCK_CREDIT_MIN);
+		sum += got.buf_alloc - VSOCK_CREDIT_MIN;
+	}
+	ck_assert_uint_le(sum, VSOCK_CREDIT_POOL);
+	for (uint32_t i = 0; i < MANY; i++)
+		expect_alive(many[i], i, PORT);
+	for (uint32_t i = 0; i < MANY; i++)
+		close(many[i]);
+	close(s);
+}
+END_TEST
+
+START_TEST(one_connection_more_than_there_can_be)
+{
+	struct sockaddr_un a = address(server_path);
+	int s = host_socket(), c;
+	struct rlimit l;
+	char byte;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	if (l.rlim_cur <
+	    VSOCK_CONNS_MAX + 64) /* the device has raised it as far as may be */
+		return;
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(s, VSOCK_CONNS_MAX), 0); /* where they stay */
+	for (uint32_t i = 0; i < VSOCK_CONNS_MAX; i++) {
+		say(VIRTIO_VSOCK_OP_REQUEST, i, PORT);
+		ck_assert(receive());
+		if (got.op == VIRTIO_VSOCK_OP_RST) { /* net.core.somaxconn is smaller */
+			close(s);
+			return;
+		}
+		ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_RESPONSE);
+		ck_assert_uint_ge(got.buf_alloc, VSOCK_CREDIT_MIN);
+	}
+	say(VIRTIO_VSOCK_OP_REQUEST, VSOCK_CONNS_MAX, PORT);
+	expect(VIRTIO_VSOCK_OP_RST, VSOCK_CONNS_MAX, PORT);
+	c = client("CONNECT 5000\n");
+	ck_assert_int_eq(host_read(c, &byte, 1), 0);
+	close(c);
+	say(VIRTIO_VSOCK_OP_RST, 17, PORT);
+	c = client("CONNECT 5000\n");
+	ck_assert(receive());
+	ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_REQUEST);
+	close(c);
+	close(s);
+}
+END_TEST
+
+START_TEST(idle_connections_wake_nobody)
+{
+	int s = serve(), c = connected(s, GPORT), w = client("");
+	struct epoll_event ev;
+	struct vsock *v = container_of(d.v, struct vsock, v);
+
+	expect_alive(c, GPORT, PORT);
+	ck_assert_int_eq(write(w, "CONNECT 5000\n", 13), 13);
+	ck_assert(receive());
+	say(VIRTIO_VSOCK_OP_RESPONSE, GPORT, got.src_port);
+	driver_run(&d, 20);
+	/* nothing to say for 300 ms: not to the loop, which sees this fd */
+	ck_assert_int_eq(epoll_wait(v->source.fd, &ev, 1, 300), 0);
+	close(w);
+	close(c);
+	close(s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("vsock_limits");
+	TCase *t = tcase_create("limits");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 30);
+	tcase_add_test(t, no_descriptor_left);
+	tcase_add_test(t, clients_wait_while_no_descriptor_is_left);
+	tcase_add_test(t, many_connections_share_a_bounded_credit);
+	tcase_add_test(t, one_connection_more_than_there_can_be);
+	tcase_add_test(t, idle_connections_wake_nobody);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
