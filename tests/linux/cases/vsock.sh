@@ -122,11 +122,11 @@ case_vsock_hosts_are_let_go()
 	done
 	wait_for out last
 	said 'sank 1000 bytes'
-	"$PEER" hold host:v.sock:5003 >held 2>&1 &
+	"$PEER" hold host:v.sock:5003 >held_on 2>&1 &
 	holder=$!
-	wait_for held held
+	wait_for held_on held
 	kill $vmm
-	wait $holder || fail "held: $(cat held)"
+	wait $holder || fail "held: $(cat held_on)"
 	wait "$vmm"
 	[ ! -e v.sock ] || fail 'the socket is still there'
 }
