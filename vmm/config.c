@@ -43,12 +43,26 @@ void config_share_clear(struct config_share *s)
 	*s = (struct config_share){0};
 }
 
+void config_end_clear(struct config_end *end)
+{
+	free(end->path);
+	*end = (struct config_end){0};
+}
+
+void config_port_clear(struct config_port *p)
+{
+	free(p->name);
+	config_end_clear(&p->end);
+	*p = (struct config_port){0};
+}
+
 int config_init(struct config *cfg, struct err *e)
 {
 	*cfg = (struct config){
 		.ncpu = 1,
 		.memory = 256 * MIB,
 		.console = CONSOLE_SERIAL,
+		.console_end = {.kind = END_STDIO},
 		.acpi = true,
 		.log_level = LOG_WARN,
 	};
@@ -72,6 +86,9 @@ void config_fini(struct config *cfg)
 	free(cfg->vsock.path);
 	for (unsigned int i = 0; i < CONFIG_SHARES_MAX; i++)
 		config_share_clear(&cfg->share[i]);
+	config_end_clear(&cfg->console_end);
+	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
+		config_port_clear(&cfg->port[i]);
 	free(cfg->name);
 	free(cfg->report);
 	free(cfg->dump_dtb);
@@ -144,6 +161,41 @@ static int config_check_net(const struct config *cfg, struct err *e)
 	return 0;
 }
 
+/* A file or a terminal that two would write to, or a socket that both cannot have */
+static bool config_same_end(const struct config_end *a, const struct config_end *b)
+{
+	if (a->kind == END_STDIO || b->kind == END_STDIO)
+		return a->kind == b->kind;
+	return a->path && b->path && strcmp(a->path, b->path) == 0;
+}
+
+static int config_check_port(const struct config *cfg, unsigned int i, struct err *e)
+{
+	const struct config_port *p = &cfg->port[i];
+	bool same = cfg->console != CONSOLE_NONE &&
+		    config_same_end(&cfg->console_end, &p->end);
+
+	if (same)
+		return err_usage(e,
+				 "port: \"%s\" and the console both go to %s; give each "
+				 "its own",
+				 p->name, p->end.path ? p->end.path : "stdio");
+	for (unsigned int j = 0; j < i; j++) {
+		if (strcmp(p->name, cfg->port[j].name) == 0)
+			return err_usage(e,
+					 "port: two ports are named \"%s\"; give each "
+					 "its own name",
+					 p->name);
+		if (config_same_end(&p->end, &cfg->port[j].end))
+			return err_usage(e,
+					 "port: \"%s\" and \"%s\" both go to %s; give "
+					 "each its own",
+					 cfg->port[j].name, p->name,
+					 p->end.path ? p->end.path : "stdio");
+	}
+	return 0;
+}
+
 int config_validate(struct config *cfg, struct err *e)
 {
 	int rc;
@@ -158,6 +210,8 @@ int config_validate(struct config *cfg, struct err *e)
 	rc = config_check_memory(cfg, e);
 	if (rc == 0)
 		rc = config_check_net(cfg, e);
+	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)
+		rc = config_check_port(cfg, i, e);
 	if (config_has_word(cfg->append, "acpi=off") ||
 	    config_has_word(cfg->cmdline, "acpi=off"))
 		cfg->acpi = false;

@@ -55,12 +55,6 @@ static void machine_on_vcpu_end(struct vcpu_host *h, enum vcpu_end why,
 	}
 }
 
-/* The operator typed Ctrl-A x.  Loop thread. */
-static void machine_on_quit(void *ctx)
-{
-	machine_end(ctx, CAUSE_QUIT, "%s", "");
-}
-
 /* A device goes live: the first one also turns the register images into guest memory, so
  * that reading a register costs no exit.  Done here, not at the start, because a guest
  * that uses no virtio device should not pay for the slot; and before any doorbell,
@@ -152,8 +146,7 @@ static int machine_build_loop(struct machine *m, struct err *e)
 				     .doorbells = &m->doorbells};
 	if (m->cfg->dry_run)
 		return 0;
-	m->tty = tty_create(m->loop, STDIN_FILENO, STDOUT_FILENO, machine_on_quit, m, e);
-	return m->tty ? 0 : -e->code;
+	return machine_build_ttys(m, e);
 }
 
 static int machine_build_boot(struct machine *m, struct err *e)
@@ -247,7 +240,8 @@ struct exit_verdict machine_run(struct machine *m)
 	int rc;
 
 	vcpu_init_signals();
-	tty_start(m->tty, m->console);
+	if (machine_start_ttys(m, &e) < 0)
+		machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
 	for (unsigned int i = m->nvcpu; i-- > 0;) /* vCPU 0 last: it wakes the others */
 		if (vcpu_start(&m->vcpu[i], &e) < 0)
 			machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
@@ -291,8 +285,7 @@ void machine_destroy(struct machine *m)
 	irqchip_fini(&m->irqchip);
 	machine_unwatch_events(m);
 	work_pool_destroy(m->pool);
-	if (m->tty) /* not in a dry run, nor when building stopped early */
-		tty_destroy(m->tty);
+	machine_destroy_ttys(m);
 	while (m->ndev > 0) {
 		struct device *d = m->dev[--m->ndev];
 

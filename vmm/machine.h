@@ -33,8 +33,10 @@ struct machine {
 	struct bus mmio, pio;
 	struct loop *loop;
 	struct work_pool *pool;
-	struct tty *tty;
-	struct tty_client *console; /* whose output the terminal shows; NULL: nobody's */
+	struct tty *tty;            /* of the console; NULL: a port has the terminal */
+	struct tty_client *console; /* whose output @tty shows; NULL: nobody's */
+	struct tty *port_tty[CONFIG_PORTS_MAX];
+	struct tty_client *port[CONFIG_PORTS_MAX];
 	struct device *dev[MACHINE_DEVICES_MAX]; /* in the order they were made */
 	unsigned int ndev, nvirtio;
 	struct virtio_env env;

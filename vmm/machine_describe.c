@@ -39,6 +39,31 @@ static void describe_bus(const struct bus *b, FILE *f)
 	}
 }
 
+static void describe_end(FILE *f, const struct config_end *end)
+{
+	static const char *const kinds[] = {[END_UNSET] = "stdio",
+					    [END_STDIO] = "stdio",
+					    [END_PTY] = "a pseudo terminal",
+					    [END_UNIX] = "unix socket",
+					    [END_FILE] = "file"};
+
+	(void)fprintf(f, "%s%s%s\n", kinds[end->kind], end->path ? " " : "",
+		      end->path ? end->path : "");
+}
+
+static void describe_consoles(const struct config *cfg, FILE *f)
+{
+	if (cfg->console != CONSOLE_NONE) {
+		(void)fprintf(f, "console: %s on ",
+			      cfg->console == CONSOLE_VIRTIO ? "virtio" : "serial");
+		describe_end(f, &cfg->console_end);
+	}
+	for (unsigned int i = 0; i < cfg->nport; i++) {
+		(void)fprintf(f, "port %s: ", cfg->port[i].name);
+		describe_end(f, &cfg->port[i].end);
+	}
+}
+
 void machine_describe(const struct machine *m, FILE *f)
 {
 	(void)fprintf(f, "name: %s\nvCPUs: %u\nkernel: %s, %s entry at 0x%llx\n",
@@ -48,5 +73,6 @@ void machine_describe(const struct machine *m, FILE *f)
 	(void)fprintf(f, "devices:\n");
 	describe_bus(&m->pio, f);
 	describe_bus(&m->mmio, f);
+	describe_consoles(m->cfg, f);
 	(void)fprintf(f, "command line: %s\n", m->boot.cmdline);
 }

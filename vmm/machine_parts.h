@@ -28,6 +28,13 @@ bool machine_virtio_shares(const struct config *cfg);
 /* machine_virtio_devices() - every virtio device that the config asks for */
 int machine_virtio_devices(struct machine *m, struct err *e);
 
+/* machine_build_ttys() - what the console and the ports go to on this host.
+ * machine_start_ttys(): devices and loop are there; says where pseudo terminals are
+ */
+int machine_build_ttys(struct machine *m, struct err *e);
+int machine_start_ttys(struct machine *m, struct err *e);
+void machine_destroy_ttys(struct machine *m);
+
 /* machine_watch_events() - signals and --timeout, on the loop */
 int machine_watch_events(struct machine *m, struct err *e);
 void machine_unwatch_events(struct machine *m);

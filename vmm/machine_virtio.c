@@ -9,6 +9,7 @@
 #include "vmm/machine_parts.h"
 
 #include <errno.h>
+#include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,11 @@ static unsigned int count_nets(const struct config *cfg)
 static unsigned int count_consoles(const struct config *cfg)
 {
 	return cfg->console == CONSOLE_VIRTIO;
+}
+
+static unsigned int count_ports(const struct config *cfg)
+{
+	return cfg->nport != 0;
 }
 
 static unsigned int count_vsocks(const struct config *cfg)
@@ -63,6 +69,28 @@ static struct virtio_dev *create_console(const struct virtio_env *env, unsigned 
 	return console_create(env, m->tty, e);
 }
 
+static struct virtio_dev *create_ports(const struct virtio_env *env, unsigned int i,
+				       struct err *e)
+{
+	struct machine *m = container_of(env, struct machine, env);
+
+	(void)i;
+	return ports_create(env, m->port_tty, e);
+}
+
+/* The device's clients have its lock only now that it is behind its registers */
+static void machine_join_ttys(struct machine *m, struct virtio_dev *v)
+{
+	if (v->id != VIRTIO_ID_CONSOLE)
+		return;
+	if (!(v->offered & 1ULL << VIRTIO_CONSOLE_F_MULTIPORT)) {
+		m->console = console_client(v);
+		return;
+	}
+	for (unsigned int i = 0; i < m->cfg->nport; i++)
+		m->port[i] = ports_client(v, i);
+}
+
 static const struct {
 	unsigned int (*count)(const struct config *cfg);
 	struct virtio_dev *(*create)(const struct virtio_env *env, unsigned int i,
@@ -71,6 +99,7 @@ static const struct {
 	{count_disks, create_disk},       {count_nets, net_create},
 	{count_consoles, create_console}, {count_one, rng_create},
 	{count_vsocks, vsock_create},     {count_shares, fs_create},
+	{count_ports, create_ports},
 };
 
 static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)
@@ -88,8 +117,7 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 		return -e->code;
 	}
 	m->nvirtio++;
-	if (v->id == VIRTIO_ID_CONSOLE)
-		m->console = console_client(v);
+	machine_join_ttys(m, v);
 	return machine_add_device(m, &m->mmio, d, e);
 }
 

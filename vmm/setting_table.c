@@ -47,24 +47,6 @@ static int set_cpus(struct config *cfg, const char *value, struct err *e)
 	return 0;
 }
 
-static int set_console(struct config *cfg, const char *value, struct err *e)
-{
-	static const char *const names[] = {
-		[CONSOLE_SERIAL] = "serial",
-		[CONSOLE_VIRTIO] = "virtio",
-		[CONSOLE_NONE] = "none",
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(value, names[i]) != 0)
-			continue;
-		cfg->console = (enum config_console)i;
-		return 0;
-	}
-	return err_usage(e, "\"%.60s\" is not a console; give serial, virtio or none",
-			 value);
-}
-
 static int set_acpi(struct config *cfg, const char *value, struct err *e)
 {
 	if (parse_switch(value, &cfg->acpi) < 0)
@@ -189,9 +171,14 @@ const struct setting setting_table[] = {
 	 .type = SETTING_QUANTITY,
 	 .parts = &setting_memory},
 	{.name = "console",
-	 .arg = "WHICH",
-	 .help = "serial (ttyS0, default), virtio (hvc0) or none",
-	 .set = set_console},
+	 .arg = "serial|virtio|none[,pty|unix=PATH|file=PATH|stdio]",
+	 .help = "ttyS0 (default) or hvc0, here or elsewhere",
+	 .parts = &setting_console},
+	{.name = "port",
+	 .arg = "NAME,pty|unix=PATH|file=PATH|stdio",
+	 .help = "a byte stream: /dev/virtio-ports/NAME in the guest",
+	 .repeats = true,
+	 .parts = &setting_port},
 	{.name = "acpi",
 	 .arg = "on|off",
 	 .help = "describe the machine by ACPI (on)",

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -58,32 +60,31 @@ static void tty_source(struct loop_source *s, int fd,
 	*s = (struct loop_source){.fd = fd, .fn = fn};
 }
 
-struct tty *tty_create(struct loop *l, int in, int out, void (*quit)(void *ctx),
-		       void *ctx, struct err *e)
+struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struct err *e)
 {
 	struct tty *t = calloc(1, sizeof(*t));
 	int tfl = TFD_CLOEXEC | TFD_NONBLOCK, efl = EFD_CLOEXEC | EFD_NONBLOCK;
 
 	if (!t) {
-		err_set(e, ENOMEM, "console: out of memory");
+		err_set(e, ENOMEM, "%s: out of memory", label);
 		return NULL;
 	}
 	t->loop = l;
-	t->quit = quit;
-	t->ctx = ctx;
-	tty_fd_open(&t->in, in, O_RDONLY);
-	tty_fd_open(&t->out, out, O_WRONLY);
-	t->term = t->in.terminal ? in : -1;
-	t->size = t->out.terminal ? out : t->term;
-	tty_source(&t->in_source, t->in.fd, tty_on_in);
-	tty_source(&t->out_source, t->out.fd, tty_on_out);
+	t->end = end;
+	(void)snprintf(t->label, sizeof(t->label), "%s", label);
+	t->term = t->size = t->slave = -1;
+	t->in.fd = t->out.fd = -1;
+	t->listener.at.fd = -1;
+	tty_source(&t->listener.source, -1, NULL);
+	tty_source(&t->in_source, -1, tty_on_in);
+	tty_source(&t->out_source, -1, tty_on_out);
 	tty_source(&t->turn_source, eventfd(0, efl), tty_on_turn);
 	tty_source(&t->wake_source, eventfd(0, efl), tty_on_wake);
 	tty_source(&t->again_source, timerfd_create(CLOCK_MONOTONIC, tfl), tty_on_again);
 	tty_source(&t->hold_source, timerfd_create(CLOCK_MONOTONIC, tfl), tty_on_hold);
 	if (t->turn_source.fd < 0 || t->wake_source.fd < 0 || t->again_source.fd < 0 ||
 	    t->hold_source.fd < 0) {
-		err_set(e, errno, "console: no more file descriptors; raise ulimit -n");
+		err_set(e, errno, "%s: no more file descriptors; raise ulimit -n", label);
 		tty_destroy(t);
 		return NULL;
 	}
@@ -92,20 +93,66 @@ struct tty *tty_create(struct loop *l, int in, int out, void (*quit)(void *ctx),
 	return t;
 }
 
-void tty_start(struct tty *t, struct tty_client *c)
+struct tty *tty_create(struct loop *l, int in, int out, void (*quit)(void *ctx),
+		       void *ctx, struct err *e)
 {
-	struct loop_source *all[] = {&t->in_source,   &t->out_source,   &t->turn_source,
-				     &t->wake_source, &t->again_source, &t->hold_source};
+	struct tty *t = tty_alloc(l, TTY_STDIO, "console", e);
+
+	if (!t)
+		return NULL;
+	t->quit = quit;
+	t->ctx = ctx;
+	tty_fd_open(&t->in, in, O_RDONLY);
+	tty_fd_open(&t->out, out, O_WRONLY);
+	t->term = t->in.terminal ? in : -1;
+	t->size = t->out.terminal ? out : t->term;
+	return t;
+}
+
+const char *tty_path(const struct tty *t)
+{
+	return t->end == TTY_PTY ? t->pty_path : NULL;
+}
+
+bool tty_connected(const struct tty *t)
+{
+	return t->end != TTY_UNIX || t->listener.peer;
+}
+
+/* loop_want() leaves a source asleep that the loop cannot watch */
+static int tty_watch(struct tty *t)
+{
+	struct loop_source *own[] = {&t->wake_source, &t->again_source, &t->hold_source};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		loop_want(t->loop, own[i], EPOLLIN);
+		if (!own[i]->events)
+			return -ENOSPC;
+	}
+	if (t->end == TTY_STDIO && t->size >= 0)
+		tty_mode_start(t->term, t->wake_source.fd);
+	return t->end == TTY_UNIX ? tty_unix_start(t) : tty_in_start(t);
+}
+
+int tty_start(struct tty *t, struct tty_client *c, struct err *e)
+{
+	struct loop_source *all[] = {
+		&t->in_source,    &t->out_source,  &t->turn_source,    &t->wake_source,
+		&t->again_source, &t->hold_source, &t->listener.source};
+	int rc;
 
 	t->client = c;
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		all[i]->dev = c ? c->dev : NULL;
-	loop_want(t->loop, &t->wake_source, EPOLLIN);
-	loop_want(t->loop, &t->again_source, EPOLLIN);
-	loop_want(t->loop, &t->hold_source, EPOLLIN);
-	if (t->size >= 0)
-		tty_mode_start(t->term, t->wake_source.fd);
-	tty_in_start(t);
+	t->in_source.fd = t->in.fd;
+	t->out_source.fd = t->out.fd;
+	rc = tty_watch(t);
+	if (rc < 0)
+		return err_set(e, -rc,
+			       "%s: the event loop cannot watch it: %s; see "
+			       "/proc/sys/fs/epoll/max_user_watches",
+			       t->label, strerror(-rc));
+	return 0;
 }
 
 void tty_destroy(struct tty *t)
@@ -113,8 +160,14 @@ void tty_destroy(struct tty *t)
 	struct loop_source *timers[] = {&t->turn_source, &t->wake_source,
 					&t->again_source, &t->hold_source};
 
-	tty_out_drain(t, TTY_DRAIN_MS);
-	tty_mode_stop();
+	if (!t)
+		return;
+	tty_out_drain(t, t->nobody ? 0 : TTY_DRAIN_MS);
+	if (t->end == TTY_STDIO)
+		tty_mode_stop();
+	tty_unix_destroy(t);
+	if (t->slave >= 0)
+		close(t->slave);
 	loop_del(t->loop, &t->in_source);
 	loop_del(t->loop, &t->out_source);
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {

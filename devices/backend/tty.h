@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tty - the operator's side of a guest console: our stdin and stdout.
+ * tty - the operator's side of a guest console or port: bytes out, bytes in, bounded.
  *
- * On a terminal: raw mode, always restored; Ctrl-A x leaves, Ctrl-A h helps, Ctrl-A
- * Ctrl-A sends one; the window size is told to the client.  On pipes and files: bytes as
- * they are.  One client at a time (serial or virtio console).  Both directions are
- * bounded: a stuck reader of our stdout holds the guest's console back, nothing else.
+ * What it stands on (its end) is chosen when it is made:
+ *   stdio  our stdin and stdout.  A terminal becomes raw, and is always restored; Ctrl-A x
+ *          leaves, Ctrl-A h helps, Ctrl-A Ctrl-A sends one; the window size is told
+ *   pty    a pseudo terminal that we make
+ *   unix   a socket that we listen on, one peer at a time
+ *   file   output only, appended
+ * A stuck reader holds its guest's console back, nothing else, and never stops the loop.
+ * Where nobody reads, the guest is not held: without a peer (unix), or when a full pty has
+ * not moved for half a second, the newest TTY_OUT_MAX bytes are kept for who comes next.
  */
 #ifndef MICROVM_BACKEND_TTY_H
 #define MICROVM_BACKEND_TTY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/core/device.h"
@@ -30,19 +36,38 @@ struct tty_client {
 	void (*input)(struct tty_client *c, const uint8_t *p, size_t n);
 	void (*output_room)(struct tty_client *c); /* after tty_write() took less */
 	void (*resized)(struct tty_client *c, uint16_t cols, uint16_t rows);
+	void (*connected)(struct tty_client *c, bool yes); /* a peer came or went: unix */
 };
 
-/* tty_create() - over @in and @out (not owned, except for their modes).  @quit is called
+/* All that make one: NULL with a sentence in @e.  @label is what the sentences call it:
+ * "--console", "--port agent".
+ *
+ * tty_create() - over @in and @out (not owned, except for their modes).  @quit is called
  * on the loop thread when the operator types Ctrl-A x.  Does not touch the terminal yet.
  */
 struct tty *tty_create(struct loop *l, int in, int out, void (*quit)(void *ctx),
 		       void *ctx, struct err *e);
-/* tty_start() - attach the client and put the terminal in raw mode.  @c NULL: no guest
- * console; only Ctrl-A works
+/* tty_create_pty() - a pseudo terminal in raw mode; tty_path() is its name */
+struct tty *tty_create_pty(struct loop *l, const char *label, struct err *e);
+/* tty_create_unix() - listen at @path, for who may write that file by our umask.  A socket
+ * there that nobody listens on is replaced; ours is removed in the end
  */
-void tty_start(struct tty *t, struct tty_client *c);
-/* tty_destroy() - write out what is held (giving up on a stdout that takes nothing for
- * two seconds), restore the terminal
+struct tty *tty_create_unix(struct loop *l, const char *label, const char *path,
+			    struct err *e);
+/* tty_create_file() - append to @path, which is made if need be.  When it takes no more
+ * (no space left) that is said once, and the guest goes on
+ */
+struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
+			    struct err *e);
+/* tty_path() - of the pseudo terminal; NULL: it is none */
+const char *tty_path(const struct tty *t);
+
+/* tty_start() - attach the client and put the terminal in raw mode.  @c NULL: no guest
+ * console; only Ctrl-A works.  Return: 0 or -errno with a sentence in @e
+ */
+int tty_start(struct tty *t, struct tty_client *c, struct err *e);
+/* tty_destroy() - write out what is held (giving up on a reader that takes nothing for two
+ * seconds), restore the terminal, remove the socket.  NULL: nothing to do
  */
 void tty_destroy(struct tty *t);
 
@@ -51,8 +76,9 @@ void tty_restore_now(void);
 
 /* Client side, client->dev's lock held, any thread */
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n); /* Return: bytes taken */
-size_t tty_write_room(struct tty *t); /* bytes tty_write() would take now */
-void tty_input_wanted(struct tty *t); /* input_room() is no longer 0 */
+size_t tty_write_room(struct tty *t);    /* bytes tty_write() would take now */
+void tty_input_wanted(struct tty *t);    /* input_room() is no longer 0 */
+bool tty_connected(const struct tty *t); /* is there a peer?  false: unix without one */
 void tty_winsize(struct tty *t, uint16_t *cols, uint16_t *rows); /* 0, 0: no terminal */
 
 #endif

@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tty_impl - what tty.c, tty_in.c and tty_out.c share: one console's state. */
+/* tty_impl - what the tty's files share: one console's state. */
 #ifndef MICROVM_BACKEND_TTY_IMPL_H
 #define MICROVM_BACKEND_TTY_IMPL_H
 
 #include "devices/backend/tty.h"
 #include "devices/backend/tty_fd.h"
+#include "devices/backend/unix_listen.h"
 
-#define TTY_HELD_MAX 4096 /* bytes typed and not taken */
+#define TTY_HELD_MAX  4096 /* bytes typed and not taken */
+#define TTY_LABEL_MAX 80
+
+enum tty_end { TTY_STDIO, TTY_FILE, TTY_PTY, TTY_UNIX };
+
+/* A socket that we listen on (tty_unix.c) */
+struct tty_listener {
+	struct loop_source source; /* awake while a peer would be taken */
+	struct unix_listener at;
+	char *path;
+	bool peer; /* there is one */
+	bool half; /* it sends no more, and may still read */
+	bool gone; /* it left, and what it sent is not read yet */
+};
 
 struct tty {
+	enum tty_end end;
+	char label[TTY_LABEL_MAX];
+	struct tty_listener listener;
+	int slave;         /* of a pty: keeps it from hanging up; else -1 */
+	char pty_path[32]; /* of @slave */
+
 	struct loop *loop;
 	struct tty_client *client;
 	void (*quit)(void *ctx);
@@ -20,8 +40,9 @@ struct tty {
 	struct loop_source in_source; /* @in is readable */
 	struct loop_source
 		turn_source; /* an eventfd, always writable: the loop's next turn */
-	struct loop_source again_source; /* a timer: look at the terminal again */
-	struct loop_source wake_source;  /* eventfd from signal handlers */
+	struct loop_source
+		again_source; /* a timer: look at the terminal, the listener again */
+	struct loop_source wake_source; /* eventfd from signal handlers */
 	bool pollable, eof, escaped, dropping;
 	size_t nheld;
 	uint8_t held[TTY_HELD_MAX];
@@ -30,20 +51,40 @@ struct tty {
 	struct loop_source out_source;  /* @out is writable */
 	struct loop_source hold_source; /* a timer: write what is held */
 	bool armed, blocked, refused;   /* refused: the client waits for output_room() */
-	size_t burst;                   /* written since the loop had a turn */
+	bool moved;   /* a blocked pty took something since @hold_source was set */
+	bool nobody;  /* nobody reads: what is too much is dropped, oldest first */
+	bool told;    /* that the file is full */
+	size_t burst; /* written since the loop had a turn */
 	size_t head, n;
 	uint8_t ring[TTY_OUT_MAX];
 };
 
-void tty_timer_set(const struct loop_source *s, long ns); /* once, @ns from now */
+/* tty.c.  tty_alloc(): all but @in and @out; NULL with @e set */
+struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struct err *e);
+void tty_timer_set(const struct loop_source *s, long ns); /* once, @ns < 1 s from now */
 
 /* tty_in.c.  tty_in_start(): the sources know their device, the terminal its client */
-void tty_in_start(struct tty *t);
+int tty_in_start(struct tty *t);
 void tty_on_in(struct loop_source *s, uint32_t events);
 void tty_on_turn(struct loop_source *s, uint32_t events);
 void tty_on_again(struct loop_source *s, uint32_t events);
 
-/* tty_out.c */
+/* tty_unix.c.  tty_unix_start(): 0 or -errno.  tty_unix_rest(): @in_source, with no room for
+ * input, waits for the peer's end alone.  tty_unix_hung(): @events say that the peer left
+ * or sends no more, and nothing is to be read now.  tty_unix_eof(): all was read
+ */
+int tty_unix_start(struct tty *t);
+void tty_unix_rest(struct tty *t);
+void tty_unix_hung(struct tty *t, uint32_t events);
+void tty_unix_eof(struct tty *t);
+void tty_unix_again(struct tty *t); /* @again_source: accept peers again */
+void tty_unix_destroy(struct tty *t);
+
+/* tty_out.c.  tty_out_open(): @out is another, and writable; what is held goes there.
+ * tty_out_forget(): there is none now, and what was held for it goes
+ */
+void tty_out_open(struct tty *t);
+void tty_out_forget(struct tty *t);
 void tty_on_out(struct loop_source *s, uint32_t events);
 void tty_on_hold(struct loop_source *s, uint32_t events);
 /* write out what is held, waiting at most @ms for a reader */

@@ -73,7 +73,10 @@ static void tty_give_held(struct tty *t)
 static void tty_end_input(struct tty *t)
 {
 	t->eof = true;
-	loop_want(t->loop, &t->in_source, 0);
+	if (t->end == TTY_UNIX)
+		tty_unix_eof(t);
+	else
+		loop_want(t->loop, &t->in_source, 0);
 }
 
 /* The terminal is another job's, or the guest takes nothing: leave it, look again soon. */
@@ -112,7 +115,10 @@ static void tty_read_stream(struct tty *t)
 	ssize_t n;
 
 	if (!room) {
-		loop_want(t->loop, &t->in_source, 0);
+		if (t->end == TTY_UNIX)
+			tty_unix_rest(t);
+		else
+			loop_want(t->loop, &t->in_source, 0);
 		return;
 	}
 	n = tty_fd_read(&t->in, buf, MIN(room, sizeof(buf)));
@@ -131,9 +137,10 @@ void tty_on_in(struct loop_source *s, uint32_t events)
 {
 	struct tty *t = container_of(s, struct tty, in_source);
 
-	(void)events;
 	if (t->term >= 0)
 		tty_read_terminal(t);
+	else if (!(events & EPOLLIN) && t->end == TTY_UNIX)
+		tty_unix_hung(t, events);
 	else
 		tty_read_stream(t);
 }
@@ -161,7 +168,9 @@ void tty_on_again(struct loop_source *s, uint32_t events)
 
 	(void)events;
 	(void)!read(s->fd, &v, sizeof(v));
-	if (t->eof)
+	if (t->end == TTY_UNIX)
+		tty_unix_again(t);
+	if (t->eof || t->term < 0)
 		return;
 	tty_give_held(t);
 	if (tty_mode_raw()) {
@@ -178,17 +187,23 @@ void tty_input_wanted(struct tty *t)
 		loop_want(t->loop, &t->turn_source, EPOLLOUT);
 }
 
-void tty_in_start(struct tty *t)
+int tty_in_start(struct tty *t)
 {
+	int rc;
+
 	t->eof = t->in.kind == TTY_FD_NONE;
 	if (t->eof)
-		return;
+		return 0;
 	t->in_source.events = EPOLLIN;
-	t->pollable = loop_add(t->loop, &t->in_source) == 0;
-	if (!t->pollable) {
+	rc = loop_add(t->loop, &t->in_source);
+	t->pollable = rc == 0;
+	if (rc < 0)
 		t->in_source.events = 0;
+	if (rc < 0 && rc != -EPERM) /* a file is read by turns, but this is none */
+		return rc;
+	if (!t->pollable)
 		loop_want(t->loop, &t->turn_source, EPOLLOUT);
-	} else if (t->term >= 0 && !tty_mode_raw()) {
+	else if (t->term >= 0 && !tty_mode_raw())
 		tty_look_again(t);
-	}
+	return 0;
 }

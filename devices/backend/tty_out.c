@@ -18,6 +18,7 @@
 #include "vmm/core/util.h"
 
 #define TTY_HOLD_NS   2000000
+#define TTY_NOBODY_NS 500000000   /* a full pty that nothing leaves has no reader */
 #define TTY_FLUSH_AT  1024        /* bytes held that are worth a system call */
 #define TTY_STRAIGHT  256         /* a write of so many does not go through the ring */
 #define TTY_BURST_MAX (256 * KIB) /* bytes taken before the loop must have a turn */
@@ -26,6 +27,23 @@ static void tty_block(struct tty *t, bool blocked)
 {
 	t->blocked = blocked;
 	loop_want(t->loop, &t->out_source, blocked ? EPOLLOUT : 0);
+}
+
+/* A full disk may have space again, and a peer's end is seen on the way in. */
+static void tty_put_failed(struct tty *t, int error)
+{
+	bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+
+	if (t->end == TTY_UNIX)
+		return;
+	if (!full || !t->told)
+		log_warn("%s: output goes nowhere %s: %s", t->label,
+			 full ? "until there is space" : "from now on", strerror(error));
+	t->told |= full;
+	if (full)
+		return;
+	tty_block(t, false);
+	tty_fd_close(&t->out);
 }
 
 /* Return: bytes that went out or that nobody will ever want; 0: wait */
@@ -39,12 +57,7 @@ static size_t tty_put(struct tty *t, const uint8_t *p, size_t n)
 		tty_block(t, true);
 		return 0;
 	}
-	if (k != -ENOSPC && k != -EDQUOT && k != -EFBIG) {
-		log_warn("the console's output goes nowhere from now on: %s",
-			 strerror((int)-k));
-		tty_block(t, false);
-		tty_fd_close(&t->out);
-	}
+	tty_put_failed(t, (int)-k);
 	return n;
 }
 
@@ -60,6 +73,15 @@ static void tty_flush(struct tty *t)
 		t->n -= k;
 	}
 	t->head = 0;
+}
+
+/* Make room for what is new: where nobody reads, the newest is what is kept. */
+static void tty_drop_oldest(struct tty *t, size_t n)
+{
+	size_t room = TTY_OUT_MAX - t->n, k = MIN(n > room ? n - room : 0, t->n);
+
+	t->head = (t->head + k) % TTY_OUT_MAX;
+	t->n -= k;
 }
 
 static size_t tty_hold(struct tty *t, const uint8_t *p, size_t n)
@@ -84,10 +106,29 @@ static void tty_arm(struct tty *t, long ns)
 	tty_timer_set(&t->hold_source, ns);
 }
 
+/* The client waits: for how long, says a timer where no event is going to */
+static void tty_refuse(struct tty *t)
+{
+	t->refused = true;
+	if (!t->blocked) {
+		tty_arm(t, 1); /* more than a fair share: others first, then go on */
+	} else if (t->end == TTY_PTY && !t->armed) {
+		t->moved = false;
+		tty_arm(t, TTY_NOBODY_NS);
+	}
+}
+
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
 {
 	size_t most = MIN(n, TTY_BURST_MAX - t->burst), taken = 0;
 
+	if (t->nobody) {
+		size_t skip = n > TTY_OUT_MAX ? n - TTY_OUT_MAX : 0;
+
+		tty_drop_oldest(t, n - skip);
+		(void)tty_hold(t, p + skip, n - skip);
+		return n;
+	}
 	if (t->out.kind == TTY_FD_NONE)
 		return n;
 	if (!t->n && !t->blocked && most >= TTY_STRAIGHT)
@@ -98,9 +139,8 @@ size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
 	if (taken < most) /* one more time: the ring may be empty now */
 		taken += tty_hold(t, p + taken, most - taken);
 	t->burst += taken;
-	t->refused |= taken < n;
-	if (taken < n && !t->blocked)
-		tty_arm(t, 1); /* more than a fair share: others first, then go on */
+	if (taken < n)
+		tty_refuse(t);
 	else if (t->n && !t->blocked && !t->armed)
 		tty_arm(t, TTY_HOLD_NS);
 	return taken;
@@ -108,7 +148,9 @@ size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
 
 size_t tty_write_room(struct tty *t)
 {
-	return t->out.kind == TTY_FD_NONE ? TTY_OUT_MAX : TTY_OUT_MAX - t->n;
+	bool all = t->nobody || t->out.kind == TTY_FD_NONE;
+
+	return all ? TTY_OUT_MAX : TTY_OUT_MAX - t->n;
 }
 
 static void tty_tell_room(struct tty *t)
@@ -122,10 +164,15 @@ static void tty_tell_room(struct tty *t)
 void tty_on_out(struct loop_source *s, uint32_t events)
 {
 	struct tty *t = container_of(s, struct tty, out_source);
+	size_t before = t->n;
 
 	(void)events;
 	t->burst = 0;
 	tty_flush(t);
+	if (t->n < before) {
+		t->moved = true;
+		t->nobody = false;
+	}
 	if (!t->n && t->blocked)
 		tty_block(t, false);
 	tty_tell_room(t);
@@ -142,6 +189,28 @@ void tty_on_hold(struct loop_source *s, uint32_t events)
 	t->burst = 0;
 	if (!t->blocked)
 		tty_flush(t);
+	else if (t->end == TTY_PTY && t->refused && !t->moved)
+		t->nobody = true;
+	tty_tell_room(t);
+	if (t->blocked && t->refused)
+		tty_refuse(t);
+}
+
+void tty_out_open(struct tty *t)
+{
+	t->nobody = false;
+	t->out_source.fd = t->out.fd;
+	t->blocked = false;
+	t->burst = 0;
+	tty_flush(t);
+}
+
+void tty_out_forget(struct tty *t)
+{
+	tty_block(t, false);
+	tty_fd_close(&t->out);
+	t->head = t->n = 0;
+	t->nobody = true;
 	tty_tell_room(t);
 }
 

@@ -105,9 +105,16 @@ static void serial_resized(struct tty_client *c, uint16_t cols, uint16_t rows)
 	(void)rows;
 }
 
+static void serial_connected(struct tty_client *c, bool yes)
+{
+	(void)c; /* the modem's lines say "ready" always, or drivers would hang up */
+	(void)yes;
+}
+
 const struct tty_client serial_client_ops = {
 	.input_room = serial_input_room,
 	.input = serial_input,
 	.output_room = serial_output_room,
 	.resized = serial_resized,
+	.connected = serial_connected,
 };

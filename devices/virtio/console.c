@@ -131,6 +131,12 @@ static void console_resized(struct tty_client *tc, uint16_t cols, uint16_t rows)
 	virtio_config_changed(&c->v);
 }
 
+static void console_connected(struct tty_client *tc, bool yes)
+{
+	(void)tc; /* a console is always there: its output is kept for who comes */
+	(void)yes;
+}
+
 /* 5.3.4: a byte for the operator in emerg_wr, in any state; the rest is not for writing. */
 static void console_config_written(struct virtio_dev *v, unsigned int off,
 				   unsigned int len)
@@ -211,10 +217,12 @@ struct virtio_dev *console_create(const struct virtio_env *env, struct tty *tty,
 		.input = console_input,
 		.output_room = console_output_room,
 		.resized = console_resized,
+		.connected = console_connected,
 	};
 	virtq_init(&c->vq[CONSOLE_RX], CONSOLE_QUEUE);
 	virtq_init(&c->vq[CONSOLE_TX], CONSOLE_QUEUE);
-	tty_winsize(tty, &c->cols, &c->rows);
+	if (tty) /* not in a dry run */
+		tty_winsize(tty, &c->cols, &c->rows);
 	console_show_size(c);
 	return &c->v;
 }

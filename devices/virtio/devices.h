@@ -32,6 +32,12 @@ struct virtio_dev *vsock_create(const struct virtio_env *env, unsigned int i,
 /* hvc0 on @tty (not owned): "console0" */
 struct virtio_dev *console_create(const struct virtio_env *env, struct tty *tty,
 				  struct err *e);
+/* cfg->port[], each on its own of @tty[cfg->nport] (not owned): "ports0".  In the guest they are
+ * /dev/virtio-ports/NAME
+ */
+struct virtio_dev *ports_create(const struct virtio_env *env, struct tty *const *tty,
+				struct err *e);
+struct tty_client *ports_client(struct virtio_dev *v, unsigned int i); /* of port[@i] */
 /* console_client() - a console_create()d device behind its registers, for tty_start() */
 struct tty_client *console_client(struct virtio_dev *v);
 

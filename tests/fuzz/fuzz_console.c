@@ -27,7 +27,7 @@ static void fuzz_make(void)
 	tty = tty_create(d.loop, in, out, fuzz_quit, NULL, &d.err);
 	BUG_ON(!tty);
 	driver_plug(&d, console_create(&d.env, tty, &d.err));
-	tty_start(tty, console_client(d.v));
+	BUG_ON(tty_start(tty, console_client(d.v), &d.err) < 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -150,7 +150,8 @@ static const struct {
 	{"--kernel k --net tap=a,mtu=65536", "mtu: \"65536\"", "68 to 65535"},
 	{"--kernel k --net tap=a,mtu=x", "mtu: \"x\"", "68 to 65535"},
 	/* the rest */
-	{"--kernel k --console tty", "--console: \"tty\"", "serial, virtio or none"},
+	{"--kernel k --console tty", "--console: device: \"tty\"",
+	 "serial, virtio or none"},
 	{"--kernel k --name a/b", "--name: \"a/b\"", "letters"},
 	{"--kernel k --name \"\"", "--name: the value is empty", "give one"},
 	{"--kernel k --timeout 0", "--timeout: \"0\"", "no limit"},

@@ -40,7 +40,7 @@ static void plug(void)
 	tty = tty_create(d.loop, in, out, on_quit, NULL, &err);
 	ck_assert_ptr_nonnull(tty);
 	driver_plug(&d, console_create(&d.env, tty, &d.err));
-	tty_start(tty, console_client(d.v));
+	ck_assert_int_eq(tty_start(tty, console_client(d.v), &err), 0);
 	ck_assert(driver_bring_up(&d, ~0ULL));
 	buf = driver_alloc(&d, 4 * MIB, 4096);
 }

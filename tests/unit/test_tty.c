@@ -75,12 +75,19 @@ static void guest_resized(struct tty_client *c, uint16_t co, uint16_t ro)
 	rows = ro;
 }
 
+static void guest_connected(struct tty_client *c, bool yes)
+{
+	(void)c;
+	(void)yes;
+}
+
 static struct tty_client client = {
 	.dev = &dev,
 	.input_room = guest_input_room,
 	.input = guest_input,
 	.output_room = guest_output_room,
 	.resized = guest_resized,
+	.connected = guest_connected,
 };
 
 static void on_quit(void *ctx)
@@ -114,7 +121,7 @@ static void start(int in, int out)
 {
 	tty = tty_create(loop, in, out, on_quit, &nquit, &err);
 	ck_assert_ptr_nonnull(tty);
-	tty_start(tty, &client);
+	ck_assert_int_eq(tty_start(tty, &client, &err), 0);
 	pthread_create(&loop_thread, NULL, loop_main, NULL);
 }
 
@@ -246,7 +253,7 @@ static void die_of(int sig)
 		setrlimit(RLIMIT_CORE, &none);
 		signal(sig, SIG_DFL); /* no sanitizer's report */
 		tty = tty_create(loop, slave, slave, on_quit, &nquit, &err);
-		tty_start(tty, &client);
+		ck_assert_int_eq(tty_start(tty, &client, &err), 0);
 		if (is_raw())
 			raise(sig);
 		_exit(1);
@@ -270,7 +277,7 @@ static void child_with_terminal(void)
 	setsid();
 	ioctl(slave, TIOCSCTTY, 0);
 	tty = tty_create(loop, slave, slave, on_quit, &nquit, &err);
-	tty_start(tty, &client);
+	ck_assert_int_eq(tty_start(tty, &client, &err), 0);
 	loop_run(loop);
 }
 

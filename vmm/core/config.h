@@ -18,6 +18,9 @@
 #define CONFIG_NETS_MAX    8
 #define CONFIG_INITRDS_MAX 16
 #define CONFIG_SHARES_MAX  8
+#define CONFIG_PORTS_MAX   8
+
+#define CONFIG_PORT_NAME_MAX 63
 
 /* What a disk's file holds (devices/backend/disk_image.h) */
 enum disk_format {
@@ -68,6 +71,19 @@ struct config_vsock {
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_NONE };
 
+/* Where a console or a port goes on the host */
+enum config_end_kind { END_UNSET, END_STDIO, END_PTY, END_UNIX, END_FILE };
+
+struct config_end {
+	enum config_end_kind kind;
+	char *path; /* of the socket or the file */
+};
+
+struct config_port {
+	char *name;
+	struct config_end end;
+};
+
 struct config {
 	char *kernel;
 	char *initrd[CONFIG_INITRDS_MAX];
@@ -85,6 +101,9 @@ struct config {
 	uint64_t memory;   /* bytes, a multiple of the page size */
 	bool hugepages;
 	enum config_console console;
+	struct config_end console_end;
+	struct config_port port[CONFIG_PORTS_MAX];
+	unsigned int nport;
 	char *name;
 	uint64_t timeout_ns; /* 0: none */
 	char *report;        /* NULL: none */

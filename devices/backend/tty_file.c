@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tty_file - console output to a file, appended: a restart keeps what a crash said. */
+#include "devices/backend/tty_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int tty_file_explain(const char *label, const char *path, int error, struct err *e)
+{
+	const char *cure = "give a file that can be written";
+
+	if (error == ENOENT || error == ENOTDIR)
+		cure = "make its directory first";
+	else if (error == ENXIO)
+		cure = "it is a pipe that nobody reads; start its reader first";
+	return err_set(e, error, "%s: cannot write %.150s: %s; %s", label, path,
+		       strerror(error), cure);
+}
+
+struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
+			    struct err *e)
+{
+	int flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	struct tty *t = tty_alloc(l, TTY_FILE, label, e);
+	int fd;
+
+	if (!t)
+		return NULL;
+	fd = open(path, flags, 0600);
+	if (fd < 0) {
+		tty_file_explain(label, path, errno, e);
+		tty_destroy(t);
+		return NULL;
+	}
+	tty_fd_open(&t->out, fd, O_WRONLY);
+	t->out.own = true;
+	return t;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ports - what the ports device's two files share: ports.c (the bytes of each port) and
+ * ports_control.c (what is said about ports).
+ *
+ * Queues (virtio 1.2, 5.3.2): receive and transmit of port 0, both of control, then those
+ * of ports 1 and up.  Port 0 is the one that a driver without multiport takes for its
+ * console; ours are numbered from 1, so that it finds none.
+ */
+#ifndef MICROVM_VIRTIO_PORTS_H
+#define MICROVM_VIRTIO_PORTS_H
+
+#include <linux/virtio_console.h>
+
+#include "devices/virtio/devices.h"
+#include "vmm/core/util.h"
+
+#define PORTS_CONTROL_RX 2
+#define PORTS_CONTROL_TX 3
+#define PORTS_QUEUES     (4 + 2 * CONFIG_PORTS_MAX)
+
+/* What the driver has still to be told about a port, sent in this order.  A flag each: so
+ * much is to be said at most, however often things change.
+ */
+enum ports_news {
+	PORTS_ADD,
+	PORTS_NAME,
+	PORTS_CLOSE, /* before OPEN: of a peer that came and left the last state counts */
+	PORTS_OPEN,
+	PORTS_NEWS
+};
+
+struct port {
+	struct ports *ports;
+	unsigned int id; /* the driver's number of it: 1 and up */
+	const char *name;
+	struct tty *tty;
+	struct tty_client client;
+	uint8_t news;   /* bits of enum ports_news */
+	bool ready;     /* the driver knows it */
+	bool open;      /* somebody in the guest has it open */
+	bool sending;   /* @tx is popped, its span is what is left of it */
+	bool receiving; /* @rx is popped, and empty */
+	struct virtq_chain tx, rx;
+};
+
+struct ports {
+	struct virtio_dev v;
+	struct virtio_console_config config;
+	struct virtq vq[PORTS_QUEUES];
+	unsigned int n;
+	struct port port[CONFIG_PORTS_MAX];
+	struct virtq_chain control;
+};
+
+/* The queues of the port with this number */
+static inline unsigned int ports_rx(unsigned int id)
+{
+	return 2 + 2 * id;
+}
+
+static inline unsigned int ports_tx(unsigned int id)
+{
+	return 3 + 2 * id;
+}
+
+/* ports_tell() - there is news about @p for the driver; sent as it posts buffers for it */
+void ports_tell(struct port *p, enum ports_news what);
+/* ports_control_send() - the control receive queue may have buffers */
+void ports_control_send(struct ports *ps);
+/* ports_control_receive() - the driver has something to say */
+void ports_control_receive(struct ports *ps);
+
+#endif
