@@ -39,6 +39,8 @@ struct machine {
 	struct tty_client *port[CONFIG_PORTS_MAX];
 	struct device *dev[MACHINE_DEVICES_MAX]; /* in the order they were made */
 	unsigned int ndev, nvirtio;
+	struct virtio_dev *disk[CONFIG_DISKS_MAX]; /* whose size the host may change */
+	unsigned int ndisk;
 	struct virtio_env env;
 	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
 	size_t virtio_pages_len;

@@ -10,9 +10,28 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "devices/virtio/devices.h"
 #include "vmm/core/util.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
+
+/* The kernel says SIGHUP when the terminal goes, and shells pass it on to their jobs. */
+static bool machine_lost_terminal(const struct signalfd_siginfo *si)
+{
+	return si->ssi_code == SI_KERNEL || (!isatty(STDIN_FILENO) && errno == EIO);
+}
+
+/* kill -HUP: look at the disks again, their files may have grown */
+static void machine_look_again(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->ndisk; i++) {
+		struct virtio_dev *v = m->disk[i];
+
+		pthread_mutex_lock(&v->dev->lock);
+		blk_look_again(v);
+		pthread_mutex_unlock(&v->dev->lock);
+	}
+}
 
 static void machine_on_signal(struct loop_source *s, uint32_t events)
 {
@@ -24,7 +43,9 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 		return;
 	if (si.ssi_signo == SIGINT)
 		machine_end(m, CAUSE_SIGINT, "%s", "");
-	else /* SIGTERM, or SIGHUP: the terminal is gone */
+	else if (si.ssi_signo == SIGHUP && !machine_lost_terminal(&si))
+		machine_look_again(m);
+	else
 		machine_end(m, CAUSE_SIGTERM, "%s", "");
 }
 

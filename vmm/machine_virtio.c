@@ -118,6 +118,8 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 	}
 	m->nvirtio++;
 	machine_join_ttys(m, v);
+	if (v->id == VIRTIO_ID_BLOCK)
+		m->disk[m->ndisk++] = v;
 	return machine_add_device(m, &m->mmio, d, e);
 }
 

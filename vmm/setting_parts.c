@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setting_parts - the settings whose values have parts: memory, disks, network cards. */
-#include "vmm/setting.h"
+/* setting_parts - memory and network cards, and what values with parts have in common. */
+#include "vmm/setting_parts.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,14 +11,50 @@
 #include "vmm/core/util.h"
 #include "vmm/parse.h"
 
-#define SETTING_SERIAL_MAX 20 /* virtio 1.2, 5.2.6: what VIRTIO_BLK_T_GET_ID carries */
-#define SETTING_MTU_MIN    68 /* virtio 1.2, 5.1.4.1 */
+#define SETTING_BYTES_MIN 1024
+#define SETTING_RATE_MAX  (INT64_MAX / 4) /* rate.h */
+#define SETTING_MTU_MIN   68              /* virtio 1.2, 5.1.4.1 */
 
-static int parts_switch(bool *out, const char *value, struct err *e)
+int parts_switch(bool *out, const char *value, struct err *e)
 {
 	if (parse_switch(value, out) < 0)
 		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
 				 value);
+	return 0;
+}
+
+int parts_bytes(uint64_t *out, const char *value, struct err *e)
+{
+	int rc = parse_size(value, out);
+
+	if (rc == 0 && *out >= SETTING_BYTES_MIN && *out <= SETTING_RATE_MAX)
+		return 0;
+	return err_usage(e,
+			 "\"%.60s\" is not a number of bytes that can be kept; give %d "
+			 "or more, like 100M",
+			 value, SETTING_BYTES_MIN);
+}
+
+int parts_ops(uint64_t *out, const char *value, struct err *e)
+{
+	if (parse_uint(value, SETTING_RATE_MAX, out) == 0 && *out > 0)
+		return 0;
+	return err_usage(e,
+			 "\"%.60s\" is not a number of operations that can be kept; give "
+			 "1 or more, like 500",
+			 value);
+}
+
+int parts_rate_end(const struct config_rate *r, struct err *e)
+{
+	if (r->bytes_burst && !r->bytes)
+		return err_usage(
+			e, "bps-burst= is a part of a limit that is not there; give "
+			   "bps=, too");
+	if (r->ops_burst && !r->ops)
+		return err_usage(
+			e, "iops-burst= is a part of a limit that is not there; give "
+			   "iops=, too");
 	return 0;
 }
 
@@ -81,114 +117,7 @@ const struct setting_parts setting_memory = {
 	.end = memory_end,
 };
 
-/* --disk: the parts fill disk[ndisk], which disk_end() then counts */
-
-static int disk_begin(struct config *cfg, struct err *e)
-{
-	if (cfg->ndisk == CONFIG_DISKS_MAX)
-		return err_usage(e,
-				 "this is one too many; a machine has at most %d disks",
-				 CONFIG_DISKS_MAX);
-	config_disk_clear(&cfg->disk[cfg->ndisk]);
-	return 0;
-}
-
-static int disk_set_path(struct config *cfg, const char *value, struct err *e)
-{
-	return config_string(&cfg->disk[cfg->ndisk].path, value, e);
-}
-
-static int disk_set_vhost_user(struct config *cfg, const char *value, struct err *e)
-{
-	return config_string(&cfg->disk[cfg->ndisk].vhost_user, value, e);
-}
-
-static int disk_set_format(struct config *cfg, const char *value, struct err *e)
-{
-	static const struct {
-		const char *name;
-		enum disk_format format;
-	} known[] = {
-		{"raw", DISK_FORMAT_RAW},   {"qcow2", DISK_FORMAT_QCOW2},
-		{"vmdk", DISK_FORMAT_VMDK}, {"vdi", DISK_FORMAT_VDI},
-		{"vhdx", DISK_FORMAT_VHDX}, {"auto", DISK_FORMAT_AUTO},
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strcmp(value, known[i].name) != 0)
-			continue;
-		cfg->disk[cfg->ndisk].format = known[i].format;
-		return 0;
-	}
-	return err_usage(e,
-			 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, vhdx or "
-			 "auto",
-			 value);
-}
-
-static int disk_set_backing(struct config *cfg, const char *value, struct err *e)
-{
-	return parts_switch(&cfg->disk[cfg->ndisk].backing, value, e);
-}
-
-static int disk_set_readonly(struct config *cfg, const char *value, struct err *e)
-{
-	return parts_switch(&cfg->disk[cfg->ndisk].readonly, value, e);
-}
-
-static int disk_set_serial(struct config *cfg, const char *value, struct err *e)
-{
-	for (const char *p = value; *p; p++)
-		if (*p < ' ' || *p > '~')
-			return err_usage(e,
-					 "it has a byte that is no printable ASCII; give "
-					 "letters, digits and signs only");
-	if (strlen(value) > SETTING_SERIAL_MAX)
-		return err_usage(e, "\"%.60s\" is too long; give at most %d characters",
-				 value, SETTING_SERIAL_MAX);
-	return config_string(&cfg->disk[cfg->ndisk].serial, value, e);
-}
-
-static int disk_set_direct(struct config *cfg, const char *value, struct err *e)
-{
-	return parts_switch(&cfg->disk[cfg->ndisk].direct, value, e);
-}
-
-static int disk_end(struct config *cfg, struct err *e)
-{
-	const struct config_disk *d = &cfg->disk[cfg->ndisk];
-
-	if (!d->path && !d->vhost_user)
-		return err_usage(e, "there is no path; give one, like path=root.img");
-	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct ||
-			      d->backing || d->format != DISK_FORMAT_BY_NAME))
-		return err_usage(e,
-				 "what serves vhost-user=%.60s says all about the disk; "
-				 "give nothing else with it",
-				 d->vhost_user);
-	cfg->ndisk++;
-	return 0;
-}
-
-static const struct setting_part disk_parts[] = {
-	{"path", NULL, SETTING_TEXT, disk_set_path},
-	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
-	{"serial", NULL, SETTING_TEXT, disk_set_serial},
-	{"direct", NULL, SETTING_SWITCH, disk_set_direct},
-	{"format", NULL, SETTING_TEXT, disk_set_format},
-	{"backing", NULL, SETTING_SWITCH, disk_set_backing},
-	{"vhost-user", NULL, SETTING_TEXT, disk_set_vhost_user},
-};
-
-const struct setting_parts setting_disk = {
-	.part = disk_parts,
-	.n = ARRAY_SIZE(disk_parts),
-	.bare = true,
-	.begin = disk_begin,
-	.end = disk_end,
-};
-
-/* --net: likewise net[nnet] */
+/* --net: the parts fill net[nnet], which net_end() then counts */
 
 static int net_begin(struct config *cfg, struct err *e)
 {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 /* Is disk @i one of those before it?  Sharing is fine while nobody writes. */
@@ -21,7 +22,8 @@ static int disk_check_twice(const struct config *cfg, unsigned int i, struct err
 	for (unsigned int j = 0; j < i; j++) {
 		if (cfg->disk[j].readonly && cfg->disk[i].readonly)
 			continue;
-		if (stat(cfg->disk[j].path, &other) == 0 && disk_file_same(&st, &other))
+		if (cfg->disk[j].path && stat(cfg->disk[j].path, &other) == 0 &&
+		    disk_file_same(&st, &other))
 			return err_set(
 				e, EINVAL,
 				"disk %s is given twice (also as %s) and would be "
@@ -103,4 +105,28 @@ void disk_commit(struct disk *d)
 void disk_cancel(struct disk *d)
 {
 	d->ops->cancel(d);
+}
+
+bool disk_look_again(struct disk *d)
+{
+	uint64_t size, before = d->size;
+	int rc = disk_file_size(d, &size);
+
+	if (rc < 0) {
+		log_warn("disk %s does not tell its size any more: %s", d->path,
+			 strerror(-rc));
+		return false;
+	}
+	size = ALIGN_DOWN(size, (uint64_t)d->block);
+	if (size == before)
+		return false;
+	d->size = size;
+	if (size < before)
+		log_warn("disk %s was cut from %llu to %llu bytes; what the guest has "
+			 "behind that is lost, and access to it fails",
+			 d->path, (unsigned long long)before, (unsigned long long)size);
+	else
+		log_info("disk %s has grown from %llu to %llu bytes", d->path,
+			 (unsigned long long)before, (unsigned long long)size);
+	return true;
 }

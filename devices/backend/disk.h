@@ -88,6 +88,11 @@ void disk_close(struct disk *d); /* nothing may be in flight; NULL is fine */
 int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
 	       disk_done_fn done, void *ctx);
 
+/* disk_look_again() - the host may have changed the disk's size: take it over, and say so in
+ * the log.  @dev's lock held.  Return: has it changed?
+ */
+bool disk_look_again(struct disk *d);
+
 /* @dev's lock is held for all of these.
  *
  * disk_submit() - stage @r, within the disk's size.  A DISK_FLUSH covers every write that

@@ -25,6 +25,8 @@ int disk_sync_create(struct disk *d);
  * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
  */
 int disk_file_open(struct disk *d, struct err *e);
+/* disk_file_size() - how many bytes it has now.  Return: 0 or -errno */
+int disk_file_size(const struct disk *d, uint64_t *size);
 /* disk_file_same() - are these two the same file or block device? */
 bool disk_file_same(const struct stat *a, const struct stat *b);
 

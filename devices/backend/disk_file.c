@@ -138,12 +138,25 @@ static int disk_lock(struct disk *d, struct err *e)
 		       d->path);
 }
 
-static int disk_size(struct disk *d, const struct stat *st, struct err *e)
+int disk_file_size(const struct disk *d, uint64_t *size)
 {
-	d->size = (uint64_t)st->st_size;
-	if (S_ISBLK(st->st_mode) && ioctl(d->fd, BLKGETSIZE64, &d->size) < 0)
-		return err_set(e, errno, "disk %s does not tell its size: %s", d->path,
-			       strerror(errno));
+	struct stat st;
+
+	if (fstat(d->fd, &st) < 0)
+		return -errno;
+	*size = (uint64_t)st.st_size;
+	if (S_ISBLK(st.st_mode) && ioctl(d->fd, BLKGETSIZE64, size) < 0)
+		return -errno;
+	return 0;
+}
+
+static int disk_size(struct disk *d, struct err *e)
+{
+	int rc = disk_file_size(d, &d->size);
+
+	if (rc < 0)
+		return err_set(e, -rc, "disk %s does not tell its size: %s", d->path,
+			       strerror(-rc));
 	if (d->size == 0)
 		return err_set(e, EINVAL,
 			       "disk %s is empty; give it a size: truncate -s 1G %s",
@@ -247,7 +260,7 @@ int disk_file_open(struct disk *d, struct err *e)
 	if (rc == 0)
 		rc = disk_lock(d, e);
 	if (rc == 0)
-		rc = disk_size(d, &st, e);
+		rc = disk_size(d, e);
 	if (rc < 0)
 		return rc;
 	d->device = S_ISBLK(st.st_mode);

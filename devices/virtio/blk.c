@@ -2,61 +2,29 @@
 /*
  * blk - virtio block device (virtio 1.2, 5.2) on a disk.
  *
- * A kick pops every chain first, then starts them together.  Each chain lives in a slot
- * until the disk is done with it; there is a slot for every queue entry, so nothing is
- * allocated.
+ * A kick pops every chain of its queue first, then starts them together.  Each chain lives
+ * in a slot until the disk is done with it; there is a slot for every queue entry, so
+ * nothing is allocated.  Out of tokens (rate.h), chains stay in their rings.
  */
-#include "devices/virtio/devices.h"
+#include "devices/virtio/blk.h"
 
 #include <errno.h>
-#include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/backend/disk.h"
-#include "vmm/core/util.h"
+#include "devices/virtio/devices.h"
+#include "vmm/core/log.h"
 
-#define BLK_QUEUE    128
-#define BLK_SLOTS    (BLK_QUEUE + 1) /* one to find the ring empty with */
-#define BLK_SEG_MAX  (BLK_QUEUE - 2) /* a header and a status byte go with the data */
-#define BLK_SIZE_MAX (256 * KIB)     /* of one segment */
-#define BLK_BYTES_MAX \
-	(BLK_SEG_MAX * BLK_SIZE_MAX) /* of a request: bounds a reset's wait */
-
-struct blk_slot {
-	struct disk_req io;
-	uint8_t *status;
-	uint32_t in_len; /* what the driver gets on success, without the status byte */
-	uint32_t out_len;
-	struct virtq_chain c;
-};
-
-struct blk {
-	struct virtio_dev v;
-	struct virtq vq;
-	struct virtio_blk_config config;
-	char id[VIRTIO_BLK_ID_BYTES];
-	struct disk *disk;
-	struct blk_slot *slot;
-	struct blk_slot *free[BLK_SLOTS]; /* a stack: slots not needed stay untouched */
-	unsigned int nfree;
-};
-
-static struct blk *blk_of(struct virtio_dev *v)
-{
-	return container_of(v, struct blk, v);
-}
-
-/* ---- one request ---- */
+/* ---- the queues ---- */
 
 static void blk_slot_put(struct blk *b, struct blk_slot *s)
 {
 	b->free[b->nfree++] = s;
 }
 
-static void blk_finish(struct blk *b, struct blk_slot *s, uint8_t status)
+static void blk_finish(struct blk *b, struct blk_slot *s, int status)
 {
 	uint32_t len = status == VIRTIO_BLK_S_OK ? s->in_len : 0;
 
@@ -65,171 +33,127 @@ static void blk_finish(struct blk *b, struct blk_slot *s, uint8_t status)
 		b->v.dev->io.written_bytes += s->out_len;
 	}
 	b->v.dev->io.requests++;
-	*(volatile uint8_t *)s->status = status;
-	virtq_push(&b->vq, s->c.head, len + 1);
+	*(volatile uint8_t *)s->status = (uint8_t)status;
+	virtq_push(&b->vq[s->qi], s->c.head, len + 1);
 	blk_slot_put(b, s);
 }
 
-/* Is [@sector, + @len bytes) on the disk, in whole sectors, and no more than we said? */
-static bool blk_range_ok(const struct blk *b, uint64_t sector, size_t len)
+static void blk_take(struct blk *b, unsigned int qi)
 {
-	uint64_t n = len / DISK_SECTOR, capacity = b->disk->size / DISK_SECTOR;
+	struct virtq *q = &b->vq[qi];
 
-	return len % DISK_SECTOR == 0 && len <= BLK_BYTES_MAX && sector <= capacity &&
-	       n <= capacity - sector;
-}
+	for (;;) {
+		struct blk_slot *s = b->free[b->nfree - 1];
+		int status;
 
-/* A read, write or flush for the disk.  Return: a status, or -1: the disk has it */
-static int blk_start_io(struct blk *b, struct blk_slot *s, uint32_t type, uint64_t sector)
-{
-	struct span *data = type == VIRTIO_BLK_T_OUT ? &s->c.from_driver
-						     : &s->c.to_driver;
-
-	s->io = (struct disk_req){.op = DISK_FLUSH};
-	if (type != VIRTIO_BLK_T_FLUSH) {
-		if (!blk_range_ok(b, sector, data->len))
-			return VIRTIO_BLK_S_IOERR;
-		if (!data->len)
-			return VIRTIO_BLK_S_OK;
-		s->io.off = sector * DISK_SECTOR;
-		s->io.iov = data->v;
-		s->io.niov = data->n;
-		s->io.len = data->len;
+		if (virtq_pending(q) && !rate_ready(&b->rate))
+			break;
+		if (!virtio_pop(&b->v, q, &s->c))
+			break;
+		b->nfree--;
+		s->qi = (uint16_t)qi;
+		status = blk_request_start(b, s);
+		if (status >= 0)
+			blk_finish(b, s, status);
+		if (status == -EPROTO) {
+			blk_slot_put(b, s);
+			virtio_broken(&b->v, "request without a status byte");
+			break;
+		}
 	}
-	if (type == VIRTIO_BLK_T_IN) {
-		s->io.op = DISK_READ;
-		s->in_len = (uint32_t)data->len;
-	} else if (type == VIRTIO_BLK_T_OUT) {
-		if (b->disk->readonly)
-			return VIRTIO_BLK_S_IOERR;
-		s->io.op = DISK_WRITE;
-		/* a driver that cannot flush takes writes for stable (5.2.6.2) */
-		s->io.durable = !(b->v.acked & (1ULL << VIRTIO_BLK_F_FLUSH));
-		s->out_len = (uint32_t)data->len;
-	}
-	disk_submit(b->disk, &s->io);
-	return -1;
 }
-
-static int blk_get_id(struct blk *b, struct blk_slot *s)
-{
-	if (!span_put(&s->c.to_driver, b->id, sizeof(b->id)))
-		return VIRTIO_BLK_S_IOERR;
-	s->in_len = sizeof(b->id);
-	return VIRTIO_BLK_S_OK;
-}
-
-/* Return: false, there is no byte to put a status in */
-static bool blk_start(struct blk *b, struct blk_slot *s)
-{
-	struct virtio_blk_outhdr hdr; /* 5.2.6: read once, here */
-	int status;
-
-	s->in_len = s->out_len = 0;
-	s->status = span_split_tail(&s->c.to_driver, 1);
-	if (!s->status)
-		return false;
-	if (!span_get(&s->c.from_driver, &hdr, sizeof(hdr))) {
-		blk_finish(b, s, VIRTIO_BLK_S_IOERR);
-		return true;
-	}
-	switch (hdr.type) {
-	case VIRTIO_BLK_T_IN:
-	case VIRTIO_BLK_T_OUT:
-	case VIRTIO_BLK_T_FLUSH:
-		status = blk_start_io(b, s, hdr.type, hdr.sector);
-		break;
-	case VIRTIO_BLK_T_GET_ID:
-		status = blk_get_id(b, s);
-		break;
-	default:
-		status = VIRTIO_BLK_S_UNSUPP;
-	}
-	if (status >= 0)
-		blk_finish(b, s, (uint8_t)status);
-	return true;
-}
-
-/* ---- the queue ---- */
 
 static void blk_kick(struct virtio_dev *v, unsigned int qi)
 {
 	struct blk *b = blk_of(v);
 
-	(void)qi;
-	for (;;) {
-		struct blk_slot *s = b->free[b->nfree - 1];
-
-		if (!virtio_pop(v, &b->vq, &s->c))
-			break;
-		b->nfree--;
-		if (!blk_start(b, s)) {
-			blk_slot_put(b, s);
-			virtio_broken(v, "request without a status byte");
-			break;
-		}
-	}
+	blk_take(b, qi);
 	disk_commit(b->disk);
-	virtio_notify(v, &b->vq);
+	virtio_notify(v, &b->vq[qi]);
+}
+
+/* There are tokens again.  No queue is always the first to get them. */
+static void blk_go_on(struct rate *r)
+{
+	struct blk *b = container_of(r, struct blk, rate);
+	unsigned int first = b->turn++ % b->v.nvq;
+
+	for (unsigned int i = 0; i < b->v.nvq; i++) {
+		unsigned int qi = (first + i) % b->v.nvq;
+
+		if (b->v.active && b->vq[qi].desc_p)
+			blk_kick(&b->v, qi);
+	}
 }
 
 /* A device that is broken or being reset has slots to get back, and no queue to tell. */
 static void blk_done(void *ctx, struct disk_req *list)
 {
 	struct blk *b = ctx;
+	uint64_t touched = 0;
+	bool more = false;
 
 	while (list) {
 		struct blk_slot *s = container_of(list, struct blk_slot, io);
 
 		list = list->next;
-		if (b->v.active)
+		if (!b->v.active) {
+			blk_slot_put(b, s);
+		} else if (s->io.result == 0 && blk_request_next(b, s)) {
+			more = true;
+		} else {
+			touched |= 1ULL << s->qi;
 			blk_finish(b, s,
 				   s->io.result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
-		else
-			blk_slot_put(b, s);
+		}
 	}
-	virtio_notify(&b->v, &b->vq);
+	if (more)
+		disk_commit(b->disk);
+	for (unsigned int qi = 0; touched; qi++, touched >>= 1)
+		if (touched & 1)
+			virtio_notify(&b->v, &b->vq[qi]);
 }
 
-/* ---- life ---- */
+/* ---- config space ---- */
 
-static int blk_activate(struct virtio_dev *v)
+/* The driver may write "wce", and nothing else that lies before it (5.2.4). */
+static void blk_config_written(struct virtio_dev *v, unsigned int off, unsigned int len)
 {
 	struct blk *b = blk_of(v);
+	const unsigned int wce = offsetof(struct virtio_blk_config, wce);
 
-	return disk_start(b->disk, v->env->pool, v->dev, blk_done, b);
+	if ((v->acked & (1ULL << VIRTIO_BLK_F_CONFIG_WCE)) && off <= wce &&
+	    wce < off + len)
+		b->truth.wce = b->config.wce != 0;
+	b->config = b->truth;
 }
 
-static void blk_reset(struct virtio_dev *v)
+static void blk_configure_ranges(struct blk *b)
 {
-	disk_cancel(blk_of(v)->disk);
+	const struct disk *d = b->disk;
+
+	if (d->readonly)
+		return;
+	b->v.offered |= 1ULL << VIRTIO_BLK_F_WRITE_ZEROES;
+	b->truth.max_write_zeroes_sectors = BLK_ZERO_SECTORS;
+	b->truth.max_write_zeroes_seg = BLK_ZERO_SEGS;
+	b->truth.write_zeroes_may_unmap = d->can_discard;
+	if (!d->can_discard)
+		return;
+	b->v.offered |= 1ULL << VIRTIO_BLK_F_DISCARD;
+	b->truth.max_discard_sectors = BLK_DISCARD_SECTORS;
+	b->truth.max_discard_seg = BLK_DISCARD_SEGS;
+	b->truth.discard_sector_alignment = d->physical / DISK_SECTOR;
 }
-
-static void blk_destroy(struct virtio_dev *v)
-{
-	struct blk *b = blk_of(v);
-
-	disk_close(b->disk);
-	free(b->slot);
-	free(b);
-}
-
-static const struct virtio_ops blk_ops = {
-	.activate = blk_activate,
-	.kick = blk_kick,
-	.config_written = virtio_nop_config_written,
-	.reset = blk_reset,
-	.state = virtio_nop_state,
-	.destroy = blk_destroy,
-};
 
 /* 5.2.4; block sizes in bytes, the others in logical blocks */
-static void blk_configure(struct blk *b)
+static void blk_configure(struct blk *b, const struct config_disk *c)
 {
 	const struct disk *d = b->disk;
 	uint32_t ratio = d->physical / d->block;
 
-	b->config = (struct virtio_blk_config){
+	b->writeback = c->cache == CACHE_WRITEBACK;
+	b->truth = (struct virtio_blk_config){
 		.capacity = d->size / DISK_SECTOR,
 		.size_max = BLK_SIZE_MAX,
 		.seg_max = BLK_SEG_MAX,
@@ -238,12 +162,76 @@ static void blk_configure(struct blk *b)
 		.alignment_offset = (uint8_t)((d->block_off / d->block) % ratio),
 		.min_io_size = (uint16_t)MIN(d->io_min / d->block, UINT16_MAX),
 		.opt_io_size = d->io_opt / d->block,
+		.wce = b->writeback,
+		.num_queues = (uint16_t)b->v.nvq,
 	};
 	b->v.offered = 1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX |
 		       1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_TOPOLOGY |
-		       1ULL << VIRTIO_BLK_F_FLUSH;
+		       1ULL << VIRTIO_BLK_F_FLUSH | 1ULL << VIRTIO_BLK_F_CONFIG_WCE;
+	if (b->v.nvq > 1)
+		b->v.offered |= 1ULL << VIRTIO_BLK_F_MQ;
 	if (d->readonly)
 		b->v.offered |= 1ULL << VIRTIO_BLK_F_RO;
+	blk_configure_ranges(b);
+	b->config = b->truth;
+}
+
+/* ---- life ---- */
+
+static int blk_activate(struct virtio_dev *v)
+{
+	struct blk *b = blk_of(v);
+	int rc = rate_start(&b->rate, v->dev);
+
+	return rc < 0 ? rc : disk_start(b->disk, v->env->pool, v->dev, blk_done, b);
+}
+
+static void blk_reset(struct virtio_dev *v)
+{
+	struct blk *b = blk_of(v);
+
+	rate_stop(&b->rate);
+	disk_cancel(b->disk);
+	b->truth.wce = b->config.wce = b->writeback;
+}
+
+static void blk_state(struct virtio_dev *v, struct state *s)
+{
+	struct blk *b = blk_of(v);
+
+	state_u8(s, &b->truth.wce);
+	b->config = b->truth;
+}
+
+static void blk_destroy(struct virtio_dev *v)
+{
+	struct blk *b = blk_of(v);
+
+	rate_fini(&b->rate);
+	disk_close(b->disk);
+	free(b->slot);
+	free(b->free);
+	free(b);
+}
+
+static const struct virtio_ops blk_ops = {
+	.activate = blk_activate,
+	.kick = blk_kick,
+	.config_written = blk_config_written,
+	.reset = blk_reset,
+	.state = blk_state,
+	.destroy = blk_destroy,
+};
+
+void blk_look_again(struct virtio_dev *v)
+{
+	struct blk *b = blk_of(v);
+
+	if (v->ops != &blk_ops || !disk_look_again(b->disk))
+		return;
+	b->truth.capacity = b->disk->size / DISK_SECTOR;
+	b->config = b->truth;
+	virtio_config_changed(v);
 }
 
 /* 5.2.6: 20 bytes, padded with NUL, and no NUL when all are used */
@@ -259,37 +247,53 @@ static void blk_name(struct blk *b, const struct config_disk *c, unsigned int i)
 	memcpy(b->id, id, strnlen(id, sizeof(b->id)));
 }
 
+static int blk_init(struct blk *b, const struct virtio_env *env)
+{
+	unsigned int nvq = MIN(MAX(env->cfg->ncpu, 1U), (unsigned int)BLK_QUEUES_MAX);
+	size_t nslot = (size_t)nvq * BLK_QUEUE + 1;
+
+	b->slot = calloc(nslot, sizeof(*b->slot));
+	b->free = calloc(nslot, sizeof(b->free[0]));
+	if (!b->slot || !b->free)
+		return -ENOMEM;
+	b->v = (struct virtio_dev){.ops = &blk_ops,
+				   .env = env,
+				   .id = VIRTIO_ID_BLOCK,
+				   .vq = b->vq,
+				   .nvq = nvq,
+				   .config = &b->config,
+				   .config_len = sizeof(b->config)};
+	b->v.config_writable = offsetof(struct virtio_blk_config, wce) + 1;
+	for (unsigned int qi = 0; qi < nvq; qi++)
+		virtq_init(&b->vq[qi], BLK_QUEUE);
+	/* the first ones are used first */
+	for (size_t n = nslot; n > 0; n--)
+		blk_slot_put(b, &b->slot[n - 1]);
+	return 0;
+}
+
 struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i, struct err *e)
 {
+	const struct config_disk *c = &env->cfg->disk[i];
 	struct disk *d = disk_open(env->cfg, i, e);
 	struct blk *b;
 
 	if (!d)
 		return NULL;
 	b = calloc(1, sizeof(*b));
-	if (!b)
-		goto fail;
-	b->slot = calloc(BLK_SLOTS, sizeof(*b->slot));
-	if (!b->slot)
-		goto fail;
+	if (!b || blk_init(b, env) < 0) {
+		err_set(e, ENOMEM, "disk %s: out of memory", c->path);
+		disk_close(d);
+		if (b) {
+			free(b->slot);
+			free(b->free);
+		}
+		free(b);
+		return NULL;
+	}
 	b->disk = d;
-	b->v.ops = &blk_ops;
-	b->v.env = env;
-	b->v.id = VIRTIO_ID_BLOCK;
-	b->v.vq = &b->vq;
-	b->v.nvq = 1;
-	b->v.config = &b->config;
-	b->v.config_len = sizeof(b->config);
-	virtq_init(&b->vq, BLK_QUEUE);
-	blk_name(b, &env->cfg->disk[i], i);
-	blk_configure(b);
-	/* the first ones are used first */
-	for (unsigned int n = BLK_SLOTS; n > 0; n--)
-		blk_slot_put(b, &b->slot[n - 1]);
+	rate_init(&b->rate, &c->rate, env->loop, blk_go_on);
+	blk_name(b, c, i);
+	blk_configure(b, c);
 	return &b->v;
-fail:
-	err_set(e, ENOMEM, "disk %s: out of memory", env->cfg->disk[i].path);
-	free(b);
-	disk_close(d);
-	return NULL;
 }

@@ -107,6 +107,13 @@ static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
 			       "disk %s: %s images have no serial number here, since "
 			       "qemu-storage-daemon gives them one; leave out serial=",
 			       c->path, disk_image_name(f));
+	if (c->cache != CACHE_WRITEBACK || c->rate.bytes || c->rate.ops)
+		return err_set(
+			e, ENOTSUP,
+			"disk %s: cache=, bps= and iops= are for raw images, and this "
+			"is a %s; leave them out, or convert it: qemu-img convert "
+			"-O raw",
+			c->path, disk_image_name(f));
 	rc = disk_image_check(c, f, e);
 	if (rc < 0)
 		return rc;

@@ -20,6 +20,10 @@ struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i
 bool blk_is_elsewhere(const struct config_disk *c);
 /* cfg->share[@i]: "fs@i" */
 struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struct err *e);
+/* blk_look_again() - has the host changed the size of what is behind @v?  Any device;
+ * those that blk_create() did not make are left alone.  dev->lock held
+ */
+void blk_look_again(struct virtio_dev *v);
 /* cfg->net[@i]: "net@i" */
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);

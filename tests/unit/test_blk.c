@@ -237,7 +237,8 @@ END_TEST
 
 START_TEST(unknown_request_is_unsupported)
 {
-	ck_assert_uint_eq(request(VIRTIO_BLK_T_DISCARD, 0, 512), VIRTIO_BLK_S_UNSUPP);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_SECURE_ERASE, 0, 512),
+			  VIRTIO_BLK_S_UNSUPP);
 	ck_assert_uint_eq(request(0x7fffffff, 0, 512), VIRTIO_BLK_S_UNSUPP);
 }
 END_TEST

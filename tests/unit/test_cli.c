@@ -110,6 +110,7 @@ static const struct {
 	{"--kernel k --disk vhost-user=s,ro", "vhost-user=s says all", "nothing else"},
 	{"--kernel k --disk vhost-user=s,serial=a", "says all", "nothing else"},
 	{"--kernel k --disk vhost-user=s,format=raw", "says all", "nothing else"},
+	{"--kernel k --disk vhost-user=s,iops=9", "its own", "limits"},
 	/* shared directories */
 	{"--kernel k --share \"\"", "--share: the value is empty", "DIR"},
 	{"--kernel k --share tag=a", "--share: there is no directory", "path="},
@@ -120,6 +121,14 @@ static const struct {
 	{"--kernel k --share a,tag=\xc3\xa9", "tag: it has a byte", "ASCII"},
 	{"--kernel k --share a,tag=x --share b,tag=x", "the tag \"x\"", "its own"},
 	{"--kernel k --share a,dax", "\"dax\"", "DIR"},
+	{"--kernel k --disk a,cache=none", "cache: \"none\"", "writethrough"},
+	{"--kernel k --disk a,bps=fast", "bps: \"fast\"", "like 100M"},
+	{"--kernel k --disk a,bps=1023", "bps: \"1023\"", "1024"},
+	{"--kernel k --disk a,bps=8388608T", "bps: \"8388608T\"", "like 100M"},
+	{"--kernel k --disk a,bps-burst=1M", "bps-burst=", "give bps="},
+	{"--kernel k --disk a,iops=0", "iops: \"0\"", "1 or more"},
+	{"--kernel k --disk a,iops=1k", "iops: \"1k\"", "like 500"},
+	{"--kernel k --disk a,bps=1M,iops-burst=5", "iops-burst=", "give iops="},
 	/* cards */
 	{"--kernel k --net \"\"", "--net: the value is empty", "tap="},
 	{"--kernel k --net tap0", "--net: \"tap0\"", "tap"},
@@ -216,15 +225,23 @@ START_TEST(option_is_not_understood)
 	ck_assert_str_eq(cfg.report, "r");
 	ck_assert_int_eq(cfg.log_level, LOG_DEBUG);
 
-	ck_assert_int_eq(parse("--kernel k --disk a,ro,serial=S1 --disk b,direct --net "
-			       "tap=t0,mac=52:54:00:ab:CD:ef,mtu=9000 --net fd=7"),
-			 0);
+	ck_assert_int_eq(
+		parse("--kernel k --disk a,ro,serial=S1 --disk "
+		      "b,direct,cache=writethrough,bps=10M,bps-burst=1M,iops=5,"
+		      "iops-burst=7 --net tap=t0,mac=52:54:00:ab:CD:ef,mtu=9000 --net fd=7"),
+		0);
 	ck_assert_uint_eq(cfg.ndisk, 2);
 	ck_assert_str_eq(cfg.disk[0].path, "a");
 	ck_assert_str_eq(cfg.disk[0].serial, "S1");
 	ck_assert(cfg.disk[0].readonly && !cfg.disk[0].direct);
 	ck_assert(!cfg.disk[1].readonly && cfg.disk[1].direct);
 	ck_assert(cfg.disk[0].format == DISK_FORMAT_BY_NAME && !cfg.disk[0].backing);
+	ck_assert_int_eq(cfg.disk[0].cache, CACHE_WRITEBACK);
+	ck_assert_int_eq(cfg.disk[1].cache, CACHE_WRITETHROUGH);
+	ck_assert_uint_eq(cfg.disk[1].rate.bytes, 10 * MIB);
+	ck_assert_uint_eq(cfg.disk[1].rate.bytes_burst, MIB);
+	ck_assert_uint_eq(cfg.disk[1].rate.ops, 5);
+	ck_assert_uint_eq(cfg.disk[1].rate.ops_burst, 7);
 	ck_assert_uint_eq(cfg.nnet, 2);
 	ck_assert_str_eq(cfg.net[0].tap, "t0");
 	ck_assert_int_eq(cfg.net[0].fd, -1);

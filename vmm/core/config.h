@@ -39,6 +39,9 @@ struct config_rate {
 	uint64_t ops, ops_burst;
 };
 
+/* May a write wait in the host's cache until the guest flushes? */
+enum config_cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH };
+
 struct config_disk {
 	char *path;       /* NULL when @vhost_user is given */
 	char *vhost_user; /* the socket of who serves it */
@@ -46,7 +49,9 @@ struct config_disk {
 	bool backing; /* the image may name other files */
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
 	bool readonly;
-	bool direct; /* O_DIRECT */
+	bool direct;             /* O_DIRECT */
+	enum config_cache cache; /* until the guest chooses */
+	struct config_rate rate;
 };
 
 struct config_share {
