@@ -32,6 +32,7 @@ void config_disk_clear(struct config_disk *d)
 void config_net_clear(struct config_net *n)
 {
 	free(n->tap);
+	free(n->vhost_user);
 	*n = (struct config_net){.fd = -1};
 }
 

@@ -60,6 +60,13 @@ static struct virtio_dev *create_disk(const struct virtio_env *env, unsigned int
 						    : blk_create(env, i, e);
 }
 
+static struct virtio_dev *create_net(const struct virtio_env *env, unsigned int i,
+				     struct err *e)
+{
+	return net_is_elsewhere(&env->cfg->net[i]) ? net_vhost_create(env, i, e)
+						   : net_create(env, i, e);
+}
+
 static struct virtio_dev *create_console(const struct virtio_env *env, unsigned int i,
 					 struct err *e)
 {
@@ -96,7 +103,7 @@ static const struct {
 	struct virtio_dev *(*create)(const struct virtio_env *env, unsigned int i,
 				     struct err *e);
 } virtio_table[] = {
-	{count_disks, create_disk},       {count_nets, net_create},
+	{count_disks, create_disk},       {count_nets, create_net},
 	{count_consoles, create_console}, {count_one, rng_create},
 	{count_vsocks, vsock_create},     {count_shares, fs_create},
 	{count_ports, create_ports},
@@ -129,6 +136,8 @@ bool machine_virtio_shares(const struct config *cfg)
 
 	for (unsigned int i = 0; i < cfg->ndisk; i++)
 		shares |= blk_is_elsewhere(&cfg->disk[i]);
+	for (unsigned int i = 0; i < cfg->nnet; i++)
+		shares |= cfg->net[i].vhost_user != NULL;
 	return shares;
 }
 

@@ -191,11 +191,26 @@ static int net_set_mtu(struct config *cfg, const char *value, struct err *e)
 	return 0;
 }
 
+static int net_set_vhost(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_switch(&cfg->net[cfg->nnet].vhost, value, e);
+}
+
+static int net_set_vhost_user(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->net[cfg->nnet].vhost_user, value, e);
+}
+
 static int net_end(struct config *cfg, struct err *e)
 {
 	const struct config_net *n = &cfg->net[cfg->nnet];
 
-	if (!n->tap && n->fd < 0)
+	if (n->vhost_user && (n->tap || n->fd >= 0 || n->vhost))
+		return err_usage(e,
+				 "who listens at vhost-user=%.60s has the other end; "
+				 "give no tap, fd or vhost with it",
+				 n->vhost_user);
+	if (!n->tap && n->fd < 0 && !n->vhost_user)
 		return err_usage(e, "there is no tap; give tap=NAME or fd=NUMBER");
 	if (n->tap && n->fd >= 0)
 		return err_usage(e,
@@ -215,6 +230,8 @@ static const struct setting_part net_parts[] = {
 	{"fd", NULL, SETTING_NUMBER, net_set_fd},
 	{"mac", NULL, SETTING_TEXT, net_set_mac},
 	{"mtu", NULL, SETTING_NUMBER, net_set_mtu},
+	{"vhost", NULL, SETTING_SWITCH, net_set_vhost},
+	{"vhost-user", NULL, SETTING_TEXT, net_set_vhost_user},
 };
 
 const struct setting_parts setting_net = {

@@ -27,6 +27,10 @@ void blk_look_again(struct virtio_dev *v);
 /* cfg->net[@i]: "net@i" */
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
+/* the same, when the kernel or another process serves it (net_is_elsewhere()): "net@i" */
+struct virtio_dev *net_vhost_create(const struct virtio_env *env, unsigned int i,
+				    struct err *e);
+bool net_is_elsewhere(const struct config_net *c);
 /* entropy from the host: "rng0" */
 struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);

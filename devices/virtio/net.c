@@ -177,20 +177,18 @@ static uint64_t net_hash(uint64_t h, const char *s)
 	return h;
 }
 
-/* Ours when none is given: from the names of machine and interface, so that it is the same
- * at every start and another for every tap of a host; locally administered.
- */
-static void net_mac(struct net *n, const struct config *cfg, const struct config_net *c)
+void net_mac(uint8_t mac[6], const struct config *cfg, const struct config_net *c,
+	     const char *where)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	if (c->has_mac) {
-		memcpy(n->config.mac, c->mac, sizeof(c->mac));
+		memcpy(mac, c->mac, sizeof(c->mac));
 		return;
 	}
-	h = net_hash(net_hash(h, cfg->name ? cfg->name : ""), n->tap.name);
-	memcpy(n->config.mac, &h, sizeof(n->config.mac));
-	n->config.mac[0] = (uint8_t)((n->config.mac[0] & 0xfc) | 0x02);
+	h = net_hash(net_hash(h, cfg->name ? cfg->name : ""), where);
+	memcpy(mac, &h, sizeof(c->mac));
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02);
 }
 
 static void net_features(struct net *n, const struct config_net *c)
@@ -232,7 +230,7 @@ struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
 	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
 	virtq_init(&n->vq[NET_TX], NET_QUEUE);
-	net_mac(n, env->cfg, &env->cfg->net[i]);
+	net_mac(n->config.mac, env->cfg, &env->cfg->net[i], n->tap.name);
 	net_features(n, &env->cfg->net[i]);
 	return &n->v;
 }

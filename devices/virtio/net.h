@@ -55,6 +55,13 @@ struct net {
 struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
 				 const struct tap *tap, struct err *e);
 
+/* net_mac() - @c's address.  Ours when none is given: from the names of machine and
+ * interface (@where), so that it is the same at every start and another for every tap of a
+ * host; locally administered
+ */
+void net_mac(uint8_t mac[6], const struct config *cfg, const struct config_net *c,
+	     const char *where);
+
 /* net_want() - watch the tap for what we can use now */
 void net_want(struct net *n);
 /* net_lost() - the tap is gone: tell the guest that its link is down */

@@ -192,7 +192,8 @@ static int vu_activate(struct virtio_dev *v)
 	if (d->u.fd < 0)
 		return d->returns ? vu_return_start(d) : -ENOTCONN;
 	loop_want(v->env->loop, &d->line, 0);
-	rc = vhost_user_start(&d->u, v->acked, v->env->mem, ring, n, &d->inflight);
+	rc = vhost_user_start(&d->u, v->acked & ~d->ours, v->env->mem, ring, n,
+			      &d->inflight);
 	if (rc == 0)
 		return vu_listen(d);
 	log_warn("%s: the process that serves it fails: %s", v->name, d->u.why);
@@ -273,6 +274,7 @@ struct virtio_dev *vu_offer(struct vu_dev *d, uint32_t id, unsigned int nvq,
 {
 	BUG_ON(nvq > VIRTIO_QUEUES_MAX);
 	d->v.id = id;
+	d->ours = ours;
 	d->v.nvq = nvq;
 	for (unsigned int i = 0; i < nvq; i++)
 		virtq_init(&d->vq[i], size);

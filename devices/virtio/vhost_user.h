@@ -24,6 +24,7 @@ struct vu_dev {
 	struct daemon daemon;    /* that we started, if @socket is NULL */
 	const char *socket;      /* that we connected to; the config's */
 	struct loop_source line; /* the connection, for its end */
+	uint64_t ours;           /* features that the back end is not told of */
 	bool returns, watched;
 	struct vu_return *again; /* vhost_user_return.c */
 };

@@ -108,7 +108,7 @@ static void vu_return_on_timer(struct loop_source *s, uint32_t events)
 		return;
 	r->n = vu_rings(d, r->ring);
 	vu_used_base(d, r->ring, r->n);
-	r->features = d->v.acked;
+	r->features = d->v.acked & ~d->ours;
 	r->inflight = d->inflight;
 	r->work.dev = d->v.dev;
 	r->trying = true;

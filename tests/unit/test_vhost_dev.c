@@ -7,6 +7,7 @@
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,6 +296,59 @@ START_TEST(reset_while_nobody_is_there)
 }
 END_TEST
 
+static void plug_net(void)
+{
+	peer.features |= 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_MQ |
+			 1ULL << VIRTIO_NET_F_CTRL_VQ;
+	(void)peer_run(&peer);
+	d.cfg.net[0] = (struct config_net){.fd = -1, .vhost_user = path, .mtu = 1400};
+	d.cfg.nnet = 1;
+	driver_plug(&d, net_vhost_create(&d.env, 0, &d.err));
+}
+
+/* What needs more than two queues stays here; address and MTU are ours to say. */
+START_TEST(card_has_two_queues_and_our_address)
+{
+	struct virtio_net_config got;
+
+	plug_net();
+	memcpy(&got, d.page + VIRTIO_MMIO_CONFIG, sizeof(got));
+	ck_assert_uint_eq(got.mac[0] & 3, 2);
+	ck_assert_uint_eq(got.mtu, 1400);
+	ck_assert_uint_eq(driver_offered(&d) & (1ULL << VIRTIO_NET_F_MQ |
+						1ULL << VIRTIO_NET_F_CTRL_VQ |
+						1ULL << VIRTIO_NET_F_HOST_TSO4),
+			  0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(d.v->acked & 1ULL << VIRTIO_NET_F_CSUM);
+	ck_assert_uint_eq(peer.acked & (1ULL << VIRTIO_NET_F_MAC), 0); /* not its own */
+	ck_assert(echoes(0) && echoes(1));
+}
+END_TEST
+
+START_TEST(card_comes_again)
+{
+	plug_net();
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(echoes(1));
+	peer.dies_kicked = true;
+	ck_assert(echoes(1));
+	ck_assert_uint_eq(peer.connections, 2);
+	ck_assert_uint_eq(peer.base[1], 1);
+	ck_assert(!driver_broken(&d));
+}
+END_TEST
+
+START_TEST(who_has_one_queue_is_no_card)
+{
+	peer.queues = 1;
+	(void)peer_run(&peer);
+	d.cfg.net[0] = (struct config_net){.fd = -1, .vhost_user = path};
+	ck_assert_ptr_null(net_vhost_create(&d.env, 0, &d.err));
+	ck_assert_ptr_nonnull(strstr(d.err.msg, "no network card"));
+}
+END_TEST
+
 START_TEST(disk_without_notes_is_lost)
 {
 	plug_blk();
@@ -329,6 +383,9 @@ int main(void)
 	tcase_add_test(t, disk_with_notes_comes_again);
 	tcase_add_test(t, reset_while_nobody_is_there);
 	tcase_add_test(t, disk_without_notes_is_lost);
+	tcase_add_test(t, card_has_two_queues_and_our_address);
+	tcase_add_test(t, card_comes_again);
+	tcase_add_test(t, who_has_one_queue_is_no_card);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/backend/vhost_net.h"
 #include "devices/backend/vhost_socket.h"
 #include "devices/backend/vhost_user.h"
 #include "tests/lib/vhost_peer.h"
@@ -243,6 +244,20 @@ START_TEST(pair_is_connected_and_nameless)
 }
 END_TEST
 
+/* ---- the kernel's ---- */
+
+START_TEST(missing_vhost_net_is_explained)
+{
+	struct vhost_net h;
+
+	if (access("/dev/vhost-net", F_OK) == 0) /* the Linux cases use it */
+		return;
+	ck_assert_int_lt(vhost_net_open(&h, &err), 0);
+	ck_assert_ptr_nonnull(strstr(err.msg, "modprobe vhost_net"));
+	ck_assert_int_eq(h.fd, -1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("vhost_user");
@@ -262,6 +277,7 @@ int main(void)
 	tcase_add_test(t, hung_one_costs_a_bounded_time);
 	tcase_add_test(t, bad_sockets_are_explained);
 	tcase_add_test(t, pair_is_connected_and_nameless);
+	tcase_add_test(t, missing_vhost_net_is_explained);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

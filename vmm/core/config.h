@@ -62,8 +62,10 @@ struct config_share {
 };
 
 struct config_net {
-	char *tap; /* interface name; NULL when @fd is given */
-	int fd;    /* -1, or a tap file descriptor we inherited */
+	char *tap;        /* interface name; NULL when @fd is given */
+	int fd;           /* -1, or a tap file descriptor we inherited */
+	char *vhost_user; /* instead of both: the socket of who serves it */
+	bool vhost;       /* the kernel is to serve it */
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu; /* 0: not told to the guest */

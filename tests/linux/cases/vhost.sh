@@ -145,3 +145,42 @@ case_daemons_end_with_us()
 	done
 	[ $tries -gt 0 ] || fail "still there: $(cat pids)"
 }
+
+# 16 MiB there and back, by the kernel's thread and not by us
+case_network_by_vhost_net()
+{
+	[ -c /dev/net/tun ] && [ -c /dev/vhost-net ] || skip 'no /dev/net/tun or no /dev/vhost-net'
+	# busybox's nc leaves when its input ends or the peer's does: keep one open
+	mkfifo open
+	sleep 300 >open &
+	opener=$!
+	random_file blob 16
+	sum=$(md5sum <blob)
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --memory 512M \
+		--net tap=mvvhost0,vhost=on --append "quiet microvm.run=\"$(one_line <<-'END'
+			mkfifo /open; (sleep 300 >/open &)
+			ip addr add 10.96.0.2/24 dev eth0
+			ip link set eth0 up
+			echo ready
+			nc -l -p 5000 </open >/blob
+			md5sum </blob
+			ping -c 2 -W 5 10.96.0.1 && echo ping
+			nc 10.96.0.1 5001 </blob
+		END
+		)\"" >out 2>err </dev/null &
+	vmm=$!
+	wait_for out ready
+	ip addr add 10.96.0.1/24 dev mvvhost0 || fail 'microvm made no tap'
+	ip link set mvvhost0 up
+	ping -c 2 -W 5 10.96.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
+	grep -hq "^vhost-$vmm" /proc/[0-9]*/comm /proc/$vmm/task/*/comm ||
+		fail 'no thread of the kernel serves it'
+	nc 10.96.0.2 5000 <blob
+	nc -l -p 5001 <open >back
+	kill $opener
+	wait $vmm || fail "status $?"
+	said ping
+	said "$sum"
+	[ "$(md5sum <back)" = "$sum" ] || fail 'what came back is something else'
+	[ ! -s err ] || fail 'it had something to say'
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_vhost - a network card whose queues are served elsewhere: by the kernel, on a tap
+ * (vhost=on), or by another process (vhost-user=SOCKET).
+ */
+#include "devices/virtio/net.h"
+
+#include <errno.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_ring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "devices/backend/vhost_net.h"
+#include "devices/virtio/devices.h"
+#include "devices/virtio/vhost_user.h"
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define NET_BIT(f) (1ULL << (f))
+/* What only moves frames differently, and no queue more */
+#define NET_PASSES                                                             \
+	(NET_BIT(VIRTIO_NET_F_CSUM) | NET_BIT(VIRTIO_NET_F_GUEST_CSUM) |       \
+	 NET_BIT(VIRTIO_NET_F_GUEST_TSO4) | NET_BIT(VIRTIO_NET_F_GUEST_TSO6) | \
+	 NET_BIT(VIRTIO_NET_F_GUEST_ECN) | NET_BIT(VIRTIO_NET_F_GUEST_UFO) |   \
+	 NET_BIT(VIRTIO_NET_F_HOST_TSO4) | NET_BIT(VIRTIO_NET_F_HOST_TSO6) |   \
+	 NET_BIT(VIRTIO_NET_F_HOST_ECN) | NET_BIT(VIRTIO_NET_F_HOST_UFO) |     \
+	 NET_BIT(VIRTIO_NET_F_MRG_RXBUF))
+/* What the kernel's queues have; the rest of the features is the tap's */
+#define NET_RING_FEATURES                                                 \
+	(NET_BIT(VIRTIO_F_VERSION_1) | NET_BIT(VIRTIO_RING_F_EVENT_IDX) | \
+	 NET_BIT(VIRTIO_RING_F_INDIRECT_DESC) | NET_BIT(VIRTIO_NET_F_MRG_RXBUF))
+
+/* What we say of a card, whoever serves it.  Return: the features that go with it */
+static uint64_t net_describe(struct virtio_net_config *config,
+			     const struct virtio_env *env, unsigned int i,
+			     const char *where)
+{
+	const struct config_net *c = &env->cfg->net[i];
+	uint64_t ours = NET_BIT(VIRTIO_NET_F_MAC) | NET_BIT(VIRTIO_NET_F_STATUS);
+
+	*config = (struct virtio_net_config){.status = VIRTIO_NET_S_LINK_UP};
+	net_mac(config->mac, env->cfg, c, where);
+	if (c->mtu) {
+		config->mtu = c->mtu;
+		ours |= NET_BIT(VIRTIO_NET_F_MTU);
+	}
+	return ours;
+}
+
+/* ---- another process ---- */
+
+static struct virtio_dev *net_user_create(const struct virtio_env *env, unsigned int i,
+					  struct err *e)
+{
+	const char *socket = env->cfg->net[i].vhost_user;
+	struct vu_dev *d = vu_create(env, "net", i, e);
+	struct virtio_net_config config;
+	uint64_t ours;
+
+	if (!d)
+		return NULL;
+	if (vu_connect(d, socket, e) < 0) {
+		vu_destroy(d);
+		return NULL;
+	}
+	if (d->u.queues < 2) {
+		err_set(e, EPROTO, "%s: who listens there is no network card", socket);
+		vu_destroy(d);
+		return NULL;
+	}
+	ours = net_describe(&config, env, i, socket);
+	vu_put_config(d, &config, sizeof(config));
+	vu_may_return(d); /* frames may get lost or come twice */
+	return vu_offer(d, VIRTIO_ID_NET, 2, NET_QUEUE, NET_PASSES, ours);
+}
+
+/* ---- the kernel ---- */
+
+struct net_kernel {
+	struct virtio_dev v;
+	struct virtq vq[2];
+	struct virtio_net_config config;
+	struct tap tap;
+	struct vhost_net h;
+	struct loop_source errors;
+};
+
+static struct net_kernel *net_kernel_of(struct virtio_dev *v)
+{
+	return container_of(v, struct net_kernel, v);
+}
+
+static void net_kernel_failed(struct loop_source *s, uint32_t events)
+{
+	struct net_kernel *n = container_of(s, struct net_kernel, errors);
+	eventfd_t count;
+
+	(void)events;
+	(void)eventfd_read(s->fd, &count);
+	loop_want(n->v.env->loop, s, 0);
+	virtio_broken(&n->v, "the kernel cannot make sense of a queue");
+}
+
+static void net_kernel_offloads(struct net_kernel *n, uint64_t acked)
+{
+	if (n->tap.offloads)
+		(void)tap_offloads(&n->tap, acked & NET_BIT(VIRTIO_NET_F_GUEST_CSUM),
+				   acked & NET_BIT(VIRTIO_NET_F_GUEST_TSO4),
+				   acked & NET_BIT(VIRTIO_NET_F_GUEST_TSO6));
+}
+
+static int net_kernel_activate(struct virtio_dev *v)
+{
+	struct net_kernel *n = net_kernel_of(v);
+	struct vhost_ring ring[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct virtq *q = &n->vq[i];
+
+		if (!q->desc_p)
+			return -EINVAL;
+		ring[i] = (struct vhost_ring){.index = i,
+					      .size = q->size,
+					      .desc = q->desc,
+					      .avail = q->avail,
+					      .used = q->used,
+					      .kick = virtio_kick_fd(v, i),
+					      .call = virtio_call_fd(v)};
+	}
+	net_kernel_offloads(n, v->acked);
+	n->errors = (struct loop_source){
+		.fd = n->h.errors, .dev = v->dev, .fn = net_kernel_failed};
+	loop_want(v->env->loop, &n->errors, EPOLLIN);
+	return vhost_net_start(&n->h, v->acked & n->h.features & NET_RING_FEATURES,
+			       v->env->mem, ring, n->tap.fd);
+}
+
+static void net_kernel_reset(struct virtio_dev *v)
+{
+	struct net_kernel *n = net_kernel_of(v);
+
+	loop_want(v->env->loop, &n->errors, 0);
+	vhost_net_stop(&n->h);
+	net_kernel_offloads(n, 0);
+}
+
+static void net_kernel_state(struct virtio_dev *v, struct state *s)
+{
+	(void)v;
+	state_fail(s, "a card that the kernel serves cannot be saved");
+}
+
+static void net_kernel_destroy(struct virtio_dev *v)
+{
+	struct net_kernel *n = net_kernel_of(v);
+
+	loop_del(v->env->loop, &n->errors);
+	vhost_net_close(&n->h);
+	tap_close(&n->tap);
+	free(n);
+}
+
+static const struct virtio_ops net_kernel_ops = {
+	.activate = net_kernel_activate,
+	.kick = virtio_nop_kick,
+	.config_written = virtio_nop_config_written,
+	.reset = net_kernel_reset,
+	.state = net_kernel_state,
+	.destroy = net_kernel_destroy,
+};
+
+static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned int i,
+					 const struct tap *tap, const struct vhost_net *h,
+					 struct err *e)
+{
+	struct net_kernel *n = calloc(1, sizeof(*n));
+
+	if (!n) {
+		err_set(e, ENOMEM, "net%u: out of memory", i);
+		return NULL;
+	}
+	n->tap = *tap;
+	n->h = *h;
+	n->v = (struct virtio_dev){
+		.ops = &net_kernel_ops,
+		.id = VIRTIO_ID_NET,
+		.offered = (h->features & NET_RING_FEATURES) |
+			   NET_BIT(VIRTIO_NET_F_CSUM) | NET_BIT(VIRTIO_NET_F_HOST_TSO4) |
+			   NET_BIT(VIRTIO_NET_F_HOST_TSO6),
+		.vq = n->vq,
+		.nvq = ARRAY_SIZE(n->vq),
+		.config = &n->config,
+		.config_len = sizeof(n->config),
+		.env = env,
+		.elsewhere = true,
+	};
+	if (tap->offloads)
+		n->v.offered |= NET_BIT(VIRTIO_NET_F_GUEST_CSUM) |
+				NET_BIT(VIRTIO_NET_F_GUEST_TSO4) |
+				NET_BIT(VIRTIO_NET_F_GUEST_TSO6);
+	n->v.offered |= net_describe(&n->config, env, i, tap->name);
+	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
+	virtq_init(&n->vq[NET_RX], NET_QUEUE);
+	virtq_init(&n->vq[NET_TX], NET_QUEUE);
+	n->errors.fd = -1;
+	return &n->v;
+}
+
+static struct virtio_dev *net_kernel_create(const struct virtio_env *env, unsigned int i,
+					    struct err *e)
+{
+	struct virtio_dev *v;
+	struct vhost_net h;
+	struct tap tap;
+
+	if (vhost_net_open(&h, e) < 0) {
+		log_warn("net%u: vhost=on: %s; going on without it", i, e->msg);
+		return net_create(env, i, e);
+	}
+	if (tap_open(&tap, env->cfg, i, e) < 0) {
+		vhost_net_close(&h);
+		return NULL;
+	}
+	v = net_kernel_new(env, i, &tap, &h, e);
+	if (!v) {
+		vhost_net_close(&h);
+		tap_close(&tap);
+	}
+	return v;
+}
+
+struct virtio_dev *net_vhost_create(const struct virtio_env *env, unsigned int i,
+				    struct err *e)
+{
+	return env->cfg->net[i].vhost_user ? net_user_create(env, i, e)
+					   : net_kernel_create(env, i, e);
+}
+
+bool net_is_elsewhere(const struct config_net *c)
+{
+	return c->vhost_user || c->vhost;
+}
