@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk.h"
+#include "devices/backend/ring.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/machine_parts.h"
@@ -137,12 +138,14 @@ static int machine_build_loop(struct machine *m, struct err *e)
 
 	m->loop = loop_create();
 	m->pool = m->loop ? work_pool_create(m->loop, nworker) : NULL;
-	if (!m->pool)
+	m->ring = m->loop ? ring_create(m->loop) : NULL;
+	if (!m->pool || !m->ring)
 		return err_set(e, errno, "no event loop: %s", strerror(errno));
 	m->env = (struct virtio_env){.cfg = m->cfg,
 				     .mem = &m->mem,
 				     .loop = m->loop,
 				     .pool = m->pool,
+				     .ring = m->ring,
 				     .doorbells = &m->doorbells};
 	if (m->cfg->dry_run)
 		return 0;
@@ -293,6 +296,7 @@ void machine_destroy(struct machine *m)
 	}
 	if (m->virtio_pages)
 		munmap(m->virtio_pages, m->virtio_pages_len);
+	ring_destroy(m->ring);
 	loop_destroy(m->loop);
 	kvm_close(&m->kvm);
 	free(m->boot.cmdline);

@@ -33,6 +33,7 @@ struct machine {
 	struct bus mmio, pio;
 	struct loop *loop;
 	struct work_pool *pool;
+	struct ring *ring;
 	struct tty *tty;            /* of the console; NULL: a port has the terminal */
 	struct tty_client *console; /* whose output @tty shows; NULL: nobody's */
 	struct tty *port_tty[CONFIG_PORTS_MAX];

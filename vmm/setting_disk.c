@@ -82,6 +82,20 @@ static int disk_set_direct(struct config *cfg, const char *value, struct err *e)
 	return parts_switch(&cfg->disk[cfg->ndisk].direct, value, e);
 }
 
+static int disk_set_io(struct config *cfg, const char *value, struct err *e)
+{
+	enum disk_io *io = &cfg->disk[cfg->ndisk].io;
+
+	if (strcmp(value, "uring") == 0)
+		*io = DISK_IO_URING;
+	else if (strcmp(value, "sync") == 0)
+		*io = DISK_IO_SYNC;
+	else
+		return err_usage(
+			e, "\"%.60s\" is not a way to do I/O; give uring or sync", value);
+	return 0;
+}
+
 static int disk_set_cache(struct config *cfg, const char *value, struct err *e)
 {
 	struct config_disk *c = &cfg->disk[cfg->ndisk];
@@ -124,7 +138,7 @@ static int disk_end(struct config *cfg, struct err *e)
 
 	if (!d->path && !d->vhost_user)
 		return err_usage(e, "there is no path; give one, like path=root.img");
-	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct ||
+	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct || d->io ||
 			      d->backing || d->format != DISK_FORMAT_BY_NAME))
 		return err_usage(e,
 				 "what serves vhost-user=%.60s says all about the disk; "
@@ -148,6 +162,7 @@ static const struct setting_part disk_parts[] = {
 	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
 	{"serial", NULL, SETTING_TEXT, disk_set_serial},
 	{"direct", NULL, SETTING_SWITCH, disk_set_direct},
+	{"io", NULL, SETTING_TEXT, disk_set_io},
 	{"format", NULL, SETTING_TEXT, disk_set_format},
 	{"backing", NULL, SETTING_SWITCH, disk_set_backing},
 	{"vhost-user", NULL, SETTING_TEXT, disk_set_vhost_user},

@@ -130,3 +130,54 @@ bool disk_look_again(struct disk *d)
 			 (unsigned long long)before, (unsigned long long)size);
 	return true;
 }
+
+/* ---- what the engines share ---- */
+
+void disk_req_eat(struct disk_req *r, size_t n)
+{
+	r->off += n;
+	r->len -= n;
+	while (n) {
+		size_t k = MIN(n, r->iov->iov_len);
+
+		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
+		r->iov->iov_len -= k;
+		n -= k;
+		if (!r->iov->iov_len) {
+			r->iov++;
+			r->niov--;
+		}
+	}
+}
+
+bool disk_req_aligned(const struct disk *d, const struct disk_req *r)
+{
+	for (unsigned int i = 0; i < r->niov; i++) {
+		if ((uintptr_t)r->iov[i].iov_base % d->dio_mem ||
+		    r->iov[i].iov_len % d->block)
+			return false;
+	}
+	return true;
+}
+
+void disk_log_failed(const struct disk *d, enum disk_op op, uint64_t off, int rc)
+{
+	static const char *const name[] = {[DISK_READ] = "read",
+					   [DISK_WRITE] = "write",
+					   [DISK_FLUSH] = "flush",
+					   [DISK_DISCARD] = "discard",
+					   [DISK_ZERO] = "zeroing"};
+	static struct log_limit limit;
+
+	if (log_limit_ok(&limit))
+		log_warn("disk %s: %s at byte %llu failed: %s", d->path, name[op],
+			 (unsigned long long)off, strerror(-rc));
+}
+
+void disk_log_sync_failed(const struct disk *d, int rc)
+{
+	log_error(
+		"disk %s: fdatasync failed: %s; its data may be lost, and no flush on it "
+		"succeeds from now on",
+		d->path, strerror(-rc));
+}

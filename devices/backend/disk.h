@@ -6,7 +6,8 @@
  * Requests belong to the caller, which keeps one per queue entry, so the data path
  * allocates nothing.  disk_submit() stages, disk_commit() starts everything staged, and
  * finished requests come back in batches.  disk_file.c opens; the engine (disk_engine.h)
- * does the rest: disk_sync.c, with blocking calls on the worker pool.
+ * does the rest: disk_uring.c by an io_uring, disk_sync.c with blocking calls on the worker
+ * pool.
  */
 #ifndef MICROVM_BACKEND_DISK_H
 #define MICROVM_BACKEND_DISK_H
@@ -19,6 +20,7 @@
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 #include "vmm/core/work.h"
+#include "devices/backend/ring.h"
 
 #define DISK_SECTOR 512
 #define DISK_LANES  4 /* blocking calls that one disk has under way at most */
@@ -38,6 +40,7 @@ struct disk_req {
 	uint64_t len; /* sum of @iov; DISCARD and ZERO: of the range */
 	int result;   /* when finished: 0, or -errno and nothing may be assumed done */
 	struct disk_req *next;
+	struct ring_op ring; /* the engine's */
 };
 
 /* disk_done_fn - @list (linked by ->next) is finished and the caller's again.  With the
@@ -80,6 +83,10 @@ extern const struct disk_sys *disk_sys;
  * Return: NULL with a sentence in @e
  */
 struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e);
+/* disk_use_ring() - before disk_start(): reads, writes and flushes go by @ring, if this host
+ * can.  Return: 0 or -ENOMEM
+ */
+int disk_use_ring(struct disk *d, struct ring *ring);
 void disk_close(struct disk *d); /* nothing may be in flight; NULL is fine */
 
 /* disk_start() - requests finish on @dev's behalf through @done from now on; again after a

@@ -21,6 +21,14 @@ struct disk_engine_ops {
  */
 int disk_sync_create(struct disk *d);
 
+/* disk_req_eat() - @n more bytes of @r are done */
+void disk_req_eat(struct disk_req *r, size_t n);
+/* disk_req_aligned() - can @r, which is a read or write, go to @d without a bounce buffer? */
+bool disk_req_aligned(const struct disk *d, const struct disk_req *r);
+/* disk_log_failed(), disk_log_sync_failed() - for the operator: @rc is the -errno */
+void disk_log_failed(const struct disk *d, enum disk_op op, uint64_t off, int rc);
+void disk_log_sync_failed(const struct disk *d, int rc);
+
 /* disk_file_open() - the file d->path, as d->readonly and d->direct say: opened, locked,
  * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
  */

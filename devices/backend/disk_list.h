@@ -21,6 +21,16 @@ static inline void disk_list_add(struct disk_list *l, struct disk_req *r)
 	l->n++;
 }
 
+/* disk_list_push() - as the first one */
+static inline void disk_list_push(struct disk_list *l, struct disk_req *r)
+{
+	r->next = l->head;
+	l->head = r;
+	if (!l->tail)
+		l->tail = r;
+	l->n++;
+}
+
 static inline struct disk_req *disk_list_pop(struct disk_list *l)
 {
 	struct disk_req *r = l->head;

@@ -70,23 +70,6 @@ struct disk_engine {
 
 /* ---- moving bytes: worker thread, or the loop for reads that do not wait ---- */
 
-static void disk_req_eat(struct disk_req *r, size_t n)
-{
-	r->off += n;
-	r->len -= n;
-	while (n) {
-		size_t k = MIN(n, r->iov->iov_len);
-
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
-		n -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
-	}
-}
-
 static ssize_t disk_call(struct disk_engine *en, struct disk_req *r, int flags)
 {
 	off_t off = (off_t)r->off;
@@ -111,16 +94,6 @@ static int disk_move(struct disk_engine *en, struct disk_req *r)
 		disk_req_eat(r, (size_t)n);
 	}
 	return 0;
-}
-
-static bool disk_req_aligned(const struct disk *d, const struct disk_req *r)
-{
-	for (unsigned int i = 0; i < r->niov; i++) {
-		if ((uintptr_t)r->iov[i].iov_base % d->dio_mem ||
-		    r->iov[i].iov_len % d->block)
-			return false;
-	}
-	return true;
 }
 
 /* Between the bounce buffer and @r's memory; eats what it copied. */
@@ -174,24 +147,15 @@ static int disk_sync(struct disk_engine *en)
 		if (errno == EINTR)
 			continue;
 		en->sync_failed = true;
-		log_error("disk %s: fdatasync failed: %s; its data may be lost, and no "
-			  "flush on it succeeds from now on",
-			  en->d->path, strerror(errno));
+		disk_log_sync_failed(en->d, -errno);
 	}
 	failed = en->sync_failed;
 	pthread_mutex_unlock(&en->sync_lock);
 	return failed ? -EIO : 0;
 }
 
-static const char *const disk_op_name[] = {[DISK_READ] = "read",
-					   [DISK_WRITE] = "write",
-					   [DISK_FLUSH] = "flush",
-					   [DISK_DISCARD] = "discard",
-					   [DISK_ZERO] = "zeroing"};
-
 static int disk_execute(struct disk_lane *lane, struct disk_req *r)
 {
-	static struct log_limit limit;
 	struct disk_engine *en = lane->en;
 	uint64_t off = r->off;
 	int rc;
@@ -204,9 +168,8 @@ static int disk_execute(struct disk_lane *lane, struct disk_req *r)
 		rc = disk_move_bounced(lane, r);
 	else
 		rc = disk_move(en, r);
-	if (rc < 0 && log_limit_ok(&limit))
-		log_warn("disk %s: %s at byte %llu failed: %s", en->d->path,
-			 disk_op_name[r->op], (unsigned long long)off, strerror(-rc));
+	if (rc < 0)
+		disk_log_failed(en->d, r->op, off, rc);
 	if (rc == 0 && r->durable)
 		rc = disk_sync(en);
 	return rc;

@@ -20,6 +20,7 @@
 
 #define VIRTIO_QUEUES_MAX 64 /* of one device; each costs memory only where it exists */
 
+struct ring;
 struct virtio_dev;
 
 /* The rules of device_ops apply: dev->lock held, nothing blocks, nothing is NULL */
@@ -45,6 +46,7 @@ struct virtio_env {
 	const struct gmem *mem;
 	struct loop *loop;
 	struct work_pool *pool;
+	struct ring *ring; /* not opened before a device needs it; NULL: none */
 	struct doorbells *doorbells;
 };
 

@@ -103,6 +103,7 @@ static const struct {
 	{"--kernel k --disk a,serial=123456789012345678901", "serial: \"1234", "20"},
 	{"--kernel k --disk a,serial=\xc3\xa9", "serial: it has a byte", "ASCII"},
 	{"--kernel k --disk a,direct=1", "direct: \"1\"", "on nor off"},
+	{"--kernel k --disk a,io=aio", "io: \"aio\"", "uring or sync"},
 	{"--kernel k --disk a,format=qcow", "format: \"qcow\"", "qcow2"},
 	{"--kernel k --disk a,backing=1", "backing: \"1\"", "on nor off"},
 	{"--kernel k --disk vhost-user=", "vhost-user has no value", "give one"},

@@ -42,6 +42,8 @@ struct config_rate {
 /* May a write wait in the host's cache until the guest flushes? */
 enum config_cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH };
 
+enum disk_io { DISK_IO_AUTO, DISK_IO_URING, DISK_IO_SYNC }; /* auto: io_uring if it can */
+
 struct config_disk {
 	char *path;       /* NULL when @vhost_user is given */
 	char *vhost_user; /* the socket of who serves it */
@@ -49,7 +51,8 @@ struct config_disk {
 	bool backing; /* the image may name other files */
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
 	bool readonly;
-	bool direct;             /* O_DIRECT */
+	bool direct; /* O_DIRECT */
+	enum disk_io io;
 	enum config_cache cache; /* until the guest chooses */
 	struct config_rate rate;
 };

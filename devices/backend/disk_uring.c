@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * disk_uring - the disk engine on an io_uring.
+ *
+ * Theory of operation.  What is staged goes to the kernel in one call.  A short transfer is
+ * submitted again for its rest.  What needs more than one kind of call (space to be given
+ * back, direct I/O from buffers that are not aligned) is left to the engine with blocking
+ * calls, which this one holds inside; but what has to be stable is made so here, whoever
+ * moved it, because only one fdatasync at a time may run: of two that overlap, the kernel
+ * would tell only one of a lost page.  Those that come meanwhile share the next one.
+ */
+#include "devices/backend/disk_engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/backend/disk_list.h"
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+/* All under dev->lock */
+struct disk_engine {
+	struct disk *d;
+	struct disk blocking; /* the same file, with the other engine; owns only that */
+	struct ring *ring;
+	struct ring_user user;
+	bool live; /* @user is known to the ring; else all goes to @blocking */
+	disk_done_fn done;
+	void *ctx;
+
+	struct disk_list staged;   /* to be started */
+	struct disk_list finished; /* to be handed back */
+	struct disk_list unsynced; /* wait for an fdatasync that begins after they came */
+	struct disk_list syncing;  /* wait for the one that runs */
+	struct ring_op sync;
+	bool sync_runs, sync_failed;
+};
+
+static bool uring_is_ours(const struct disk_engine *en, const struct disk_req *r)
+{
+	if (r->op == DISK_FLUSH)
+		return true;
+	return (r->op == DISK_READ || r->op == DISK_WRITE) &&
+	       (!en->d->direct || disk_req_aligned(en->d, r));
+}
+
+static void uring_finish(struct disk_engine *en, struct disk_req *r, int rc)
+{
+	r->result = rc;
+	disk_list_add(&en->finished, r);
+}
+
+/* The bytes of @r are where they belong */
+static void uring_moved(struct disk_engine *en, struct disk_req *r)
+{
+	if (r->durable)
+		disk_list_add(&en->unsynced, r);
+	else
+		uring_finish(en, r, 0);
+}
+
+/* ---- submitting: the ring locked ---- */
+
+static void uring_prep(struct disk_engine *en, struct io_uring_sqe *sqe,
+		       struct disk_req *r)
+{
+	int file = (int)en->user.file;
+
+	if (r->op == DISK_READ && r->niov == 1)
+		io_uring_prep_read(sqe, file, r->iov->iov_base,
+				   (unsigned int)r->iov->iov_len, r->off);
+	else if (r->op == DISK_READ)
+		io_uring_prep_readv(sqe, file, r->iov, r->niov, r->off);
+	else if (r->niov == 1)
+		io_uring_prep_write(sqe, file, r->iov->iov_base,
+				    (unsigned int)r->iov->iov_len, r->off);
+	else
+		io_uring_prep_writev(sqe, file, r->iov, r->niov, r->off);
+	ring_set(sqe, &r->ring);
+}
+
+/* Return: can more follow? */
+static bool uring_start_one(struct disk_engine *en, struct disk_req *r)
+{
+	struct io_uring_sqe *sqe = ring_get(en->ring, &en->user, &r->ring);
+
+	if (sqe) {
+		uring_prep(en, sqe, r);
+		return true;
+	}
+	if (en->user.inflight) { /* some will be done, and then it goes on */
+		disk_list_push(&en->staged, r);
+		return false;
+	}
+	uring_finish(en, r, -ENOMEM);
+	return true;
+}
+
+static void uring_start_sync(struct disk_engine *en)
+{
+	struct io_uring_sqe *sqe;
+	struct disk_req *r;
+
+	if (en->sync_runs || !en->unsynced.n)
+		return;
+	if (en->sync_failed) {
+		while ((r = disk_list_pop(&en->unsynced)))
+			uring_finish(en, r, -EIO);
+		return;
+	}
+	sqe = ring_get(en->ring, &en->user, &en->sync);
+	if (!sqe && en->user.inflight)
+		return;
+	if (!sqe) {
+		while ((r = disk_list_pop(&en->unsynced)))
+			uring_finish(en, r, -ENOMEM);
+		return;
+	}
+	io_uring_prep_fsync(sqe, (int)en->user.file, IORING_FSYNC_DATASYNC);
+	ring_set(sqe, &en->sync);
+	en->sync_runs = true;
+	disk_list_move(&en->syncing, &en->unsynced);
+}
+
+static void uring_start(struct disk_engine *en)
+{
+	struct disk_req *r;
+	bool go = true;
+
+	while (go && (r = disk_list_pop(&en->staged))) {
+		if (r->op == DISK_FLUSH)
+			disk_list_add(&en->unsynced, r);
+		else
+			go = uring_start_one(en, r);
+	}
+	uring_start_sync(en);
+}
+
+/* ---- what came back ---- */
+
+static bool uring_again(int res)
+{
+	return res == -EINTR || res == -EAGAIN;
+}
+
+static void uring_synced(struct disk_engine *en, int res)
+{
+	struct disk_req *r;
+
+	en->sync_runs = false;
+	if (uring_again(res)) {
+		disk_list_move(&en->unsynced, &en->syncing);
+		return;
+	}
+	if (res < 0) {
+		en->sync_failed = true;
+		disk_log_sync_failed(en->d, res);
+	}
+	while ((r = disk_list_pop(&en->syncing)))
+		uring_finish(en, r, res < 0 ? -EIO : 0);
+}
+
+static void uring_came(struct disk_engine *en, struct disk_req *r, int res)
+{
+	if (res > 0)
+		disk_req_eat(r, MIN((size_t)res, r->len));
+	if (res == 0)
+		res = -EIO; /* end of file: we know the size */
+	if (uring_again(res) || (res > 0 && r->len)) {
+		disk_list_add(&en->staged, r);
+	} else if (res < 0) {
+		disk_log_failed(en->d, r->op, r->off, res);
+		uring_finish(en, r, res);
+	} else {
+		uring_moved(en, r);
+	}
+}
+
+/* Return: was there anything? */
+static bool uring_take(struct disk_engine *en, struct ring_op *list)
+{
+	bool any = list != NULL;
+
+	while (list) {
+		struct ring_op *op = list;
+
+		list = list->next;
+		if (op == &en->sync)
+			uring_synced(en, op->res);
+		else
+			uring_came(en, container_of(op, struct disk_req, ring), op->res);
+	}
+	return any;
+}
+
+/* Until the kernel has all that there is and nothing has come back */
+static void uring_go_on(struct disk_engine *en)
+{
+	struct ring_op *list;
+
+	do {
+		ring_lock(en->ring);
+		uring_start(en);
+		list = ring_submit(en->ring, &en->user);
+		ring_unlock(en->ring);
+	} while (uring_take(en, list));
+}
+
+static void uring_hand_back(struct disk_engine *en)
+{
+	struct disk_req *list = en->finished.head;
+
+	en->finished = (struct disk_list){0};
+	if (list)
+		en->done(en->ctx, list);
+}
+
+/* Loop thread */
+static void uring_on_done(struct ring_user *u, struct ring_op *list)
+{
+	struct disk_engine *en = container_of(u, struct disk_engine, user);
+
+	(void)uring_take(en, list);
+	uring_go_on(en);
+	uring_hand_back(en);
+}
+
+/* The blocking engine is done with these */
+static void uring_on_blocking(void *ctx, struct disk_req *list)
+{
+	struct disk_engine *en = ctx;
+
+	while (list) {
+		struct disk_req *r = list;
+
+		list = list->next;
+		r->durable = r->ring.res;
+		if (r->result == 0)
+			uring_moved(en, r);
+		else
+			uring_finish(en, r, r->result);
+	}
+	uring_go_on(en);
+	uring_hand_back(en);
+}
+
+/* ---- the device's side ---- */
+
+static void disk_uring_submit(struct disk *d, struct disk_req *r)
+{
+	struct disk_engine *en = d->engine;
+
+	if (!en->live) {
+		disk_submit(&en->blocking, r);
+	} else if (uring_is_ours(en, r)) {
+		disk_list_add(&en->staged, r);
+	} else {
+		r->ring.res = r->durable; /* kept, until it comes back */
+		r->durable = false;
+		disk_submit(&en->blocking, r);
+	}
+}
+
+static void disk_uring_commit(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+
+	disk_commit(&en->blocking);
+	if (!en->live)
+		return;
+	uring_go_on(en);
+	uring_hand_back(en);
+}
+
+static void uring_drop(struct disk_engine *en, struct disk_list *l)
+{
+	struct disk_req *r;
+
+	while ((r = disk_list_pop(l)))
+		uring_finish(en, r, -ECANCELED);
+}
+
+static void disk_uring_cancel(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+
+	if (en->live) {
+		do { /* a short transfer comes back staged */
+			uring_drop(en, &en->staged);
+			uring_drop(en, &en->unsynced);
+		} while (uring_take(en, ring_wait(en->ring, &en->user)));
+	}
+	disk_cancel(&en->blocking);
+	if (en->live) {
+		uring_drop(en, &en->unsynced);
+		(void)uring_take(en, ring_wait(en->ring, &en->user));
+		uring_hand_back(en);
+	}
+}
+
+static int disk_uring_start(struct disk *d, struct work_pool *pool, struct device *dev,
+			    disk_done_fn done, void *ctx)
+{
+	struct disk_engine *en = d->engine;
+	int rc = 0;
+
+	en->done = done;
+	en->ctx = ctx;
+	if (!en->live) {
+		en->user = (struct ring_user){.dev = dev, .done = uring_on_done};
+		rc = ring_start(en->ring);
+		if (rc == 0)
+			rc = ring_add(en->ring, &en->user, d->fd);
+		en->live = rc == 0;
+		/* O_NONBLOCK would have the kernel say EAGAIN instead of waiting */
+		if (en->live)
+			(void)fcntl(d->fd, F_SETFL, fcntl(d->fd, F_GETFL) & ~O_NONBLOCK);
+	}
+	if (!en->live) {
+		log_info("disk %s: no io_uring on this host (%s): blocking calls instead",
+			 d->path, strerror(-rc));
+		return disk_start(&en->blocking, pool, dev, done, ctx);
+	}
+	return disk_start(&en->blocking, pool, dev, uring_on_blocking, en);
+}
+
+static void disk_uring_destroy(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+
+	if (en->live) {
+		(void)ring_wait(en->ring, &en->user);
+		ring_del(en->ring, &en->user);
+	}
+	en->blocking.ops->destroy(&en->blocking);
+	free(en);
+}
+
+static const struct disk_engine_ops disk_uring_ops = {
+	.start = disk_uring_start,
+	.submit = disk_uring_submit,
+	.commit = disk_uring_commit,
+	.cancel = disk_uring_cancel,
+	.destroy = disk_uring_destroy,
+};
+
+int disk_use_ring(struct disk *d, struct ring *ring)
+{
+	struct disk_engine *en = calloc(1, sizeof(*en));
+
+	if (!en)
+		return -ENOMEM;
+	en->d = d;
+	en->blocking = *d;
+	if (disk_sync_create(&en->blocking) < 0) {
+		free(en);
+		return -ENOMEM;
+	}
+	d->ops->destroy(d);
+	en->ring = ring;
+	d->engine = en;
+	d->ops = &disk_uring_ops;
+	return 0;
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ring - one io_uring for all disks of a loop.
+ *
+ * Theory of operation.  Whoever submits also looks at what has come back in the meantime;
+ * his own he takes along, those of others wait on the list of the ready, to which the loop
+ * is sent by an eventfd.  Otherwise the ring's descriptor, readable while there is
+ * something, wakes the loop.
+ *
+ * Completions are handed out under their device's lock, and are taken from the user's list
+ * only with that lock held: so whoever holds it and sees that nothing is under way and the
+ * list is empty knows that nothing comes any more.  That is how a reset, on a vCPU's
+ * thread, waits.
+ */
+#include "devices/backend/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define RING_ENTRIES     256
+#define RING_COMPLETIONS 4096 /* no overflow before RING_SHARE of 16 users */
+#define RING_WAIT_MS     5 /* between looks, when somebody else may have looked first */
+
+struct ring {
+	struct loop *loop;
+	pthread_mutex_t lock;
+	struct io_uring uring;
+	bool open;
+	struct loop_source source, wake; /* the ring itself; an eventfd; -1 not open */
+	struct ring_user *ready;
+	uint64_t files; /* a bit for each registered one */
+};
+
+static int ring_result(const struct ring_op *op, int res)
+{
+	(void)op;
+	return res;
+}
+
+const struct ring_sys ring_sys_host = {
+	.setup = io_uring_queue_init_params,
+	.result = ring_result,
+};
+const struct ring_sys *ring_sys = &ring_sys_host;
+
+_Static_assert(RING_USERS_MAX <= 64, "a bit for each file");
+
+/* ---- setting up ---- */
+
+/* Debian 12's shared liburing forgot to export its functions for two of these */
+static int ring_register(struct io_uring *u, unsigned int op, const void *arg,
+			 unsigned int n)
+{
+	return syscall(__NR_io_uring_register, u->ring_fd, op, arg, n) < 0 ? -errno : 0;
+}
+
+/* Only these operations, only on registered files; of the calls that change a ring only
+ * the one that registers files.
+ */
+static int ring_restrict(struct io_uring *u)
+{
+	static const uint8_t ops[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV,
+				      IORING_OP_WRITEV, IORING_OP_FSYNC};
+	struct io_uring_restriction rule[ARRAY_SIZE(ops) + 3] = {0};
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++)
+		rule[n++] = (struct io_uring_restriction){
+			.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = ops[i]};
+	rule[n++] = (struct io_uring_restriction){
+		.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+		.sqe_flags = IOSQE_FIXED_FILE};
+	rule[n++] = (struct io_uring_restriction){
+		.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
+		.sqe_flags = IOSQE_FIXED_FILE};
+	rule[n++] = (struct io_uring_restriction){
+		.opcode = IORING_RESTRICTION_REGISTER_OP,
+		.register_op = IORING_REGISTER_FILES_UPDATE};
+	return ring_register(u, IORING_REGISTER_RESTRICTIONS, rule, n);
+}
+
+/* Flags that a kernel does not know make it refuse: newest first */
+static int ring_setup(struct io_uring *u)
+{
+	static const unsigned int flags[] = {
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			IORING_SETUP_SUBMIT_ALL,
+		0,
+	};
+	int rc = -EINVAL;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(flags) && rc == -EINVAL; i++) {
+		struct io_uring_params p = {
+			.flags = flags[i] | IORING_SETUP_R_DISABLED |
+				 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+			.cq_entries = RING_COMPLETIONS,
+		};
+
+		rc = ring_sys->setup(RING_ENTRIES, u, &p);
+	}
+	return rc;
+}
+
+static int ring_open(struct io_uring *u)
+{
+	int none[RING_USERS_MAX], rc = ring_setup(u);
+
+	if (rc < 0)
+		return rc;
+	for (unsigned int i = 0; i < RING_USERS_MAX; i++)
+		none[i] = -1;
+	if ((rc = io_uring_register_files(u, none, RING_USERS_MAX)) < 0 ||
+	    (rc = ring_restrict(u)) < 0 ||
+	    (rc = ring_register(u, IORING_REGISTER_ENABLE_RINGS, NULL, 0)) < 0)
+		io_uring_queue_exit(u);
+	return MIN(rc, 0);
+}
+
+int ring_probe(void)
+{
+	struct io_uring u;
+	int rc = ring_open(&u);
+
+	if (rc == 0)
+		io_uring_queue_exit(&u);
+	return rc;
+}
+
+static void ring_close(struct ring *r)
+{
+	if (r->source.fd >= 0)
+		loop_del(r->loop, &r->source);
+	r->source.fd = -1; /* the ring's */
+	if (r->wake.fd >= 0)
+		loop_del(r->loop, &r->wake);
+	cleanup_close_fd(&r->wake.fd);
+	if (r->open)
+		io_uring_queue_exit(&r->uring);
+	r->open = false;
+}
+
+int ring_start(struct ring *r)
+{
+	int rc = 0;
+
+	ring_lock(r);
+	if (!r->open) {
+		rc = ring_open(&r->uring);
+		r->open = rc == 0;
+		if (rc == 0) {
+			r->source.fd = r->uring.ring_fd;
+			r->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+			rc = r->wake.fd < 0 ? -errno : loop_add(r->loop, &r->wake);
+		}
+		if (rc == 0)
+			rc = loop_add(r->loop, &r->source);
+		if (rc < 0)
+			ring_close(r);
+	}
+	ring_unlock(r);
+	return rc;
+}
+
+/* ---- completions ---- */
+
+/* What the kernel has finished, to its users' lists.  Lock held */
+static void ring_reap(struct ring *r)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
+	if (IO_URING_READ_ONCE(*r->uring.sq.kflags) &
+	    (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
+		(void)io_uring_get_events(&r->uring);
+	io_uring_for_each_cqe(&r->uring, head, cqe)
+	{
+		struct ring_op *op = io_uring_cqe_get_data(cqe);
+		struct ring_user *u = op->user;
+
+		op->res = ring_sys->result(op, cqe->res);
+		op->next = NULL;
+		if (u->first)
+			u->last->next = op;
+		else
+			u->first = op;
+		u->last = op;
+		u->inflight--;
+		if (!u->ready) {
+			u->ready = true;
+			u->next_ready = r->ready;
+			r->ready = u;
+		}
+		n++;
+	}
+	io_uring_cq_advance(&r->uring, n);
+}
+
+/* Lock held, and u->dev->lock */
+static struct ring_op *ring_take(struct ring_user *u)
+{
+	struct ring_op *list = u->first;
+
+	u->first = u->last = NULL;
+	return list;
+}
+
+/* Loop thread: hand out what is done, whoever it was that saw it */
+static void ring_deliver(struct ring *r)
+{
+	for (;;) {
+		struct ring_op *list;
+		struct ring_user *u;
+
+		ring_lock(r);
+		ring_reap(r);
+		u = r->ready;
+		if (u) {
+			r->ready = u->next_ready;
+			u->ready = false;
+		}
+		ring_unlock(r);
+		if (!u)
+			return;
+		pthread_mutex_lock(&u->dev->lock);
+		ring_lock(r);
+		list = ring_take(u);
+		ring_unlock(r);
+		if (list)
+			u->done(u, list);
+		pthread_mutex_unlock(&u->dev->lock);
+	}
+}
+
+static void ring_on_readable(struct loop_source *s, uint32_t events)
+{
+	(void)events;
+	ring_deliver(container_of(s, struct ring, source));
+}
+
+static void ring_on_wake(struct loop_source *s, uint32_t events)
+{
+	eventfd_t v;
+
+	(void)events;
+	(void)eventfd_read(s->fd, &v);
+	ring_deliver(container_of(s, struct ring, wake));
+}
+
+/* ---- users ---- */
+
+void ring_lock(struct ring *r)
+{
+	pthread_mutex_lock(&r->lock);
+}
+
+void ring_unlock(struct ring *r)
+{
+	pthread_mutex_unlock(&r->lock);
+}
+
+int ring_add(struct ring *r, struct ring_user *u, int fd)
+{
+	int rc = -ENFILE;
+
+	ring_lock(r);
+	if (~r->files) {
+		u->file = (unsigned int)__builtin_ctzll(~r->files);
+		rc = io_uring_register_files_update(&r->uring, u->file, &fd, 1);
+	}
+	if (rc > 0)
+		r->files |= 1ULL << u->file;
+	ring_unlock(r);
+	return MIN(rc, 0);
+}
+
+void ring_del(struct ring *r, struct ring_user *u)
+{
+	int none = -1;
+
+	ring_lock(r);
+	BUG_ON(u->inflight || u->first);
+	(void)io_uring_register_files_update(&r->uring, u->file, &none, 1);
+	r->files &= ~(1ULL << u->file);
+	ring_unlock(r);
+}
+
+struct io_uring_sqe *ring_get(struct ring *r, struct ring_user *u, struct ring_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (u->inflight == RING_SHARE)
+		return NULL;
+	sqe = io_uring_get_sqe(&r->uring);
+	if (!sqe) { /* full of what is to be submitted */
+		(void)io_uring_submit(&r->uring);
+		sqe = io_uring_get_sqe(&r->uring);
+	}
+	if (!sqe)
+		return NULL;
+	op->user = u;
+	u->inflight++;
+	return sqe;
+}
+
+void ring_set(struct io_uring_sqe *sqe, struct ring_op *op)
+{
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+static bool ring_ready_besides(const struct ring *r, const struct ring_user *u)
+{
+	return r->ready && (r->ready != u || u->next_ready);
+}
+
+struct ring_op *ring_submit(struct ring *r, struct ring_user *u)
+{
+	static struct log_limit limit;
+	int rc = io_uring_submit(&r->uring);
+
+	/* Out of memory for a moment, most likely: what is there stays, and the loop tries
+	 * again.
+	 */
+	if (rc < 0 && rc != -EINTR && log_limit_ok(&limit))
+		log_warn("the host's io_uring takes nothing for now: error %d", -rc);
+	ring_reap(r);
+	if (rc < 0 || ring_ready_besides(r, u))
+		(void)eventfd_write(r->wake.fd, 1);
+	return ring_take(u);
+}
+
+struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
+{
+	struct ring_op *list;
+
+	for (;;) {
+		struct pollfd p = {.fd = r->uring.ring_fd, .events = POLLIN};
+		bool left;
+
+		ring_lock(r);
+		(void)io_uring_submit(&r->uring);
+		ring_reap(r);
+		if (ring_ready_besides(r, u))
+			(void)eventfd_write(r->wake.fd, 1);
+		left = u->inflight != 0;
+		list = left ? NULL : ring_take(u);
+		ring_unlock(r);
+		if (!left)
+			return list;
+		(void)poll(&p, 1, RING_WAIT_MS);
+	}
+}
+
+/* ---- life ---- */
+
+struct ring *ring_create(struct loop *l)
+{
+	struct ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->loop = l;
+	pthread_mutex_init(&r->lock, NULL);
+	r->source =
+		(struct loop_source){.fd = -1, .events = EPOLLIN, .fn = ring_on_readable};
+	r->wake = (struct loop_source){.fd = -1, .events = EPOLLIN, .fn = ring_on_wake};
+	return r;
+}
+
+void ring_destroy(struct ring *r)
+{
+	if (!r)
+		return;
+	ring_close(r);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}

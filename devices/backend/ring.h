@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring - the io_uring of a loop: system calls on files, submitted in batches and finished
+ * without a thread of ours waiting.
+ *
+ * One for each loop, shared by its users, opened when the first of them comes to life.  It
+ * can do what ring_start() says to the kernel before the first submission, on files
+ * registered with it, and nothing else ever: it is no way around a system call filter.
+ *
+ * Lock order: dev->lock, then the ring's own.
+ */
+#ifndef MICROVM_BACKEND_RING_H
+#define MICROVM_BACKEND_RING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/core/loop.h"
+
+#define RING_USERS_MAX 64
+#define RING_SHARE     256 /* operations that one user has under way at most */
+
+struct ring_user;
+
+/* One operation, in memory of its user that stays until it is done */
+struct ring_op {
+	struct ring_user *user;
+	int res; /* as the kernel says: a count, 0 or -errno */
+	struct ring_op *next;
+};
+
+/* Somebody who submits on one file; on the loop thread or under @dev's lock */
+struct ring_user {
+	struct device *dev;
+	/* @list (by ->next) is done.  Loop thread, dev->lock held; may submit */
+	void (*done)(struct ring_user *u, struct ring_op *list);
+	/* the ring's */
+	unsigned int file; /* registered as */
+	unsigned int
+		inflight; /* given to the kernel, not come back: under the ring's lock */
+	struct ring_op *first, *last; /* come back, not handed out yet */
+	struct ring_user *next_ready;
+	bool ready;
+};
+
+/* The kernel, as tests replace it: before ring_start() */
+struct ring_sys {
+	int (*setup)(unsigned int n, struct io_uring *u, struct io_uring_params *p);
+	int (*result)(const struct ring_op *op, int res); /* what to believe of @res */
+};
+extern const struct ring_sys ring_sys_host;
+extern const struct ring_sys *ring_sys;
+
+struct ring;
+
+/* ring_create() - nothing is opened yet.  NULL: no memory.  ring_destroy(): nothing may be
+ * under way; NULL is fine
+ */
+struct ring *ring_create(struct loop *l);
+void ring_destroy(struct ring *r);
+
+/* ring_probe() - can this host do it?  Return: 0, or -errno of the call that failed */
+int ring_probe(void);
+/* ring_start() - open it, unless it is.  Any thread.  Return: 0 or -errno */
+int ring_start(struct ring *r);
+/* ring_add() - @u, whose dev and done are set, works on @fd from now on.
+ * Return: 0 or -errno
+ */
+int ring_add(struct ring *r, struct ring_user *u, int fd);
+void ring_del(struct ring *r, struct ring_user *u); /* nothing under way */
+
+/* ring_lock() ... ring_unlock() - around the calls below, with u->dev->lock held */
+void ring_lock(struct ring *r);
+void ring_unlock(struct ring *r);
+/* ring_get() - a submission for @op, to be filled in by io_uring_prep_*() with u->file and
+ * then by ring_set(), for the former wipes it.  NULL: @u has RING_SHARE under way and has to
+ * wait until some are done, or the kernel takes nothing
+ */
+struct io_uring_sqe *ring_get(struct ring *r, struct ring_user *u, struct ring_op *op);
+void ring_set(struct io_uring_sqe *sqe, struct ring_op *op);
+/* ring_submit() - give the kernel what was got.  Return: those of @u's that are done
+ * already; others' reach them from the loop
+ */
+struct ring_op *ring_submit(struct ring *r, struct ring_user *u);
+/* ring_wait() - until nothing of @u is under way.  Not under ring_lock(), with
+ * u->dev->lock held; any thread.  Return: all of @u's that are done
+ */
+struct ring_op *ring_wait(struct ring *r, struct ring_user *u);
+
+#endif
