@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/core/gmem_guard.h"
 #include "vmm/core/util.h"
 
 #define GMEM_GUARD    (4 * GIB)
@@ -166,6 +167,7 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 
 void gmem_fini(struct gmem *m)
 {
+	gmem_unguard();
 	for (unsigned int i = 0; i < m->n; i++) {
 		munmap(m->region[i].host, m->region[i].len + GMEM_GUARD);
 		cleanup_close_fd(&m->region[i].fd);
@@ -248,6 +250,7 @@ int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 	if (mmap(p, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
 		 (off_t)off) == MAP_FAILED)
 		return gmem_read_file(p, fd, off, len);
+	gmem_guard(p, whole);
 	if (madvise(p, whole, MADV_DONTDUMP) < 0)
 		return -errno;
 	return gmem_read_file(p + whole, fd, off + whole, len - whole);

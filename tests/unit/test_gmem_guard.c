@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_gmem_guard - the file under guest memory is cut short, and we touch what is gone. */
+#include "vmm/core/gmem_guard.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/core/gmem.h"
+#include "vmm/core/util.h"
+
+#define LEN (4 * MIB)
+
+static struct gmem m;
+static struct err err;
+static int file, says[2];
+
+static void setup(void)
+{
+	file = memfd_create("kernel", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(file, LEN), 0);
+	ck_assert_int_eq(pipe(says), 0);
+	gmem_init(&m, false);
+	ck_assert_int_eq(gmem_add(&m, 0, 16 * MIB, &err), 0);
+	ck_assert_int_eq(gmem_map_file(&m, MIB, file, 0, LEN), 0);
+}
+
+static void teardown(void)
+{
+	gmem_fini(&m);
+	close(file), close(says[0]), close(says[1]);
+}
+
+/* In a child, whose stderr is ours to read: how it ended */
+static int end_of(void (*fn)(void))
+{
+	struct rlimit none = {0, 0};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(says[1], STDERR_FILENO);
+		fn();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void touch_kernel(void)
+{
+	uint32_t v = 0;
+
+	(void)!ftruncate(file, 4096);
+	(void)gmem_read(&m, 3 * MIB, &v, sizeof(v));
+}
+
+static void touch_other(void)
+{
+	int fd = memfd_create("other", MFD_CLOEXEC);
+	volatile char *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+
+	(void)p[0];
+}
+
+static void be_killed(void)
+{
+	raise(SIGBUS);
+}
+
+START_TEST(file_cut_short_ends_us_with_a_sentence)
+{
+	char text[256] = "";
+	int status = end_of(touch_kernel);
+
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
+	ck_assert_int_gt(read(says[0], text, sizeof(text) - 1), 0);
+	ck_assert_ptr_nonnull(strstr(text, "microvm: the kernel's file was cut short"));
+}
+END_TEST
+
+START_TEST(another_fault_still_kills)
+{
+	int status = end_of(touch_other);
+
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	status = end_of(be_killed);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("gmem_guard");
+	TCase *t = tcase_create("gmem_guard");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, file_cut_short_ends_us_with_a_sentence);
+	tcase_add_test(t, another_fault_still_kills);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
