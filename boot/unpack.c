@@ -61,15 +61,14 @@ static int64_t unpack_zstd(const uint8_t *src, uint64_t len, uint8_t *dst, uint6
 int64_t unpack(enum unpack_format format, int fd, uint64_t off, uint64_t len,
 	       uint8_t *dst, uint64_t room)
 {
-	uint64_t lead = off % PAGE_SIZE;
-	uint8_t *map =
-		mmap(NULL, lead + len, PROT_READ, MAP_PRIVATE, fd, (off_t)(off - lead));
+	/* From the file's start, whatever the size of the host's pages */
+	uint8_t *map = mmap(NULL, off + len, PROT_READ, MAP_PRIVATE, fd, 0);
 	int64_t n;
 
 	if (map == MAP_FAILED)
 		return -errno;
-	n = format == UNPACK_GZIP ? unpack_gzip(map + lead, len, dst, room)
-				  : unpack_zstd(map + lead, len, dst, room);
-	munmap(map, lead + len);
+	n = format == UNPACK_GZIP ? unpack_gzip(map + off, len, dst, room)
+				  : unpack_zstd(map + off, len, dst, room);
+	munmap(map, off + len);
 	return n;
 }
