@@ -79,11 +79,10 @@ START_TEST(host_closes_and_the_ports_are_free_after_the_guests_rst)
 }
 END_TEST
 
-START_TEST(slow_server_gets_all_that_a_guest_sent_before_it_closed)
+/* Send until some of it stays in the device.  Return: how much was sent */
+static uint32_t stuff(uint32_t credit)
 {
-	int server = serve(), fd = connected(server, GPORT), again;
-	uint32_t credit = got.buf_alloc, sent = 0, fwd = 0;
-	char c;
+	uint32_t sent = 0, fwd = 0;
 
 	while (sent - fwd <= credit - 4096) {
 		say_data(GPORT, PORT, bytes + sent % 4096, 4096);
@@ -91,6 +90,15 @@ START_TEST(slow_server_gets_all_that_a_guest_sent_before_it_closed)
 		while (receive())
 			fwd = got.fwd_cnt;
 	}
+	return sent;
+}
+
+START_TEST(slow_server_gets_all_that_a_guest_sent_before_it_closed)
+{
+	int server = serve(), fd = connected(server, GPORT), again;
+	uint32_t sent = stuff(got.buf_alloc);
+	char c;
+
 	say_shut(GPORT, PORT, VSOCK_SHUT_BOTH);
 	expect(VIRTIO_VSOCK_OP_RST, GPORT, PORT);
 	again = connected(server, GPORT); /* the ports are free already */
@@ -101,6 +109,75 @@ START_TEST(slow_server_gets_all_that_a_guest_sent_before_it_closed)
 	close(again);
 	close(fd);
 	close(server);
+}
+END_TEST
+
+START_TEST(server_dies_with_data_under_way)
+{
+	int server = serve(), fd = connected(server, GPORT);
+
+	(void)stuff(got.buf_alloc);
+	close(fd);
+	do
+		ck_assert(receive());
+	while (got.op != VIRTIO_VSOCK_OP_SHUTDOWN || got.flags != VSOCK_SHUT_BOTH);
+	say_shut(GPORT, PORT, VIRTIO_VSOCK_SHUTDOWN_SEND); /* no answer to this */
+	expect_nothing();
+	say_shut(GPORT, PORT, VSOCK_SHUT_BOTH);
+	expect(VIRTIO_VSOCK_OP_RST, GPORT, PORT);
+	say_data(GPORT, PORT, "x", 1);
+	expect(VIRTIO_VSOCK_OP_RST, GPORT, PORT);
+	close(server);
+}
+END_TEST
+
+START_TEST(server_dies_with_what_a_closed_guest_left)
+{
+	int server = serve(), fd = connected(server, GPORT);
+	const struct vsock *s = container_of(d.v, struct vsock, v);
+
+	(void)stuff(got.buf_alloc);
+	say(VIRTIO_VSOCK_OP_RST, GPORT, PORT);
+	ck_assert_uint_eq(s->nconn, 1);
+	close(fd);
+	expect_nothing();
+	ck_assert_uint_eq(s->nconn, 0);
+	ck_assert_uint_eq(s->pool, VSOCK_CREDIT_POOL);
+	close(server);
+}
+END_TEST
+
+START_TEST(server_that_reads_no_more_stops_the_guest)
+{
+	int server = serve(), fd = connected(server, GPORT);
+
+	ck_assert_int_eq(shutdown(fd, SHUT_RD), 0);
+	say_data(GPORT, PORT, "x", 1);
+	expect(VIRTIO_VSOCK_OP_SHUTDOWN, GPORT, PORT);
+	ck_assert_uint_eq(got.flags, VIRTIO_VSOCK_SHUTDOWN_RCV);
+	say_data(GPORT, PORT, bytes,
+		 4096); /* under way then: dropped, the credit is back */
+	say(VIRTIO_VSOCK_OP_CREDIT_REQUEST, GPORT, PORT);
+	expect(VIRTIO_VSOCK_OP_CREDIT_UPDATE, GPORT, PORT);
+	ck_assert_uint_eq(got.fwd_cnt, 4097);
+	ck_assert_int_eq(write(fd, "still", 5), 5);
+	expect_data(GPORT, PORT, (const uint8_t *)"still", 5);
+	close(fd);
+	close(server);
+}
+END_TEST
+
+START_TEST(client_leaves_before_the_guest_hears_of_it)
+{
+	int fd;
+
+	bring_up(); /* without receive buffers */
+	fd = client("CONNECT 5000\n");
+	driver_run(&d, 5);
+	close(fd);
+	driver_run(&d, 5);
+	post_all();
+	expect_nothing();
 }
 END_TEST
 
@@ -197,6 +274,10 @@ int main(void)
 	tcase_add_test(t, guest_that_reads_no_more_stops_the_host);
 	tcase_add_test(t, host_closes_and_the_ports_are_free_after_the_guests_rst);
 	tcase_add_test(t, slow_server_gets_all_that_a_guest_sent_before_it_closed);
+	tcase_add_test(t, server_dies_with_data_under_way);
+	tcase_add_test(t, server_dies_with_what_a_closed_guest_left);
+	tcase_add_test(t, server_that_reads_no_more_stops_the_guest);
+	tcase_add_test(t, client_leaves_before_the_guest_hears_of_it);
 	tcase_add_test(t, reset_ends_all_connections_and_the_next_life_works);
 	tcase_add_test(t, client_waits_for_the_guests_driver);
 	tcase_add_test(t, restored_guest_is_told_that_its_connections_are_gone);

@@ -252,6 +252,42 @@ START_TEST(receive_buffer_that_is_none)
 }
 END_TEST
 
+START_TEST(receive_buffer_without_room_for_data)
+{
+	int s = serve(), c;
+
+	for (unsigned int i = 0; i < 2; i++)
+		post(rx_at + (gpa_t)i * RX_LEN, VSOCK_HDR_LEN);
+	say(VIRTIO_VSOCK_OP_REQUEST, GPORT, PORT);
+	c = server_accept(s);
+	driver_run(&d, 5);
+	ck_assert(!driver_broken(&d)); /* a response needs none */
+	ck_assert_int_eq(write(c, "x", 1), 1);
+	driver_run(&d, 5);
+	close(c);
+	close(s);
+	ck_assert_int_eq(unlink(server_path), 0);
+	expect_broken_and_revived();
+}
+END_TEST
+
+START_TEST(event_buffer_that_is_none)
+{
+	static uint8_t image[4096];
+	struct state s;
+
+	driver_send(&d, VSOCK_EVENT, &(struct driver_buf){rx_at, 3, true}, 1);
+	driver_run(&d, 5);
+	ck_assert(!driver_broken(&d));
+	state_saver(&s, image, sizeof(image));
+	d.dev->ops->state(d.dev, &s);
+	state_loader(&s, image, s.pos);
+	d.dev->ops->state(d.dev, &s);
+	ck_assert_ptr_null(s.why);
+	expect_broken_and_revived();
+}
+END_TEST
+
 START_TEST(clients_of_a_broken_device_are_let_go)
 {
 	int c = client("CONNECT 5000\n");
@@ -321,6 +357,8 @@ int main(void)
 	tcase_add_test(one, packet_without_a_whole_header);
 	tcase_add_test(one, packet_with_room_for_an_answer);
 	tcase_add_loop_test(one, receive_buffer_that_is_none, 0, (int)ARRAY_SIZE(bad_rx));
+	tcase_add_test(one, receive_buffer_without_room_for_data);
+	tcase_add_test(one, event_buffer_that_is_none);
 	tcase_add_test(one, clients_of_a_broken_device_are_let_go);
 	tcase_add_test(one, header_in_pieces_of_one_byte);
 	suite_add_tcase(s, one);
