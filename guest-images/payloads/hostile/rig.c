@@ -14,6 +14,8 @@ const struct target rig_targets[] = {
 	{"net-rx", VIRTIO_ID_NET, 0, 2, 1, 2048, true, false},
 	{"console-tx", VIRTIO_ID_CONSOLE, 1, 2, 1, 1, false, true},
 	{"console-rx", VIRTIO_ID_CONSOLE, 0, 2, 1, 64, true, false},
+	{"vsock-tx", VIRTIO_ID_VSOCK, 1, 2, 1, 44, false, true},
+	{"vsock-rx", VIRTIO_ID_VSOCK, 0, 2, 1, 2048, true, false},
 };
 const unsigned int rig_ntargets = sizeof(rig_targets) / sizeof(rig_targets[0]);
 
@@ -84,7 +86,7 @@ void rig_lay(struct rig *r)
 
 	memset(r->arena, SENTINEL, RIG_ARENA);
 	memcpy(r->arena + RIG_HDR, &hdr, sizeof(hdr));
-	if (!t->to_driver) /* an empty virtio_net_hdr; and one NUL for the console */
+	if (!t->to_driver) /* an empty virtio_net_hdr, NUL, a packet from nobody */
 		memset(r->arena + RIG_DATA, 0, t->len);
 	for (unsigned int k = 0; k < rt_boot.nregion; k++)
 		if (rig_watched(k))
