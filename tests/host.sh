@@ -57,6 +57,8 @@ host_build_arm64()
 	local dir=$top/build-arm64 log option=()
 	[ "$1" = gcc ] || dir+=-$1 option=("--$1")
 	log=$dir.log
+	# which libraries it wants is said by setup
+	[ "$dir/build.ninja" -nt "$top/tests/cross/setup" ] || rm -rf "$dir"
 	{
 		[ -f "$dir/build.ninja" ] ||
 			"$top/tests/cross/setup" "${option[@]}" "$dir" -Dwerror=true --buildtype=release

@@ -13,6 +13,7 @@
 #include <linux/virtio_ids.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "devices/virtio/devices.h"
 #include "vmm/core/util.h"
@@ -150,19 +151,29 @@ unsigned int machine_virtio_count(const struct config *cfg)
 	return total;
 }
 
-int machine_virtio_devices(struct machine *m, struct err *e)
+/* The register images, to become guest memory: whole pages of the host's, which on arm64 may
+ * be larger than an image.  What is behind the last one reads as it would without.
+ */
+static int machine_alloc_images(struct machine *m, struct err *e)
 {
-	unsigned int total = machine_virtio_count(m->cfg);
+	size_t used = (size_t)machine_virtio_count(m->cfg) * VIRTIO_MMIO_WINDOW;
+	size_t len = ALIGN_UP(used, (size_t)sysconf(_SC_PAGESIZE));
+	uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 
-	m->virtio_pages = mmap(NULL, (size_t)total * VIRTIO_MMIO_WINDOW,
-			       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			       0);
-	if (m->virtio_pages == MAP_FAILED) {
-		m->virtio_pages = NULL;
+	if (p == MAP_FAILED)
 		return err_set(e, errno, "no memory for the devices: %s",
 			       strerror(errno));
-	}
-	m->virtio_pages_len = (size_t)total * VIRTIO_MMIO_WINDOW;
+	memset(p + used, 0xff, len - used);
+	m->virtio_pages = p;
+	m->virtio_pages_len = len;
+	return 0;
+}
+
+int machine_virtio_devices(struct machine *m, struct err *e)
+{
+	if (machine_alloc_images(m, e) < 0)
+		return -e->code;
 	for (unsigned int t = 0; t < ARRAY_SIZE(virtio_table); t++) {
 		for (unsigned int i = 0; i < virtio_table[t].count(m->cfg); i++) {
 			struct virtio_dev *v = virtio_table[t].create(&m->env, i, e);
