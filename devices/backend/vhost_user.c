@@ -255,7 +255,7 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 	return rc;
 }
 
-int vhost_user_stop(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n)
+int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int n)
 {
 	int rc = 0;
 
@@ -270,6 +270,7 @@ int vhost_user_stop(struct vhost_user *u, const struct vhost_ring *ring, unsigne
 			rc = vu_receive(u, &m, sizeof(m.p.state), 0, deadline);
 		if (rc == 0 && m.p.state.index != ring[i].index)
 			rc = vu_fail(u, EPROTO, "it stops another queue than it should");
+		ring[i].base = (uint16_t)m.p.state.num;
 	}
 	return rc;
 }

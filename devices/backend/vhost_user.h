@@ -64,7 +64,9 @@ int vhost_user_config(struct vhost_user *u, void *config, size_t len);
 int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem *mem,
 		     const struct vhost_ring *ring, unsigned int n,
 		     struct vhost_user_inflight *in);
-/* vhost_user_stop() - do not touch them any more */
-int vhost_user_stop(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n);
+/* vhost_user_stop() - take nothing from them any more; ring[].base becomes what it would
+ * have taken next.  What it has taken it may still finish
+ */
+int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int n);
 
 #endif

@@ -61,35 +61,91 @@ static bool blk_is_device(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
+/* What qemu-storage-daemon is told: the file, the image in it, what limits it, the export */
+struct blk_told {
+	char file[BLK_NAME_MAX], node[128], limits[128], slow[64], exp[256];
+	const char *args[12];
+	unsigned int n;
+};
+
+static void blk_tell(struct blk_told *t, const char *option, const char *value)
+{
+	t->args[t->n++] = option;
+	t->args[t->n++] = value;
+}
+
+static void blk_tell_limits(struct blk_told *t, const struct config_rate *r)
+{
+	(void)snprintf(t->limits, sizeof(t->limits),
+		       "throttle-group,id=limits,limits.bps-total=%llu,"
+		       "limits.iops-total=%llu",
+		       (unsigned long long)r->bytes, (unsigned long long)r->ops);
+	(void)snprintf(t->slow, sizeof(t->slow),
+		       "driver=throttle,node-name=slow,throttle-group=limits,file=disk");
+	blk_tell(t, "--object", t->limits);
+	blk_tell(t, "--blockdev", t->slow);
+}
+
+static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
+			enum disk_format f, unsigned int nqueue, struct err *e)
+{
+	bool limited = c->rate.bytes || c->rate.ops;
+	const char *ro = c->readonly ? "on" : "off", *direct = c->direct ? "on" : "off";
+
+	*t = (struct blk_told){0};
+	(void)snprintf(
+		t->file, sizeof(t->file),
+		"driver=%s,node-name=file,read-only=%s,discard=unmap,cache.direct=%s,"
+		"filename=",
+		blk_is_device(c->path) ? "host_device" : "file", ro, direct);
+	if (blk_put_path(t->file, sizeof(t->file), c->path) < 0)
+		return err_set(e, ENAMETOOLONG, "disk %.60s...: the name is too long",
+			       c->path);
+	(void)snprintf(t->node, sizeof(t->node),
+		       "driver=%s,node-name=disk,file=file,read-only=%s,discard=unmap,"
+		       "cache.direct=%s",
+		       disk_image_name(f), ro, direct);
+	(void)snprintf(t->exp, sizeof(t->exp),
+		       "type=vhost-user-blk,id=disk,node-name=%s,writable=%s,"
+		       "writethrough=%s,num-queues=%u,addr.type=fd,addr.str=%d",
+		       limited ? "slow" : "disk", c->readonly ? "off" : "on",
+		       c->cache == CACHE_WRITETHROUGH ? "on" : "off", nqueue,
+		       DAEMON_FD_FIRST);
+	blk_tell(t, "--blockdev", t->file);
+	blk_tell(t, "--blockdev", t->node);
+	if (limited)
+		blk_tell_limits(t, &c->rate);
+	blk_tell(t, "--export", t->exp);
+	return 0;
+}
+
 static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c,
 			    enum disk_format f, unsigned int nqueue, struct err *e)
 {
-	char file[BLK_NAME_MAX], node[128], exp[256];
-	const char *const args[] = {"--blockdev", file, "--blockdev", node,
-				    "--export",   exp,  NULL};
-	const char *ro = c->readonly ? "on" : "off";
 	struct daemon_spec s = storage_daemon;
+	struct blk_told t;
+	int rc = blk_tell_all(&t, c, f, nqueue, e);
 
-	(void)snprintf(
-		file, sizeof(file),
-		"driver=%s,node-name=file,read-only=%s,discard=unmap,cache.direct=%s,"
-		"filename=",
-		blk_is_device(c->path) ? "host_device" : "file", ro,
-		c->direct ? "on" : "off");
-	if (blk_put_path(file, sizeof(file), c->path) < 0)
-		return err_set(e, ENAMETOOLONG, "disk %.60s...: the name is too long",
-			       c->path);
-	(void)snprintf(node, sizeof(node),
-		       "driver=%s,node-name=disk,file=file,read-only=%s,discard=unmap,"
-		       "cache.direct=%s",
-		       disk_image_name(f), ro, c->direct ? "on" : "off");
-	(void)snprintf(
-		exp, sizeof(exp),
-		"type=vhost-user-blk,id=disk,node-name=disk,writable=%s,num-queues=%u,"
-		"addr.type=fd,addr.str=%d",
-		c->readonly ? "off" : "on", nqueue, DAEMON_FD_FIRST);
-	s.args = args;
+	if (rc < 0)
+		return rc;
+	s.args = t.args;
 	return vu_start_daemon(d, &s, e);
+}
+
+/* What cannot be had of it */
+static int blk_check(const struct config_disk *c, enum disk_format f, struct err *e)
+{
+	const char *no = c->serial ? "serial=" : NULL;
+
+	if (c->rate.bytes_burst || c->rate.ops_burst)
+		no = "a burst";
+	if (no)
+		return err_set(e, ENOTSUP,
+			       "disk %s: %s cannot be had for %s images, which "
+			       "qemu-storage-daemon serves; leave it out, or convert the "
+			       "image: qemu-img convert -O raw",
+			       c->path, no, disk_image_name(f));
+	return disk_image_check(c, f, e);
 }
 
 static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
@@ -102,19 +158,7 @@ static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
 	if (c->vhost_user)
 		return vu_connect(d, c->vhost_user, e);
 	f = disk_image_format(c);
-	if (c->serial)
-		return err_set(e, ENOTSUP,
-			       "disk %s: %s images have no serial number here, since "
-			       "qemu-storage-daemon gives them one; leave out serial=",
-			       c->path, disk_image_name(f));
-	if (c->cache != CACHE_WRITEBACK || c->rate.bytes || c->rate.ops)
-		return err_set(
-			e, ENOTSUP,
-			"disk %s: cache=, bps= and iops= are for raw images, and this "
-			"is a %s; leave them out, or convert it: qemu-img convert "
-			"-O raw",
-			c->path, disk_image_name(f));
-	rc = disk_image_check(c, f, e);
+	rc = blk_check(c, f, e);
 	if (rc < 0)
 		return rc;
 	rc = blk_start_daemon(d, c, f, MIN(cfg->ncpu, VIRTIO_QUEUES_MAX), e);

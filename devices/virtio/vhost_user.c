@@ -16,12 +16,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "devices/backend/vhost_socket.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define VU_DEAD_MS 500 /* for a daemon to die after it has hung up */
+#define VU_DEAD_MS   500        /* for a daemon to die after it has hung up */
+#define VU_SETTLE_NS 1000000000 /* for requests that were under way at a reset */
+#define VU_SETTLE_US 100
 #define VU_RING_FEATURES                                                    \
 	((1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_RING_F_EVENT_IDX) | \
 	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC))
@@ -201,6 +204,23 @@ static int vu_activate(struct virtio_dev *v)
 	return rc;
 }
 
+/* What it had taken when it was stopped, it may still be reading from or writing to: wait
+ * until the used ring is as far as it had come.  Not for ever, since the guest can write
+ * there, too.
+ */
+static void vu_settle(const struct vu_dev *d, const struct vhost_ring *ring,
+		      unsigned int n)
+{
+	uint64_t end = monotonic_ns() + VU_SETTLE_NS;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const uint8_t *used = d->vq[ring[i].index].used_p;
+
+		while (shared_load16(used + 2) != ring[i].base && monotonic_ns() < end)
+			(void)usleep(VU_SETTLE_US);
+	}
+}
+
 static void vu_reset(struct virtio_dev *v)
 {
 	struct vu_dev *d = vu_of(v);
@@ -213,8 +233,10 @@ static void vu_reset(struct virtio_dev *v)
 	if (d->u.fd < 0)
 		return;
 	loop_want(v->env->loop, &d->line, 0);
-	if (vhost_user_stop(&d->u, ring, n) == 0 && vu_listen(d) == 0)
+	if (vhost_user_stop(&d->u, ring, n) == 0 && vu_listen(d) == 0) {
+		vu_settle(d, ring, n);
 		return;
+	}
 	/* it may not go on writing to the guest's memory: that is over with the connection */
 	log_warn("%s: the process that serves it does not stop: %s", v->name,
 		 d->u.why ? d->u.why : "no descriptor");

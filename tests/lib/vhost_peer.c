@@ -18,6 +18,7 @@
 
 #define PEER_EXTENDED     (1ULL << 30)
 #define PEER_INFLIGHT_LEN 4096
+#define PEER_LATE_US      50000
 
 void peer_init(struct peer *p)
 {
@@ -43,6 +44,8 @@ static void peer_unmap(struct peer *p)
 static void peer_map(struct peer *p, const struct vu_msg *m)
 {
 	peer_unmap(p);
+	memcpy(p->told_mem, m->p.mem.region, sizeof(p->told_mem));
+	p->told_n = m->p.mem.n;
 	for (unsigned int i = 0; i < m->p.mem.n; i++) {
 		p->mem[i] = m->p.mem.region[i];
 		p->map[i] = mmap(NULL, p->mem[i].size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -110,6 +113,14 @@ static void peer_serve(struct peer *p, struct peer_ring *r)
 		(void)eventfd_write(r->call, 1);
 }
 
+/* It has taken everything.  Return: the next it would take */
+static uint16_t peer_take(struct peer *p, struct peer_ring *r)
+{
+	struct vring_avail *avail = peer_at(p, r->avail, true);
+
+	return p->lags ? shared_load16(&avail->idx) : r->next;
+}
+
 /* ---- messages ---- */
 
 static void peer_drop(struct vu_msg *m)
@@ -143,7 +154,8 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 		break;
 	case PEER_FDS:
 		m->nfd = 2;
-		m->fd[0] = m->fd[1] = p->stop; /* copies of it */
+		m->fd[0] = dup(p->stop);
+		m->fd[1] = dup(p->stop);
 		break;
 	case PEER_BAD_DATA:
 		memset(&m->p, 0xee, size);
@@ -179,8 +191,8 @@ static void peer_inflight(struct peer *p, struct vu_msg *m)
 	m->fd[0] = fd;
 	m->nfd = 1;
 	peer_answer(p, m, sizeof(m->p.inflight));
-	close(fd);
-	m->nfd = 0;
+	if (m->fd[0] != fd) /* a lie put others there */
+		close(fd);
 }
 
 static void peer_take_fd(int *to, struct vu_msg *m)
@@ -206,7 +218,7 @@ static void peer_ring_told(struct peer *p, struct vu_msg *m)
 	case VU_SET_VRING_ADDR:
 		r->desc = m->p.addr.desc;
 		r->avail = m->p.addr.avail;
-		r->used = m->p.addr.used;
+		r->used = p->told_used = m->p.addr.used;
 		break;
 	case VU_SET_VRING_KICK:
 		peer_take_fd(&r->kick, m);
@@ -243,7 +255,7 @@ static void peer_told(struct peer *p, struct vu_msg *m)
 		return;
 	case VU_GET_VRING_BASE:
 		p->ring[m->p.state.index % PEER_QUEUES].enabled = false;
-		m->p.state.num = p->ring[m->p.state.index % PEER_QUEUES].next;
+		m->p.state.num = peer_take(p, &p->ring[m->p.state.index % PEER_QUEUES]);
 		break;
 	case VU_GET_INFLIGHT_FD:
 		peer_inflight(p, m);
@@ -264,7 +276,13 @@ static void peer_told(struct peer *p, struct vu_msg *m)
 	if (m->h.request == VU_GET_FEATURES || m->h.request == VU_GET_QUEUE_NUM ||
 	    m->h.request == VU_GET_PROTOCOL_FEATURES ||
 	    m->h.request == VU_GET_VRING_BASE) {
+		uint32_t qi = m->p.state.index % PEER_QUEUES;
+		bool late = p->lags && m->h.request == VU_GET_VRING_BASE;
+
 		peer_answer(p, m, sizeof(m->p.u64));
+		(void)usleep(late ? PEER_LATE_US : 0);
+		if (late)
+			peer_serve(p, &p->ring[qi]);
 	} else if (m->h.flags & VU_NEED_REPLY) {
 		m->p.u64 = 0;
 		peer_drop(m);
@@ -303,9 +321,18 @@ static bool peer_message(struct peer *p)
 
 /* ---- the thread ---- */
 
+static void peer_say(struct peer *p)
+{
+	struct vhost_user u = {.fd = p->fd};
+	struct vu_msg m = {.h = {.request = VU_GET_CONFIG, .size = 8}};
+
+	(void)vu_send(&u, &m, VU_REPLY, vu_deadline());
+}
+
 static void peer_hang_up(struct peer *p)
 {
-	cleanup_close_fd(&p->fd);
+	if (p->fd >= 0)
+		close(p->fd);
 	p->fd = -1;
 	peer_unmap(p);
 	for (unsigned int i = 0; i < PEER_QUEUES; i++) {
@@ -344,7 +371,10 @@ static bool peer_turn(struct peer *p)
 			break;
 		}
 		(void)eventfd_read(p->ring[i].kick, &n);
-		peer_serve(p, &p->ring[i]);
+		if (p->says_kicked)
+			peer_say(p);
+		else if (!p->lags)
+			peer_serve(p, &p->ring[i]);
 	}
 	return p->fd >= 0 || p->listener >= 0;
 }
@@ -369,14 +399,6 @@ int peer_run(struct peer *p)
 	p->fd = ends[1];
 	BUG_ON(pthread_create(&p->thread, NULL, peer_thread, p));
 	return ends[0];
-}
-
-void peer_say(struct peer *p)
-{
-	struct vhost_user u = {.fd = p->fd};
-	struct vu_msg m = {.h = {.request = VU_GET_CONFIG, .size = 8}};
-
-	(void)vu_send(&u, &m, VU_REPLY, vu_deadline());
 }
 
 void peer_stop(struct peer *p)

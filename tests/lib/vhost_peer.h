@@ -36,13 +36,20 @@ struct peer {
 	uint8_t config[VHOST_USER_CONFIG_MAX];
 	enum peer_lie lie; /* about @at, a vu_request, every time */
 	uint32_t at;
-	int listener;     /* >= 0: accepts from it, again when one hangs up */
-	bool dies_kicked; /* at the first kick, before it looks at the ring */
+	int listener; /* >= 0: accepts from it, again when one hangs up */
+	/* at the first kick, before it looks at the ring: dies; says what nobody asked for */
+	_Atomic bool dies_kicked, says_kicked;
+	bool lags; /* takes what there is, and serves it when it has been stopped */
 	/* what came */
 	_Atomic uint64_t acked, started, echoed, connections, inflight_set;
 	_Atomic uint64_t base[PEER_QUEUES];
+	/* what came, to be looked at after peer_stop() */
+	struct vu_mem_region told_mem[GMEM_REGIONS_MAX];
+	unsigned int told_n;
+	uint64_t told_used; /* of the last ring */
 	/* its own */
-	int fd, stop;
+	_Atomic int fd;
+	int stop;
 	pthread_t thread;
 	uint64_t inflight_id; /* of the memory file that it gave out */
 	unsigned int nmem;
@@ -60,8 +67,6 @@ struct peer {
 void peer_init(struct peer *p);
 /* peer_run() - on its end of a connection; Return: ours.  With p->listener >= 0: -1 */
 int peer_run(struct peer *p);
-/* peer_say() - from any thread: a message that nobody asked for */
-void peer_say(struct peer *p);
 void peer_stop(struct peer *p); /* it dies, if it has not yet */
 
 #endif

@@ -145,6 +145,22 @@ START_TEST(driver_may_come_and_go)
 }
 END_TEST
 
+/* What was under way when the driver reset the device may not go on afterwards. */
+START_TEST(reset_waits_for_what_is_under_way)
+{
+	gpa_t at = driver_alloc(&d, 2, 1);
+
+	peer.lags = true;
+	plug_fs();
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	driver_send(&d, 1, (struct driver_buf[]){{at, 1, false}, {at + 1, 1, true}}, 2);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(driver_used_idx(&d.ring[1]), 0);
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	ck_assert_uint_eq(driver_used_idx(&d.ring[1]), 1);
+}
+END_TEST
+
 START_TEST(tag_is_what_the_guest_reads)
 {
 	struct virtio_fs_config want = {.tag = "data", .num_request_queues = 1};
@@ -228,7 +244,8 @@ START_TEST(words_that_nobody_asked_for_cost_the_device)
 	plug_fs();
 	ck_assert(driver_bring_up(&d, ~0ULL));
 	ck_assert(echoes(1));
-	peer_say(&peer);
+	peer.says_kicked = true;
+	driver_kick(&d, 1);
 	ck_assert(breaks());
 }
 END_TEST
@@ -372,6 +389,7 @@ int main(void)
 	tcase_add_test(t, kick_reaches_it_without_a_register_write);
 	tcase_add_test(t, driver_always_finds_the_used_buffers_bit);
 	tcase_add_test(t, driver_may_come_and_go);
+	tcase_add_test(t, reset_waits_for_what_is_under_way);
 	tcase_add_test(t, tag_is_what_the_guest_reads);
 	tcase_add_test(t, disk_is_as_its_process_says_within_reason);
 	tcase_add_test(t, impossible_number_of_queues_is_one);
