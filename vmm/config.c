@@ -25,6 +25,7 @@ void config_disk_clear(struct config_disk *d)
 {
 	free(d->path);
 	free(d->serial);
+	free(d->overlay);
 	free(d->vhost_user);
 	*d = (struct config_disk){0};
 }

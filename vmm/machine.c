@@ -136,6 +136,9 @@ static int machine_build_loop(struct machine *m, struct err *e)
 	 */
 	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet;
 
+	for (unsigned int i = 0; i < m->cfg->ndisk; i++)
+		nworker += m->cfg->disk[i].overlay ? DISK_LANES
+						   : 0; /* two disks in one */
 	m->loop = loop_create();
 	m->pool = m->loop ? work_pool_create(m->loop, nworker) : NULL;
 	m->ring = m->loop ? ring_create(m->loop) : NULL;

@@ -112,6 +112,11 @@ static int disk_set_cache(struct config *cfg, const char *value, struct err *e)
 	return 0;
 }
 
+static int disk_set_overlay(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->disk[cfg->ndisk].overlay, value, e);
+}
+
 static int disk_set_bps(struct config *cfg, const char *value, struct err *e)
 {
 	return parts_bytes(&cfg->disk[cfg->ndisk].rate.bytes, value, e);
@@ -145,12 +150,17 @@ static int disk_end(struct config *cfg, struct err *e)
 				 "give nothing else with it",
 				 d->vhost_user);
 	if (d->vhost_user &&
-	    (d->cache != CACHE_WRITEBACK || d->rate.bytes || d->rate.ops))
+	    (d->cache != CACHE_WRITEBACK || d->rate.bytes || d->rate.ops || d->overlay))
+		return err_usage(e,
+				 "what serves vhost-user=%.60s moves the bytes; limits, "
+				 "cache= and overlay= are its own business",
+				 d->vhost_user);
+	if (d->overlay && d->readonly)
 		return err_usage(
 			e,
-			"what serves vhost-user=%.60s moves the bytes; limits and "
-			"cache= are its own settings",
-			d->vhost_user);
+			"overlay=%.60s is there to be written, and ro forbids it; "
+			"leave one out (the base is never written)",
+			d->overlay);
 	if (parts_rate_end(&d->rate, e) < 0)
 		return -e->code;
 	cfg->ndisk++;
@@ -167,6 +177,7 @@ static const struct setting_part disk_parts[] = {
 	{"backing", NULL, SETTING_SWITCH, disk_set_backing},
 	{"vhost-user", NULL, SETTING_TEXT, disk_set_vhost_user},
 	{"cache", NULL, SETTING_TEXT, disk_set_cache},
+	{"overlay", NULL, SETTING_TEXT, disk_set_overlay},
 	{"bps", NULL, SETTING_QUANTITY, disk_set_bps},
 	{"bps-burst", NULL, SETTING_QUANTITY, disk_set_bps_burst},
 	{"iops", NULL, SETTING_NUMBER, disk_set_iops},

@@ -142,7 +142,7 @@ const struct setting setting_table[] = {
 	 .empty_ok = true,
 	 .set = set_cmdline},
 	{.name = "disk",
-	 .arg = "PATH[,ro][,serial=S][,direct][,cache=C][,bps=N][,iops=N]",
+	 .arg = "PATH[,ro][,serial=S][,direct][,overlay=FILE][,cache=C][,bps=N]",
 	 .help = "device, or image: raw, qcow2, vmdk, vdi or vhdx",
 	 .repeats = true,
 	 .parts = &setting_disk},

@@ -12,6 +12,12 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
+/* Does disk @i leave its file as it is? */
+static bool disk_keeps(const struct config_disk *c)
+{
+	return c->readonly || c->overlay;
+}
+
 /* Is disk @i one of those before it?  Sharing is fine while nobody writes. */
 static int disk_check_twice(const struct config *cfg, unsigned int i, struct err *e)
 {
@@ -20,7 +26,7 @@ static int disk_check_twice(const struct config *cfg, unsigned int i, struct err
 	if (stat(cfg->disk[i].path, &st) < 0)
 		return 0; /* disk_file_open() has the sentence */
 	for (unsigned int j = 0; j < i; j++) {
-		if (cfg->disk[j].readonly && cfg->disk[i].readonly)
+		if (disk_keeps(&cfg->disk[j]) && disk_keeps(&cfg->disk[i]))
 			continue;
 		if (cfg->disk[j].path && stat(cfg->disk[j].path, &other) == 0 &&
 		    disk_file_same(&st, &other))
@@ -38,36 +44,58 @@ static int disk_no_memory(const char *path, struct err *e)
 	return err_set(e, ENOMEM, "disk %s: out of memory", path);
 }
 
-static int disk_init(struct disk *d, const struct config_disk *c, struct err *e)
+static struct disk *disk_alloc(const char *path, bool readonly, bool direct,
+			       struct err *e)
 {
-	int rc;
+	struct disk *d = calloc(1, sizeof(*d));
 
+	if (d)
+		d->path = strdup(path);
+	if (!d || !d->path) {
+		disk_no_memory(path, e);
+		free(d);
+		return NULL;
+	}
 	d->fd = -1;
-	d->readonly = c->readonly;
-	d->direct = c->direct;
-	d->path = strdup(c->path);
-	if (!d->path)
-		return disk_no_memory(c->path, e);
-	rc = disk_file_open(d, e);
+	d->readonly = readonly;
+	d->direct = direct;
+	return d;
+}
+
+static int disk_init(struct disk *d, struct err *e)
+{
+	int rc = disk_file_open(d, e);
+
 	if (rc < 0)
 		return rc;
+	d->discard_align = d->physical;
 	if (!d->readonly)
 		disk_space_probe(d);
-	return disk_sync_create(d) < 0 ? disk_no_memory(c->path, e) : 0;
+	return disk_sync_create(d) < 0 ? disk_no_memory(d->path, e) : 0;
+}
+
+struct disk *disk_open_file(const char *path, bool readonly, bool direct, struct err *e)
+{
+	struct disk *d = disk_alloc(path, readonly, direct, e);
+
+	if (d && disk_init(d, e) < 0) {
+		disk_close(d);
+		return NULL;
+	}
+	return d;
 }
 
 struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 {
+	const struct config_disk *c = &cfg->disk[i];
 	struct disk *d;
 
 	if (disk_check_twice(cfg, i, e) < 0)
 		return NULL;
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		disk_no_memory(cfg->disk[i].path, e);
-		return NULL;
-	}
-	if (disk_init(d, &cfg->disk[i], e) < 0) {
+	if (!c->overlay)
+		return disk_open_file(c->path, c->readonly, c->direct, e);
+	d = disk_alloc(c->path, false, c->direct, e);
+	if (d && overlay_open(d, c->overlay, e) < 0) {
 		disk_close(d);
 		return NULL;
 	}
@@ -110,8 +138,11 @@ void disk_cancel(struct disk *d)
 bool disk_look_again(struct disk *d)
 {
 	uint64_t size, before = d->size;
-	int rc = disk_file_size(d, &size);
+	int rc;
 
+	if (d->fd < 0)
+		return false; /* an overlay fits the base that it was begun on */
+	rc = disk_file_size(d, &size);
 	if (rc < 0) {
 		log_warn("disk %s does not tell its size any more: %s", d->path,
 			 strerror(-rc));

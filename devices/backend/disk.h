@@ -53,11 +53,12 @@ struct disk_engine_ops;
 
 struct disk {
 	char *path; /* for messages */
-	int fd;
+	int fd;     /* -1: there is more than one file (overlay) */
 	bool readonly, direct;
-	bool device;      /* a block device, no file */
-	bool can_discard; /* DISK_DISCARD gives space back; else it does nothing */
-	uint64_t size;    /* bytes, a multiple of DISK_SECTOR */
+	bool device;            /* a block device, no file */
+	bool can_discard;       /* DISK_DISCARD gives space back; else it does nothing */
+	uint32_t discard_align; /* bytes: smaller pieces give nothing back */
+	uint64_t size;          /* bytes, a multiple of DISK_SECTOR */
 	uint32_t block, physical; /* logical and physical block size, bytes */
 	uint32_t block_off;       /* bytes from offset 0 to a physical block boundary */
 	uint32_t io_min, io_opt;  /* bytes; io_opt 0: the host does not say */

@@ -29,6 +29,10 @@ bool disk_req_aligned(const struct disk *d, const struct disk_req *r);
 void disk_log_failed(const struct disk *d, enum disk_op op, uint64_t off, int rc);
 void disk_log_sync_failed(const struct disk *d, int rc);
 
+/* disk_open_file() - one file or block device, with an engine of its own.  Return: NULL with
+ * a sentence in @e
+ */
+struct disk *disk_open_file(const char *path, bool readonly, bool direct, struct err *e);
 /* disk_file_open() - the file d->path, as d->readonly and d->direct say: opened, locked,
  * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
  */
@@ -45,5 +49,13 @@ void disk_space_probe(struct disk *d);
  */
 int disk_space(const struct disk *d, const struct disk_sys *sys,
 	       const struct disk_req *r);
+
+/* overlay_open() - base and top of @d, which is its base's path, as an engine of @d; the
+ * file @top is made, or begun anew, if it is not there or empty.
+ * Return: 0, or -errno with a sentence in @e
+ */
+int overlay_open(struct disk *d, const char *top, struct err *e);
+/* overlay_use_ring() - disk_use_ring() for the two of @d */
+int overlay_use_ring(struct disk *d, struct ring *ring);
 
 #endif

@@ -348,8 +348,11 @@ static const struct disk_engine_ops disk_uring_ops = {
 
 int disk_use_ring(struct disk *d, struct ring *ring)
 {
-	struct disk_engine *en = calloc(1, sizeof(*en));
+	struct disk_engine *en;
 
+	if (d->fd < 0)
+		return overlay_use_ring(d, ring);
+	en = calloc(1, sizeof(*en));
 	if (!en)
 		return -ENOMEM;
 	en->d = d;

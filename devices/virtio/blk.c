@@ -143,7 +143,7 @@ static void blk_configure_ranges(struct blk *b)
 	b->v.offered |= 1ULL << VIRTIO_BLK_F_DISCARD;
 	b->truth.max_discard_sectors = BLK_DISCARD_SECTORS;
 	b->truth.max_discard_seg = BLK_DISCARD_SEGS;
-	b->truth.discard_sector_alignment = d->physical / DISK_SECTOR;
+	b->truth.discard_sector_alignment = d->discard_align / DISK_SECTOR;
 }
 
 /* 5.2.4; block sizes in bytes, the others in logical blocks */

@@ -137,6 +137,8 @@ static int blk_check(const struct config_disk *c, enum disk_format f, struct err
 {
 	const char *no = c->serial ? "serial=" : NULL;
 
+	if (c->overlay)
+		no = "overlay=";
 	if (c->rate.bytes_burst || c->rate.ops_burst)
 		no = "a burst";
 	if (no)

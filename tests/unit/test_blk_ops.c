@@ -20,7 +20,7 @@ static void setup(void)
 
 static void replug(struct config_disk c, unsigned int ncpu)
 {
-	driver_fini(&d);
+	unplug();
 	c.path = path;
 	plug(c, ncpu);
 }

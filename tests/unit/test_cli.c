@@ -111,7 +111,7 @@ static const struct {
 	{"--kernel k --disk vhost-user=s,ro", "vhost-user=s says all", "nothing else"},
 	{"--kernel k --disk vhost-user=s,serial=a", "says all", "nothing else"},
 	{"--kernel k --disk vhost-user=s,format=raw", "says all", "nothing else"},
-	{"--kernel k --disk vhost-user=s,iops=9", "its own", "limits"},
+	{"--kernel k --disk vhost-user=s,iops=9", "its own", "overlay="},
 	/* shared directories */
 	{"--kernel k --share \"\"", "--share: the value is empty", "DIR"},
 	{"--kernel k --share tag=a", "--share: there is no directory", "path="},
@@ -122,6 +122,9 @@ static const struct {
 	{"--kernel k --share a,tag=\xc3\xa9", "tag: it has a byte", "ASCII"},
 	{"--kernel k --share a,tag=x --share b,tag=x", "the tag \"x\"", "its own"},
 	{"--kernel k --share a,dax", "\"dax\"", "DIR"},
+	{"--kernel k --disk a,overlay=", "overlay has no value", "give one"},
+	{"--kernel k --disk a,overlay=b,ro", "overlay=b", "leave one out"},
+	{"--kernel k --disk overlay=b", "there is no path", "path="},
 	{"--kernel k --disk a,cache=none", "cache: \"none\"", "writethrough"},
 	{"--kernel k --disk a,bps=fast", "bps: \"fast\"", "like 100M"},
 	{"--kernel k --disk a,bps=1023", "bps: \"1023\"", "1024"},

@@ -55,6 +55,7 @@ struct config_disk {
 	enum disk_io io;
 	enum config_cache cache; /* until the guest chooses */
 	struct config_rate rate;
+	char *overlay; /* what differs from @path, which is not written; NULL: none */
 };
 
 struct config_share {

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * overlay - copy-on-write: a disk engine that stands on two disks, a base that is never
+ * written and a top that holds what differs from it.
+ *
+ * The top is one sparse file: a header, a bitmap with a bit for each cluster of the disk,
+ * and the disk itself, at OVERLAY data offset.  A bit says that the cluster is in the top,
+ * whole.  There is nothing else to keep true, so a file that was killed at any moment is
+ * as good as one that was closed: a bit reaches the file only when its cluster is on stable
+ * storage (overlay_flush.c), and a flush is not finished before its bits are.
+ *
+ * overlay.c serves requests, overlay_map.c is the bitmap in memory, overlay_flush.c brings
+ * it to the file, overlay_file.c opens and makes files.  All runs under dev->lock.
+ */
+#ifndef MICROVM_BACKEND_OVERLAY_H
+#define MICROVM_BACKEND_OVERLAY_H
+
+#include "devices/backend/disk_engine.h"
+#include "devices/backend/disk_list.h"
+
+#define OVERLAY_CLUSTER (64 * UINT64_C(1024))
+#define OVERLAY_PAGE    UINT64_C(4096) /* of the bitmap: what is written at once */
+#define OVERLAY_OPS     128            /* requests under way; more wait */
+#define OVERLAY_BOUNCES 8              /* of them, those that copy a cluster */
+
+/* The header: the first page of the file, little-endian as this host is */
+struct overlay_header {
+	uint8_t magic[8];
+	uint32_t version;
+	uint32_t cluster; /* bytes */
+	uint64_t base_size;
+	int64_t base_mtime; /* ns; 0: the base is a block device */
+	uint64_t data;      /* where the disk begins in the file */
+	uint64_t sum;       /* of the bytes before it */
+};
+
+struct overlay_map {
+	uint64_t clusters, pages;
+	uint64_t *live;  /* a bit a cluster: in the top */
+	uint64_t *file;  /* pages as they are in the file, or are to be */
+	uint64_t *dirty; /* a bit a page of @live that is not in @file */
+	uint64_t *late;  /* a bit a page of @file that is not written yet */
+};
+
+/* overlay_map_init() - all bits 0.  Return: 0 or -ENOMEM */
+int overlay_map_init(struct overlay_map *m, uint64_t size);
+void overlay_map_fini(struct overlay_map *m);
+/* overlay_map_run() - how many clusters from @c on, at most @max, are where @c is */
+uint64_t overlay_map_run(const struct overlay_map *m, uint64_t c, uint64_t max,
+			 bool *in_top);
+void overlay_map_set(struct overlay_map *m, uint64_t c, uint64_t n);
+/* overlay_map_stage() - take all dirty pages over into @file */
+void overlay_map_stage(struct overlay_map *m);
+/* overlay_map_late() - the next run of pages from @page on that are to be written.
+ * Return: their number, 0: none; the first in @page
+ */
+uint64_t overlay_map_late(const struct overlay_map *m, uint64_t *page);
+void overlay_map_written(struct overlay_map *m, uint64_t page, uint64_t n);
+
+/* What a piece of a request is about */
+enum overlay_step {
+	OVERLAY_MOVE, /* between the guest and the top, or from the base */
+	OVERLAY_FILL, /* whole clusters of the top, which it then has */
+	OVERLAY_COPY, /* a cluster of the base is read, for: */
+	OVERLAY_PUT,  /* and with the guest's bytes in it goes to the top */
+};
+
+struct overlay_op {
+	struct disk_req io; /* the piece under way */
+	struct disk_req *r; /* what is left of the guest's request */
+	enum overlay_step step;
+	uint64_t first, n; /* clusters that others must not begin to change */
+	struct iovec one;  /* OVERLAY_COPY, OVERLAY_PUT: @bounce */
+	uint8_t *bounce;   /* a cluster, or NULL */
+	struct iovec rest; /* what was cut off iov[cut] for this piece */
+	unsigned int cut;  /* which is where the next begins */
+	uint64_t piece;    /* bytes of the request that this step does */
+	struct overlay_op *next;
+};
+
+enum overlay_flush_state { FLUSH_REST, FLUSH_DATA, FLUSH_MAP, FLUSH_SEAL };
+
+struct overlay_flush {
+	enum overlay_flush_state state;
+	struct disk_list waiting, group; /* for the next one; for this one */
+	struct disk_req io;
+	struct iovec v;
+	uint64_t page, n; /* of the bitmap: being written */
+	bool failed;      /* once: data may be lost, and no bit of it is to be written */
+};
+
+struct disk_engine { /* of an overlay */
+	struct disk *base, *top;
+	struct overlay_header head;
+	struct overlay_map map;
+	struct overlay_flush flush;
+	disk_done_fn done;
+	void *ctx;
+	struct disk_list waiting, finished;
+	struct overlay_op *op, *free, *blocked; /* blocked: on a cluster or a bounce */
+	uint8_t *bounce[OVERLAY_BOUNCES];       /* a stack of those that are free */
+	unsigned int nbounce;
+	bool pumping, staged, retry, cancelling;
+};
+
+/* overlay_save() - write what bits are not in the file yet, with blocking calls, data
+ * first; for the end
+ */
+void overlay_save(struct disk_engine *ov);
+/* overlay_attach() - the ops, for an overlay that is open */
+void overlay_attach(struct disk *d);
+
+/* overlay_send() - @io to the base or the top; overlay_pump() will commit it */
+void overlay_send(struct disk_engine *ov, struct disk *to, struct disk_req *io);
+/* overlay_finish() - @r is done with @result */
+void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result);
+/* overlay_flush_begin() - if somebody waits and none is under way */
+void overlay_flush_begin(struct disk_engine *ov);
+/* overlay_flush_done() - flush.io is finished */
+void overlay_flush_done(struct disk_engine *ov);
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * overlay_file - the file of an overlay: made when it is not there or empty, else checked
+ * against its base, its bitmap read.
+ */
+#include "devices/backend/overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define OVERLAY_VERSION 1
+
+static const uint8_t overlay_magic[8] = {'m', 'v', 'm', '-', 'c', 'o', 'w', '\n'};
+
+/* FNV-1a: what a torn or foreign page does not have by accident */
+static uint64_t overlay_sum(const struct overlay_header *h)
+{
+	const uint8_t *p = (const uint8_t *)h;
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < offsetof(struct overlay_header, sum); i++)
+		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+/* The header that an overlay of this base has, as it is now */
+static int overlay_expect(struct disk_engine *ov, struct err *e)
+{
+	struct overlay_header *h = &ov->head;
+	struct stat st;
+
+	if (fstat(ov->base->fd, &st) < 0)
+		return err_set(e, errno, "disk %s: %s", ov->base->path, strerror(errno));
+	*h = (struct overlay_header){
+		.version = OVERLAY_VERSION,
+		.cluster = OVERLAY_CLUSTER,
+		.base_size = ov->base->size,
+		.data = ALIGN_UP((1 + ov->map.pages) * OVERLAY_PAGE, OVERLAY_CLUSTER),
+	};
+	memcpy(h->magic, overlay_magic, sizeof(overlay_magic));
+	if (!ov->base->device)
+		h->base_mtime =
+			st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	h->sum = overlay_sum(h);
+	return 0;
+}
+
+/* ---- making one ---- */
+
+/* The bitmap's space is taken now, so that no flush runs out of it.  Header first: a file
+ * of that page alone is an overlay with nothing in it, to overlay_load(), too.
+ */
+static int overlay_write_new(const struct disk_engine *ov, int fd)
+{
+	uint8_t page[OVERLAY_PAGE] = {0};
+
+	memcpy(page, &ov->head, sizeof(ov->head));
+	if (pwrite(fd, page, sizeof(page), 0) != (ssize_t)sizeof(page))
+		return -errno;
+	if (fallocate(fd, 0, (off_t)OVERLAY_PAGE, (off_t)(ov->map.pages * OVERLAY_PAGE)) <
+		    0 &&
+	    errno != EOPNOTSUPP)
+		return -errno;
+	return ftruncate(fd, (off_t)(ov->head.data + ov->head.base_size)) < 0 ? -errno
+									      : 0;
+}
+
+/* Under a lock, because two may begin the same one; who loses finds it made, and in use. */
+static int overlay_make(const struct disk_engine *ov, const char *path, struct err *e)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	cleanup_close int fd =
+		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	struct stat st;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, errno, "overlay %s can be neither opened nor made: %s",
+			       path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(
+			e, EINVAL,
+			"overlay %s is no file; give the name of one, it is made if "
+			"it is not there",
+			path);
+	if (st.st_size || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return 0; /* overlay_load() and disk_file_open() judge it */
+	if (fstat(fd, &st) < 0 || st.st_size)
+		return 0;
+	rc = overlay_write_new(ov, fd);
+	if (rc < 0) {
+		(void)!ftruncate(fd, 0);
+		return err_set(e, -rc, "overlay %s cannot be begun: %s", path,
+			       strerror(-rc));
+	}
+	return 0;
+}
+
+/* ---- reading one ---- */
+
+static int overlay_check(const struct disk_engine *ov, const struct overlay_header *h,
+			 struct err *e)
+{
+	const char *path = ov->top->path, *base = ov->base->path;
+
+	if (memcmp(h->magic, overlay_magic, sizeof(overlay_magic)) != 0)
+		return err_set(
+			e, EINVAL,
+			"overlay %s is some other kind of file; give a new name, or "
+			"one that may be emptied: truncate -s 0 %s",
+			path, path);
+	if (h->sum != overlay_sum(h))
+		return err_set(
+			e, EINVAL,
+			"overlay %s is damaged: its header is not what was written; "
+			"give another, or begin anew: truncate -s 0 %s",
+			path, path);
+	if (h->version != OVERLAY_VERSION || h->cluster != OVERLAY_CLUSTER)
+		return err_set(
+			e, EINVAL,
+			"overlay %s is of version %u, and this microvm knows %d; use "
+			"the one that made it",
+			path, h->version, OVERLAY_VERSION);
+	if (h->base_size != ov->head.base_size || h->base_mtime != ov->head.base_mtime)
+		return err_set(
+			e, EINVAL,
+			"the base %s has changed since overlay %s was begun on it, so "
+			"the two do not fit together any more; give the base as it "
+			"was, or begin anew: truncate -s 0 %s",
+			base, path, path);
+	return 0;
+}
+
+/* Holes are zeroes already; @buf is a page, aligned for direct access. */
+static int overlay_read_map(struct disk_engine *ov, uint8_t *buf)
+{
+	const off_t begin = (off_t)OVERLAY_PAGE;
+	const off_t end = begin + (off_t)(ov->map.pages * OVERLAY_PAGE);
+	int fd = ov->top->fd;
+
+	for (off_t at = begin; at < end; at += (off_t)OVERLAY_PAGE) {
+		off_t to = lseek(fd, at, SEEK_DATA);
+		uint64_t page;
+
+		if (to < 0 && errno == ENXIO)
+			return 0;
+		if (to >= end)
+			return 0;
+		if (to > at)
+			at = (off_t)ALIGN_DOWN((uint64_t)to, OVERLAY_PAGE);
+		if (pread_full(fd, buf, OVERLAY_PAGE, (uint64_t)at) != (long)OVERLAY_PAGE)
+			return -EIO;
+		page = (uint64_t)(at - begin);
+		memcpy((uint8_t *)ov->map.live + page, buf, OVERLAY_PAGE);
+		memcpy((uint8_t *)ov->map.file + page, buf, OVERLAY_PAGE);
+	}
+	return 0;
+}
+
+static int overlay_load(struct disk_engine *ov, struct err *e)
+{
+	cleanup_free uint8_t *buf = aligned_alloc(OVERLAY_PAGE, OVERLAY_PAGE);
+	const char *path = ov->top->path;
+	uint64_t whole = ov->head.data + ov->head.base_size;
+	struct overlay_header h;
+	int rc;
+
+	if (!buf)
+		return err_set(e, ENOMEM, "overlay %s: out of memory", path);
+	memset(buf, 0, OVERLAY_PAGE);
+	if (pread_full(ov->top->fd, buf, OVERLAY_PAGE, 0) < 0)
+		return err_set(e, EIO, "overlay %s cannot be read", path);
+	memcpy(&h, buf, sizeof(h));
+	rc = overlay_check(ov, &h, e);
+	if (rc < 0)
+		return rc;
+	if (ov->top->size < whole && ov->top->size > OVERLAY_PAGE)
+		return err_set(e, EINVAL,
+			       "overlay %s was cut short: it has %llu of its %llu bytes; "
+			       "give another, or begin anew: truncate -s 0 %s",
+			       path, (unsigned long long)ov->top->size,
+			       (unsigned long long)whole, path);
+	if (ov->top->size < whole && ftruncate(ov->top->fd, (off_t)whole) < 0)
+		return err_set(e, errno, "overlay %s cannot be begun: %s", path,
+			       strerror(errno));
+	rc = overlay_read_map(ov, buf);
+	return rc < 0 ? err_set(e, -rc, "overlay %s: its bitmap cannot be read", path)
+		      : 0;
+}
+
+/* What the guest may ask of the two together */
+static void overlay_describe(struct disk *d, const struct disk_engine *ov)
+{
+	const struct disk *base = ov->base, *top = ov->top;
+
+	d->size = base->size;
+	d->block = MAX(base->block, top->block);
+	d->physical = MAX(MAX(base->physical, top->physical), d->block);
+	d->io_min = MAX(MAX(base->io_min, top->io_min), d->physical);
+	d->can_discard = top->can_discard;
+	d->discard_align = OVERLAY_CLUSTER;
+}
+
+int overlay_open(struct disk *d, const char *top, struct err *e)
+{
+	struct disk_engine *ov = calloc(1, sizeof(*ov));
+	int rc;
+
+	if (!ov)
+		return err_set(e, ENOMEM, "overlay %s: out of memory", top);
+	d->engine = ov;
+	overlay_attach(d);
+	ov->base = disk_open_file(d->path, true, d->direct, e);
+	if (!ov->base)
+		return -e->code;
+	if (overlay_map_init(&ov->map, ov->base->size) < 0)
+		return err_set(e, ENOMEM, "overlay %s: out of memory", top);
+	rc = overlay_expect(ov, e);
+	if (rc == 0)
+		rc = overlay_make(ov, top, e);
+	if (rc < 0)
+		return rc;
+	ov->top = disk_open_file(top, false, d->direct, e);
+	if (!ov->top)
+		return -e->code;
+	rc = overlay_load(ov, e);
+	if (rc == 0)
+		overlay_describe(d, ov);
+	if (rc == 0 && d->size % d->block)
+		rc = err_set(
+			e, EINVAL,
+			"disk %s has %llu bytes, and its overlay %s works in blocks of "
+			"%u; pad it (truncate -s %%%u %s) or remove ,direct",
+			d->path, (unsigned long long)d->size, top, d->block, d->block,
+			d->path);
+	return rc;
+}
+
+int overlay_use_ring(struct disk *d, struct ring *ring)
+{
+	int rc = disk_use_ring(d->engine->base, ring);
+
+	return rc < 0 ? rc : disk_use_ring(d->engine->top, ring);
+}
