@@ -34,6 +34,7 @@ struct ring {
 	pthread_mutex_t lock;
 	struct io_uring uring;
 	bool open;
+	struct loop_poller poller;
 	struct loop_source source, wake; /* the ring itself; an eventfd; -1 not open */
 	struct ring_user *ready;
 	uint64_t files; /* a bit for each registered one */
@@ -164,6 +165,8 @@ int ring_start(struct ring *r)
 			rc = loop_add(r->loop, &r->source);
 		if (rc < 0)
 			ring_close(r);
+		else
+			loop_poll_want(r->loop, &r->poller, true);
 	}
 	ring_unlock(r);
 	return rc;
@@ -252,6 +255,26 @@ static void ring_on_wake(struct loop_source *s, uint32_t events)
 	(void)events;
 	(void)eventfd_read(s->fd, &v);
 	ring_deliver(container_of(s, struct ring, wake));
+}
+
+/* Without a lock: what is missed now is seen at the next look */
+static bool ring_look(struct loop_poller *p)
+{
+	struct ring *r = container_of(p, struct ring, poller);
+	const struct io_uring *u = &r->uring;
+
+	if (__atomic_load_n(u->cq.khead, __ATOMIC_RELAXED) ==
+		    __atomic_load_n(u->cq.ktail, __ATOMIC_ACQUIRE) &&
+	    !(__atomic_load_n(u->sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN))
+		return false;
+	ring_deliver(r);
+	return true;
+}
+
+/* The ring is readable, whether looked at or not */
+static void ring_look_nop(struct loop_poller *p)
+{
+	(void)p;
 }
 
 /* ---- users ---- */
@@ -369,6 +392,9 @@ struct ring *ring_create(struct loop *l)
 		return NULL;
 	r->loop = l;
 	pthread_mutex_init(&r->lock, NULL);
+	r->poller = (struct loop_poller){
+		.begin = ring_look_nop, .look = ring_look, .end = ring_look_nop};
+	loop_poll_add(l, &r->poller);
 	r->source =
 		(struct loop_source){.fd = -1, .events = EPOLLIN, .fn = ring_on_readable};
 	r->wake = (struct loop_source){.fd = -1, .events = EPOLLIN, .fn = ring_on_wake};

@@ -261,6 +261,7 @@ static int blk_init(struct blk *b, const struct virtio_env *env)
 				   .id = VIRTIO_ID_BLOCK,
 				   .vq = b->vq,
 				   .nvq = nvq,
+				   .polled = true,
 				   .config = &b->config,
 				   .config_len = sizeof(b->config)};
 	b->v.config_writable = offsetof(struct virtio_blk_config, wce) + 1;

@@ -366,6 +366,7 @@ struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned 
 	m->v = v;
 	m->page = page;
 	mmio_kicks_init(m);
+	mmio_poll_init(m);
 	if (!v->elsewhere)
 		v->offered |= MMIO_FEATURES;
 	v->dev = &m->dev;

@@ -24,6 +24,7 @@ struct mmio {
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
 	uint64_t driver_features; /* as written, before FEATURES_OK */
 	bool activated;           /* activate() called, reset() owed */
+	struct loop_poller poller;
 	int ack_fd; /* swallows InterruptACK writes of 1; never read; -1 not opened */
 	struct mmio_kick kick[]; /* v->nvq of them */
 };
@@ -54,6 +55,10 @@ void mmio_kicks_fini(struct mmio *m);
  */
 int mmio_kicks_wake(struct mmio *m);
 void mmio_kicks_sleep(struct mmio *m);
+/* mmio_served() - queue @qi may have new chains: hand it to the device */
+void mmio_served(struct mmio *m, unsigned int qi);
+/* mmio_poll_init() - the loop may look at the queues instead of waiting for kicks */
+void mmio_poll_init(struct mmio *m);
 /* mmio_kick() - have queue @qi kicked from the loop; any number, nothing if asleep */
 void mmio_kick(struct mmio *m, uint32_t qi);
 /* mmio_interrupt() - set @bits of InterruptStatus and push the line */

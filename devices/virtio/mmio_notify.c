@@ -39,9 +39,14 @@ static void mmio_kicked(struct loop_source *s, uint32_t events)
 
 	(void)events;
 	(void)eventfd_read(s->fd, &count); /* how often does not matter */
+	mmio_served(m, qi);
+}
+
+void mmio_served(struct mmio *m, unsigned int qi)
+{
 	if (!m->v->active || !m->v->vq[qi].desc_p)
 		return;
-	k->left = m->v->vq[qi].size;
+	m->kick[qi].left = m->v->vq[qi].size;
 	m->v->ops->kick(m->v, qi);
 }
 
@@ -108,6 +113,7 @@ int mmio_kicks_wake(struct mmio *m)
 			return -ENOSPC;
 		}
 	}
+	loop_poll_want(v->env->loop, &m->poller, v->polled && !v->elsewhere);
 	/* Without it acknowledgements exit to us; nothing is lost but time. */
 	if (m->ack_fd < 0)
 		(void)mmio_bind(m, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING,
@@ -117,6 +123,7 @@ int mmio_kicks_wake(struct mmio *m)
 
 void mmio_kicks_sleep(struct mmio *m)
 {
+	loop_poll_want(m->v->env->loop, &m->poller, false);
 	for (unsigned int i = 0; i < m->v->nvq; i++)
 		loop_want(m->v->env->loop, &m->kick[i].source, 0);
 }

@@ -61,6 +61,7 @@ struct virtio_dev {
 	unsigned int nvq;
 	void *config; /* little-endian image, the driver's reads come from it */
 	size_t config_len;
+	bool polled; /* the loop may look at the queues, for speed; kick() is called alike */
 	size_t config_writable; /* driver writes reach [0, config_writable) only */
 	const struct virtio_env *env;
 	struct device *dev; /* set by the transport: lock, name, io counters */

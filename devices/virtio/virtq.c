@@ -82,6 +82,7 @@ void virtq_unmap(struct virtq *q)
 	q->mem = NULL;
 	q->desc_p = q->avail_p = q->used_p = NULL;
 	q->inflight = 0;
+	q->polled = false;
 	memset(q->busy, 0, sizeof(q->busy));
 }
 
@@ -131,6 +132,26 @@ static void virtq_want_kick(struct virtq *q)
 	else
 		shared_store16(q->used_p + VIRTQ_RING_FLAGS, 0);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void virtq_poll_begin(struct virtq *q)
+{
+	if (!q->used_p)
+		return;
+	q->polled = true;
+	/* An index that the driver has passed already: 2^16 buffers until the next kick */
+	if (q->event_idx)
+		shared_store16(virtq_avail_event(q), (uint16_t)(q->next_avail - 1));
+	virtq_no_kicks(q);
+}
+
+bool virtq_poll_end(struct virtq *q)
+{
+	q->polled = false;
+	if (!q->used_p)
+		return false;
+	virtq_want_kick(q);
+	return virtq_pending(q);
 }
 
 static bool virtq_busy(const struct virtq *q, uint16_t head)
@@ -262,6 +283,8 @@ int virtq_pop(struct virtq *q, struct virtq_chain *c)
 		return 0;
 	avail = virtq_avail_idx(q);
 	if (avail == q->next_avail) {
+		if (q->polled)
+			return 0;
 		virtq_want_kick(q);
 		avail = virtq_avail_idx(q);
 		if (avail == q->next_avail)

@@ -55,6 +55,7 @@ struct virtq {
 	uint16_t used_shown;      /* next_used at the last virtq_publish() */
 	uint16_t inflight;        /* popped and not pushed: never above @size */
 	bool event_idx, indirect; /* negotiated */
+	bool polled;              /* somebody looks: an empty ring asks for no kick */
 	/* a bit per head: popped and not pushed yet; the same head twice is a lie */
 	uint64_t busy[VQ_SIZE_MAX / 64];
 	const char *why; /* which lie virtq_pop()'s last -EPROTO was about */
@@ -91,6 +92,12 @@ bool virtq_publish(struct virtq *q);
 bool virtq_pending(const struct virtq *q);
 /* virtq_no_kicks() - the device polls or sleeps: ask the driver not to kick (a hint) */
 void virtq_no_kicks(struct virtq *q);
+
+/* virtq_poll_begin() - kicks are not needed: the caller looks by itself, virtq_pending() being
+ * the look.  virtq_poll_end(): they are.  Return: is there a chain to pop already?
+ */
+void virtq_poll_begin(struct virtq *q);
+bool virtq_poll_end(struct virtq *q);
 
 /* virtq_state() - saves and loads; nothing may be in flight.  A loaded queue is not
  * mapped: if it was live the caller maps it, which keeps the indices

@@ -208,6 +208,31 @@ START_TEST(used_event_means_what_the_standard_says)
 }
 END_TEST
 
+/* Whoever looks by itself is not kicked, and is told at the end of what it has not seen */
+START_TEST(polled_queue_asks_for_no_kicks)
+{
+	const struct driver_buf b = {DATA, 16, false};
+
+	for (unsigned int idx = 0; idx < 2; idx++) {
+		start(SIZE, idx ? ALL : 0);
+		ck_assert_int_eq(virtq_pop(&q, &c), 0);
+		virtq_poll_begin(&q);
+		for (unsigned int i = 0; i < 3; i++) {
+			ck_assert_int_ge(driver_add(&r, &b, 1), 0);
+			ck_assert(!driver_publish(&r));
+			ck_assert(virtq_pending(&q));
+			ck_assert_int_eq(virtq_pop(&q, &c), 1);
+			ck_assert_int_eq(virtq_pop(&q, &c), 0);
+		}
+		ck_assert(!virtq_poll_end(&q));
+		ck_assert_int_ge(driver_add(&r, &b, 1), 0);
+		ck_assert(driver_publish(&r));
+		virtq_poll_begin(&q);
+		ck_assert(virtq_poll_end(&q));
+	}
+}
+END_TEST
+
 START_TEST(state_goes_through_a_snapshot)
 {
 	uint8_t buf[256];
@@ -273,6 +298,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, queue_that_is_not_mapped_is_empty);
 	tcase_add_loop_test(t, kicks_and_interrupts_only_when_wanted, 0, 2);
 	tcase_add_test(t, used_event_means_what_the_standard_says);
+	tcase_add_test(t, polled_queue_asks_for_no_kicks);
 	tcase_add_test(t, state_goes_through_a_snapshot);
 	tcase_add_test(t, state_with_requests_in_flight_is_not_saved);
 	tcase_add_test(t, state_of_a_larger_queue_is_refused);

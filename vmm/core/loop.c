@@ -3,6 +3,8 @@
 #include "vmm/core/loop.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,18 +14,48 @@
 
 #include "vmm/core/util.h"
 
+/* How long to look before sleeping, in ns.  Being woken costs about as much as LOOP_POLL_MAX
+ * in all: a guest's kick, the host's scheduler, system calls.
+ */
+#define LOOP_POLL_MIN  8000
+#define LOOP_POLL_MAX  100000
+#define LOOP_POLL_HITS 32 /* then the other sources get their turn */
+#define LOOP_POLL_MISSES \
+	4 /* in a row, though something came soon after: it does not pay */
+#define LOOP_POLL_REST 4096 /* short sleeps before the next try, at most */
+
+struct loop_polling {
+	struct loop_poller *list;
+	atomic_uint wanted; /* how many are on */
+	bool pays;          /* on this host at all */
+	bool busy;          /* between begin() and end() */
+	uint64_t ns;        /* 0: sleep at once */
+	unsigned int misses, rest, rested;
+};
+
 struct loop {
 	int epfd;
 	int stopfd; /* eventfd: data.ptr NULL */
+	struct loop_polling poll;
 };
+
+/* With one, whoever could bring something waits until the loop sleeps */
+static int loop_processors(void)
+{
+	cpu_set_t set;
+
+	/* Fails where there are more than 1024 */
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? INT_MAX : CPU_COUNT(&set);
+}
 
 struct loop *loop_create(void)
 {
-	struct loop *l = malloc(sizeof(*l));
+	struct loop *l = calloc(1, sizeof(*l));
 	struct epoll_event ev = {.events = EPOLLIN};
 
 	if (!l)
 		return NULL;
+	l->poll.pays = loop_processors() > 1;
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
 	l->stopfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->epfd < 0 || l->stopfd < 0 ||
@@ -93,13 +125,110 @@ static void loop_dispatch(struct loop_source *s, uint32_t events)
 		pthread_mutex_unlock(&s->dev->lock);
 }
 
+/* ---- looking instead of sleeping ---- */
+
+void loop_poll_add(struct loop *l, struct loop_poller *p)
+{
+	p->next = l->poll.list;
+	l->poll.list = p;
+}
+
+void loop_poll_want(struct loop *l, struct loop_poller *p, bool on)
+{
+	if (on != p->on)
+		atomic_fetch_add(&l->poll.wanted, on ? 1U : -1U);
+	p->on = on;
+}
+
+enum loop_poll_step { POLL_BEGIN, POLL_LOOK, POLL_END };
+
+/* Each that is on and whose device is not busy.  Return: found any of them anything? */
+static bool loop_poll_each(struct loop *l, enum loop_poll_step step)
+{
+	bool any = false;
+
+	for (struct loop_poller *p = l->poll.list; p; p = p->next) {
+		/* To look can wait; to have the wakes back cannot */
+		if (p->dev && step == POLL_LOOK && pthread_mutex_trylock(&p->dev->lock))
+			continue;
+		if (p->dev && step != POLL_LOOK)
+			pthread_mutex_lock(&p->dev->lock);
+		if (p->on && step == POLL_LOOK)
+			any |= p->look(p);
+		else if (p->on)
+			(step == POLL_BEGIN ? p->begin : p->end)(p);
+		if (p->dev)
+			pthread_mutex_unlock(&p->dev->lock);
+	}
+	return any;
+}
+
+/* Look for a while.  Return: may the loop sleep? */
+static bool loop_poll(struct loop *l)
+{
+	struct loop_polling *lp = &l->poll;
+	unsigned int hits = 0;
+	uint64_t last;
+
+	if (!lp->ns || !atomic_load_explicit(&lp->wanted, memory_order_relaxed))
+		return true;
+	if (!lp->busy)
+		loop_poll_each(l, POLL_BEGIN);
+	lp->busy = true;
+	last = monotonic_ns();
+	for (uint64_t now = last; now - last < lp->ns; now = monotonic_ns()) {
+		if (!loop_poll_each(l, POLL_LOOK))
+			continue;
+		lp->misses = lp->rest = 0;
+		if (++hits == LOOP_POLL_HITS)
+			return false;
+		last = monotonic_ns();
+	}
+	if (!hits && ++lp->misses == LOOP_POLL_MISSES) {
+		lp->rest = MIN(2 * lp->rest + 16, LOOP_POLL_REST);
+		lp->rested = 0;
+		lp->misses = 0;
+		lp->ns = 0;
+	}
+	loop_poll_each(l, POLL_END);
+	lp->busy = false;
+	return true;
+}
+
+/* It slept for @ns: would it have paid to look? */
+static void loop_poll_adapt(struct loop_polling *lp, uint64_t ns)
+{
+	if (ns > LOOP_POLL_MAX)
+		lp->ns = lp->ns / 2 < LOOP_POLL_MIN ? 0 : lp->ns / 2;
+	else if (lp->rested < lp->rest)
+		lp->rested++;
+	else
+		lp->ns = MAX(MIN(2 * lp->ns, LOOP_POLL_MAX), LOOP_POLL_MIN);
+}
+
+static int loop_wait(struct loop *l, struct epoll_event *ev, int max)
+{
+	bool measure = l->poll.pays &&
+		       atomic_load_explicit(&l->poll.wanted, memory_order_relaxed);
+	uint64_t start;
+	int n;
+
+	if (!loop_poll(l))
+		return epoll_wait(l->epfd, ev, max, 0);
+	start = measure ? monotonic_ns() : 0;
+	n = epoll_wait(l->epfd, ev, max, -1);
+	if (measure)
+		loop_poll_adapt(&l->poll, monotonic_ns() - start);
+	return n;
+}
+
 int loop_run(struct loop *l)
 {
 	struct epoll_event ev[16];
 
 	for (;;) {
 		bool stop = false;
-		int n = epoll_wait(l->epfd, ev, ARRAY_SIZE(ev), -1);
+		int n = loop_wait(l, ev, ARRAY_SIZE(ev));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;

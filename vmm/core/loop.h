@@ -9,6 +9,8 @@
 #ifndef MICROVM_CORE_LOOP_H
 #define MICROVM_CORE_LOOP_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/core/device.h"
@@ -35,6 +37,26 @@ int loop_add(struct loop *l, struct loop_source *s);
  */
 void loop_want(struct loop *l, struct loop_source *s, uint32_t events);
 void loop_del(struct loop *l, struct loop_source *s);
+
+/* A look at something that wakes the loop when it sleeps, for when it is cheaper to look than
+ * to be woken.  The loop looks only while that pays: what comes within microseconds of the
+ * last time.  An idle one sleeps.
+ */
+struct loop_poller {
+	struct device *dev;                   /* whose lock to take; NULL: none */
+	atomic_bool on;                       /* changed only by loop_poll_want() */
+	void (*begin)(struct loop_poller *p); /* looks follow: wakes are not needed */
+	bool (*look)(
+		struct loop_poller *p); /* do what is there.  Return: was there any? */
+	void (*end)(
+		struct loop_poller *p); /* wake again, also for what is there already */
+	struct loop_poller *next;       /* the loop's */
+};
+
+/* loop_poll_add() - before loop_run(); @p outlives the loop's run.  Off until wanted */
+void loop_poll_add(struct loop *l, struct loop_poller *p);
+/* loop_poll_want() - look at @p or not.  Any thread; dev->lock held if it has one */
+void loop_poll_want(struct loop *l, struct loop_poller *p, bool on);
 
 /* loop_run() - until loop_stop().  Return: 0, or -errno if epoll itself failed */
 int loop_run(struct loop *l);
