@@ -183,7 +183,7 @@ foreign_program()
 	local tree=$1 path=$2 linker dirs
 	need qemu-user-static
 	linker=$(readlink -f "$(find "$tree/lib" -maxdepth 1 -name 'ld-linux-*' -print -quit)")
-	dirs=$(find "$tree/lib" "$tree/usr/lib" -maxdepth 2 -name '*.so*' -printf '%h\n' |
+	dirs=$(find "$tree/lib" "$tree/usr/lib" -maxdepth 3 -name '*.so*' -printf '%h\n' |
 		sort -u | paste -sd:)
 	printf '%s:%s\n' "$tree$path" "$path"
 	qemu-aarch64-static "$linker" --library-path "$dirs" \
