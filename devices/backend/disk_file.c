@@ -9,13 +9,16 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define DISK_BLOCK_MAX 65536 /* of what the host says, believe no more */
+#define DISK_LOCK_NAP_NS 10000000
+#define DISK_LOCK_NAPS   150
+#define DISK_BLOCK_MAX   65536 /* of what the host says, believe no more */
 
 static const char *disk_kind(mode_t mode)
 {
@@ -108,6 +111,24 @@ static int disk_open_fd(const struct disk *d, struct err *e)
 	return fd < 0 ? disk_open_error(d, errno, e) : fd;
 }
 
+/* Lock it, or wait a moment for one that is going: the kernel takes the io_uring of a
+ * process that was killed apart after it is gone, and until then its files are open.
+ */
+static int disk_try_lock(int fd, const struct flock *want)
+{
+	const struct timespec nap = {.tv_nsec = DISK_LOCK_NAP_NS};
+
+	for (unsigned int n = 0;; n++) {
+		struct flock l = *want;
+
+		if (fcntl(fd, F_OFD_SETLK, &l) == 0)
+			return 0;
+		if ((errno != EAGAIN && errno != EACCES) || n == DISK_LOCK_NAPS)
+			return -1;
+		(void)nanosleep(&nap, NULL);
+	}
+}
+
 /* OFD locks: they belong to the open file, so they work between two disks of one machine
  * and die with the fd, whatever thread or process closes it last.
  */
@@ -117,7 +138,7 @@ static int disk_lock(struct disk *d, struct err *e)
 			     .l_whence = SEEK_SET};
 	struct flock held = want;
 
-	if (fcntl(d->fd, F_OFD_SETLK, &want) == 0)
+	if (disk_try_lock(d->fd, &want) == 0)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES) {
 		log_warn("disk %s cannot be locked (%s): make sure that nobody else "

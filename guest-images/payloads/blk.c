@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* blk - what a disk must do.  mode=check (default) writes, reads back and asks for what
  * must be refused; write and verify leave a pattern for the next boot; load is
- * blk_load.c's.
+ * blk_load.c's, records and find are blk_records.c's.
  */
 #include "guest-images/payloads/blk.h"
 
@@ -156,6 +156,10 @@ int main(void)
 		ok = blk_write();
 	else if (cmdline_is("mode", "verify"))
 		ok = blk_verify();
+	else if (cmdline_is("mode", "records"))
+		ok = blk_records(&disk);
+	else if (cmdline_is("mode", "find"))
+		ok = blk_find_records(&disk);
 	else
 		ok = blk_check();
 	print("%s\n", ok ? "PASS" : "FAIL");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blk - what blk.c asks of blk_load.c. */
+/* blk - what blk.c asks of blk_load.c and blk_records.c. */
 #ifndef PAYLOAD_BLK_PAYLOAD_H
 #define PAYLOAD_BLK_PAYLOAD_H
 
@@ -10,5 +10,12 @@
  * unless quiet=1: a byte printed is an exit.  Return: all went well
  */
 bool blk_load(struct blk *b);
+
+/* blk_records() - write record after record of run seed=, flush after each batch= of them
+ * (flush=no: not at all, for a disk that writes through) and print how many are safe; until
+ * the disk is full.  blk_find_records() - are the first upto= of them there?
+ */
+bool blk_records(struct blk *b);
+bool blk_find_records(struct blk *b);
 
 #endif
