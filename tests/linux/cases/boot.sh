@@ -106,24 +106,23 @@ case_written_data_is_there_after_a_restart()
 case_ping_and_100_mb_over_tap()
 {
 	[ -c /dev/net/tun ] || skip 'no /dev/net/tun'
-	# busybox's nc leaves when its input ends or the peer's does: keep one open
-	mkfifo open
-	sleep 300 >open &
-	opener=$!
 	random_file blob 100
 	sum=$(md5sum <blob)
 	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --memory 512M \
 		--report report.json --net tap=mvtest0,mac=02:00:00:00:00:07 \
 		--append "quiet microvm.run=\"$(one_line <<-'END'
-			mkfifo /open; (sleep 300 >/open &)
 			ip addr add 10.97.0.2/24 dev eth0
 			ip link set eth0 up
 			echo mac=$(cat /sys/class/net/eth0/address)
 			echo ready
-			nc -l -p 5000 </open >/blob
-			md5sum </blob
+			nc -l -p 5000 </dev/null
+			mkdir /www
+			wget -q -O /www/blob http://10.97.0.1:5001/blob
+			md5sum </www/blob
 			ping -c 2 -W 5 10.97.0.1 && echo ping
-			nc 10.97.0.1 5001 </blob
+			httpd -h /www
+			echo serving
+			nc -l -p 5000 </dev/null
 		END
 		)\"" >out 2>err </dev/null &
 	vmm=$!
@@ -131,9 +130,13 @@ case_ping_and_100_mb_over_tap()
 	ip addr add 10.97.0.1/24 dev mvtest0 || fail 'microvm made no tap'
 	ip link set mvtest0 up
 	ping -c 2 -W 5 10.97.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
-	nc 10.97.0.2 5000 <blob
-	nc -l -p 5001 <open >back
-	kill $opener
+	httpd -f -p 10.97.0.1:5001 -h . &
+	server=$!
+	nc 10.97.0.2 5000 </dev/null
+	wait_for out serving
+	wget -q -O back http://10.97.0.2/blob
+	nc 10.97.0.2 5000 </dev/null
+	kill $server
 	wait $vmm || fail "status $?"
 	said mac=02:00:00:00:00:07
 	said ping
