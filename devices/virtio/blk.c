@@ -253,7 +253,7 @@ static int blk_init(struct blk *b, const struct virtio_env *env)
 	size_t nslot = (size_t)nvq * BLK_QUEUE + 1;
 
 	b->slot = calloc(nslot, sizeof(*b->slot));
-	b->free = calloc(nslot, sizeof(b->free[0]));
+	b->free = calloc(nslot, sizeof(struct blk_slot *));
 	if (!b->slot || !b->free)
 		return -ENOMEM;
 	b->v = (struct virtio_dev){.ops = &blk_ops,
