@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -201,6 +202,49 @@ START_TEST(impossible_number_of_queues_is_one)
 	blk_config.num_queues = 0;
 	plug_blk();
 	ck_assert_uint_eq(d.v->nvq, 1);
+}
+END_TEST
+
+/* A program called virtiofsd that does @script */
+static struct virtio_dev *share_by(const char *script)
+{
+	char file[64];
+	FILE *f;
+
+	(void)peer_run(&peer);
+	(void)snprintf(file, sizeof(file), "%s/virtiofsd", dir);
+	f = fopen(file, "we");
+	ck_assert_ptr_nonnull(f);
+	(void)fprintf(f, "#!/bin/sh\n%s\n", script);
+	(void)fclose(f);
+	ck_assert_int_eq(chmod(file, 0755), 0);
+	setenv("PATH", dir, 1);
+	d.cfg.share[0].path = dir;
+	d.cfg.nshare = 1;
+	return fs_create(&d.env, 0, &d.err);
+}
+
+static void share_failed(const char *why)
+{
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "%s/virtiofsd", dir);
+	unlink(file);
+	ck_assert_msg(strstr(d.err.msg, why) != NULL, "%s", d.err.msg);
+	ck_assert_msg(strstr(d.err.msg, dir) != NULL, "%s", d.err.msg);
+}
+
+START_TEST(daemon_that_dies_at_the_start_is_quoted)
+{
+	ck_assert_ptr_null(share_by("echo no luck today >&2; exit 3"));
+	share_failed("virtiofsd ended with status 3: no luck today");
+}
+END_TEST
+
+START_TEST(daemon_that_hangs_at_the_start_is_given_up)
+{
+	ck_assert_ptr_null(share_by("exec /bin/sleep 100"));
+	share_failed("virtiofsd does not work: it does not answer");
 }
 END_TEST
 
@@ -393,6 +437,8 @@ int main(void)
 	tcase_add_test(t, tag_is_what_the_guest_reads);
 	tcase_add_test(t, disk_is_as_its_process_says_within_reason);
 	tcase_add_test(t, impossible_number_of_queues_is_one);
+	tcase_add_test(t, daemon_that_dies_at_the_start_is_quoted);
+	tcase_add_test(t, daemon_that_hangs_at_the_start_is_given_up);
 	tcase_add_test(t, memory_that_is_not_shared_is_refused);
 	tcase_add_test(t, death_costs_the_device);
 	tcase_add_test(t, words_that_nobody_asked_for_cost_the_device);
