@@ -87,7 +87,8 @@ static void blk_tell_limits(struct blk_told *t, const struct config_rate *r)
 }
 
 static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
-			enum disk_format f, unsigned int nqueue, struct err *e)
+			enum disk_format f, unsigned int nqueue, bool uring,
+			struct err *e)
 {
 	bool limited = c->rate.bytes || c->rate.ops;
 	const char *ro = c->readonly ? "on" : "off", *direct = c->direct ? "on" : "off";
@@ -95,9 +96,10 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
 	*t = (struct blk_told){0};
 	(void)snprintf(
 		t->file, sizeof(t->file),
-		"driver=%s,node-name=file,read-only=%s,discard=unmap,cache.direct=%s,"
+		"driver=%s,node-name=file,read-only=%s,discard=unmap,cache.direct=%s%s,"
 		"filename=",
-		blk_is_device(c->path) ? "host_device" : "file", ro, direct);
+		blk_is_device(c->path) ? "host_device" : "file", ro, direct,
+		uring ? ",aio=io_uring" : "");
 	if (blk_put_path(t->file, sizeof(t->file), c->path) < 0)
 		return err_set(e, ENAMETOOLONG, "disk %.60s...: the name is too long",
 			       c->path);
@@ -119,17 +121,22 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
 	return 0;
 }
 
+/* By io_uring only if the operator says so: qemu-storage-daemon 7.2 then waits for ever for
+ * what lies behind the end of a file that is cut short.
+ */
 static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c,
-			    enum disk_format f, unsigned int nqueue, struct err *e)
+			    enum disk_format f, struct err *e)
 {
+	unsigned int nqueue = MIN(d->v.env->cfg->ncpu, VIRTIO_QUEUES_MAX);
 	struct daemon_spec s = storage_daemon;
 	struct blk_told t;
-	int rc = blk_tell_all(&t, c, f, nqueue, e);
+	int rc = blk_tell_all(&t, c, f, nqueue, c->io == DISK_IO_URING, e);
 
 	if (rc < 0)
 		return rc;
 	s.args = t.args;
-	return vu_start_daemon(d, &s, e);
+	rc = vu_start_daemon(d, &s, e);
+	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
 }
 
 /* What cannot be had of it */
@@ -161,10 +168,7 @@ static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
 		return vu_connect(d, c->vhost_user, e);
 	f = disk_image_format(c);
 	rc = blk_check(c, f, e);
-	if (rc < 0)
-		return rc;
-	rc = blk_start_daemon(d, c, f, MIN(cfg->ncpu, VIRTIO_QUEUES_MAX), e);
-	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
+	return rc < 0 ? rc : blk_start_daemon(d, c, f, e);
 }
 
 /* What a process said, as far as it can be true */

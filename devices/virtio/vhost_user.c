@@ -79,7 +79,12 @@ int vu_start_daemon(struct vu_dev *d, const struct daemon_spec *s, struct err *e
 	if (rc < 0)
 		return rc;
 	rc = vhost_user_open(&d->u, d->u.fd);
-	return rc < 0 ? vu_daemon_failed(d, -rc, e) : 0;
+	if (rc < 0) {
+		rc = vu_daemon_failed(d, -rc, e);
+		vhost_user_close(&d->u);
+		daemon_stop(&d->daemon);
+	}
+	return rc;
 }
 
 int vu_get_config(struct vu_dev *d, size_t len, struct err *e)
