@@ -54,8 +54,10 @@ static int config_json_text(const json_t *v, enum setting_type type, char buf[24
 		[SETTING_NUMBER] = "a whole number",
 		[SETTING_QUANTITY] = "a string with a unit or a whole number",
 		[SETTING_SWITCH] = "true or false",
+		[SETTING_LIST] = "a string, or a list of them",
 	};
-	bool string_ok = type == SETTING_TEXT || type == SETTING_QUANTITY;
+	bool string_ok = type == SETTING_TEXT || type == SETTING_QUANTITY ||
+			 type == SETTING_LIST;
 	bool number_ok = type == SETTING_NUMBER || type == SETTING_QUANTITY;
 
 	if (json_is_string(v) && string_ok) {
@@ -79,7 +81,19 @@ static int config_json_apply_part(struct setting_value *val, const struct settin
 {
 	const char *text;
 	char buf[24];
+	json_t *item;
+	size_t i;
+	int rc = 0;
 
+	if (p->type == SETTING_LIST && json_is_array(v)) {
+		json_array_foreach(v, i, item)
+		{
+			rc = config_json_apply_part(val, p, cfg, item, e);
+			if (rc < 0)
+				break;
+		}
+		return rc;
+	}
 	if (config_json_text(v, p->type, buf, &text, e) < 0)
 		return err_wrap(e, "%s", p->name);
 	return setting_part_apply(val, p, cfg, text, e);

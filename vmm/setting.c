@@ -86,7 +86,7 @@ int setting_part_apply(struct setting_value *v, const struct setting_part *p,
 {
 	uint32_t bit = UINT32_C(1) << (p - v->row->parts->part);
 
-	if (v->seen & bit)
+	if ((v->seen & bit) && p->type != SETTING_LIST)
 		return err_usage(e, "%s is given twice; give it once", p->name);
 	v->seen |= bit;
 	if (!*value)

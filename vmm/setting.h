@@ -21,6 +21,7 @@ enum setting_type {
 	SETTING_NUMBER,   /* a whole number */
 	SETTING_QUANTITY, /* a string with a unit, or a whole number */
 	SETTING_SWITCH,   /* true or false; "on" or "off" in text */
+	SETTING_LIST,     /* of strings; in text a part that may be given again */
 };
 
 /* Rows that are not about the machine, for the command line only */

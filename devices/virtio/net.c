@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "devices/backend/passt.h"
 #include "devices/virtio/devices.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -41,8 +42,8 @@ void net_want(struct net *n)
 
 void net_lost(struct net *n, int code)
 {
-	log_warn("%s: tap %s is gone (%s); the guest's link is down", n->v.name,
-		 n->tap.name, strerror(code));
+	log_warn("%s: %s %s is gone (%s); the guest's link is down", n->v.name,
+		 n->stream ? "its" : "tap", n->tap.name, strerror(code));
 	n->dead = true;
 	n->config.status = 0;
 	virtio_config_changed(&n->v);
@@ -58,7 +59,8 @@ static bool net_send(struct net *n, const struct span *s)
 
 	if (s->len < TAP_HDR_LEN + ETH_HLEN || s->len > NET_READ_MAX || n->dead)
 		return true;
-	rc = writev(n->tap.fd, s->v, (int)s->n);
+	rc = n->stream ? netstream_writev(n->stream, s->v, (int)s->n)
+		       : writev(n->tap.fd, s->v, (int)s->n);
 	if (rc >= 0) {
 		n->v.dev->io.written_bytes += s->len - TAP_HDR_LEN;
 		n->v.dev->io.requests++;
@@ -71,10 +73,17 @@ static bool net_send(struct net *n, const struct span *s)
 	return true; /* interface down, no memory, a header that lies: networks lose frames */
 }
 
+/* Return: no frame is half on its way */
+static bool net_flushed(struct net *n)
+{
+	return !n->stream || netstream_flush(n->stream);
+}
+
 static void net_tx(struct net *n)
 {
 	struct virtq *q = &n->vq[NET_TX];
 
+	n->tx_blocked = n->tx_blocked || !net_flushed(n);
 	while (!n->tx_blocked && virtio_pop(&n->v, q, &n->c)) {
 		if (net_send(n, &n->c.from_driver)) {
 			virtq_push(q, n->c.head, 0);
@@ -83,6 +92,7 @@ static void net_tx(struct net *n)
 			n->tx_blocked = true;
 		}
 	}
+	n->tx_blocked = n->tx_blocked || !net_flushed(n);
 	virtio_notify(&n->v, q);
 	net_want(n);
 }
@@ -118,7 +128,10 @@ static void net_drain(struct net *n)
 {
 	struct iovec v = {n->rx.spill, sizeof(n->rx.spill)};
 
-	for (unsigned int i = 0; i < NET_DRAIN_MAX; i++)
+	for (unsigned int i = 0; i < NET_DRAIN_MAX && n->stream; i++)
+		if (netstream_readv(n->stream, &v, 1) <= 0)
+			return;
+	for (unsigned int i = 0; i < NET_DRAIN_MAX && !n->stream; i++)
 		if (readv(n->tap.fd, &v, 1) <= 0)
 			break;
 }
@@ -156,6 +169,7 @@ static void net_destroy(struct virtio_dev *v)
 	struct net *n = net_of(v);
 
 	loop_del(v->env->loop, &n->source);
+	netstream_destroy(n->stream);
 	tap_close(&n->tap);
 	free(n);
 }
@@ -194,8 +208,11 @@ void net_mac(uint8_t mac[6], const struct config *cfg, const struct config_net *
 static void net_features(struct net *n, const struct config_net *c)
 {
 	n->v.offered = 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
-		       1ULL << VIRTIO_NET_F_MRG_RXBUF | 1ULL << VIRTIO_NET_F_CSUM |
-		       1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6;
+		       1ULL << VIRTIO_NET_F_MRG_RXBUF;
+	if (!n->stream) /* its frames have no header to say what is left to do */
+		n->v.offered |= 1ULL << VIRTIO_NET_F_CSUM |
+				1ULL << VIRTIO_NET_F_HOST_TSO4 |
+				1ULL << VIRTIO_NET_F_HOST_TSO6;
 	if (n->tap.offloads)
 		n->v.offered |= 1ULL << VIRTIO_NET_F_GUEST_CSUM |
 				1ULL << VIRTIO_NET_F_GUEST_TSO4 |
@@ -207,8 +224,10 @@ static void net_features(struct net *n, const struct config_net *c)
 	}
 }
 
-struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
-				 const struct tap *tap, struct err *e)
+/* On @tap, or on @stream, of which @fd wakes us; named @name */
+static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
+				  const struct tap *tap, struct netstream *stream, int fd,
+				  struct err *e)
 {
 	struct net *n = calloc(1, sizeof(*n));
 
@@ -217,7 +236,8 @@ struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
 		return NULL;
 	}
 	n->tap = *tap;
-	n->source = (struct loop_source){.fd = tap->fd, .fn = net_on_tap};
+	n->stream = stream;
+	n->source = (struct loop_source){.fd = fd, .fn = net_on_tap};
 	n->v = (struct virtio_dev){
 		.ops = &net_ops,
 		.id = VIRTIO_ID_NET,
@@ -235,11 +255,44 @@ struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
 	return &n->v;
 }
 
+struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
+				 const struct tap *tap, struct err *e)
+{
+	return net_new(env, i, tap, NULL, tap->fd, e);
+}
+
+struct virtio_dev *net_create_stream(const struct virtio_env *env, unsigned int i, int fd,
+				     struct err *e)
+{
+	const struct tap none = {.fd = -1, .name = "passt"};
+	struct netstream *s = netstream_create(fd);
+	struct virtio_dev *v;
+
+	if (!s) {
+		err_set(e, ENOMEM, "net%u: out of memory", i);
+		return NULL;
+	}
+	v = net_new(env, i, &none, s, fd, e);
+	if (!v)
+		netstream_destroy(s);
+	return v;
+}
+
+static struct virtio_dev *net_create_user(const struct virtio_env *env, unsigned int i,
+					  struct err *e)
+{
+	int fd = passt_start(&env->cfg->net[i], e);
+
+	return fd < 0 ? NULL : net_create_stream(env, i, fd, e);
+}
+
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i, struct err *e)
 {
 	struct virtio_dev *v;
 	struct tap tap;
 
+	if (env->cfg->net[i].user)
+		return net_create_user(env, i, e);
 	if (tap_open(&tap, env->cfg, i, e) < 0)
 		return NULL;
 	v = net_create_on(env, i, &tap, e);

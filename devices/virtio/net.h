@@ -13,6 +13,7 @@
 
 #include <linux/virtio_net.h>
 
+#include "devices/backend/netstream.h"
 #include "devices/backend/tap.h"
 #include "devices/virtio/virtio.h"
 
@@ -44,16 +45,21 @@ struct net {
 	struct virtio_dev v;
 	struct virtq vq[2];
 	struct virtio_net_config config;
-	struct tap tap;
+	struct tap tap;           /* no fd when there is @stream */
+	struct netstream *stream; /* instead of the tap */
 	struct loop_source source;
 	bool mergeable, rx_dry, tx_blocked, dead;
 	struct net_rx rx;
 	struct virtq_chain c; /* scratch */
 };
 
-/* net_create_on() - net_create() on a tap that is open; takes it over unless it fails */
+/* net_create_on() - net_create() on a tap that is open; takes it over unless it fails.
+ * net_create_stream(): the same on @fd, a stream socket (netstream.h)
+ */
 struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
 				 const struct tap *tap, struct err *e);
+struct virtio_dev *net_create_stream(const struct virtio_env *env, unsigned int i, int fd,
+				     struct err *e);
 
 /* net_mac() - @c's address.  Ours when none is given: from the names of machine and
  * interface (@where), so that it is the same at every start and another for every tap of a

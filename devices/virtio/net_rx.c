@@ -151,7 +151,10 @@ static bool net_rx_read(struct net *n)
 	ssize_t len;
 
 	r->iov[r->iov_first + r->niov] = (struct iovec){r->spill, sizeof(r->spill)};
-	len = readv(n->tap.fd, r->iov + r->iov_first, (int)r->niov + 1);
+	if (n->stream)
+		len = netstream_readv(n->stream, r->iov + r->iov_first, (int)r->niov + 1);
+	else
+		len = readv(n->tap.fd, r->iov + r->iov_first, (int)r->niov + 1);
 	if (len <= 0)
 		return net_rx_error(n, len ? errno : ENOLINK);
 	if (len < TAP_HDR_LEN + ETH_HLEN)
@@ -170,7 +173,10 @@ void net_rx(struct net *n)
 	struct net_rx *r = &n->rx;
 
 	n->rx_dry = false;
-	for (unsigned int i = 0; i < NET_BATCH && !n->dead; i++) {
+	/* What a stream has read ahead, its socket will not wake us for */
+	for (unsigned int i = 0;
+	     (i < NET_BATCH || (n->stream && netstream_more(n->stream))) && !n->dead;
+	     i++) {
 		if (!net_rx_resume(n)) {
 			n->rx_dry = true;
 			break;

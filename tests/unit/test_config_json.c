@@ -90,7 +90,7 @@ static const struct {
 	{"{\"disk\": [{\"path\": \"\"}]}", "disk[0]: path has no value", "give one"},
 	{"{\"disk\": [{\"path\": \"a\", \"ro\": true, \"readonly\": true}]}",
 	 "readonly is given twice", "once"},
-	{"{\"net\": [{}]}", "net[0]: there is no tap", "fd="},
+	{"{\"net\": [{}]}", "net[0]: there is no network", "fd="},
 	{"{\"net\": [{\"tap\": \"a\", \"fd\": 3}]}", "net[0]: tap \"a\" and fd 3",
 	 "one of"},
 	{"{\"net\": [{\"tap\": \"a\", \"mac\": \"x\"}]}", "net[0]: mac: \"x\"",

@@ -65,11 +65,22 @@ struct config_share {
 	bool readonly;
 };
 
+#define CONFIG_PUBLISH_MAX 16
+
+/* A port of the host that leads to one of the guest, as passt takes it: "[ADDRESS/]8080:80" */
+struct config_publish {
+	char spec[80];
+	bool udp;
+};
+
 struct config_net {
 	char *tap;        /* interface name; NULL when @fd is given */
 	int fd;           /* -1, or a tap file descriptor we inherited */
 	char *vhost_user; /* instead of both: the socket of who serves it */
 	bool vhost;       /* the kernel is to serve it */
+	bool user;        /* instead of all: by passt, which needs no root */
+	struct config_publish publish[CONFIG_PUBLISH_MAX];
+	unsigned int npublish;
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu; /* 0: not told to the guest */

@@ -117,7 +117,7 @@ case_ping_and_100_mb_over_tap()
 			echo ready
 			nc -l -p 5000 </dev/null
 			mkdir /www
-			wget -q -O /www/blob http://10.97.0.1:5001/blob
+			wget -q -O /www/blob 10.97.0.1:5001/blob
 			md5sum </www/blob
 			ping -c 2 -W 5 10.97.0.1 && echo ping
 			httpd -h /www
@@ -134,7 +134,7 @@ case_ping_and_100_mb_over_tap()
 	server=$!
 	nc 10.97.0.2 5000 </dev/null
 	wait_for out serving
-	wget -q -O back http://10.97.0.2/blob
+	wget -q -O back 10.97.0.2/blob
 	nc 10.97.0.2 5000 </dev/null
 	kill $server
 	wait $vmm || fail "status $?"

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * passt - start passt(1) on one end of a socket pair.
+ *
+ * It goes to the background by itself when it is ready: the end of what we started, with
+ * status 0, says that all ports are open.  What runs on is nobody's child and leaves when
+ * its socket is closed.
+ */
+#include "devices/backend/passt.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "devices/backend/daemon.h"
+#include "vmm/core/util.h"
+
+#define PASST_READY_MS 10000
+#define PASST_ARGS     (4 + 2 * CONFIG_PUBLISH_MAX)
+
+/* Of the end of what we started.  Return: 0, it is ready */
+static int passt_ready(struct daemon *d, struct err *e)
+{
+	struct err how;
+
+	if (daemon_dead(d, PASST_READY_MS, &how) == 0) {
+		daemon_stop(d);
+		return err_set(e, ETIMEDOUT,
+			       "net user: passt was not ready within %d seconds; run "
+			       "`passt -f` to see why",
+			       PASST_READY_MS / 1000);
+	}
+	if (WIFEXITED(d->status) && WEXITSTATUS(d->status) == 0)
+		return 0;
+	return err_set(e, ECHILD, "net user: %s", how.msg);
+}
+
+int passt_start(const struct config_net *c, struct err *e)
+{
+	const char *args[PASST_ARGS + 1] = {"--quiet", "--stderr", "--fd", "3"};
+	unsigned int n = 4;
+	int pair[2], rc;
+	struct daemon d;
+	const struct daemon_spec spec = {.program = "passt",
+					 .cure = "apt install passt",
+					 .args = args,
+					 .fd = &pair[1],
+					 .nfd = 1};
+
+	_Static_assert(DAEMON_FD_FIRST == 3, "what --fd says");
+	for (unsigned int i = 0; i < c->npublish; i++) {
+		args[n++] = c->publish[i].udp ? "-u" : "-t";
+		args[n++] = c->publish[i].spec;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set(e, errno, "net user: no socket: %s", strerror(errno));
+	daemon_init(&d);
+	rc = daemon_start(&d, &spec, e);
+	close(pair[1]);
+	if (rc == 0)
+		rc = passt_ready(&d, e);
+	if (rc == 0)
+		return pair[0];
+	close(pair[0]);
+	return rc;
+}

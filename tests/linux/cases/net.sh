@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+#
+# net.sh - networks that a stock Linux can be given.
+#
+# shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
+
+# a_way_out - a default route, as any host has that is on a network; 10.98.0.2 leads nowhere
+a_way_out()
+{
+	! ip route | grep -q ^default || return 0
+	tunctl -t way-out >/dev/null
+	ip addr add 10.98.0.1/24 dev way-out
+	ip link set way-out up
+	ip route add default via 10.98.0.2
+}
+
+# as_nobody COMMAND - run it as somebody without rights, if we have any
+as_nobody()
+{
+	if [ "$(id -u)" != 0 ]; then
+		exec sh -c "$1"
+	fi
+	grep -qs ^nobody: /etc/passwd ||
+		printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >/etc/passwd
+	chmod 666 /dev/kvm
+	exec su -s /bin/sh nobody -c "$1"
+}
+
+case_user_network_without_root()
+{
+	command -v passt >/dev/null || skip 'no passt'
+	a_way_out
+	gateway=$(ip route | sed -n 's/^default via \([0-9.]*\).*/\1/p' | head -n1)
+	random_file blob 8
+	chmod 755 . && chmod 644 blob
+	mkfifo -m 666 going
+	cat going >/dev/null &
+	httpd -f -p 127.0.0.1:8000 -h . &
+	server=$!
+	as_nobody "'$MICROVM' --timeout $GUEST_TIMEOUT --kernel '$KERNEL' --initrd '$DHCP_INITRD' \
+		--net user,publish=8080:80,publish=127.0.0.1:5000:5000 \
+		--append 'quiet microvm.run=\"$(one_line <<-END
+			ip link set eth0 up
+			echo [ \\\$1 != bound ] \\|\\| ip addr add \\\$ip/\\\$mask dev eth0 >/script
+			echo [ \\\$1 != bound ] \\|\\| ip route add default via \\\$router >>/script
+			chmod 755 /script
+			udhcpc -i eth0 -n -q -s /script
+			wget -q -O /got $gateway:8000/blob
+			md5sum </got
+			mkdir /www
+			echo from the guest >/www/page
+			httpd -h /www
+			echo serving
+			nc -l -p 5000 </dev/null
+			while [ \$(cat /sys/class/net/eth0/carrier) = 1 ]; do sleep 0.1; done
+			echo carrier lost
+		END
+		)\"'" >out 2>err </dev/null &
+	vmm=$!
+	wait_for out serving
+	wget -q -O page 127.0.0.1:8080/page || fail 'nobody answers at the published port'
+	grep -qx 'from the guest' page || fail "the page: $(cat page)"
+	nc 127.0.0.1 5000 </dev/null
+	killall passt passt.avx2 2>/dev/null
+	wait $vmm || fail "status $?"
+	kill $server
+	said "$(md5sum <blob)"
+	said 'carrier lost'
+	complained "the guest's link is down"
+}
