@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/config.h"
@@ -115,7 +116,7 @@ static bool net_is_port(const char *s)
 /* [ADDRESS:]HOST:GUEST, cut at its colons in place */
 static int net_parse_publish(struct config_publish *p, char *text)
 {
-	struct in_addr address;
+	struct in_addr address = {0};
 	char *guest = strrchr(text, ':'), *host;
 
 	if (!guest)
@@ -127,6 +128,8 @@ static int net_parse_publish(struct config_publish *p, char *text)
 	if (!net_is_port(guest) || !net_is_port(host ? host : text) ||
 	    (host && inet_pton(AF_INET, text, &address) != 1))
 		return -EINVAL;
+	p->address = address.s_addr;
+	p->port = (uint16_t)strtoul(host ? host : text, NULL, 10);
 	if (host)
 		(void)snprintf(p->spec, sizeof(p->spec), "%s/%s:%s", text, host, guest);
 	else

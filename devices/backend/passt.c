@@ -8,6 +8,7 @@
  */
 #include "devices/backend/passt.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,11 +38,32 @@ static int passt_ready(struct daemon *d, struct err *e)
 	return err_set(e, ECHILD, "net user: %s", how.msg);
 }
 
+/* passt goes on if it gets a port for one of IPv4 and IPv6: look before it does */
+static int passt_check_port(const struct config_publish *p, struct err *e)
+{
+	const struct sockaddr_in a = {.sin_family = AF_INET,
+				      .sin_port = htons(p->port),
+				      .sin_addr.s_addr = p->address};
+	cleanup_close int fd =
+		socket(AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	const int one = 1;
+
+	if (!p->udp)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+		return 0;
+	return err_set(
+		e, errno,
+		"net publish=%s: this host's port %u is not to be had: %s; publish "
+		"another one",
+		p->spec, p->port, strerror(errno));
+}
+
 int passt_start(const struct config_net *c, struct err *e)
 {
 	const char *args[PASST_ARGS + 1] = {"--quiet", "--stderr", "--fd", "3"};
 	unsigned int n = 4;
-	int pair[2], rc;
+	int pair[2], rc = 0;
 	struct daemon d;
 	const struct daemon_spec spec = {.program = "passt",
 					 .cure = "apt install passt",
@@ -50,10 +72,13 @@ int passt_start(const struct config_net *c, struct err *e)
 					 .nfd = 1};
 
 	_Static_assert(DAEMON_FD_FIRST == 3, "what --fd says");
-	for (unsigned int i = 0; i < c->npublish; i++) {
+	for (unsigned int i = 0; i < c->npublish && rc == 0; i++) {
+		rc = passt_check_port(&c->publish[i], e);
 		args[n++] = c->publish[i].udp ? "-u" : "-t";
 		args[n++] = c->publish[i].spec;
 	}
+	if (rc < 0)
+		return rc;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(e, errno, "net user: no socket: %s", strerror(errno));
 	daemon_init(&d);

@@ -70,6 +70,8 @@ struct config_share {
 /* A port of the host that leads to one of the guest, as passt takes it: "[ADDRESS/]8080:80" */
 struct config_publish {
 	char spec[80];
+	uint32_t address; /* of the host, network byte order; 0: all */
+	uint16_t port;    /* of the host */
 	bool udp;
 };
 
