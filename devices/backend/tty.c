@@ -157,11 +157,12 @@ int tty_start(struct tty *t, struct tty_client *c, struct err *e)
 
 void tty_destroy(struct tty *t)
 {
+	if (!t)
+		return;
+
 	struct loop_source *timers[] = {&t->turn_source, &t->wake_source,
 					&t->again_source, &t->hold_source};
 
-	if (!t)
-		return;
 	tty_out_drain(t, t->nobody ? 0 : TTY_DRAIN_MS);
 	if (t->end == TTY_STDIO)
 		tty_mode_stop();
