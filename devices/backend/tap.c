@@ -150,6 +150,14 @@ static int tap_by_fd(struct tap *t, const struct config_net *c, struct err *e)
 			       "net fd=%d (tap %s) was attached without IFF_NO_PI and "
 			       "IFF_VNET_HDR; attach it with both",
 			       c->fd, ifr.ifr_name);
+	/* nothing passes exec(2) with this flag, and all that we open has it */
+	if (fcntl(c->fd, F_GETFD) & FD_CLOEXEC)
+		return err_set(
+			e, EINVAL,
+			"net fd=%d was not open when microvm started: it is tap %.*s, "
+			"which another --net opened; start microvm with a tap of its "
+			"own as descriptor %d",
+			c->fd, IFNAMSIZ, ifr.ifr_name, c->fd);
 	if (fcntl(c->fd, F_SETFL, fl | O_NONBLOCK) < 0 ||
 	    fcntl(c->fd, F_SETFD, FD_CLOEXEC) < 0)
 		return err_set(e, errno, "net fd=%d: %s", c->fd, strerror(errno));

@@ -546,6 +546,8 @@ START_TEST(missing_tap_is_made_and_up_and_exclusive)
 	ck_assert_msg(tap_open(&second, &by_fd, 0, &e) == 0, "%s", e.msg);
 	ck_assert_str_eq(second.name, "mvtest0");
 	tap_close(&second);
+	by_fd.net[0].fd = t.fd; /* a number that was free when we were started */
+	refused(&by_fd, 0, "was not open when microvm started");
 	tap_close(&t);
 }
 END_TEST
