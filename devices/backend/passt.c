@@ -24,16 +24,19 @@
 /* Of the end of what we started.  Return: 0, it is ready */
 static int passt_ready(struct daemon *d, struct err *e)
 {
+	bool dead;
 	struct err how;
+	int status;
 
-	if (daemon_dead(d, PASST_READY_MS, &how) == 0) {
-		daemon_stop(d);
+	dead = daemon_dead(d, PASST_READY_MS, &how) != 0;
+	status = d->status;
+	daemon_stop(d); /* what runs on has let go of its stderr */
+	if (!dead)
 		return err_set(e, ETIMEDOUT,
 			       "net user: passt was not ready within %d seconds; run "
 			       "`passt -f` to see why",
 			       PASST_READY_MS / 1000);
-	}
-	if (WIFEXITED(d->status) && WEXITSTATUS(d->status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	return err_set(e, ECHILD, "net user: %s", how.msg);
 }

@@ -251,7 +251,8 @@ static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
 	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
 	virtq_init(&n->vq[NET_TX], NET_QUEUE);
-	net_mac(n->config.mac, env->cfg, &env->cfg->net[i], n->tap.name);
+	net_mac(n->config.mac, env->cfg, &env->cfg->net[i],
+		n->stream ? n->v.name : n->tap.name);
 	net_features(n, &env->cfg->net[i]);
 	return &n->v;
 }

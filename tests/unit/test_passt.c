@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Starting passt, with a script in its place: what it is told, and what is said of its end. */
+#include "devices/backend/passt.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+static char dir[] = "/tmp/test-passt.XXXXXX";
+static struct err err;
+
+static const char *in_dir(const char *name)
+{
+	static char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static void setup(void)
+{
+	log_threshold = LOG_ERROR;
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(setenv("PATH", dir, 1), 0);
+}
+
+static void teardown(void)
+{
+	(void)unlink(in_dir("passt"));
+	(void)unlink(in_dir("args"));
+	(void)rmdir(dir);
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+}
+
+static void passt_is(const char *script)
+{
+	const char *path = in_dir("passt");
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_gt(fprintf(f, "#!/bin/sh\n%s\n", script), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(path, 0700), 0);
+}
+
+static unsigned int open_fds(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	ck_assert_ptr_nonnull(fds);
+	while (readdir(fds))
+		n++;
+	closedir(fds);
+	return n;
+}
+
+static void refused(const struct config_net *c, const char *word)
+{
+	unsigned int before = open_fds();
+
+	ck_assert_int_lt(passt_start(c, &err), 0);
+	ck_assert_msg(strstr(err.msg, word) != NULL, "%s", err.msg);
+	ck_assert_uint_eq(open_fds(), before);
+}
+
+START_TEST(ready_passt_costs_one_descriptor)
+{
+	struct config_net c = {.user = true, .npublish = 1};
+	const struct config_publish p = {.spec = "127.0.0.1/0:80", .udp = true};
+	unsigned int before = open_fds();
+	char script[128], args[128] = "";
+	FILE *f;
+	int fd;
+
+	c.publish[0] = p;
+	(void)snprintf(script, sizeof(script), "echo \"$@\" >%s", in_dir("args"));
+	passt_is(script);
+	fd = passt_start(&c, &err);
+	ck_assert_msg(fd >= 0, "%s", err.msg);
+	ck_assert_uint_eq(open_fds(), before + 1);
+	close(fd);
+	f = fopen(in_dir("args"), "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(args, sizeof(args), f));
+	(void)fclose(f);
+	ck_assert_ptr_nonnull(strstr(args, "--fd 3"));
+	ck_assert_ptr_nonnull(strstr(args, "-u 127.0.0.1/0:80"));
+}
+END_TEST
+
+START_TEST(missing_passt_is_said_with_its_package)
+{
+	refused(&(struct config_net){.user = true}, "apt install passt");
+}
+END_TEST
+
+START_TEST(passt_that_fails_is_quoted)
+{
+	passt_is("echo no route to anywhere >&2; exit 1");
+	refused(&(struct config_net){.user = true}, "no route to anywhere");
+}
+END_TEST
+
+/* Held by a program on IPv4 alone, passt would be content with IPv6 */
+START_TEST(port_that_is_taken_is_said_before_passt_starts)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	struct config_net c = {.user = true, .npublish = 1};
+	int held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(held, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(held, 1), 0);
+	ck_assert_int_eq(getsockname(held, (struct sockaddr *)&a, &len), 0);
+	passt_is("exit 0");
+	c.publish[0].port = ntohs(a.sin_port); /* at all addresses */
+	refused(&c, "is not to be had");
+	close(held);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("passt");
+	TCase *t = tcase_create("passt");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, ready_passt_costs_one_descriptor);
+	tcase_add_test(t, missing_passt_is_said_with_its_package);
+	tcase_add_test(t, passt_that_fails_is_quoted);
+	tcase_add_test(t, port_that_is_taken_is_said_before_passt_starts);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
