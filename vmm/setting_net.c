@@ -106,6 +106,11 @@ static int net_set_user(struct config *cfg, const char *value, struct err *e)
 	return parts_switch(&cfg->net[cfg->nnet].user, value, e);
 }
 
+static int net_set_host(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_switch(&cfg->net[cfg->nnet].host, value, e);
+}
+
 static bool net_is_port(const char *s)
 {
 	uint64_t n;
@@ -176,9 +181,9 @@ static int net_end(struct config *cfg, struct err *e)
 		return err_usage(e,
 				 "user has a network of its own; give no tap, fd, vhost "
 				 "or vhost-user with it");
-	if (n->npublish && !n->user)
-		return err_usage(e, "publish is for cards of --net user; give user, or "
-				    "route to the tap");
+	if ((n->npublish || n->host) && !n->user)
+		return err_usage(e, "publish and host are for cards of --net user; give "
+				    "user, or route to the tap");
 	if (!n->tap && n->fd < 0 && !n->vhost_user && !n->user)
 		return err_usage(e,
 				 "there is no network; give user, tap=NAME or fd=NUMBER");
@@ -203,6 +208,7 @@ static const struct setting_part net_parts[] = {
 	{"vhost", NULL, SETTING_SWITCH, net_set_vhost},
 	{"vhost-user", NULL, SETTING_TEXT, net_set_vhost_user},
 	{"user", NULL, SETTING_SWITCH, net_set_user},
+	{"host", NULL, SETTING_SWITCH, net_set_host},
 	{"publish", NULL, SETTING_LIST, net_set_publish},
 };
 

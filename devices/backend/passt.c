@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,7 +20,7 @@
 #include "vmm/core/util.h"
 
 #define PASST_READY_MS 10000
-#define PASST_ARGS     (4 + 2 * CONFIG_PUBLISH_MAX)
+#define PASST_ARGS     (7 + 2 * CONFIG_PUBLISH_MAX)
 
 /* Of the end of what we started.  Return: 0, it is ready */
 static int passt_ready(struct daemon *d, struct err *e)
@@ -66,6 +67,7 @@ int passt_start(const struct config_net *c, struct err *e)
 {
 	const char *args[PASST_ARGS + 1] = {"--quiet", "--stderr", "--fd", "3"};
 	unsigned int n = 4;
+	char mtu[16];
 	int pair[2], rc = 0;
 	struct daemon d;
 	const struct daemon_spec spec = {.program = "passt",
@@ -75,6 +77,13 @@ int passt_start(const struct config_net *c, struct err *e)
 					 .nfd = 1};
 
 	_Static_assert(DAEMON_FD_FIRST == 3, "what --fd says");
+	if (!c->host)
+		args[n++] = "--no-map-gw";
+	if (c->mtu) {
+		(void)snprintf(mtu, sizeof(mtu), "%u", c->mtu);
+		args[n++] = "--mtu";
+		args[n++] = mtu;
+	}
 	for (unsigned int i = 0; i < c->npublish && rc == 0; i++) {
 		rc = passt_check_port(&c->publish[i], e);
 		args[n++] = c->publish[i].udp ? "-u" : "-t";

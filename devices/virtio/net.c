@@ -287,6 +287,8 @@ static struct virtio_dev *net_create_user(const struct virtio_env *env, unsigned
 	int fd = env->cfg->dry_run ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
 				   : passt_start(&env->cfg->net[i], e);
 
+	if (fd < 0 && env->cfg->dry_run)
+		err_set(e, errno, "net%u: no socket: %s", i, strerror(errno));
 	return fd < 0 ? NULL : net_create_stream(env, i, fd, e);
 }
 

@@ -81,6 +81,7 @@ struct config_net {
 	char *vhost_user; /* instead of both: the socket of who serves it */
 	bool vhost;       /* the kernel is to serve it */
 	bool user;        /* instead of all: by passt, which needs no root */
+	bool host; /* with user: the router's address leads to this host's loopback */
 	struct config_publish publish[CONFIG_PUBLISH_MAX];
 	unsigned int npublish;
 	bool has_mac;

@@ -49,7 +49,7 @@ case_user_network_without_root()
 	httpd -f -p 127.0.0.1:8000 -h . &
 	server=$!
 	as_nobody "'$MICROVM' --timeout $GUEST_TIMEOUT --kernel '$KERNEL' --initrd '$DHCP_INITRD' \
-		--net user,publish=8080:80,publish=127.0.0.1:5000:5000 \
+		--net user,host=on,publish=8080:80,publish=127.0.0.1:5000:5000 \
 		--append 'quiet microvm.run=\"$(one_line <<-END
 			ip link set eth0 up
 			echo [ \\\$1 != bound ] \\|\\| ip addr add \\\$ip/\\\$mask dev eth0 >/script
