@@ -13,8 +13,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "devices/backend/disk_list.h"
 #include "vmm/core/log.h"
@@ -300,6 +302,23 @@ static void disk_uring_cancel(struct disk *d)
 	}
 }
 
+/* io_uring tries without waiting first, if the file's system says that it can; what does not
+ * say so goes by threads of the kernel's.  tmpfs has nothing to wait for and does not say
+ * so: O_NONBLOCK at the registration says it instead.  Later it would have the kernel
+ * answer EAGAIN instead of waiting.
+ */
+static int uring_add(struct disk_engine *en, int fd)
+{
+	int fl = fcntl(fd, F_GETFL), rc;
+	struct statfs st;
+	bool memory = fstatfs(fd, &st) == 0 && st.f_type == TMPFS_MAGIC;
+
+	(void)fcntl(fd, F_SETFL, memory ? fl | O_NONBLOCK : fl & ~O_NONBLOCK);
+	rc = ring_add(en->ring, &en->user, fd);
+	(void)fcntl(fd, F_SETFL, fl & ~O_NONBLOCK);
+	return rc;
+}
+
 static int disk_uring_start(struct disk *d, struct work_pool *pool, struct device *dev,
 			    disk_done_fn done, void *ctx)
 {
@@ -312,11 +331,8 @@ static int disk_uring_start(struct disk *d, struct work_pool *pool, struct devic
 		en->user = (struct ring_user){.dev = dev, .done = uring_on_done};
 		rc = ring_start(en->ring);
 		if (rc == 0)
-			rc = ring_add(en->ring, &en->user, d->fd);
+			rc = uring_add(en, d->fd);
 		en->live = rc == 0;
-		/* O_NONBLOCK would have the kernel say EAGAIN instead of waiting */
-		if (en->live)
-			(void)fcntl(d->fd, F_SETFL, fcntl(d->fd, F_GETFL) & ~O_NONBLOCK);
 	}
 	if (!en->live) {
 		log_info("disk %s: no io_uring on this host (%s): blocking calls instead",
