@@ -263,7 +263,7 @@ void driver_run(struct driver *d, unsigned int ms)
 
 bool driver_wait(struct driver *d, unsigned int qi, uint32_t *id, uint32_t *len)
 {
-	uint64_t end = monotonic_ns() + 2000000000;
+	uint64_t end = monotonic_ns() + 10000000000; /* a busy host syncs slowly */
 
 	driver_pump(d);
 	while (!driver_used(&d->ring[qi], id, len)) {
