@@ -198,6 +198,19 @@ static int config_check_port(const struct config *cfg, unsigned int i, struct er
 	return 0;
 }
 
+static int config_check_balloon(const struct config *cfg, struct err *e)
+{
+	const struct config_balloon *b = &cfg->balloon;
+
+	if (!b->on || b->size <= cfg->memory - MIN(cfg->memory, CONFIG_MEMORY_MIN))
+		return 0;
+	return err_usage(e,
+			 "balloon: %llu MiB would leave less than 16 MiB of the guest's "
+			 "%llu MiB; give less, or more --memory",
+			 (unsigned long long)(b->size / MIB),
+			 (unsigned long long)(cfg->memory / MIB));
+}
+
 int config_validate(struct config *cfg, struct err *e)
 {
 	int rc;
@@ -210,6 +223,8 @@ int config_validate(struct config *cfg, struct err *e)
 				 "--append adds to the kernel command line and --cmdline "
 				 "replaces it; give one of them");
 	rc = config_check_memory(cfg, e);
+	if (rc == 0)
+		rc = config_check_balloon(cfg, e);
 	if (rc == 0)
 		rc = config_check_net(cfg, e);
 	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)

@@ -134,7 +134,8 @@ static int machine_build_loop(struct machine *m, struct err *e)
 	/* As many as all disks can keep busy: a slow one has no other disk wait.  Threads
 	 * that nobody needs are not started.
 	 */
-	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet;
+	unsigned int nworker =
+		m->cfg->ndisk * DISK_LANES + m->cfg->nnet + m->cfg->balloon.on;
 
 	for (unsigned int i = 0; i < m->cfg->ndisk; i++)
 		nworker += m->cfg->disk[i].overlay ? DISK_LANES

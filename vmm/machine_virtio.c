@@ -43,6 +43,11 @@ static unsigned int count_vsocks(const struct config *cfg)
 	return cfg->vsock.path != NULL;
 }
 
+static unsigned int count_balloons(const struct config *cfg)
+{
+	return cfg->balloon.on;
+}
+
 static unsigned int count_one(const struct config *cfg)
 {
 	(void)cfg;
@@ -107,7 +112,7 @@ static const struct {
 	{count_disks, create_disk},       {count_nets, create_net},
 	{count_consoles, create_console}, {count_one, rng_create},
 	{count_vsocks, vsock_create},     {count_shares, fs_create},
-	{count_ports, create_ports},
+	{count_ports, create_ports},      {count_balloons, balloon_create},
 };
 
 static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)

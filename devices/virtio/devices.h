@@ -31,6 +31,9 @@ struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 struct virtio_dev *net_vhost_create(const struct virtio_env *env, unsigned int i,
 				    struct err *e);
 bool net_is_elsewhere(const struct config_net *c);
+/* cfg->balloon: "balloon0" */
+struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
+				  struct err *e);
 /* entropy from the host: "rng0" */
 struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);

@@ -94,6 +94,12 @@ struct config_vsock {
 	uint32_t cid;
 };
 
+struct config_balloon {
+	bool on;       /* there is one */
+	uint64_t size; /* bytes that the guest is asked for at the start */
+	bool reporting, deflate_on_oom;
+};
+
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_NONE };
 
 /* Where a console or a port goes on the host */
@@ -125,6 +131,7 @@ struct config {
 	unsigned int ncpu; /* >= 1 */
 	uint64_t memory;   /* bytes, a multiple of the page size */
 	bool hugepages;
+	struct config_balloon balloon;
 	enum config_console console;
 	struct config_end console_end;
 	struct config_port port[CONFIG_PORTS_MAX];

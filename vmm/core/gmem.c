@@ -251,6 +251,8 @@ int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 		 (off_t)off) == MAP_FAILED)
 		return gmem_read_file(p, fd, off, len);
 	gmem_guard(p, whole);
+	m->file_start = m->file_end && m->file_start < p ? m->file_start : p;
+	m->file_end = MAX(m->file_end, (const uint8_t *)p + whole);
 	if (madvise(p, whole, MADV_DONTDUMP) < 0)
 		return -errno;
 	return gmem_read_file(p + whole, fd, off + whole, len - whole);

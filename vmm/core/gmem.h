@@ -31,13 +31,13 @@ struct gmem {
 	unsigned int n;
 	struct gmem_region region[GMEM_REGIONS_MAX]; /* ascending, disjoint */
 	bool hugepages, shared;
+	const uint8_t *file_start, *file_end; /* all of gmem_map_file()'s lies between */
 };
 
 /* gmem_init() - an empty guest.  @hugepages: RAM comes from the host's huge-page pool */
 void gmem_init(struct gmem *m, bool hugepages);
 /* gmem_share() - before any gmem_add(): each region is to be a memory file of its own
- * (region.fd), which another process can map.  Nobody can change its length.  To give
- * pages of it back to the host takes MADV_REMOVE
+ * (region.fd), which another process can map.  Nobody can change its length.
  */
 void gmem_share(struct gmem *m);
 /* gmem_add() - @len zeroed bytes at @gpa, page-aligned, above all earlier regions; kept
@@ -64,6 +64,13 @@ int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len
  * copied to: who maps our files would not see a mapping on top of them
  */
 int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
+
+/* gmem_release() - give the host back the whole pages in [@p, @p + @len), a slice; they read
+ * as zeroes afterwards, here, in the guest and in every process that maps them.  What is
+ * mapped from a file, a part of a page, and with huge pages a part of one, stay as they
+ * are.  Any thread.  Return: how many bytes the host has got
+ */
+uint64_t gmem_release(const struct gmem *m, void *p, size_t len);
 
 /* gmem_size() - bytes of RAM in all; gmem_end() - first address above the last region */
 uint64_t gmem_size(const struct gmem *m);

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * balloon - memory that the guest gives back to the host (virtio 1.2, 5.5): as much as we
+ * ask for (inflate), and what it has no use for at the moment (free-page reporting).
+ *
+ * Nothing the guest says is believed, because nothing depends on it: a page given back
+ * stays mapped and reads as zeroes when it is used again, so taking pages back (deflate) needs
+ * no work.  Giving them to the host can take milliseconds, which a worker spends, one
+ * chain at a time.
+ */
+#include "devices/virtio/devices.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/virtio_balloon.h>
+#include <linux/virtio_ids.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "vmm/core/util.h"
+
+/* Linux reports 32 ranges at a time and wants a queue for as many. */
+#define BALLOON_QUEUE 32
+#define BALLOON_PAGE  (1UL << VIRTIO_BALLOON_PFN_SHIFT)
+#define BALLOON_LIST_MAX \
+	(64 * KIB) /* bytes of page numbers in a chain; Linux has 1 KiB */
+#define BALLOON_PIECE_MAX (64 * MIB) /* between two looks at job->stop */
+/* The device has no statistics or hinting queue, so reporting is the third: drivers and
+ * devices number those that exist.
+ */
+enum { BALLOON_INFLATE, BALLOON_DEFLATE, BALLOON_REPORTING, BALLOON_QUEUES };
+
+/* One chain, on its way through a worker */
+struct balloon_job {
+	struct work work;
+	const struct gmem *mem;
+	unsigned int qi;
+	struct virtq_chain c;
+	uint64_t released; /* bytes */
+	const char *lie;   /* NULL: none */
+	_Atomic bool stop; /* the device is being reset: nobody waits for the rest */
+};
+
+struct balloon {
+	struct virtio_dev v;
+	struct virtq vq[BALLOON_QUEUES];
+	struct virtio_balloon_config config, truth; /* shown; without the driver's lies */
+	bool kicked[BALLOON_QUEUES];                /* and not found empty since */
+	bool busy;                                  /* @job is a worker's */
+	struct balloon_job job;
+	struct virtq_chain c; /* of the deflate queue */
+};
+
+static struct balloon *balloon_of(struct virtio_dev *v)
+{
+	return container_of(v, struct balloon, v);
+}
+
+static void balloon_release(struct balloon_job *j, uint8_t *p, size_t len)
+{
+	while (len && !j->stop) {
+		size_t n = MIN(len, BALLOON_PIECE_MAX);
+
+		j->released += gmem_release(j->mem, p, n);
+		p += n;
+		len -= n;
+	}
+}
+
+/* Page numbers, 32 bits each, in runs up or down: a run is released at once. */
+static void balloon_run_inflate(struct balloon_job *j)
+{
+	uint8_t *start = NULL, *end = NULL;
+	uint32_t pfn;
+
+	while (!j->stop && span_get(&j->c.from_driver, &pfn, sizeof(pfn))) {
+		gpa_t gpa = (gpa_t)le32toh(pfn) << VIRTIO_BALLOON_PFN_SHIFT;
+		uint8_t *p = gmem_slice(j->mem, gpa, BALLOON_PAGE);
+
+		if (!p) {
+			j->lie = "a page in the balloon is no memory";
+			break;
+		}
+		if (start && p == end) {
+			end += BALLOON_PAGE;
+		} else if (start && p + BALLOON_PAGE == start) {
+			start = p;
+		} else {
+			balloon_release(j, start, (size_t)(end - start));
+			start = p;
+			end = p + BALLOON_PAGE;
+		}
+	}
+	balloon_release(j, start, (size_t)(end - start));
+}
+
+/* The free ranges are the chain's buffers (virtio 1.2, 5.5.6, "Free Page Reporting"). */
+static void balloon_run_reporting(struct balloon_job *j)
+{
+	const struct span *s = &j->c.to_driver;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		balloon_release(j, s->v[i].iov_base, s->v[i].iov_len);
+}
+
+static void balloon_run(struct work *w)
+{
+	struct balloon_job *j = container_of(w, struct balloon_job, work);
+
+	if (j->qi == BALLOON_INFLATE)
+		balloon_run_inflate(j);
+	else
+		balloon_run_reporting(j);
+}
+
+/* Is the chain in @b->job what its queue is for?  Return: NULL, or the lie */
+static const char *balloon_check(const struct balloon *b)
+{
+	const struct balloon_job *j = &b->job;
+
+	if (j->qi == BALLOON_REPORTING) {
+		if (j->c.from_driver.n)
+			return "a free range that is not for writing";
+		if (j->c.to_driver.len > gmem_size(j->mem))
+			return "more free memory than there is";
+		return NULL;
+	}
+	if (j->c.to_driver.n)
+		return "a list of pages that is not for reading";
+	if (j->c.from_driver.len % sizeof(uint32_t) ||
+	    j->c.from_driver.len > BALLOON_LIST_MAX)
+		return "a list of pages of impossible length";
+	return NULL;
+}
+
+/* May free pages come back as zeroes?  Not if the guest will look for another pattern in
+ * them (virtio 1.2, 5.5.6, "Page Poison").
+ */
+static bool balloon_keeps(const struct balloon *b, unsigned int qi)
+{
+	return qi == BALLOON_REPORTING &&
+	       (b->v.acked & 1ULL << VIRTIO_BALLOON_F_PAGE_POISON) && b->truth.poison_val;
+}
+
+static void balloon_give_back(struct balloon *b, unsigned int qi, uint16_t head)
+{
+	virtq_push(&b->vq[qi], head, 0);
+	b->v.dev->io.requests++;
+	virtio_notify(&b->v, &b->vq[qi]);
+}
+
+/* The chain in @b->job is a new one */
+static void balloon_start(struct balloon *b)
+{
+	struct balloon_job *j = &b->job;
+	const char *lie = balloon_check(b);
+
+	if (lie) {
+		virtio_broken(&b->v, lie);
+		return;
+	}
+	if (balloon_keeps(b, j->qi)) {
+		balloon_give_back(b, j->qi, j->c.head);
+		return;
+	}
+	j->work.dev = b->v.dev;
+	j->released = 0;
+	j->lie = NULL;
+	b->busy = true;
+	work_submit(b->v.env->pool, &j->work);
+}
+
+/* While the worker has nothing to do: the next chain of a queue that was kicked.  A queue is
+ * asked until it is empty, or its driver would not be told to kick again.
+ */
+static void balloon_next(struct balloon *b)
+{
+	static const unsigned int queues[] = {BALLOON_INFLATE, BALLOON_REPORTING};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(queues); i++) {
+		unsigned int qi = queues[i];
+
+		while (b->kicked[qi] && !b->busy) {
+			b->job.qi = qi;
+			if (virtio_pop(&b->v, &b->vq[qi], &b->job.c))
+				balloon_start(b);
+			else
+				b->kicked[qi] = false;
+		}
+	}
+}
+
+static void balloon_done(struct work *w)
+{
+	struct balloon_job *j = container_of(w, struct balloon_job, work);
+	struct balloon *b = container_of(j, struct balloon, job);
+
+	b->busy = false;
+	b->v.dev->io.written_bytes += j->released;
+	if (!b->v.active)
+		return;
+	if (j->lie) {
+		virtio_broken(&b->v, j->lie);
+		return;
+	}
+	balloon_give_back(b, j->qi, j->c.head);
+	balloon_next(b);
+}
+
+static void balloon_deflate(struct balloon *b)
+{
+	while (virtio_pop(&b->v, &b->vq[BALLOON_DEFLATE], &b->c))
+		balloon_give_back(b, BALLOON_DEFLATE, b->c.head);
+}
+
+static void balloon_kick(struct virtio_dev *v, unsigned int qi)
+{
+	struct balloon *b = balloon_of(v);
+
+	if (qi == BALLOON_DEFLATE) {
+		balloon_deflate(b);
+		return;
+	}
+	b->kicked[qi] = true;
+	balloon_next(b);
+}
+
+/* Of the configuration two fields are the driver's to write: how much is in the balloon,
+ * and its pattern.
+ */
+static void balloon_config_written(struct virtio_dev *v, unsigned int off,
+				   unsigned int len)
+{
+	struct balloon *b = balloon_of(v);
+
+	(void)off;
+	(void)len;
+	b->truth.actual = b->config.actual;
+	b->truth.poison_val = b->config.poison_val;
+	b->config = b->truth;
+}
+
+static void balloon_reset(struct virtio_dev *v)
+{
+	struct balloon *b = balloon_of(v);
+
+	b->job.stop = true;
+	work_drain(v->env->pool, v->dev);
+	b->job.stop = false;
+	for (unsigned int qi = 0; qi < BALLOON_QUEUES; qi++)
+		b->kicked[qi] = false;
+	b->truth.actual = b->truth.poison_val = 0;
+	b->config = b->truth;
+}
+
+static void balloon_state(struct virtio_dev *v, struct state *s)
+{
+	struct balloon *b = balloon_of(v);
+
+	state_u32(s, &b->truth.actual);
+	state_u32(s, &b->truth.poison_val);
+	b->config = b->truth;
+}
+
+static void balloon_destroy(struct virtio_dev *v)
+{
+	free(balloon_of(v));
+}
+
+static const struct virtio_ops balloon_ops = {
+	.activate = virtio_nop_activate,
+	.kick = balloon_kick,
+	.config_written = balloon_config_written,
+	.reset = balloon_reset,
+	.state = balloon_state,
+	.destroy = balloon_destroy,
+};
+
+/* With reporting comes the pattern: a guest that fills its free pages would not report them
+ * otherwise, and zero, the usual one, is what they come back with.
+ */
+static uint64_t balloon_offer(const struct config_balloon *c)
+{
+	uint64_t f = 0;
+
+	if (c->deflate_on_oom)
+		f |= 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM;
+	if (c->reporting)
+		f |= 1ULL << VIRTIO_BALLOON_F_REPORTING |
+		     1ULL << VIRTIO_BALLOON_F_PAGE_POISON;
+	return f;
+}
+
+struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
+				  struct err *e)
+{
+	const struct config_balloon *c = &env->cfg->balloon;
+	struct balloon *b = calloc(1, sizeof(*b));
+
+	(void)i;
+	if (!b) {
+		err_set(e, ENOMEM, "balloon0: the host is out of memory");
+		return NULL;
+	}
+	b->truth.num_pages = htole32((uint32_t)(c->size / BALLOON_PAGE));
+	b->config = b->truth;
+	b->job.mem = env->mem;
+	b->job.work.run = balloon_run;
+	b->job.work.done = balloon_done;
+	b->v = (struct virtio_dev){
+		.ops = &balloon_ops,
+		.name = "balloon0",
+		.id = VIRTIO_ID_BALLOON,
+		.offered = balloon_offer(c),
+		.vq = b->vq,
+		.nvq = c->reporting ? BALLOON_QUEUES : BALLOON_REPORTING,
+		.config = &b->config,
+		.config_len = sizeof(b->config),
+		.config_writable = sizeof(b->config),
+		.env = env,
+	};
+	for (unsigned int qi = 0; qi < b->v.nvq; qi++)
+		virtq_init(&b->vq[qi], BALLOON_QUEUE);
+	return &b->v;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_setting_balloon - --balloon and "balloon": what is understood, and what is said of the rest */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/cli.h"
+#include "vmm/config.h"
+#include "vmm/config_json.h"
+#include "vmm/core/util.h"
+
+static struct config cfg;
+static struct err e;
+
+static void setup(void)
+{
+	e = (struct err){0};
+	ck_assert_int_eq(config_init(&cfg, &e), 0);
+}
+
+static void teardown(void)
+{
+	config_fini(&cfg);
+}
+
+static int option(const char *value)
+{
+	char text[256], *argv[] = {(char[]){"microvm"},
+				   (char[]){"--kernel"},
+				   (char[]){"k"},
+				   (char[]){"--balloon"},
+				   text,
+				   NULL};
+	enum cli_action action;
+
+	ck_assert_uint_lt(strlen(value), sizeof(text));
+	memcpy(text, value, strlen(value) + 1);
+	return cli_parse(5, argv, &cfg, &action, &e);
+}
+
+static int json(const char *text)
+{
+	return config_json_parse(&cfg, text, strlen(text), "vm.json", &e);
+}
+
+START_TEST(none_is_asked_for)
+{
+	ck_assert(!cfg.balloon.on);
+}
+END_TEST
+
+START_TEST(option_is_understood)
+{
+	ck_assert_int_eq(option("0"), 0);
+	ck_assert(cfg.balloon.on && cfg.balloon.reporting && cfg.balloon.deflate_on_oom);
+	ck_assert_uint_eq(cfg.balloon.size, 0);
+	config_fini(&cfg);
+	setup();
+	ck_assert_int_eq(option("size=100M,reporting=off,deflate-on-oom=off"), 0);
+	ck_assert(cfg.balloon.on);
+	ck_assert(!cfg.balloon.reporting && !cfg.balloon.deflate_on_oom);
+	ck_assert_uint_eq(cfg.balloon.size, 100 * MIB);
+}
+END_TEST
+
+START_TEST(json_is_understood_and_the_option_replaces_it)
+{
+	ck_assert_int_eq(json("{\"balloon\": {\"size\": \"64M\", \"reporting\": false}}"),
+			 0);
+	ck_assert_uint_eq(cfg.balloon.size, 64 * MIB);
+	ck_assert(!cfg.balloon.reporting);
+	ck_assert_int_eq(option("32M"), 0);
+	ck_assert_uint_eq(cfg.balloon.size, 32 * MIB);
+	ck_assert(cfg.balloon.reporting);
+}
+END_TEST
+
+START_TEST(none_takes_back_what_the_file_said)
+{
+	ck_assert_int_eq(json("{\"balloon\": {\"size\": 0}}"), 0);
+	ck_assert(cfg.balloon.on);
+	ck_assert_int_eq(option("none"), 0);
+	ck_assert(!cfg.balloon.on);
+}
+END_TEST
+
+START_TEST(largest_balloon_leaves_16_mib)
+{
+	ck_assert_int_eq(option("240M"), 0); /* of 256 */
+}
+END_TEST
+
+static const struct {
+	int (*parse)(const char *value);
+	const char *text, *says, *also;
+} wrong[] = {
+	{option, "", "--balloon: the value is empty", "SIZE"},
+	{option, "reporting=on", "--balloon: there is no size", "size="},
+	{option, "lots", "--balloon: size: \"lots\"", "128M"},
+	{option, "-1M", "--balloon: size: \"-1M\"", "128M"},
+	{option, "1.5M", "--balloon: size: \"1.5M\"", "whole number"},
+	{option, "100", "--balloon: size: \"100\"", "like 1M"},
+	{option, "4097", "--balloon: size: \"4097\"", "multiple of 4 KiB"},
+	{option, "241M", "balloon: 241 MiB", "256 MiB"},
+	{option, "256M", "balloon: 256 MiB", "give less"},
+	{option, "1T", "balloon: 1048576 MiB", "give less"},
+	{option, "16T", "--balloon: size: \"16T\"", "less"},
+	{option, "99999999999T", "--balloon: size: \"99999", "less"},
+	{option, "1M,size=2M", "--balloon: size is given twice", "once"},
+	{option, "1M,reporting=yes", "--balloon: reporting: \"yes\"", "on nor off"},
+	{option, "1M,deflate-on-oom=1", "deflate-on-oom: \"1\"", "on nor off"},
+	{option, "1M,deflate", "--balloon: \"deflate\" is not", "deflate-on-oom\"?"},
+	{option, "0,reporting=off", "--balloon: size=0,reporting=off", "give a size"},
+	{json, "{\"balloon\": {}}", "balloon: there is no size", "size="},
+	{json, "{\"balloon\": {\"size\": true}}", "balloon: size: it is", "string"},
+	{json, "{\"balloon\": {\"size\": 0, \"reporting\": 1}}", "reporting: it is",
+	 "true"},
+};
+
+START_TEST(wrong_value_is_told)
+{
+	ck_assert_int_lt(wrong[_i].parse(wrong[_i].text), 0);
+	ck_assert_int_eq(e.usage, 1);
+	ck_assert_msg(strstr(e.msg, wrong[_i].says), "%s: %s", wrong[_i].text, e.msg);
+	ck_assert_msg(strstr(e.msg, wrong[_i].also), "%s: %s", wrong[_i].text, e.msg);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("setting_balloon");
+	TCase *t = tcase_create("setting_balloon");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, none_is_asked_for);
+	tcase_add_test(t, option_is_understood);
+	tcase_add_test(t, json_is_understood_and_the_option_replaces_it);
+	tcase_add_test(t, none_takes_back_what_the_file_said);
+	tcase_add_test(t, largest_balloon_leaves_16_mib);
+	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gmem_release - memory that the guest does without, back to the host.
+ *
+ * The mapping stays, so whoever still uses the pages, a guest that lied about them or a
+ * device with a request under way, finds zeroes or writes what nobody reads.
+ */
+#include "vmm/core/gmem.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define RELEASE_HUGEPAGE (2 * MIB)
+
+static const struct gmem_region *release_region(const struct gmem *m, const uint8_t *p)
+{
+	for (unsigned int i = 0; i < m->n; i++)
+		if ((uintptr_t)p - (uintptr_t)m->region[i].host < m->region[i].len)
+			return &m->region[i];
+	return NULL;
+}
+
+/* [@off, @end) of @r, which holds no mapped file */
+static uint64_t release_range(const struct gmem *m, const struct gmem_region *r,
+			      uint64_t off, uint64_t end)
+{
+	uint64_t page = m->hugepages ? RELEASE_HUGEPAGE : (uint64_t)sysconf(_SC_PAGESIZE);
+	int rc;
+
+	off = ALIGN_UP(off, page);
+	end = ALIGN_DOWN(end, page);
+	if (off >= end)
+		return 0;
+	/* A memory file keeps its pages until there is a hole in it, for all who map it. */
+	if (r->fd >= 0)
+		rc = fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       (off_t)off, (off_t)(end - off));
+	else
+		rc = madvise(r->host + off, end - off, MADV_DONTNEED);
+	return rc < 0 ? 0 : end - off;
+}
+
+/* A page that is mapped from a file would come back with the file's bytes in it, not with
+ * zeroes.  It is the host's page cache anyway, but for what the guest wrote.
+ */
+uint64_t gmem_release(const struct gmem *m, void *p, size_t len)
+{
+	const struct gmem_region *r = release_region(m, p);
+	uint64_t off, end, file, file_end;
+
+	BUG_ON(!r);
+	off = (uint64_t)((uint8_t *)p - r->host);
+	BUG_ON(len > r->len - off);
+	end = off + len;
+	if (!m->file_end || m->file_start >= r->host + end ||
+	    m->file_end <= r->host + off)
+		return release_range(m, r, off, end);
+	file = m->file_start > r->host + off ? (uint64_t)(m->file_start - r->host) : off;
+	file_end = m->file_end < r->host + end ? (uint64_t)(m->file_end - r->host) : end;
+	return release_range(m, r, off, file) + release_range(m, r, file_end, end);
+}
