@@ -48,8 +48,12 @@ static void cmdline_add_console(struct cmdline *c, const struct config *cfg)
 
 static void cmdline_add_root(struct cmdline *c, const struct config *cfg)
 {
-	if (cfg->ndisk && cfg->ninitrd == 0)
+	if (cfg->ninitrd)
+		return;
+	if (cfg->ndisk)
 		cmdline_add(c, "root=/dev/vda %s", cfg->disk[0].readonly ? "ro" : "rw");
+	else if (cfg->npmem)
+		cmdline_add(c, "root=/dev/pmem0 %s", cfg->pmem[0].readonly ? "ro" : "rw");
 }
 
 /* What would otherwise be looked for, exit by exit, and is not there */

@@ -45,6 +45,12 @@ void config_share_clear(struct config_share *s)
 	*s = (struct config_share){0};
 }
 
+void config_pmem_clear(struct config_pmem *p)
+{
+	free(p->path);
+	*p = (struct config_pmem){0};
+}
+
 void config_end_clear(struct config_end *end)
 {
 	free(end->path);
@@ -88,6 +94,8 @@ void config_fini(struct config *cfg)
 	free(cfg->vsock.path);
 	for (unsigned int i = 0; i < CONFIG_SHARES_MAX; i++)
 		config_share_clear(&cfg->share[i]);
+	for (unsigned int i = 0; i < CONFIG_PMEMS_MAX; i++)
+		config_pmem_clear(&cfg->pmem[i]);
 	config_end_clear(&cfg->console_end);
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		config_port_clear(&cfg->port[i]);

@@ -20,6 +20,7 @@ int config_string(char **dst, const char *value, struct err *e);
 void config_disk_clear(struct config_disk *d);
 void config_net_clear(struct config_net *n);
 void config_share_clear(struct config_share *s);
+void config_pmem_clear(struct config_pmem *p);
 void config_end_clear(struct config_end *end);
 void config_port_clear(struct config_port *p);
 

@@ -6,6 +6,7 @@
 /* RAM is [0, RAM_HOLE) and, past that, from 4 GiB upwards */
 #define LAYOUT_RAM_HOLE  0xc0000000ULL
 #define LAYOUT_RAM_HIGH  0x100000000ULL
+#define LAYOUT_PMEM_END  (1ULL << 46)  /* mapped files lie between RAM and here */
 #define LAYOUT_VIRTIO    0xd0000000ULL /* windows of VIRTIO_MMIO_WINDOW, ascending */
 #define LAYOUT_IOAPIC    0xfec00000ULL
 #define LAYOUT_LAPIC     0xfee00000ULL

@@ -134,8 +134,8 @@ static int machine_build_loop(struct machine *m, struct err *e)
 	/* As many as all disks can keep busy: a slow one has no other disk wait.  Threads
 	 * that nobody needs are not started.
 	 */
-	unsigned int nworker =
-		m->cfg->ndisk * DISK_LANES + m->cfg->nnet + m->cfg->balloon.on;
+	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet +
+			       m->cfg->balloon.on + m->cfg->npmem;
 
 	for (unsigned int i = 0; i < m->cfg->ndisk; i++)
 		nworker += m->cfg->disk[i].overlay ? DISK_LANES
@@ -235,6 +235,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	if (!run)
 		return 0;
 	if ((rc = kvm_add_memory(&m->kvm, &m->mem, e)) < 0 ||
+	    (rc = machine_add_pmem(m, e)) < 0 ||
 	    (rc = irqchip_init(&m->irqchip, &m->kvm, cfg, e)) < 0 ||
 	    (rc = machine_build_vcpus(m, e)) < 0)
 		return rc;

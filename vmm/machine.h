@@ -42,6 +42,8 @@ struct machine {
 	unsigned int ndev, nvirtio;
 	struct virtio_dev *disk[CONFIG_DISKS_MAX]; /* whose size the host may change */
 	unsigned int ndisk;
+	struct virtio_dev *pmem[CONFIG_PMEMS_MAX];
+	unsigned int npmem;
 	struct virtio_env env;
 	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
 	size_t virtio_pages_len;

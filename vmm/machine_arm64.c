@@ -49,6 +49,12 @@ void machine_arch_platform(const struct machine *m, struct platform *p)
 	p->pmu = kvm ? kvm_arm64_has(&m->kvm, KVM_ARM_VCPU_PMU_V3) : true;
 }
 
+void machine_arch_pmem(const struct machine *m, gpa_t *start, gpa_t *end)
+{
+	*start = gmem_end(&m->mem);
+	*end = UINT64_C(1) << LAYOUT_BITS;
+}
+
 int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
 			     unsigned int *gsi, struct err *e)
 {

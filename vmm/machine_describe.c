@@ -2,6 +2,7 @@
 /* machine_describe - the resolved machine in words, for --dry-run. */
 #include "vmm/machine.h"
 
+#include "devices/virtio/pmem.h"
 #include "vmm/core/util.h"
 
 static void describe_range(FILE *f, const char *what, uint64_t start, uint64_t end)
@@ -19,6 +20,12 @@ static void describe_memory(const struct machine *m, FILE *f)
 		describe_range(f, m->mem.hugepages ? "RAM in huge pages" : "RAM",
 			       m->mem.region[i].gpa,
 			       m->mem.region[i].gpa + m->mem.region[i].len);
+	for (unsigned int i = 0; i < m->npmem; i++) {
+		struct pmem_range r = pmem_range(m->pmem[i]);
+
+		describe_range(f, r.readonly ? "pmem, read-only" : "pmem", r.gpa,
+			       r.gpa + r.len);
+	}
 	describe_range(f, "ACPI tables", m->boot.acpi_start, m->boot.acpi_end);
 	describe_range(f, "device tree", m->boot.dtb, m->boot.dtb + m->boot.dtb_len);
 	describe_range(f, "kernel", m->boot.kernel_start, m->boot.kernel_end);

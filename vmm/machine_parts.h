@@ -19,6 +19,9 @@ void machine_arch_platform(const struct machine *m, struct platform *p);
 int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
 			     unsigned int *gsi, struct err *e);
 
+/* machine_arch_pmem() - [*@start, *@end): where files can be in guest memory, above RAM */
+void machine_arch_pmem(const struct machine *m, gpa_t *start, gpa_t *end);
+
 /* machine_add_device() - put @d on @b; the machine owns it from now on, also on failure */
 int machine_add_device(struct machine *m, struct bus *b, struct device *d, struct err *e);
 /* machine_virtio_count() - how many virtio devices the config asks for */
@@ -27,6 +30,9 @@ unsigned int machine_virtio_count(const struct config *cfg);
 bool machine_virtio_shares(const struct config *cfg);
 /* machine_virtio_devices() - every virtio device that the config asks for */
 int machine_virtio_devices(struct machine *m, struct err *e);
+
+/* machine_add_pmem() - the files of the pmem devices as slots of KVM's; before the vCPUs */
+int machine_add_pmem(struct machine *m, struct err *e);
 
 /* machine_build_ttys() - what the console and the ports go to on this host.
  * machine_start_ttys(): devices and loop are there; says where pseudo terminals are

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/devices.h"
+#include "devices/virtio/pmem.h"
 #include "vmm/core/util.h"
 
 static unsigned int count_disks(const struct config *cfg)
@@ -46,6 +47,11 @@ static unsigned int count_vsocks(const struct config *cfg)
 static unsigned int count_balloons(const struct config *cfg)
 {
 	return cfg->balloon.on;
+}
+
+static unsigned int count_pmems(const struct config *cfg)
+{
+	return cfg->npmem;
 }
 
 static unsigned int count_one(const struct config *cfg)
@@ -91,6 +97,39 @@ static struct virtio_dev *create_ports(const struct virtio_env *env, unsigned in
 	return ports_create(env, m->port_tty, e);
 }
 
+/* Each begins on a boundary that suits any guest: Linux adds memory by sections, of up to
+ * 512 MiB.
+ */
+static struct virtio_dev *create_pmem(const struct virtio_env *env, unsigned int i,
+				      struct err *e)
+{
+	struct machine *m = container_of(env, struct machine, env);
+	gpa_t start, end;
+	struct pmem_range r;
+	struct virtio_dev *v;
+
+	machine_arch_pmem(m, &start, &end);
+	if (i > 0) {
+		r = pmem_range(m->pmem[i - 1]);
+		start = r.gpa + r.len;
+	}
+	start = ALIGN_UP(start, GIB);
+	v = pmem_create(env, i, start, e);
+	if (!v)
+		return NULL;
+	r = pmem_range(v);
+	if (start > end || r.len > end - start) {
+		err_set(e, ENOSPC,
+			"--pmem: %s does not fit into the guest's address space; use "
+			"--disk, or less --memory",
+			env->cfg->pmem[i].path);
+		v->ops->destroy(v);
+		return NULL;
+	}
+	m->pmem[m->npmem++] = v;
+	return v;
+}
+
 /* The device's clients have its lock only now that it is behind its registers */
 static void machine_join_ttys(struct machine *m, struct virtio_dev *v)
 {
@@ -113,6 +152,7 @@ static const struct {
 	{count_consoles, create_console}, {count_one, rng_create},
 	{count_vsocks, vsock_create},     {count_shares, fs_create},
 	{count_ports, create_ports},      {count_balloons, balloon_create},
+	{count_pmems, create_pmem},
 };
 
 static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)
@@ -134,6 +174,18 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 	if (v->id == VIRTIO_ID_BLOCK)
 		m->disk[m->ndisk++] = v;
 	return machine_add_device(m, &m->mmio, d, e);
+}
+
+int machine_add_pmem(struct machine *m, struct err *e)
+{
+	for (unsigned int i = 0; i < m->npmem; i++) {
+		struct pmem_range r = pmem_range(m->pmem[i]);
+		int rc = kvm_add_file(&m->kvm, r.gpa, r.host, r.len, r.readonly, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
 }
 
 bool machine_virtio_shares(const struct config *cfg)

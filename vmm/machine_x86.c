@@ -78,6 +78,12 @@ void machine_arch_platform(const struct machine *m, struct platform *p)
 	p->acpi = m->cfg->acpi;
 }
 
+void machine_arch_pmem(const struct machine *m, gpa_t *start, gpa_t *end)
+{
+	*start = MAX(gmem_end(&m->mem), LAYOUT_RAM_HIGH);
+	*end = LAYOUT_PMEM_END;
+}
+
 int machine_arch_virtio_slot(const struct machine *m, unsigned int i, uint64_t *base,
 			     unsigned int *gsi, struct err *e)
 {

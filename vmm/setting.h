@@ -54,7 +54,8 @@ struct setting_parts {
 };
 
 extern const struct setting_parts setting_memory, setting_disk, setting_net;
-extern const struct setting_parts setting_balloon, setting_vsock, setting_share;
+extern const struct setting_parts setting_balloon, setting_pmem, setting_vsock,
+	setting_share;
 extern const struct setting_parts setting_console, setting_port;
 
 struct setting {

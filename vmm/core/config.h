@@ -19,6 +19,7 @@
 #define CONFIG_INITRDS_MAX 16
 #define CONFIG_SHARES_MAX  8
 #define CONFIG_PORTS_MAX   8
+#define CONFIG_PMEMS_MAX   4
 
 #define CONFIG_PORT_NAME_MAX 63
 
@@ -94,6 +95,11 @@ struct config_vsock {
 	uint32_t cid;
 };
 
+struct config_pmem {
+	char *path;
+	bool readonly;
+};
+
 struct config_balloon {
 	bool on;       /* there is one */
 	uint64_t size; /* bytes that the guest is asked for at the start */
@@ -132,6 +138,8 @@ struct config {
 	uint64_t memory;   /* bytes, a multiple of the page size */
 	bool hugepages;
 	struct config_balloon balloon;
+	struct config_pmem pmem[CONFIG_PMEMS_MAX];
+	unsigned int npmem;
 	enum config_console console;
 	struct config_end console_end;
 	struct config_port port[CONFIG_PORTS_MAX];

@@ -169,6 +169,12 @@ int kvm_add_rom(struct kvm *k, gpa_t gpa, void *host, uint64_t len, struct err *
 	return rc < 0 ? rc : kvm_set_slot(k, gpa, host, len, KVM_MEM_READONLY, e);
 }
 
+int kvm_add_file(struct kvm *k, gpa_t gpa, void *host, uint64_t len, bool readonly,
+		 struct err *e)
+{
+	return kvm_set_slot(k, gpa, host, len, readonly ? KVM_MEM_READONLY : 0, e);
+}
+
 int kvm_irqfd(struct kvm *k, const struct irq_line *line, bool on)
 {
 	struct kvm_irqfd io = {

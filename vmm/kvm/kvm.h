@@ -46,6 +46,12 @@ unsigned int kvm_max_vcpus(const struct kvm *k);
 int kvm_add_memory(struct kvm *k, const struct gmem *m, struct err *e);
 int kvm_add_rom(struct kvm *k, gpa_t gpa, void *host, uint64_t len, struct err *e);
 
+/* kvm_add_file() - @len bytes at @host, which are mapped from a file.  Where the guest
+ * touches what the file no longer has, KVM_RUN fails with EFAULT
+ */
+int kvm_add_file(struct kvm *k, gpa_t gpa, void *host, uint64_t len, bool readonly,
+		 struct err *e);
+
 /* kvm_irqfd() - bind @line's eventfd to its GSI (@on), or let go of it: what is signalled
  * meanwhile stays in the eventfd and is delivered at the next bind.  Return: 0 or -errno
  */

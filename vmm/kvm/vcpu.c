@@ -156,10 +156,21 @@ static bool vcpu_handle_exit(struct vcpu *c)
 	}
 }
 
+/* EFAULT: the host has no page for an address that the guest may use */
+static void vcpu_run_failed(struct vcpu *c, int code)
+{
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "KVM_RUN: %s", strerror(code));
+	vcpu_fail(c, what,
+		  code == EFAULT ? "; was a file that its memory is mapped from cut "
+				   "short?  Replace such a file (by rename) instead"
+				 : "");
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
-	char what[64];
 
 	if (c->id == 0)
 		c->host->first_run_ns = monotonic_ns();
@@ -170,9 +181,7 @@ static void *vcpu_thread(void *arg)
 		} else if (errno == EINTR || errno == EAGAIN) {
 			c->exits[KVM_EXIT_INTR]++;
 		} else {
-			(void)snprintf(what, sizeof(what), "KVM_RUN: %s",
-				       strerror(errno));
-			vcpu_fail(c, what, "");
+			vcpu_run_failed(c, errno);
 			break;
 		}
 	}

@@ -90,3 +90,63 @@ case_balloon_gives_way_when_memory_is_short()
 	left=$(sed -n 's/^left=\([0-9]*\).*/\1/p' out)
 	[ "$left" -lt 102400 ] || fail "there were $left KiB: memory was not short"
 }
+
+# pmem_kib PID FIELD - of the image that it maps, in /proc's words
+pmem_kib()
+{
+	sed -n "/pmem.img\$/,/^VmFlags/s/^$2: *\([0-9]*\) kB/\1/p" "/proc/$1/smaps"
+}
+
+# Two machines on one root: the second has no page of it for itself.
+case_root_in_memory_that_guests_share()
+{
+	cp "$PMEM_ROOT" pmem.img
+	before=$(md5sum <pmem.img)
+	for n in 1 2; do
+		"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$PMEM_INITRD" \
+			--pmem pmem.img,ro --append 'quiet root=/dev/pmem0 ro rootflags=dax microvm.run="grep pmem0 /proc/mounts; cat /bin/busybox >/dev/null; echo up; sleep 100"' \
+			>out$n 2>err </dev/null &
+		eval "vmm$n=\$!"
+		wait_for out$n '^up'
+	done
+	grep -q '^/dev/pmem0 / ext4 ro,.*dax' out2 || fail "no DAX: $(cat out2)"
+	# shellcheck disable=SC2154
+	set -- "$(pmem_kib $vmm2 Rss)" "$(pmem_kib $vmm2 Private_Clean)" "$(pmem_kib $vmm2 Private_Dirty)" "$(pmem_kib $vmm2 Pss)"
+	echo "# of the image the second holds $1 KiB, $(($2 + $3)) alone; its share is $4"
+	[ "$1" -gt 500 ] || fail "only $1 KiB of the image are used"
+	[ $(($2 + $3)) -le $(($1 / 20)) ] || fail "of $1 KiB $2 and $3 are its own"
+	# shellcheck disable=SC2154
+	kill $vmm1 $vmm2
+	wait $vmm1 $vmm2
+	[ "$(md5sum <pmem.img)" = "$before" ] || fail 'the image changed'
+}
+
+case_written_memory_is_in_its_file()
+{
+	cp "$PMEM_ROOT" pmem.img
+	guest 0 --kernel "$KERNEL" --initrd "$PMEM_INITRD" --pmem pmem.img --report report.json --append \
+		'quiet root=/dev/pmem0 rw rootflags=dax microvm.run="dd if=/dev/urandom of=/root/data bs=1M count=4 conv=fsync 2>/dev/null; md5sum </root/data"'
+	sum=$(tr -d '\r' <out | sed -n 's/^\([0-9a-f]\{32\}\) .*/\1/p')
+	[ -n "$sum" ] || fail 'no checksum was printed'
+	[ "$(field requests)" != '' ] || fail 'no report'
+	e2fsck -fn pmem.img >fsck 2>&1 || fail "the image is not clean: $(cat fsck)"
+	guest 0 --kernel "$KERNEL" --initrd "$PMEM_INITRD" --pmem pmem.img,ro --append \
+		'quiet root=/dev/pmem0 ro microvm.run="md5sum </root/data"'
+	said "$sum  -"
+}
+
+case_image_in_memory_is_cut_short()
+{
+	cp "$PMEM_ROOT" pmem.img
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$PMEM_INITRD" \
+		--pmem pmem.img,ro --append 'quiet microvm.run="echo up; sleep 3; dd if=/dev/pmem0 of=/dev/null bs=1M; echo read"' \
+		>out 2>err </dev/null &
+	vmm=$!
+	wait_for out '^up'
+	: >pmem.img
+	wait $vmm
+	status=$?
+	[ $status = 72 ] || fail "status $status"
+	complained 'KVM_RUN: Bad address'
+	complained 'cut short'
+}

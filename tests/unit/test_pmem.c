@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_pmem - a file as guest memory: what is mapped, what a flush says, what is refused. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "devices/backend/disk.h"
+#include "devices/virtio/pmem.h"
+#include "tests/lib/driver.h"
+#include "vmm/core/util.h"
+
+#define AT         (8 * GIB)
+#define EIO_ANSWER 1
+
+static struct driver d;
+static char path[] = "/tmp/test_pmem.XXXXXX";
+static gpa_t type, answer;
+static atomic_int fail_sync;
+static atomic_uint nsync;
+
+static int counted_datasync(int fd)
+{
+	nsync++;
+	errno = fail_sync;
+	return fail_sync ? -1 : fdatasync(fd);
+}
+
+static struct disk_sys sys;
+
+static struct virtio_dev *make(uint64_t size, bool readonly)
+{
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/tmp/test_pmem.XXXXXX");
+	fd = mkstemp(path);
+	ck_assert(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+	ck_assert_int_eq(pwrite(fd, "image", 5, 0), 5);
+	close(fd);
+	sys = disk_sys_host;
+	sys.datasync = counted_datasync;
+	disk_sys = &sys;
+	fail_sync = 0;
+	nsync = 0;
+	driver_init(&d, 16 * MIB);
+	d.cfg.pmem[0] = (struct config_pmem){path, readonly};
+	d.cfg.npmem = 1;
+	return pmem_create(&d.env, 0, AT, &d.err);
+}
+
+static void plug(uint64_t size, bool readonly)
+{
+	driver_plug(&d, make(size, readonly));
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	type = driver_alloc(&d, 4, 4);
+	answer = driver_alloc(&d, 4, 4);
+}
+
+static void teardown(void)
+{
+	driver_fini(&d);
+	(void)unlink(path);
+	disk_sys = &disk_sys_host;
+}
+
+/* Return: what the device answers; -1 if it does not */
+static int ask(uint32_t what)
+{
+	struct driver_buf b[] = {{type, 4, false}, {answer, 4, true}};
+	uint32_t id, len, ret = 77;
+
+	memcpy(driver_ptr(&d, type, 4), &what, 4);
+	memcpy(driver_ptr(&d, answer, 4), &ret, 4);
+	driver_send(&d, 0, b, 2);
+	if (!driver_wait(&d, 0, &id, &len))
+		return -1;
+	ck_assert_uint_eq(len, 4);
+	memcpy(&ret, driver_ptr(&d, answer, 4), 4);
+	return (int)ret;
+}
+
+START_TEST(place_and_size_are_told)
+{
+	plug(6 * MIB, false);
+	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_DEVICE_ID), VIRTIO_ID_PMEM);
+	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG, 8), AT);
+	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG + 8, 8), 6 * MIB);
+}
+END_TEST
+
+START_TEST(what_is_written_is_in_the_file)
+{
+	char back[5] = "";
+	struct pmem_range r;
+	int fd;
+
+	plug(2 * MIB, false);
+	r = pmem_range(d.v);
+	ck_assert(!r.readonly && r.len == 2 * MIB && r.gpa == AT);
+	ck_assert_uint_eq((uintptr_t)r.host % PMEM_ALIGN, 0);
+	ck_assert_mem_eq(r.host, "image", 5);
+	memcpy(r.host, "guest", 5);
+	ck_assert_int_eq(ask(0), 0);
+	ck_assert_uint_eq(nsync, 1);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(pread(fd, back, 5, 0), 5);
+	ck_assert_mem_eq(back, "guest", 5);
+	close(fd);
+}
+END_TEST
+
+START_TEST(rest_of_a_readonly_file_is_zero)
+{
+	struct pmem_range r;
+	const uint8_t *p;
+
+	plug(2 * MIB + 4096, true);
+	r = pmem_range(d.v);
+	p = r.host;
+	ck_assert(r.readonly && r.len == 4 * MIB);
+	ck_assert_mem_eq(p, "image", 5);
+	ck_assert_uint_eq(p[4 * MIB - 1], 0);
+	ck_assert_int_eq(ask(0), 0);
+	ck_assert_uint_eq(nsync, 0);
+}
+END_TEST
+
+START_TEST(failed_flush_is_never_made_good)
+{
+	plug(2 * MIB, false);
+	fail_sync = EIO;
+	ck_assert_int_eq(ask(0), EIO_ANSWER);
+	fail_sync = 0;
+	ck_assert_int_eq(ask(0), EIO_ANSWER);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_int_eq(ask(0), EIO_ANSWER);
+}
+END_TEST
+
+START_TEST(unknown_request_is_an_error)
+{
+	plug(2 * MIB, false);
+	ck_assert_int_eq(ask(1), EIO_ANSWER);
+	ck_assert_int_eq(ask(UINT32_MAX), EIO_ANSWER);
+	ck_assert_int_eq(ask(0), 0);
+	ck_assert_uint_eq(nsync, 1);
+}
+END_TEST
+
+START_TEST(request_without_its_parts_costs_the_device)
+{
+	struct driver_buf b[][2] = {{{4096, 4, false}, {4096, 4, false}},
+				    {{4096, 4, true}, {8192, 4, true}},
+				    {{4096, 3, false}, {8192, 4, true}},
+				    {{4096, 4, false}, {8192, 3, true}},
+				    /* the file is no place for devices */
+				    {{AT, 4, false}, {8192, 4, true}}};
+	uint32_t id, len;
+
+	plug(2 * MIB, false);
+	driver_send(&d, 0, b[_i], 2);
+	ck_assert(!driver_wait(&d, 0, &id, &len));
+	ck_assert(driver_broken(&d));
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_int_eq(ask(0), 0);
+}
+END_TEST
+
+START_TEST(file_cut_short_does_not_touch_us)
+{
+	plug(2 * MIB, false);
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_int_eq(ask(0), 0);
+	driver_unplug(&d);
+}
+END_TEST
+
+static const struct {
+	uint64_t size;
+	bool readonly;
+	const char *says;
+} refused[] = {
+	{2 * MIB + 4096, false, "truncate -s %2048K"},
+	{2 * MIB + 512, true, "truncate -s %4K"},
+};
+
+START_TEST(odd_size_is_refused_with_the_cure)
+{
+	ck_assert_ptr_null(make(refused[_i].size, refused[_i].readonly));
+	ck_assert_msg(strstr(d.err.msg, refused[_i].says), "%s", d.err.msg);
+	ck_assert_ptr_nonnull(strstr(d.err.msg, "--pmem: "));
+}
+END_TEST
+
+START_TEST(missing_and_empty_files_are_refused)
+{
+	plug(2 * MIB, true);
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_ptr_null(pmem_create(&d.env, 0, AT, &d.err));
+	ck_assert_ptr_nonnull(strstr(d.err.msg, "is empty"));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_ptr_null(pmem_create(&d.env, 0, AT, &d.err));
+	ck_assert_ptr_nonnull(strstr(d.err.msg, "does not exist"));
+}
+END_TEST
+
+START_TEST(file_that_somebody_writes_is_not_shared)
+{
+	struct virtio_dev *other;
+
+	plug(2 * MIB, _i);
+	other = pmem_create(&d.env, 0, AT, &d.err);
+	ck_assert_int_eq(other != NULL, _i);
+	if (other)
+		other->ops->destroy(other);
+	else
+		ck_assert_ptr_nonnull(strstr(d.err.msg, "in use"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("pmem");
+	TCase *t = tcase_create("pmem");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, NULL, teardown);
+	tcase_add_test(t, place_and_size_are_told);
+	tcase_add_test(t, what_is_written_is_in_the_file);
+	tcase_add_test(t, rest_of_a_readonly_file_is_zero);
+	tcase_add_test(t, failed_flush_is_never_made_good);
+	tcase_add_test(t, unknown_request_is_an_error);
+	tcase_add_loop_test(t, request_without_its_parts_costs_the_device, 0, 5);
+	tcase_add_test(t, file_cut_short_does_not_touch_us);
+	tcase_add_loop_test(t, odd_size_is_refused_with_the_cure, 0, 2);
+	tcase_add_test(t, missing_and_empty_files_are_refused);
+	tcase_add_loop_test(t, file_that_somebody_writes_is_not_shared, 0, 2);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
