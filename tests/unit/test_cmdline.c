@@ -85,6 +85,26 @@ START_TEST(a_stock_kernel_starts_fast_and_without_a_stray_error)
 }
 END_TEST
 
+START_TEST(an_image_as_memory_is_the_root_if_there_is_no_disk)
+{
+	static char path[] = "root.img", initrd[] = "initrd.gz";
+
+	cfg.pmem[0] = (struct config_pmem){path, true};
+	cfg.npmem = 1;
+	ck_assert(has("root=/dev/pmem0 ro"));
+	cfg.pmem[0].readonly = false;
+	ck_assert(has("root=/dev/pmem0 rw"));
+	cfg.initrd[0] = initrd;
+	cfg.ninitrd = 1;
+	ck_assert(!has("rw"));
+	ck_assert_ptr_null(strstr(text, "root="));
+	cfg.ninitrd = 0;
+	add_disk(false);
+	ck_assert(has("root=/dev/vda rw"));
+	ck_assert_ptr_null(strstr(text, "pmem"));
+}
+END_TEST
+
 START_TEST(a_disk_is_the_root)
 {
 	ck_assert(!has("rw"));
@@ -231,6 +251,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_console_is_named);
 	tcase_add_test(t, only_the_uarts_that_exist_are_looked_for);
 	tcase_add_test(t, a_stock_kernel_starts_fast_and_without_a_stray_error);
+	tcase_add_test(t, an_image_as_memory_is_the_root_if_there_is_no_disk);
 	tcase_add_test(t, a_disk_is_the_root);
 	tcase_add_test(t, an_initrd_finds_its_own_root);
 	tcase_add_test(t, a_panic_resets_at_once_and_differs_from_a_reboot);
