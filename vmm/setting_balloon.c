@@ -35,7 +35,7 @@ static int balloon_set_size(struct config *cfg, const char *value, struct err *e
 		return err_usage(
 			e,
 			"\"%.60s\" is not a multiple of 4 KiB; give whole MiB, like %lluM",
-			value, (unsigned long long)(n / MIB + 1));
+			value, (unsigned long long)n / MIB + 1);
 	cfg->balloon.size = n;
 	cfg->balloon.on = true;
 	return 0;
