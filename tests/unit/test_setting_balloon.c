@@ -4,43 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/cli.h"
-#include "vmm/config.h"
-#include "vmm/config_json.h"
+#include "tests/lib/setting.h"
 #include "vmm/core/util.h"
-
-static struct config cfg;
-static struct err e;
-
-static void setup(void)
-{
-	e = (struct err){0};
-	ck_assert_int_eq(config_init(&cfg, &e), 0);
-}
-
-static void teardown(void)
-{
-	config_fini(&cfg);
-}
 
 static int option(const char *value)
 {
-	char text[256], *argv[] = {(char[]){"microvm"},
-				   (char[]){"--kernel"},
-				   (char[]){"k"},
-				   (char[]){"--balloon"},
-				   text,
-				   NULL};
-	enum cli_action action;
-
-	ck_assert_uint_lt(strlen(value), sizeof(text));
-	memcpy(text, value, strlen(value) + 1);
-	return cli_parse(5, argv, &cfg, &action, &e);
-}
-
-static int json(const char *text)
-{
-	return config_json_parse(&cfg, text, strlen(text), "vm.json", &e);
+	return setting_option("--balloon", value);
 }
 
 START_TEST(none_is_asked_for)
@@ -54,8 +23,8 @@ START_TEST(option_is_understood)
 	ck_assert_int_eq(option("0"), 0);
 	ck_assert(cfg.balloon.on && cfg.balloon.reporting && cfg.balloon.deflate_on_oom);
 	ck_assert_uint_eq(cfg.balloon.size, 0);
-	config_fini(&cfg);
-	setup();
+	setting_teardown();
+	setting_setup();
 	ck_assert_int_eq(option("size=100M,reporting=off,deflate-on-oom=off"), 0);
 	ck_assert(cfg.balloon.on);
 	ck_assert(!cfg.balloon.reporting && !cfg.balloon.deflate_on_oom);
@@ -65,8 +34,9 @@ END_TEST
 
 START_TEST(json_is_understood_and_the_option_replaces_it)
 {
-	ck_assert_int_eq(json("{\"balloon\": {\"size\": \"64M\", \"reporting\": false}}"),
-			 0);
+	ck_assert_int_eq(
+		setting_json("{\"balloon\": {\"size\": \"64M\", \"reporting\": false}}"),
+		0);
 	ck_assert_uint_eq(cfg.balloon.size, 64 * MIB);
 	ck_assert(!cfg.balloon.reporting);
 	ck_assert_int_eq(option("32M"), 0);
@@ -77,7 +47,7 @@ END_TEST
 
 START_TEST(none_takes_back_what_the_file_said)
 {
-	ck_assert_int_eq(json("{\"balloon\": {\"size\": 0}}"), 0);
+	ck_assert_int_eq(setting_json("{\"balloon\": {\"size\": 0}}"), 0);
 	ck_assert(cfg.balloon.on);
 	ck_assert_int_eq(option("none"), 0);
 	ck_assert(!cfg.balloon.on);
@@ -111,10 +81,11 @@ static const struct {
 	{option, "1M,deflate-on-oom=1", "deflate-on-oom: \"1\"", "on nor off"},
 	{option, "1M,deflate", "--balloon: \"deflate\" is not", "deflate-on-oom\"?"},
 	{option, "0,reporting=off", "--balloon: size=0,reporting=off", "give a size"},
-	{json, "{\"balloon\": {}}", "balloon: there is no size", "size="},
-	{json, "{\"balloon\": {\"size\": true}}", "balloon: size: it is", "string"},
-	{json, "{\"balloon\": {\"size\": 0, \"reporting\": 1}}", "reporting: it is",
-	 "true"},
+	{setting_json, "{\"balloon\": {}}", "balloon: there is no size", "size="},
+	{setting_json, "{\"balloon\": {\"size\": true}}", "balloon: size: it is",
+	 "string"},
+	{setting_json, "{\"balloon\": {\"size\": 0, \"reporting\": 1}}",
+	 "reporting: it is", "true"},
 };
 
 START_TEST(wrong_value_is_told)
@@ -133,7 +104,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setting_setup, setting_teardown);
 	tcase_add_test(t, none_is_asked_for);
 	tcase_add_test(t, option_is_understood);
 	tcase_add_test(t, json_is_understood_and_the_option_replaces_it);

@@ -4,43 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/cli.h"
-#include "vmm/config.h"
-#include "vmm/config_json.h"
+#include "tests/lib/setting.h"
 #include "vmm/core/util.h"
-
-static struct config cfg;
-static struct err e;
-
-static void setup(void)
-{
-	e = (struct err){0};
-	ck_assert_int_eq(config_init(&cfg, &e), 0);
-}
-
-static void teardown(void)
-{
-	config_fini(&cfg);
-}
 
 static int option(const char *value)
 {
-	char text[256], *argv[] = {(char[]){"microvm"},
-				   (char[]){"--kernel"},
-				   (char[]){"k"},
-				   (char[]){"--pmem"},
-				   text,
-				   NULL};
-	enum cli_action action;
-
-	ck_assert_uint_lt(strlen(value), sizeof(text));
-	memcpy(text, value, strlen(value) + 1);
-	return cli_parse(5, argv, &cfg, &action, &e);
-}
-
-static int json(const char *text)
-{
-	return config_json_parse(&cfg, text, strlen(text), "vm.json", &e);
+	return setting_option("--pmem", value);
 }
 
 START_TEST(option_is_understood)
@@ -49,7 +18,8 @@ START_TEST(option_is_understood)
 	ck_assert_uint_eq(cfg.npmem, 1);
 	ck_assert_str_eq(cfg.pmem[0].path, "root.img");
 	ck_assert(!cfg.pmem[0].readonly);
-	ck_assert_int_eq(json("{\"pmem\": [{\"path\": \"a\", \"ro\": true}, \"b\"]}"), 0);
+	ck_assert_int_eq(
+		setting_json("{\"pmem\": [{\"path\": \"a\", \"ro\": true}, \"b\"]}"), 0);
 	ck_assert_str_eq(cfg.pmem[1].path, "a");
 	ck_assert(cfg.pmem[1].readonly && !cfg.pmem[2].readonly);
 }
@@ -64,8 +34,9 @@ static const struct {
 	{option, "a,ro=1", "readonly: \"1\"", "on nor off"},
 	{option, "a,rw", "--pmem: \"rw\" is not", "ro"},
 	{option, "a,path=b", "--pmem: path is given twice", "once"},
-	{json, "{\"pmem\": [{\"ro\": true}]}", "pmem[0]: there is no path", "path="},
-	{json, "{\"pmem\": [\"a\", \"b\", \"c\", \"d\", \"e\"]}",
+	{setting_json, "{\"pmem\": [{\"ro\": true}]}", "pmem[0]: there is no path",
+	 "path="},
+	{setting_json, "{\"pmem\": [\"a\", \"b\", \"c\", \"d\", \"e\"]}",
 	 "pmem[4]: this is one too many", "4"},
 };
 
@@ -85,7 +56,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setting_setup, setting_teardown);
 	tcase_add_test(t, option_is_understood);
 	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
 	suite_add_tcase(s, t);

@@ -4,45 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/cli.h"
-#include "vmm/config.h"
-#include "vmm/config_json.h"
+#include "tests/lib/setting.h"
 #include "vmm/core/util.h"
 
 #define P32 "0123456789abcdef0123456789abcdef"
 
-static struct config cfg;
-static struct err e;
-
-static void setup(void)
-{
-	e = (struct err){0};
-	ck_assert_int_eq(config_init(&cfg, &e), 0);
-}
-
-static void teardown(void)
-{
-	config_fini(&cfg);
-}
-
 static int option(const char *value)
 {
-	char text[256], *argv[] = {(char[]){"microvm"},
-				   (char[]){"--kernel"},
-				   (char[]){"k"},
-				   (char[]){"--vsock"},
-				   text,
-				   NULL};
-	enum cli_action action;
-
-	ck_assert_uint_lt(strlen(value), sizeof(text));
-	memcpy(text, value, strlen(value) + 1);
-	return cli_parse(5, argv, &cfg, &action, &e);
-}
-
-static int json(const char *text)
-{
-	return config_json_parse(&cfg, text, strlen(text), "vm.json", &e);
+	return setting_option("--vsock", value);
 }
 
 START_TEST(none_is_asked_for)
@@ -56,8 +25,8 @@ START_TEST(option_is_understood)
 	ck_assert_int_eq(option("v.sock"), 0);
 	ck_assert_str_eq(cfg.vsock.path, "v.sock");
 	ck_assert_uint_eq(cfg.vsock.cid, 3);
-	config_fini(&cfg);
-	setup();
+	setting_teardown();
+	setting_setup();
 	ck_assert_int_eq(option("path=a,,b,cid=4294967294"), 0);
 	ck_assert_str_eq(cfg.vsock.path, "a,b");
 	ck_assert_uint_eq(cfg.vsock.cid, 4294967294);
@@ -66,7 +35,7 @@ END_TEST
 
 START_TEST(json_is_understood_and_the_option_replaces_it)
 {
-	ck_assert_int_eq(json("{\"vsock\": {\"path\": \"v\", \"cid\": 42}}"), 0);
+	ck_assert_int_eq(setting_json("{\"vsock\": {\"path\": \"v\", \"cid\": 42}}"), 0);
 	ck_assert_str_eq(cfg.vsock.path, "v");
 	ck_assert_uint_eq(cfg.vsock.cid, 42);
 	ck_assert_int_eq(option("w"), 0);
@@ -97,15 +66,17 @@ static const struct {
 	{option, "v,cid=3,cid=4", "--vsock: cid is given twice", "once"},
 	{option, "v,port=3", "--vsock: \"port\" is not", "cid=N"},
 	{option, P32 P32 P32 "x", "too long for a socket", "at most 96 bytes"},
-	{json, "{\"vsock\": {}}", "vsock: there is no path", "path="},
-	{json, "{\"vsock\": {\"path\": \"v\", \"cid\": \"4\"}}",
+	{setting_json, "{\"vsock\": {}}", "vsock: there is no path", "path="},
+	{setting_json, "{\"vsock\": {\"path\": \"v\", \"cid\": \"4\"}}",
 	 "vsock: cid: it is a string", "whole number"},
-	{json, "{\"vsock\": {\"path\": \"v\", \"cid\": 1}}", "vsock: cid: \"1\"", "3 to"},
-	{json, "{\"vsock\": {\"path\": 1}}", "vsock: path: it is a whole number",
+	{setting_json, "{\"vsock\": {\"path\": \"v\", \"cid\": 1}}", "vsock: cid: \"1\"",
+	 "3 to"},
+	{setting_json, "{\"vsock\": {\"path\": 1}}", "vsock: path: it is a whole number",
 	 "string"},
-	{json, "{\"vsock\": {\"path\": \"" P32 P32 P32 "x\"}}", "too long",
+	{setting_json, "{\"vsock\": {\"path\": \"" P32 P32 P32 "x\"}}", "too long",
 	 "at most 96 bytes"},
-	{json, "{\"vsock\": {\"path\": \"v\", \"sid\": 4}}", "vsock: \"sid\"", "cid"},
+	{setting_json, "{\"vsock\": {\"path\": \"v\", \"sid\": 4}}", "vsock: \"sid\"",
+	 "cid"},
 };
 
 START_TEST(wrong_value_is_told)
@@ -124,7 +95,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setting_setup, setting_teardown);
 	tcase_add_test(t, none_is_asked_for);
 	tcase_add_test(t, option_is_understood);
 	tcase_add_test(t, json_is_understood_and_the_option_replaces_it);
