@@ -48,6 +48,7 @@ static int ring_result(const struct ring_op *op, int res)
 
 const struct ring_sys ring_sys_host = {
 	.setup = io_uring_queue_init_params,
+	.submit = io_uring_submit,
 	.result = ring_result,
 };
 const struct ring_sys *ring_sys = &ring_sys_host;
@@ -174,6 +175,21 @@ int ring_start(struct ring *r)
 
 /* ---- completions ---- */
 
+/* Give the kernel what was got.  Out of memory for a moment, most likely, if it takes nothing:
+ * what is there stays, and the loop tries again, after all others had their turn.  Lock held
+ */
+static void ring_push(struct ring *r)
+{
+	static struct log_limit limit;
+	int rc = ring_sys->submit(&r->uring);
+
+	if (rc >= 0)
+		return;
+	if (rc != -EINTR && log_limit_ok(&limit))
+		log_warn("the host's io_uring takes nothing for now: error %d", -rc);
+	(void)eventfd_write(r->wake.fd, 1);
+}
+
 /* What the kernel has finished, to its users' lists.  Lock held */
 static void ring_reap(struct ring *r)
 {
@@ -250,11 +266,16 @@ static void ring_on_readable(struct loop_source *s, uint32_t events)
 
 static void ring_on_wake(struct loop_source *s, uint32_t events)
 {
+	struct ring *r = container_of(s, struct ring, wake);
 	eventfd_t v;
 
 	(void)events;
 	(void)eventfd_read(s->fd, &v);
-	ring_deliver(container_of(s, struct ring, wake));
+	ring_lock(r);
+	if (io_uring_sq_ready(&r->uring))
+		ring_push(r);
+	ring_unlock(r);
+	ring_deliver(r);
 }
 
 /* Without a lock: what is missed now is seen at the next look */
@@ -346,16 +367,9 @@ static bool ring_ready_besides(const struct ring *r, const struct ring_user *u)
 
 struct ring_op *ring_submit(struct ring *r, struct ring_user *u)
 {
-	static struct log_limit limit;
-	int rc = io_uring_submit(&r->uring);
-
-	/* Out of memory for a moment, most likely: what is there stays, and the loop tries
-	 * again.
-	 */
-	if (rc < 0 && rc != -EINTR && log_limit_ok(&limit))
-		log_warn("the host's io_uring takes nothing for now: error %d", -rc);
+	ring_push(r);
 	ring_reap(r);
-	if (rc < 0 || ring_ready_besides(r, u))
+	if (ring_ready_besides(r, u))
 		(void)eventfd_write(r->wake.fd, 1);
 	return ring_take(u);
 }

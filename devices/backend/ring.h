@@ -47,6 +47,7 @@ struct ring_user {
 /* The kernel, as tests replace it: before ring_start() */
 struct ring_sys {
 	int (*setup)(unsigned int n, struct io_uring *u, struct io_uring_params *p);
+	int (*submit)(struct io_uring *u);                /* as io_uring_submit() */
 	int (*result)(const struct ring_op *op, int res); /* what to believe of @res */
 };
 extern const struct ring_sys ring_sys_host;

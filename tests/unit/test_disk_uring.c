@@ -67,8 +67,20 @@ static int no_ring(unsigned int n, struct io_uring *u, struct io_uring_params *p
 	return -ENOSYS;
 }
 
-static const struct ring_sys lying = {.setup = io_uring_queue_init_params, .result = lie};
-static const struct ring_sys absent = {.setup = no_ring, .result = lie};
+static unsigned int busy_left; /* how many submissions the kernel does not take */
+
+static int busy(struct io_uring *u)
+{
+	if (busy_left) {
+		busy_left--;
+		return -EAGAIN;
+	}
+	return io_uring_submit(u);
+}
+
+static const struct ring_sys lying = {
+	.setup = io_uring_queue_init_params, .submit = busy, .result = lie};
+static const struct ring_sys absent = {.setup = no_ring, .submit = busy, .result = lie};
 
 /* ---- two disks on one ring ---- */
 
@@ -91,7 +103,7 @@ static void setup(void)
 	struct err e;
 
 	ring_sys = &lying;
-	lie_left = 0;
+	lie_left = busy_left = 0;
 	nresult = 0;
 	max_move = 0;
 	cfg = (struct config){.ndisk = 2};
@@ -200,6 +212,19 @@ START_TEST(errors_reach_the_request_and_the_rest_lives)
 	lie_res = -EINTR;
 	lie_left = 3;
 	ck_assert_int_eq(run_one(DISK_READ, 0, buf[0], 512), 0);
+}
+END_TEST
+
+/* Nothing else is under way that would bring the ring to the kernel again */
+START_TEST(submission_the_kernel_does_not_take_is_tried_again)
+{
+	memset(buf[0], 'b', 512);
+	start(&t[0]);
+	busy_left = 3;
+	ck_assert_int_eq(run_one(DISK_WRITE, 1024, buf[0], 512), 0);
+	ck_assert_uint_eq(busy_left, 0);
+	ck_assert_int_eq(run_one(DISK_READ, 1024, buf[1], 512), 0);
+	ck_assert_mem_eq(buf[0], buf[1], 512);
 }
 END_TEST
 
@@ -437,6 +462,7 @@ int main(void)
 		tcase_add_test(c, what_was_written_is_read_back);
 		tcase_add_test(c, short_counts_are_continued);
 		tcase_add_test(c, errors_reach_the_request_and_the_rest_lives);
+		tcase_add_test(c, submission_the_kernel_does_not_take_is_tried_again);
 		tcase_add_test(c, file_cut_short_under_us_is_an_error);
 		tcase_add_test(c, no_flush_succeeds_after_one_failed);
 		tcase_add_test(c, flushes_that_come_together_share_one);
