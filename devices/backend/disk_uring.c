@@ -156,7 +156,7 @@ static void uring_synced(struct disk_engine *en, int res)
 		disk_list_move(&en->unsynced, &en->syncing);
 		return;
 	}
-	if (res < 0) {
+	if (res < 0 && res != -ECANCELED) {
 		en->sync_failed = true;
 		disk_log_sync_failed(en->d, res);
 	}
@@ -168,8 +168,8 @@ static void uring_came(struct disk_engine *en, struct disk_req *r, int res)
 {
 	if (res > 0)
 		disk_req_eat(r, MIN((size_t)res, r->len));
-	if (res == 0)
-		res = -EIO; /* end of file: we know the size */
+	if (res == 0 || res == -ECANCELED)
+		res = -EIO; /* end of file (we know the size); or not even begun */
 	if (uring_again(res) || (res > 0 && r->len)) {
 		disk_list_add(&en->staged, r);
 	} else if (res < 0) {
@@ -284,20 +284,24 @@ static void uring_drop(struct disk_engine *en, struct disk_list *l)
 		uring_finish(en, r, -ECANCELED);
 }
 
+/* Nothing is started any more, and nothing is left with the kernel */
+static void uring_stop(struct disk_engine *en)
+{
+	do { /* what has to be done once more comes back to where it waited */
+		uring_drop(en, &en->staged);
+		uring_drop(en, &en->unsynced);
+	} while (uring_take(en, ring_wait(en->ring, &en->user)));
+}
+
 static void disk_uring_cancel(struct disk *d)
 {
 	struct disk_engine *en = d->engine;
 
-	if (en->live) {
-		do { /* a short transfer comes back staged */
-			uring_drop(en, &en->staged);
-			uring_drop(en, &en->unsynced);
-		} while (uring_take(en, ring_wait(en->ring, &en->user)));
-	}
+	if (en->live)
+		uring_stop(en);
 	disk_cancel(&en->blocking);
 	if (en->live) {
-		uring_drop(en, &en->unsynced);
-		(void)uring_take(en, ring_wait(en->ring, &en->user));
+		uring_stop(en);
 		uring_hand_back(en);
 	}
 }

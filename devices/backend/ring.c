@@ -11,23 +11,28 @@
  * only with that lock held: so whoever holds it and sees that nothing is under way and the
  * list is empty knows that nothing comes any more.  That is how a reset, on a vCPU's
  * thread, waits.
+ *
+ * A kernel that takes no submissions (out of memory, most likely) is asked again by a timer,
+ * less and less often; when its patience is over, all that it did not take fails, and so
+ * does what comes later unless it is taken at once.
  */
 #include "devices/backend/ring.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "devices/backend/ring_open.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define RING_ENTRIES     256
-#define RING_COMPLETIONS 4096 /* no overflow before RING_SHARE of 16 users */
-#define RING_WAIT_MS     5 /* between looks, when somebody else may have looked first */
+#define RING_WAIT_MS 5  /* between looks, when somebody else may have looked first */
+#define RING_NAP_MAX 64 /* ms between two tries to have the kernel take something */
 
 struct ring {
 	struct loop *loop;
@@ -36,6 +41,9 @@ struct ring {
 	bool open;
 	struct loop_poller poller;
 	struct loop_source source, wake; /* the ring itself; an eventfd; -1 not open */
+	struct loop_source again;        /* a timer: submit what was not taken */
+	uint64_t refused;                /* since then, in ns; 0: all is taken */
+	unsigned int nap;                /* ms until the next try */
 	struct ring_user *ready;
 	uint64_t files; /* a bit for each registered one */
 };
@@ -50,91 +58,13 @@ const struct ring_sys ring_sys_host = {
 	.setup = io_uring_queue_init_params,
 	.submit = io_uring_submit,
 	.result = ring_result,
+	.patience_ms = 5000,
 };
 const struct ring_sys *ring_sys = &ring_sys_host;
 
 _Static_assert(RING_USERS_MAX <= 64, "a bit for each file");
 
-/* ---- setting up ---- */
-
-/* Debian 12's shared liburing forgot to export its functions for two of these */
-static int ring_register(struct io_uring *u, unsigned int op, const void *arg,
-			 unsigned int n)
-{
-	return syscall(__NR_io_uring_register, u->ring_fd, op, arg, n) < 0 ? -errno : 0;
-}
-
-/* Only these operations, only on registered files; of the calls that change a ring only
- * the one that registers files.
- */
-static int ring_restrict(struct io_uring *u)
-{
-	static const uint8_t ops[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV,
-				      IORING_OP_WRITEV, IORING_OP_FSYNC};
-	struct io_uring_restriction rule[ARRAY_SIZE(ops) + 3] = {0};
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++)
-		rule[n++] = (struct io_uring_restriction){
-			.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = ops[i]};
-	rule[n++] = (struct io_uring_restriction){
-		.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
-		.sqe_flags = IOSQE_FIXED_FILE};
-	rule[n++] = (struct io_uring_restriction){
-		.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
-		.sqe_flags = IOSQE_FIXED_FILE};
-	rule[n++] = (struct io_uring_restriction){
-		.opcode = IORING_RESTRICTION_REGISTER_OP,
-		.register_op = IORING_REGISTER_FILES_UPDATE};
-	return ring_register(u, IORING_REGISTER_RESTRICTIONS, rule, n);
-}
-
-/* Flags that a kernel does not know make it refuse: newest first */
-static int ring_setup(struct io_uring *u)
-{
-	static const unsigned int flags[] = {
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-			IORING_SETUP_SUBMIT_ALL,
-		0,
-	};
-	int rc = -EINVAL;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(flags) && rc == -EINVAL; i++) {
-		struct io_uring_params p = {
-			.flags = flags[i] | IORING_SETUP_R_DISABLED |
-				 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
-			.cq_entries = RING_COMPLETIONS,
-		};
-
-		rc = ring_sys->setup(RING_ENTRIES, u, &p);
-	}
-	return rc;
-}
-
-static int ring_open(struct io_uring *u)
-{
-	int none[RING_USERS_MAX], rc = ring_setup(u);
-
-	if (rc < 0)
-		return rc;
-	for (unsigned int i = 0; i < RING_USERS_MAX; i++)
-		none[i] = -1;
-	if ((rc = io_uring_register_files(u, none, RING_USERS_MAX)) < 0 ||
-	    (rc = ring_restrict(u)) < 0 ||
-	    (rc = ring_register(u, IORING_REGISTER_ENABLE_RINGS, NULL, 0)) < 0)
-		io_uring_queue_exit(u);
-	return MIN(rc, 0);
-}
-
-int ring_probe(void)
-{
-	struct io_uring u;
-	int rc = ring_open(&u);
-
-	if (rc == 0)
-		io_uring_queue_exit(&u);
-	return rc;
-}
+/* ---- opening and closing ---- */
 
 static void ring_close(struct ring *r)
 {
@@ -144,9 +74,31 @@ static void ring_close(struct ring *r)
 	if (r->wake.fd >= 0)
 		loop_del(r->loop, &r->wake);
 	cleanup_close_fd(&r->wake.fd);
+	if (r->again.fd >= 0)
+		loop_del(r->loop, &r->again);
+	cleanup_close_fd(&r->again.fd);
 	if (r->open)
 		io_uring_queue_exit(&r->uring);
 	r->open = false;
+}
+
+static int ring_watch(struct ring *r)
+{
+	int rc;
+
+	r->source.fd = r->uring.ring_fd;
+	r->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->wake.fd < 0)
+		return -errno;
+	r->again.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->again.fd < 0)
+		return -errno;
+	/* Asleep, if it was closed before */
+	r->source.events = r->wake.events = r->again.events = EPOLLIN;
+	if ((rc = loop_add(r->loop, &r->wake)) < 0 ||
+	    (rc = loop_add(r->loop, &r->again)) < 0)
+		return rc;
+	return loop_add(r->loop, &r->source);
 }
 
 int ring_start(struct ring *r)
@@ -157,13 +109,8 @@ int ring_start(struct ring *r)
 	if (!r->open) {
 		rc = ring_open(&r->uring);
 		r->open = rc == 0;
-		if (rc == 0) {
-			r->source.fd = r->uring.ring_fd;
-			r->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-			rc = r->wake.fd < 0 ? -errno : loop_add(r->loop, &r->wake);
-		}
 		if (rc == 0)
-			rc = loop_add(r->loop, &r->source);
+			rc = ring_watch(r);
 		if (rc < 0)
 			ring_close(r);
 		else
@@ -175,19 +122,24 @@ int ring_start(struct ring *r)
 
 /* ---- completions ---- */
 
-/* Give the kernel what was got.  Out of memory for a moment, most likely, if it takes nothing:
- * what is there stays, and the loop tries again, after all others had their turn.  Lock held
- */
-static void ring_push(struct ring *r)
+/* @op, to its user's list.  Lock held */
+static void ring_came(struct ring *r, struct ring_op *op, int res)
 {
-	static struct log_limit limit;
-	int rc = ring_sys->submit(&r->uring);
+	struct ring_user *u = op->user;
 
-	if (rc >= 0)
-		return;
-	if (rc != -EINTR && log_limit_ok(&limit))
-		log_warn("the host's io_uring takes nothing for now: error %d", -rc);
-	(void)eventfd_write(r->wake.fd, 1);
+	op->res = res;
+	op->next = NULL;
+	if (u->first)
+		u->last->next = op;
+	else
+		u->first = op;
+	u->last = op;
+	u->inflight--;
+	if (!u->ready) {
+		u->ready = true;
+		u->next_ready = r->ready;
+		r->ready = u;
+	}
 }
 
 /* What the kernel has finished, to its users' lists.  Lock held */
@@ -202,21 +154,8 @@ static void ring_reap(struct ring *r)
 	io_uring_for_each_cqe(&r->uring, head, cqe)
 	{
 		struct ring_op *op = io_uring_cqe_get_data(cqe);
-		struct ring_user *u = op->user;
 
-		op->res = ring_sys->result(op, cqe->res);
-		op->next = NULL;
-		if (u->first)
-			u->last->next = op;
-		else
-			u->first = op;
-		u->last = op;
-		u->inflight--;
-		if (!u->ready) {
-			u->ready = true;
-			u->next_ready = r->ready;
-			r->ready = u;
-		}
+		ring_came(r, op, ring_sys->result(op, cqe->res));
 		n++;
 	}
 	io_uring_cq_advance(&r->uring, n);
@@ -230,6 +169,62 @@ static struct ring_op *ring_take(struct ring_user *u)
 	u->first = u->last = NULL;
 	return list;
 }
+
+/* ---- submissions ---- */
+
+/* Take back what the kernel did not take: it looks only when it is called.  Lock held */
+static void ring_withdraw(struct ring *r, int res)
+{
+	struct io_uring_sq *sq = &r->uring.sq;
+	unsigned int head = *sq->khead;
+
+	for (unsigned int i = head; i != sq->sqe_tail; i++) {
+		struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+
+		ring_came(r, (struct ring_op *)(uintptr_t)sqe->user_data, res);
+	}
+	sq->sqe_head = sq->sqe_tail = head;
+	*sq->ktail = head;
+}
+
+/* The kernel does not take all that there is.  Lock held */
+static void ring_refused(struct ring *r, int rc)
+{
+	static struct log_limit limit;
+	uint64_t now = monotonic_ns();
+	struct itimerspec it = {0};
+
+	if (!r->refused) {
+		r->refused = now;
+		r->nap = 1;
+	}
+	if (now - r->refused >= ring_sys->patience_ms * 1000000ULL) {
+		if (log_limit_ok(&limit))
+			log_warn("the host's io_uring takes nothing: %s; requests fail",
+				 strerror(-rc));
+		ring_withdraw(r, -ECANCELED);
+		return;
+	}
+	it.it_value.tv_nsec = r->nap * 1000000L;
+	(void)timerfd_settime(r->again.fd, 0, &it, NULL);
+}
+
+/* Give the kernel what was got.  Return: did it take all?  Lock held */
+static bool ring_push(struct ring *r)
+{
+	while (io_uring_sq_ready(&r->uring)) {
+		int rc = ring_sys->submit(&r->uring);
+
+		if (rc <= 0) {
+			ring_refused(r, rc ? rc : -EAGAIN);
+			return false;
+		}
+		r->refused = 0;
+	}
+	return true;
+}
+
+/* ---- the loop's side ---- */
 
 /* Loop thread: hand out what is done, whoever it was that saw it */
 static void ring_deliver(struct ring *r)
@@ -271,9 +266,19 @@ static void ring_on_wake(struct loop_source *s, uint32_t events)
 
 	(void)events;
 	(void)eventfd_read(s->fd, &v);
+	ring_deliver(r);
+}
+
+static void ring_on_again(struct loop_source *s, uint32_t events)
+{
+	struct ring *r = container_of(s, struct ring, again);
+	uint64_t n;
+
+	(void)events;
+	(void)!read(s->fd, &n, sizeof(n));
 	ring_lock(r);
-	if (io_uring_sq_ready(&r->uring))
-		ring_push(r);
+	r->nap = MIN(2 * r->nap, RING_NAP_MAX);
+	(void)ring_push(r);
 	ring_unlock(r);
 	ring_deliver(r);
 }
@@ -344,7 +349,7 @@ struct io_uring_sqe *ring_get(struct ring *r, struct ring_user *u, struct ring_o
 		return NULL;
 	sqe = io_uring_get_sqe(&r->uring);
 	if (!sqe) { /* full of what is to be submitted */
-		(void)io_uring_submit(&r->uring);
+		(void)ring_push(r);
 		sqe = io_uring_get_sqe(&r->uring);
 	}
 	if (!sqe)
@@ -367,7 +372,7 @@ static bool ring_ready_besides(const struct ring *r, const struct ring_user *u)
 
 struct ring_op *ring_submit(struct ring *r, struct ring_user *u)
 {
-	ring_push(r);
+	(void)ring_push(r);
 	ring_reap(r);
 	if (ring_ready_besides(r, u))
 		(void)eventfd_write(r->wake.fd, 1);
@@ -383,7 +388,8 @@ struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
 		bool left;
 
 		ring_lock(r);
-		(void)io_uring_submit(&r->uring);
+		if (!ring_push(r)) /* others start theirs again */
+			ring_withdraw(r, -EAGAIN);
 		ring_reap(r);
 		if (ring_ready_besides(r, u))
 			(void)eventfd_write(r->wake.fd, 1);
@@ -409,9 +415,9 @@ struct ring *ring_create(struct loop *l)
 	r->poller = (struct loop_poller){
 		.begin = ring_look_nop, .look = ring_look, .end = ring_look_nop};
 	loop_poll_add(l, &r->poller);
-	r->source =
-		(struct loop_source){.fd = -1, .events = EPOLLIN, .fn = ring_on_readable};
-	r->wake = (struct loop_source){.fd = -1, .events = EPOLLIN, .fn = ring_on_wake};
+	r->source = (struct loop_source){.fd = -1, .fn = ring_on_readable};
+	r->wake = (struct loop_source){.fd = -1, .fn = ring_on_wake};
+	r->again = (struct loop_source){.fd = -1, .fn = ring_on_again};
 	return r;
 }
 

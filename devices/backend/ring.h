@@ -26,7 +26,10 @@ struct ring_user;
 /* One operation, in memory of its user that stays until it is done */
 struct ring_op {
 	struct ring_user *user;
-	int res; /* as the kernel says: a count, 0 or -errno */
+	/* As the kernel says: a count, 0 or -errno.  -EAGAIN, -EINTR: try again;
+	 * -ECANCELED: never begun, for the kernel took nothing for too long
+	 */
+	int res;
 	struct ring_op *next;
 };
 
@@ -49,6 +52,7 @@ struct ring_sys {
 	int (*setup)(unsigned int n, struct io_uring *u, struct io_uring_params *p);
 	int (*submit)(struct io_uring *u);                /* as io_uring_submit() */
 	int (*result)(const struct ring_op *op, int res); /* what to believe of @res */
+	unsigned int patience_ms; /* with a kernel that takes nothing */
 };
 extern const struct ring_sys ring_sys_host;
 extern const struct ring_sys *ring_sys;

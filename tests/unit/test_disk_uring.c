@@ -5,11 +5,13 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "devices/backend/ring.h"
@@ -67,10 +69,12 @@ static int no_ring(unsigned int n, struct io_uring *u, struct io_uring_params *p
 	return -ENOSYS;
 }
 
-static unsigned int busy_left; /* how many submissions the kernel does not take */
+static atomic_uint busy_left; /* how many submissions the kernel does not take */
+static atomic_uint nsubmit;
 
 static int busy(struct io_uring *u)
 {
+	nsubmit++;
 	if (busy_left) {
 		busy_left--;
 		return -EAGAIN;
@@ -78,8 +82,10 @@ static int busy(struct io_uring *u)
 	return io_uring_submit(u);
 }
 
-static const struct ring_sys lying = {
-	.setup = io_uring_queue_init_params, .submit = busy, .result = lie};
+static const struct ring_sys lying = {.setup = io_uring_queue_init_params,
+				      .submit = busy,
+				      .result = lie,
+				      .patience_ms = 300};
 static const struct ring_sys absent = {.setup = no_ring, .submit = busy, .result = lie};
 
 /* ---- two disks on one ring ---- */
@@ -104,7 +110,7 @@ static void setup(void)
 
 	ring_sys = &lying;
 	lie_left = busy_left = 0;
-	nresult = 0;
+	nresult = nsubmit = 0;
 	max_move = 0;
 	cfg = (struct config){.ndisk = 2};
 	loop = loop_create();
@@ -225,6 +231,65 @@ START_TEST(submission_the_kernel_does_not_take_is_tried_again)
 	ck_assert_uint_eq(busy_left, 0);
 	ck_assert_int_eq(run_one(DISK_READ, 1024, buf[1], 512), 0);
 	ck_assert_mem_eq(buf[0], buf[1], 512);
+}
+END_TEST
+
+START_TEST(kernel_that_never_takes_it_is_an_error_and_no_spin)
+{
+	start(&t[0]);
+	busy_left = UINT_MAX;
+	nsubmit = 0;
+	ck_assert_int_eq(run_one(DISK_WRITE, 0, buf[0], 512), -EIO);
+	ck_assert_uint_le(nsubmit, 20);
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), -EIO);
+	busy_left = 0;
+	ck_assert_int_eq(run_one(DISK_WRITE, 0, buf[0], 512), 0);
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), 0); /* nothing was lost */
+}
+END_TEST
+
+/* The reset's own end at once; the other disk's are given to the kernel once more */
+START_TEST(reset_does_not_wait_for_a_kernel_that_takes_nothing)
+{
+	struct disk_req r[2] = {{.op = DISK_FLUSH}, {.op = DISK_FLUSH}};
+
+	start(&t[0]);
+	start(&t[1]);
+	busy_left = UINT_MAX;
+	submit(&t[0], &r[0], 1);
+	submit(&t[1], &r[1], 1);
+	pthread_mutex_lock(&t[0].dev.lock);
+	t[0].wanted = 0;
+	disk_cancel(t[0].disk);
+	pthread_mutex_unlock(&t[0].dev.lock);
+	ck_assert_uint_eq(t[0].nfinished, 1);
+	ck_assert_int_eq(r[0].result, -ECANCELED);
+	ck_assert_uint_eq(t[1].nfinished, 0);
+	busy_left = 0;
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_int_eq(r[1].result, 0);
+}
+END_TEST
+
+/* The first disk does without; the second finds it whole */
+START_TEST(ring_that_could_not_be_watched_can_be_opened_again)
+{
+	struct rlimit was, tight = {.rlim_cur = 2 * RING_USERS_MAX};
+	int first = dup(0), last = first;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	tight.rlim_max = was.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	for (int fd = first; fd >= 0; fd = dup(0))
+		last = fd;
+	close(last); /* one is left, for the ring itself */
+	ck_assert_int_eq(ring_start(ring), -EMFILE);
+	while (--last >= first)
+		close(last);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	start(&t[0]);
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), 0);
+	ck_assert_uint_eq(nresult, 1);
 }
 END_TEST
 
@@ -463,6 +528,9 @@ int main(void)
 		tcase_add_test(c, short_counts_are_continued);
 		tcase_add_test(c, errors_reach_the_request_and_the_rest_lives);
 		tcase_add_test(c, submission_the_kernel_does_not_take_is_tried_again);
+		tcase_add_test(c, kernel_that_never_takes_it_is_an_error_and_no_spin);
+		tcase_add_test(c, reset_does_not_wait_for_a_kernel_that_takes_nothing);
+		tcase_add_test(c, ring_that_could_not_be_watched_can_be_opened_again);
 		tcase_add_test(c, file_cut_short_under_us_is_an_error);
 		tcase_add_test(c, no_flush_succeeds_after_one_failed);
 		tcase_add_test(c, flushes_that_come_together_share_one);
