@@ -282,6 +282,7 @@ void machine_report(const struct machine *m, struct report *r)
 
 		memcpy(d->name, m->dev[i]->name, sizeof(d->name));
 		d->io = m->dev[i]->io;
+		d->engine = m->dev[i]->engine;
 	}
 }
 

@@ -181,10 +181,11 @@ static json_t *report_devices(const struct report *r)
 		const struct io_counters *io = &r->dev[i].io;
 
 		json_object_set_new(o, r->dev[i].name,
-				    json_pack("{sIsIsI}", "read_bytes",
+				    json_pack("{sIsIsIss*}", "read_bytes",
 					      (json_int_t)io->read_bytes, "written_bytes",
 					      (json_int_t)io->written_bytes, "requests",
-					      (json_int_t)io->requests));
+					      (json_int_t)io->requests, "engine",
+					      r->dev[i].engine));
 	}
 	return o;
 }

@@ -26,6 +26,7 @@ struct report_exit {
 struct report_device {
 	char name[16]; /* device->name: the report outlives the devices */
 	struct io_counters io;
+	const char *engine; /* a constant, or NULL */
 };
 
 /* What a run has to tell.  main() fills the verdict and the ends, machine_report() the

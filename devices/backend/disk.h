@@ -63,6 +63,7 @@ struct disk {
 	uint32_t block_off;       /* bytes from offset 0 to a physical block boundary */
 	uint32_t io_min, io_opt;  /* bytes; io_opt 0: the host does not say */
 	uint32_t dio_mem; /* direct: what buffers and iovec lengths are aligned to */
+	const char *how; /* from disk_start() on: "uring" or "sync", which engine it is */
 	const struct disk_engine_ops *ops;
 	struct disk_engine *engine;
 };

@@ -303,6 +303,7 @@ static int disk_sync_start(struct disk *d, struct work_pool *pool, struct device
 	en->dev = dev;
 	en->done = done;
 	en->ctx = ctx;
+	d->how = "sync";
 	for (unsigned int i = 0; i < DISK_LANES && d->direct; i++) {
 		if (!en->lane[i].bounce)
 			en->lane[i].bounce = aligned_alloc(PAGE_SIZE, DISK_BOUNCE);

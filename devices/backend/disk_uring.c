@@ -338,6 +338,7 @@ static int disk_uring_start(struct disk *d, struct work_pool *pool, struct devic
 			rc = uring_add(en, d->fd);
 		en->live = rc == 0;
 	}
+	d->how = en->live ? "uring" : "sync";
 	if (!en->live) {
 		log_info("disk %s: no io_uring on this host (%s): blocking calls instead",
 			 d->path, strerror(-rc));

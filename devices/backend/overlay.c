@@ -361,6 +361,7 @@ static int overlay_start(struct disk *d, struct work_pool *pool, struct device *
 		rc = disk_start(ov->base, pool, dev, overlay_done, ov);
 	if (rc == 0)
 		rc = disk_start(ov->top, pool, dev, overlay_done, ov);
+	d->how = ov->top->how;
 	return rc;
 }
 

@@ -183,7 +183,10 @@ static int blk_activate(struct virtio_dev *v)
 	struct blk *b = blk_of(v);
 	int rc = rate_start(&b->rate, v->dev);
 
-	return rc < 0 ? rc : disk_start(b->disk, v->env->pool, v->dev, blk_done, b);
+	if (rc == 0)
+		rc = disk_start(b->disk, v->env->pool, v->dev, blk_done, b);
+	v->dev->engine = b->disk->how;
+	return rc;
 }
 
 static void blk_reset(struct virtio_dev *v)

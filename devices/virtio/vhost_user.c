@@ -191,6 +191,7 @@ static int vu_activate(struct virtio_dev *v)
 	unsigned int n = vu_rings(d, ring);
 	int rc = 0;
 
+	v->dev->engine = "vhost-user";
 	if (d->daemon.pid && !d->watched) {
 		d->watched = true;
 		rc = daemon_watch(&d->daemon, v->env->loop, v->dev, vu_on_end);

@@ -73,7 +73,7 @@ static const struct report sample = {
 	.nexit = 3,
 	.exit = {{"io", 7}, {"hlt", 0}, {"mmio", 1}},
 	.ndev = 2,
-	.dev = {{"blk0", {1, 2, 3}}, {"net0", {(uint64_t)1 << 40, 0, 0}}},
+	.dev = {{"blk0", {1, 2, 3}, "uring"}, {"net0", {(uint64_t)1 << 40, 0, 0}, NULL}},
 };
 
 static json_int_t take(json_t *o, const char *key)
@@ -100,14 +100,14 @@ START_TEST(field_is_missing_or_wrong)
 	ck_assert_int_gt(take(o, "peak_rss_kib"), 100);
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "user"), 0);
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "system"), 0);
-	want = json_pack("{ss ss ss si ss sI si s{} s{si si} s{s{si si si} s{sI si si}}}",
-			 "version", MICROVM_VERSION, "name", "db", "cause", "panic",
-			 "status", 70, "detail", "the guest \"panicked\"\n\x1b",
-			 "wall_ns", (json_int_t)8999999999000, "first_instruction_ns",
-			 500, "cpu_us", "exits", "io", 7, "mmio", 1, "devices", "blk0",
-			 "read_bytes", 1, "written_bytes", 2, "requests", 3, "net0",
-			 "read_bytes", (json_int_t)1 << 40, "written_bytes", 0,
-			 "requests", 0);
+	want = json_pack(
+		"{ss ss ss si ss sI si s{} s{si si} s{s{si si si ss} s{sI si si}}}",
+		"version", MICROVM_VERSION, "name", "db", "cause", "panic", "status", 70,
+		"detail", "the guest \"panicked\"\n\x1b", "wall_ns",
+		(json_int_t)8999999999000, "first_instruction_ns", 500, "cpu_us", "exits",
+		"io", 7, "mmio", 1, "devices", "blk0", "read_bytes", 1, "written_bytes",
+		2, "requests", 3, "engine", "uring", "net0", "read_bytes",
+		(json_int_t)1 << 40, "written_bytes", 0, "requests", 0);
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(o, want));
 	json_decref(want);

@@ -52,6 +52,7 @@ struct device {
 	struct irq_line irq; /* fd -1 when it has none */
 	pthread_mutex_t lock;
 	struct io_counters io; /* under lock; read by the report when all is stopped */
+	const char *engine; /* likewise: a constant that names what serves it, or NULL */
 };
 
 /* device_init() - fill the common part; irq not connected.  device_fini() undoes it,

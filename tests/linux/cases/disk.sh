@@ -38,18 +38,20 @@ case_disk_verified_by_fio_in_each_way()
 		echo queues=$(ls /sys/block/vda/mq | wc -l)
 		echo vda=$(cat /sys/block/vda/queue/write_cache)
 		echo vdb=$(cat /sys/block/vdb/queue/write_cache)
-		for d in a b c d; do fio --name=$d --filename=/dev/vd$d --size=16m --rw=randwrite --bsrange=512-64k --direct=1 --ioengine=psync --numjobs=1 --verify=crc32c --verify_fatal=1 --end_fsync=1 >/fio.$d 2>&1 || cat /fio.$d & done; wait
+		for d in a b c d; do fio --name=$d --filename=/dev/vd$d --size=16m --rw=randrw --bsrange=512-64k --direct=1 --ioengine=libaio --iodepth=32 --verify=crc32c --verify_fatal=1 --end_fsync=1 >/fio.$d 2>&1 || cat /fio.$d & done; wait
 		grep -l 'err= 0' /fio.* | wc -l
 		echo write through >/sys/block/vda/cache_type; cat /sys/block/vda/queue/write_cache
 	END
 	)" --cpus 2 --disk a.img --disk b.img,cache=writethrough,io=sync \
-		--disk base.img,overlay=c.cow --disk base.img,overlay=d.cow,io=sync
+		--disk base.img,overlay=c.cow --disk base.img,overlay=d.cow,io=sync --report report.json
 	said queues=2
 	said 'vda=write back'
 	said 'vdb=write through'
 	said 4
 	said 'write through'
 	[ "$(md5sum <base.img)" = "$before" ] || fail 'the base has changed'
+	engines=$(grep -o '"engine":"[a-z]*"' report.json | cut -d'"' -f4 | tr '\n' ' ')
+	[ "$engines" = 'uring sync uring sync ' ] || fail "engines: $engines"
 }
 
 # kib FILE - what it takes up on the host
