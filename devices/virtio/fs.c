@@ -38,7 +38,9 @@ static int fs_resolve(const char *dir, char path[PATH_MAX], struct err *e)
 	struct stat st;
 
 	if (!realpath(dir, path) || stat(path, &st) < 0)
-		return err_set(e, errno, "share %s: %s", dir, strerror(errno));
+		return err_set(e, errno,
+			       "share %s: %s; check the path, or make it: mkdir %s", dir,
+			       strerror(errno), dir);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, ENOTDIR,
 			       "share %s: this is no directory; a file is shared by its "
