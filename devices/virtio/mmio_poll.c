@@ -44,7 +44,7 @@ static void mmio_poll_end(struct loop_poller *p)
 
 	for (unsigned int i = 0; i < m->v->nvq; i++)
 		if (virtq_poll_end(&m->v->vq[i]))
-			mmio_kick(m, i);
+			mmio_served(m, i);
 }
 
 void mmio_poll_init(struct mmio *m)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * net - virtio network device (virtio 1.2, 5.1) on a tap: one queue each way, frames
- * written straight from the driver's buffers and read straight into them.
+ * written straight from the driver's buffers (net_tx.c) and read straight into them
+ * (net_rx.c).
  *
  * The header in front of each frame is the tap's as well; the kernel checks what a driver
  * says in it, on a copy of its own.
@@ -9,6 +10,7 @@
 #include "devices/virtio/net.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,53 +53,6 @@ void net_lost(struct net *n, int code)
 	net_want(n);
 }
 
-/* ---- sending ---- */
-
-/* Return: false, the tap is full: try this one again later */
-static bool net_send(struct net *n, const struct span *s)
-{
-	ssize_t rc;
-
-	if (s->len < TAP_HDR_LEN + ETH_HLEN || s->len > NET_READ_MAX || n->dead)
-		return true;
-	rc = n->stream ? netstream_writev(n->stream, s->v, (int)s->n)
-		       : writev(n->tap.fd, s->v, (int)s->n);
-	if (rc >= 0) {
-		n->v.dev->io.written_bytes += s->len - TAP_HDR_LEN;
-		n->v.dev->io.requests++;
-		return true;
-	}
-	if (errno == EAGAIN || errno == EINTR)
-		return false;
-	if (errno == EBADFD || errno == EPIPE)
-		net_lost(n, errno);
-	return true; /* interface down, no memory, a header that lies: networks lose frames */
-}
-
-/* Return: no frame is half on its way */
-static bool net_flushed(struct net *n)
-{
-	return !n->stream || netstream_flush(n->stream);
-}
-
-static void net_tx(struct net *n)
-{
-	struct virtq *q = &n->vq[NET_TX];
-
-	n->tx_blocked = n->tx_blocked || !net_flushed(n);
-	while (!n->tx_blocked && virtio_pop(&n->v, q, &n->c)) {
-		if (net_send(n, &n->c.from_driver)) {
-			virtq_push(q, n->c.head, 0);
-		} else {
-			virtq_unpop(q, &n->c);
-			n->tx_blocked = true;
-		}
-	}
-	n->tx_blocked = n->tx_blocked || !net_flushed(n);
-	virtio_notify(&n->v, q);
-	net_want(n);
-}
-
 static void net_kick(struct virtio_dev *v, unsigned int qi)
 {
 	struct net *n = net_of(v);
@@ -105,7 +60,7 @@ static void net_kick(struct virtio_dev *v, unsigned int qi)
 	if (qi == NET_TX)
 		net_tx(n);
 	else if (n->rx_dry)
-		net_rx(n);
+		(void)net_rx(n);
 }
 
 static void net_on_tap(struct loop_source *s, uint32_t events)
@@ -117,9 +72,28 @@ static void net_on_tap(struct loop_source *s, uint32_t events)
 		net_tx(n);
 	}
 	if (n->v.active && !n->rx_dry)
-		net_rx(n);
+		(void)net_rx(n);
 	if (!n->v.active)
 		net_want(n); /* broken or given up meanwhile: frames may not spin us */
+}
+
+/* Answers come soon after what was sent.  The tap stays in the loop's epoll, which is not
+ * asked while it looks: nothing has to be done for that
+ */
+static void net_poll_nop(struct loop_poller *p)
+{
+	(void)p;
+}
+
+static bool net_look(struct loop_poller *p)
+{
+	struct net *n = container_of(p, struct net, poller);
+
+	if (n->v.active && !n->dead && !n->rx_dry && net_rx(n))
+		return true;
+	/* Who is to answer may wait for this very processor; if nobody does, this is short */
+	(void)sched_yield();
+	return false;
 }
 
 /* ---- life ---- */
@@ -144,14 +118,16 @@ static int net_activate(struct virtio_dev *v)
 	int rc = 0;
 
 	n->mergeable = net_acked(n, VIRTIO_NET_F_MRG_RXBUF);
-	n->rx_dry = n->tx_blocked = false;
+	n->rx_dry = false;
 	net_rx_reset(n);
+	net_tx_reset(n);
 	net_drain(n);
 	if (n->tap.offloads && !n->dead)
 		rc = tap_offloads(&n->tap, csum, net_acked(n, VIRTIO_NET_F_GUEST_TSO4),
 				  net_acked(n, VIRTIO_NET_F_GUEST_TSO6));
-	n->source.dev = v->dev;
+	n->source.dev = n->poller.dev = v->dev;
 	net_want(n);
+	loop_poll_want(v->env->loop, &n->poller, true);
 	return rc;
 }
 
@@ -160,7 +136,9 @@ static void net_reset(struct virtio_dev *v)
 	struct net *n = net_of(v);
 
 	loop_want(v->env->loop, &n->source, 0);
+	loop_poll_want(v->env->loop, &n->poller, false);
 	net_rx_reset(n);
+	net_tx_reset(n);
 	if (n->tap.offloads && !n->dead)
 		(void)tap_offloads(&n->tap, false, false, false);
 }
@@ -170,6 +148,7 @@ static void net_destroy(struct virtio_dev *v)
 	struct net *n = net_of(v);
 
 	loop_del(v->env->loop, &n->source);
+	net_tx_fini(n);
 	netstream_destroy(n->stream);
 	tap_close(&n->tap);
 	free(n);
@@ -239,11 +218,15 @@ static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
 	n->tap = *tap;
 	n->stream = stream;
 	n->source = (struct loop_source){.fd = fd, .fn = net_on_tap};
+	n->poller = (struct loop_poller){
+		.begin = net_poll_nop, .look = net_look, .end = net_poll_nop};
+	loop_poll_add(env->loop, &n->poller);
 	n->v = (struct virtio_dev){
 		.ops = &net_ops,
 		.id = VIRTIO_ID_NET,
 		.vq = n->vq,
 		.nvq = ARRAY_SIZE(n->vq),
+		.polled = true,
 		.config = &n->config,
 		.config_len = sizeof(n->config),
 		.env = env,

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net - what net.c and net_rx.c share: a network device on a tap.
+ * net - what the network device's files share: net.c (features, life), net_tx.c and
+ * net_rx.c (frames).
  *
  * Receiving.  How long a frame is, is known only when it has been read.  So buffers are
- * gathered first, in a window, enough for the largest frame if the ring has that much; the
- * frame is read straight into them; what it did not need serves the next frame, and goes
- * back to the ring (virtq_unpop()) at the end of the batch.  If the ring had too little,
- * the end of the frame is in @spill, and the frame waits for more buffers.
+ * gathered first, in a window, enough for the frames that come; the frame is read straight
+ * into them; what it did not need serves the next frame, and goes back to the ring
+ * (virtq_unpop()) at the end of the batch.  If the window had too little, the end of the
+ * frame is in @spill, and the frame waits until buffers for it are found.
+ *
+ * Sending.  Frames that lie in one piece are gathered and given to the kernel together, by
+ * the loop's io_uring where there are several; the others are written one by one.
  */
 #ifndef MICROVM_VIRTIO_NET_H
 #define MICROVM_VIRTIO_NET_H
@@ -14,13 +18,15 @@
 #include <linux/virtio_net.h>
 
 #include "devices/backend/netstream.h"
+#include "devices/backend/ring.h"
 #include "devices/backend/tap.h"
 #include "devices/virtio/virtio.h"
 
 #define NET_QUEUE    256
 #define NET_RX       0
 #define NET_TX       1
-#define NET_BATCH    64 /* frames each way before other devices have their turn */
+#define NET_BATCH    64 /* frames received before other devices have their turn */
+#define NET_TX_BATCH 32 /* frames that the driver is shown as sent together */
 #define NET_RX_IOVS  (2 * VQ_SIZE_MAX)
 #define NET_READ_MAX (TAP_HDR_LEN + TAP_FRAME_MAX)
 
@@ -36,9 +42,27 @@ struct net_rx {
 	size_t len; /* bytes of it */
 	struct net_rx_chain chain[NET_QUEUE];
 	struct iovec iov[NET_RX_IOVS + 1]; /* the last one for @spill */
-	size_t frame; /* 0, or the length of the frame that waits for more window */
-	size_t had;   /* how much of it is in the window; the rest is in @spill */
+	size_t frame;       /* 0, or the length of the frame that waits for more window */
+	size_t had;         /* how much of it is in the window; the rest is in @spill */
+	size_t expect;      /* as large as frames are at the moment */
+	unsigned int small; /* how many in a row were much smaller */
 	uint8_t spill[NET_READ_MAX];
+};
+
+/* A chain of one piece, popped, not pushed */
+struct net_tx_frame {
+	struct ring_op op;
+	void *p;
+	uint32_t len;
+	uint16_t head;
+};
+
+struct net_tx {
+	unsigned int
+		n; /* in @frame, oldest first; what is left of them when it is blocked */
+	struct net_tx_frame frame[NET_TX_BATCH];
+	struct ring_user user;
+	enum { NET_RING_UNUSED, NET_RING_USED, NET_RING_OFF } ring;
 };
 
 struct net {
@@ -48,8 +72,10 @@ struct net {
 	struct tap tap;           /* no fd when there is @stream */
 	struct netstream *stream; /* instead of the tap */
 	struct loop_source source;
+	struct loop_poller poller; /* the tap, looked at when the queues are */
 	bool mergeable, rx_dry, tx_blocked, dead;
 	struct net_rx rx;
+	struct net_tx tx;
 	struct virtq_chain c; /* scratch */
 };
 
@@ -73,8 +99,16 @@ void net_want(struct net *n);
 /* net_lost() - the tap is gone: tell the guest that its link is down */
 void net_lost(struct net *n, int code);
 
-/* net_rx() - hand frames to the driver while there are frames and buffers */
-void net_rx(struct net *n);
+/* net_rx() - hand frames to the driver while there are frames and buffers.
+ * Return: were there any?
+ */
+bool net_rx(struct net *n);
 void net_rx_reset(struct net *n);
+
+/* net_tx() - send what the driver has; loop thread */
+void net_tx(struct net *n);
+/* net_tx_reset() - forget what was taken and not sent.  net_tx_fini(): before the tap goes */
+void net_tx_reset(struct net *n);
+void net_tx_fini(struct net *n);
 
 #endif

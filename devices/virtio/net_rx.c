@@ -5,8 +5,13 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "vmm/core/util.h"
+
+#define NET_RX_SMALL (TAP_HDR_LEN + ETH_FRAME_LEN) /* what an ordinary frame needs */
+#define NET_RX_CALM  64 /* ordinary frames in a row until no other is expected */
 
 /* Make room behind the window for one more chain.  Return: is there any? */
 static bool net_rx_compact(struct net_rx *r)
@@ -74,17 +79,27 @@ static unsigned int net_rx_count(const struct net_rx *r, size_t len)
 	return k;
 }
 
+/* num_buffers of the frame in the window, which may lie across several buffers */
+static void net_rx_put_count(struct net_rx *r, uint16_t count)
+{
+	const size_t at = offsetof(struct virtio_net_hdr_v1, num_buffers);
+	struct iovec v[TAP_HDR_LEN]; /* span_skip() eats: keep the window's as they are */
+	struct span s = {v, MIN(r->niov, ARRAY_SIZE(v)), r->len};
+
+	if (r->iov[r->iov_first].iov_len >= TAP_HDR_LEN) {
+		memcpy((uint8_t *)r->iov[r->iov_first].iov_base + at, &count,
+		       sizeof(count));
+		return;
+	}
+	memcpy(v, r->iov + r->iov_first, s.n * sizeof(v[0]));
+	(void)span_skip(&s, at);
+	(void)span_put(&s, &count, sizeof(count));
+}
+
 /* A frame of @len bytes is in the window: say over how many chains (5.1.6.4), push them. */
 static void net_rx_deliver(struct net *n, size_t len)
 {
-	struct net_rx *r = &n->rx;
-	struct iovec v[TAP_HDR_LEN]; /* span_skip() eats: keep the window's as they are */
-	struct span s = {v, MIN(r->niov, ARRAY_SIZE(v)), r->len};
-	uint16_t count = (uint16_t)net_rx_count(r, len);
-
-	memcpy(v, r->iov + r->iov_first, s.n * sizeof(v[0]));
-	(void)span_skip(&s, offsetof(struct virtio_net_hdr_v1, num_buffers));
-	(void)span_put(&s, &count, sizeof(count));
+	net_rx_put_count(&n->rx, (uint16_t)net_rx_count(&n->rx, len));
 	net_rx_push(n, len);
 	n->v.dev->io.read_bytes += len - TAP_HDR_LEN;
 	n->v.dev->io.requests++;
@@ -144,6 +159,19 @@ static bool net_rx_error(struct net *n, int code)
 	}
 }
 
+/* Buffers are gathered before it is known how large the frame is, and to gather many for
+ * each small one is a waste.  A frame that is larger than was expected is copied once.
+ */
+static void net_rx_learn(struct net_rx *r, size_t len)
+{
+	if (len > NET_RX_SMALL) {
+		r->expect = NET_READ_MAX;
+		r->small = 0;
+	} else if (r->small < NET_RX_CALM && ++r->small == NET_RX_CALM) {
+		r->expect = NET_RX_SMALL;
+	}
+}
+
 /* Return: was there a frame to read? */
 static bool net_rx_read(struct net *n)
 {
@@ -154,11 +182,13 @@ static bool net_rx_read(struct net *n)
 	if (n->stream)
 		len = netstream_readv(n->stream, r->iov + r->iov_first, (int)r->niov + 1);
 	else
-		len = readv(n->tap.fd, r->iov + r->iov_first, (int)r->niov + 1);
+		/* not readv(), which is a cancellation point: net_tx.c */
+		len = syscall(SYS_readv, n->tap.fd, r->iov + r->iov_first, r->niov + 1);
 	if (len <= 0)
 		return net_rx_error(n, len ? errno : ENOLINK);
 	if (len < TAP_HDR_LEN + ETH_HLEN)
 		return true; /* a runt */
+	net_rx_learn(r, (size_t)len);
 	if ((size_t)len <= r->len) {
 		net_rx_deliver(n, (size_t)len);
 	} else if (n->mergeable) {
@@ -168,20 +198,27 @@ static bool net_rx_read(struct net *n)
 	return true;
 }
 
-void net_rx(struct net *n)
+static void net_rx_empty(struct net_rx *r)
+{
+	r->first = r->n = r->iov_first = r->niov = 0;
+	r->len = r->frame = r->had = 0;
+}
+
+bool net_rx(struct net *n)
 {
 	struct net_rx *r = &n->rx;
+	unsigned int i;
 
 	n->rx_dry = false;
 	/* What a stream has read ahead, its socket will not wake us for */
-	for (unsigned int i = 0;
+	for (i = 0;
 	     (i < NET_BATCH || (n->stream && netstream_more(n->stream))) && !n->dead;
 	     i++) {
 		if (!net_rx_resume(n)) {
 			n->rx_dry = true;
 			break;
 		}
-		if (!net_rx_gather(n, NET_READ_MAX) && !r->n) {
+		if (!net_rx_gather(n, r->expect) && !r->n) {
 			n->rx_dry = true;
 			break;
 		}
@@ -189,22 +226,22 @@ void net_rx(struct net *n)
 			break;
 	}
 	if (!n->v.active)
-		return;
+		return false;
 	while (r->n && !r->frame) {
 		r->n--;
 		n->c.head = r->chain[r->first + r->n].head;
 		virtq_unpop(&n->vq[NET_RX], &n->c);
 	}
 	if (!r->frame)
-		net_rx_reset(n);
+		net_rx_empty(r);
 	virtio_notify(&n->v, &n->vq[NET_RX]);
 	net_want(n);
+	return i > 0;
 }
 
 void net_rx_reset(struct net *n)
 {
-	struct net_rx *r = &n->rx;
-
-	r->first = r->n = r->iov_first = r->niov = 0;
-	r->len = r->frame = r->had = 0;
+	net_rx_empty(&n->rx);
+	n->rx.expect = NET_RX_SMALL;
+	n->rx.small = 0;
 }

@@ -23,6 +23,7 @@
 #define VIRTQ_AVAIL_LEN(n)  (VIRTQ_RING_HEADER + 2 * (size_t)(n) + 2)
 #define VIRTQ_USED_ELEM_LEN 8
 #define VIRTQ_USED_LEN(n)   (VIRTQ_RING_HEADER + VIRTQ_USED_ELEM_LEN * (size_t)(n) + 2)
+#define VIRTQ_AHEAD         8 /* chains: about what one takes, times that, hides a miss */
 #define VIRTQ_CHAIN_LEN_MAX UINT32_MAX /* 2.7.5: and what a used element can count */
 
 struct virtq_desc {
@@ -72,6 +73,7 @@ int virtq_map(struct virtq *q, const struct gmem *m, uint64_t features)
 	q->desc_p = desc;
 	q->avail_p = avail;
 	q->used_p = used;
+	q->avail_seen = q->next_avail; /* wherever it is: a loaded queue's is not 0 */
 	q->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	q->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
 	return 0;
@@ -274,27 +276,53 @@ static int virtq_walk(struct virtq *q, uint16_t head, struct virtq_chain *c)
 	return 0;
 }
 
+/* What the available ring says in slot @i, modulo its size */
+static uint16_t virtq_avail_head(const struct virtq *q, uint16_t i)
+{
+	return shared_load16(q->avail_p + VIRTQ_RING_HEADER +
+			     2 * (size_t)(i & (q->size - 1)));
+}
+
+/* Are there new chains?  If not, the driver will kick when there are */
+static bool virtq_look(struct virtq *q)
+{
+	q->avail_seen = virtq_avail_idx(q);
+	if (q->avail_seen != q->next_avail)
+		return true;
+	if (q->polled)
+		return false;
+	virtq_want_kick(q);
+	q->avail_seen = virtq_avail_idx(q);
+	return q->avail_seen != q->next_avail;
+}
+
+/* The table's lines are another processor's: have the one that is needed soon on its way.
+ * Nothing is made of what stands there, so it may be anything.
+ */
+static void virtq_fetch_ahead(const struct virtq *q)
+{
+	uint16_t i = (uint16_t)(q->next_avail + VIRTQ_AHEAD);
+
+	if ((uint16_t)(q->avail_seen - q->next_avail) > VIRTQ_AHEAD)
+		__builtin_prefetch(q->desc_p +
+				   (size_t)(virtq_avail_head(q, i) & (q->size - 1)) *
+					   VIRTQ_DESC_LEN);
+}
+
 int virtq_pop(struct virtq *q, struct virtq_chain *c)
 {
-	uint16_t avail, head;
+	uint16_t head;
 	int rc;
 
 	if (!q->desc_p)
 		return 0;
-	avail = virtq_avail_idx(q);
-	if (avail == q->next_avail) {
-		if (q->polled)
-			return 0;
-		virtq_want_kick(q);
-		avail = virtq_avail_idx(q);
-		if (avail == q->next_avail)
-			return 0;
-	}
-	if ((uint16_t)(avail - q->next_avail) > q->size)
+	if (q->avail_seen == q->next_avail && !virtq_look(q))
+		return 0;
+	if ((uint16_t)(q->avail_seen - q->next_avail) > q->size)
 		return virtq_lie(q,
 				 "available index further ahead than the queue is long");
-	head = shared_load16(q->avail_p + VIRTQ_RING_HEADER +
-			     2 * (size_t)(q->next_avail % q->size));
+	virtq_fetch_ahead(q);
+	head = virtq_avail_head(q, q->next_avail);
 	if (head >= q->size)
 		return virtq_lie(q, "head outside of the descriptor table");
 	if (virtq_busy(q, head))
@@ -320,7 +348,7 @@ void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 
 	BUG_ON(!q->used_p || head >= q->size || !virtq_busy(q, head));
 	elem = q->used_p + VIRTQ_RING_HEADER +
-	       VIRTQ_USED_ELEM_LEN * (size_t)(q->next_used % q->size);
+	       VIRTQ_USED_ELEM_LEN * (size_t)(q->next_used & (q->size - 1));
 	shared_store32(elem, head);
 	shared_store32(elem + 4, written);
 	virtq_set_busy(q, head, false);

@@ -52,6 +52,8 @@ struct virtq {
 	const struct gmem *mem;
 	uint8_t *desc_p, *avail_p, *used_p; /* NULL when not mapped */
 	uint16_t next_avail, next_used;
+	uint16_t
+		avail_seen; /* the driver's index when we last looked: the line is its own */
 	uint16_t used_shown;      /* next_used at the last virtq_publish() */
 	uint16_t inflight;        /* popped and not pushed: never above @size */
 	bool event_idx, indirect; /* negotiated */

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * net - mode=echo sends frames of our protocol back to where they came from, until one says
- * that it is the last, and wants to have seen count= of them then; mode=transmit sends count= frames of size= bytes as fast as they go.
+ * that it is the last, and wants to have seen count= of them then.  transmit, receive,
+ * trip and ask are net_load.c's.
  */
+#include "guest-images/payloads/net.h"
+
 #include <linux/if_ether.h>
 #include <linux/virtio_net.h>
 
-#include "guest-images/payloads/rt/virtio.h"
+#include "guest-images/payloads/net_frame.h"
 
 #define QUEUE    64
 #define BUF      2048
-#define PROTOCOL 0x88b5 /* for experiments (IEEE 802) */
 #define PATIENCE UINT64_C(10000000000)
 
 struct frame {
@@ -96,7 +98,7 @@ static bool net_echo(uint64_t count)
 			continue;
 		}
 		f = &in[in_by_head[head]];
-		if (f->eth.h_proto == __builtin_bswap16(PROTOCOL) && len <= BUF) {
+		if (f->eth.h_proto == __builtin_bswap16(NET_PROTOCOL) && len <= BUF) {
 			last = net_is_last(f);
 			if (!last && !net_back(f, len))
 				return false;
@@ -108,36 +110,6 @@ static bool net_echo(uint64_t count)
 	}
 	print("echoed %lu frames\n", done);
 	return done >= count;
-}
-
-static bool net_transmit(uint64_t count, uint32_t size)
-{
-	uint64_t t;
-	int o;
-
-	if (size < sizeof(struct ethhdr) || size > ETH_FRAME_LEN)
-		return false;
-	for (unsigned int i = 0; i < QUEUE; i++) {
-		memset(out[i].eth.h_dest, 0xff, ETH_ALEN);
-		memset(out[i].eth.h_source, 0x02, ETH_ALEN);
-		out[i].eth.h_proto = __builtin_bswap16(PROTOCOL);
-	}
-	t = now_ns();
-	for (uint64_t n = 0; n < count; n++) {
-		o = net_spare();
-		if (o < 0)
-			return false;
-		net_send((unsigned int)o, (uint32_t)sizeof(out[0].hdr) + size);
-		vq_kick(&tx);
-	}
-	while (tx.nfree < tx.size)
-		if (vq_wait(&tx, NULL) < 0)
-			return false;
-	t = now_ns() - t;
-	if (!cmdline_is("quiet", "1"))
-		print("load: transmit size=%u count=%lu ns=%lu frames_per_s=%lu\n", size,
-		      count, t, count * 1000000000 / t);
-	return true;
 }
 
 static bool net_open(void)
@@ -156,19 +128,25 @@ static bool net_open(void)
 	return true;
 }
 
+static bool net_run(uint64_t count)
+{
+	uint32_t size = (uint32_t)cmdline_u64("size", 64);
+
+	if (cmdline_is("mode", "transmit"))
+		return net_transmit(count, size);
+	if (cmdline_is("mode", "receive"))
+		return net_receive(count, size);
+	if (cmdline_is("mode", "trip"))
+		return net_trip(count, false);
+	if (cmdline_is("mode", "ask"))
+		return net_trip(count, true);
+	return net_open() && net_echo(count);
+}
+
 int main(void)
 {
-	uint64_t count = cmdline_u64("count", 1000);
-	bool ok;
+	bool ok = net_run(cmdline_u64("count", 1000));
 
-	if (!net_open()) {
-		print("FAIL: no network device\n");
-		return 1;
-	}
-	if (cmdline_is("mode", "transmit"))
-		ok = net_transmit(count, (uint32_t)cmdline_u64("size", 64));
-	else
-		ok = net_echo(count);
 	print("%s\n", ok ? "PASS" : "FAIL");
 	return !ok;
 }

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * net_tx - frames from the driver's buffers to the tap (virtio 1.2, 5.1.6.2).
+ *
+ * What a frame costs is the kernel's work; so we add as little as we can.  A plain write()
+ * in a process of several threads takes a reference to the file and makes a cancellation
+ * point of itself, a tenth of the cost of a small frame; several frames by io_uring, on a
+ * registered file, do neither.  Measured: docs/net.md.
+ */
+#include "devices/virtio/net.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define NET_RING_MIN 4 /* frames for which the ring is worth it */
+
+/* The driver gets chain @head back, sent if @sent */
+static void net_tx_done(struct net *n, uint16_t head, size_t len, bool sent)
+{
+	if (sent) {
+		n->v.dev->io.written_bytes += len - TAP_HDR_LEN;
+		n->v.dev->io.requests++;
+	}
+	virtq_push(&n->vq[NET_TX], head, 0);
+}
+
+/* @code: why the kernel did not take a frame.  Return: false, try again later */
+static bool net_tx_failed(struct net *n, int code)
+{
+	if (code == EAGAIN || code == EINTR)
+		return false;
+	if (code == EBADFD || code == EPIPE)
+		net_lost(n, code);
+	return true; /* interface down, no memory, a header that lies: networks lose frames */
+}
+
+/* ---- frames in one piece ---- */
+
+/* The oldest ones, one by one.  Return: how many are gone */
+static unsigned int net_tx_write(struct net *n)
+{
+	struct net_tx *t = &n->tx;
+	unsigned int i;
+
+	for (i = 0; i < t->n; i++) {
+		const struct net_tx_frame *f = &t->frame[i];
+		bool sent = !n->dead && syscall(SYS_write, n->tap.fd, f->p, f->len) >= 0;
+
+		if (!sent && !n->dead && !net_tx_failed(n, errno))
+			break;
+		net_tx_done(n, f->head, f->len, sent);
+	}
+	return i;
+}
+
+/* Not before it is needed: a ring costs more to open than a quiet card ever sends */
+static bool net_tx_ring(struct net *n)
+{
+	struct net_tx *t = &n->tx;
+	struct ring *r = n->v.env->ring;
+
+	if (t->ring == NET_RING_UNUSED) {
+		t->user = (struct ring_user){.dev = n->v.dev};
+		t->ring = r && ring_start(r) == 0 && ring_add(r, &t->user, n->tap.fd) == 0
+				  ? NET_RING_USED
+				  : NET_RING_OFF;
+	}
+	return t->ring == NET_RING_USED;
+}
+
+static void net_tx_ring_off(struct net *n)
+{
+	if (n->tx.ring == NET_RING_USED)
+		ring_del(n->v.env->ring, &n->tx.user);
+	n->tx.ring = NET_RING_OFF;
+}
+
+/* All at once.  A tap takes a frame or refuses it, at once; a kernel that hands such work to
+ * a thread instead is waited for, and not asked again.  Return: how many were submitted
+ */
+static unsigned int net_tx_submit(struct net *n)
+{
+	struct ring *r = n->v.env->ring;
+	struct net_tx *t = &n->tx;
+	unsigned int i, left;
+
+	ring_lock(r);
+	for (i = 0; i < t->n; i++) {
+		struct net_tx_frame *f = &t->frame[i];
+		struct io_uring_sqe *sqe = ring_get(r, &t->user, &f->op);
+
+		if (!sqe)
+			break;
+		io_uring_prep_write(sqe, (int)t->user.file, f->p, f->len, 0);
+		sqe->rw_flags = RWF_NOWAIT; /* or it would wait for room */
+		ring_set(sqe, &f->op);
+	}
+	(void)ring_submit(r, &t->user); /* each op has its own result */
+	left = t->user.inflight;
+	ring_unlock(r);
+	if (left) {
+		(void)ring_wait(r, &t->user);
+		net_tx_ring_off(n);
+	}
+	return i;
+}
+
+/* Frames that were refused for want of room, or of the ring, stay; it is not for such a tap */
+static void net_tx_ring_write(struct net *n)
+{
+	struct net_tx *t = &n->tx;
+	unsigned int sent = net_tx_submit(n), kept = 0;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		struct net_tx_frame *f = &t->frame[i];
+		/* before Linux 6.4 nothing could be done on a tap without waiting */
+		int res = i < sent && f->op.res != -EOPNOTSUPP ? f->op.res : -EAGAIN;
+
+		if (res >= 0 || net_tx_failed(n, -res))
+			net_tx_done(n, f->head, f->len, res >= 0);
+		else
+			t->frame[kept++] = *f;
+	}
+	t->n = kept;
+	if (kept)
+		net_tx_ring_off(n);
+}
+
+static void net_tx_flush(struct net *n)
+{
+	struct net_tx *t = &n->tx;
+	unsigned int gone;
+
+	if (t->n >= NET_RING_MIN && !n->dead && net_tx_ring(n))
+		net_tx_ring_write(n);
+	gone = net_tx_write(n);
+	t->n -= gone;
+	memmove(t->frame, t->frame + gone, t->n * sizeof(t->frame[0]));
+	n->tx_blocked = t->n > 0;
+	virtio_notify(&n->v, &n->vq[NET_TX]);
+}
+
+/* ---- all frames ---- */
+
+/* Return: false, there is no room: try this one again later */
+static bool net_tx_pieces(struct net *n, const struct span *s)
+{
+	long rc = n->stream ? netstream_writev(n->stream, s->v, (int)s->n)
+			    : syscall(SYS_writev, n->tap.fd, s->v, s->n);
+
+	if (rc < 0 && !net_tx_failed(n, errno))
+		return false;
+	net_tx_done(n, n->c.head, s->len, rc >= 0);
+	return true;
+}
+
+/* The chain in n->c.  Return: false, not now */
+static bool net_tx_chain(struct net *n)
+{
+	const struct span *s = &n->c.from_driver;
+	struct net_tx *t = &n->tx;
+
+	if (s->len < TAP_HDR_LEN + ETH_HLEN || s->len > NET_READ_MAX || n->dead) {
+		net_tx_done(n, n->c.head, 0, false);
+		return true;
+	}
+	if (s->n > 1 || n->stream) {
+		net_tx_flush(n);
+		return !n->tx_blocked && net_tx_pieces(n, s);
+	}
+	t->frame[t->n++] = (struct net_tx_frame){
+		.p = s->v->iov_base, .len = (uint32_t)s->len, .head = n->c.head};
+	if (t->n == NET_TX_BATCH)
+		net_tx_flush(n);
+	return true;
+}
+
+/* Return: no frame is half on its way */
+static bool net_tx_stream_flushed(struct net *n)
+{
+	return !n->stream || netstream_flush(n->stream);
+}
+
+void net_tx(struct net *n)
+{
+	struct virtq *q = &n->vq[NET_TX];
+
+	if (n->tx_blocked)
+		return;
+	net_tx_flush(n); /* what was left */
+	n->tx_blocked = n->tx_blocked || !net_tx_stream_flushed(n);
+	while (!n->tx_blocked && virtio_pop(&n->v, q, &n->c)) {
+		if (net_tx_chain(n))
+			continue;
+		virtq_unpop(q, &n->c);
+		n->tx_blocked = true;
+	}
+	if (!n->tx_blocked)
+		net_tx_flush(n);
+	n->tx_blocked = n->tx_blocked || !net_tx_stream_flushed(n);
+	virtio_notify(&n->v, q);
+	net_want(n);
+}
+
+void net_tx_reset(struct net *n)
+{
+	n->tx.n = 0;
+	n->tx_blocked = false;
+}
+
+void net_tx_fini(struct net *n)
+{
+	net_tx_ring_off(n);
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_tap - taps: what is refused, and, where this user may have a network namespace of its
+ * own, real ones.
+ */
+#include "tests/unit/net_fixture.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+/* ---- setting up: no permission needed to be refused ---- */
+
+static void refused(const struct config *cfg, unsigned int i, const char *word)
+{
+	struct err e = {0};
+	struct tap t;
+
+	ck_assert_int_lt(tap_open(&t, cfg, i, &e), 0);
+	ck_assert_msg(strstr(e.msg, word) != NULL, "%s", e.msg);
+	ck_assert_int_eq(t.fd, -1);
+}
+
+START_TEST(impossible_names_are_refused)
+{
+	static const char *const bad[] = {
+		"", "tap 0", "a/b", "tap%d", ".", "sixteen-letters-", "a\nb"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct config cfg = {.nnet = 1,
+				     .net[0] = {.tap = (char *)(uintptr_t)bad[i]}};
+
+		refused(&cfg, 0, "no name for an interface");
+	}
+}
+END_TEST
+
+START_TEST(fd_that_is_no_tap_is_refused)
+{
+	struct config cfg = {.nnet = 2, .net[0].fd = wire, .net[1].fd = wire};
+
+	refused(&cfg, 0, "is not a tap");
+	refused(&cfg, 1, "given twice");
+	cfg.net[0].fd = 1023;
+	refused(&cfg, 0, "is not open");
+	cfg.net[0].tap = cfg.net[1].tap = (char[]){"tap7"};
+	refused(&cfg, 1, "given twice");
+}
+END_TEST
+
+/* ---- a real tap, in a network namespace of our own ---- */
+
+static bool have_namespace(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = -1;
+
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ||
+		    unshare(CLONE_NEWNET) == 0)
+			fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+		_exit(fd < 0);
+	}
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static short interface_flags(const char *name)
+{
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {0};
+
+	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	ck_assert_int_eq(ioctl(s, SIOCGIFFLAGS, &ifr), 0);
+	close(s);
+	return ifr.ifr_flags;
+}
+
+static struct config real_cfg = {.nnet = 1,
+				 .net[0] = {.tap = (char[]){"mvtest0"}, .fd = -1}};
+
+static void setup_real(void)
+{
+	log_threshold = LOG_ERROR;
+	ck_assert(unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ||
+		  unshare(CLONE_NEWNET) == 0);
+}
+
+START_TEST(missing_tap_is_made_and_up_and_exclusive)
+{
+	struct config by_fd = {.nnet = 1};
+	struct err e = {0};
+	struct tap t, second;
+
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, &e) == 0, "%s", e.msg);
+	ck_assert(interface_flags("mvtest0") & IFF_UP);
+	ck_assert(t.offloads);
+	refused(&real_cfg, 0, "in use by another process");
+	by_fd.net[0].fd = dup(t.fd);
+	ck_assert_msg(tap_open(&second, &by_fd, 0, &e) == 0, "%s", e.msg);
+	ck_assert_str_eq(second.name, "mvtest0");
+	tap_close(&second);
+	by_fd.net[0].fd = t.fd; /* a number that was free when we were started */
+	refused(&by_fd, 0, "was not open when microvm started");
+	tap_close(&t);
+}
+END_TEST
+
+START_TEST(interface_that_is_no_tap_is_refused)
+{
+	struct config lo = {.nnet = 1, .net[0] = {.tap = (char[]){"lo"}, .fd = -1}};
+
+	refused(&lo, 0, "not a tap");
+}
+END_TEST
+
+START_TEST(fd_without_headers_is_refused)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI, .ifr_name = "mvtest1"};
+	struct config by_fd = {.nnet = 1};
+
+	by_fd.net[0].fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	refused(&by_fd, 0, "not a tap"); /* not attached yet */
+	ck_assert_int_eq(ioctl(by_fd.net[0].fd, TUNSETIFF, &ifr), 0);
+	refused(&by_fd, 0, "IFF_VNET_HDR");
+}
+END_TEST
+
+/* How many frames came from us, as the host counts them */
+static unsigned long interface_received(const char *name)
+{
+	FILE *f = fopen("/proc/thread-self/net/dev", "re");
+	unsigned long n = 0;
+	char line[512], *p;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f)) {
+		p = strstr(line, name);
+		if (p && sscanf(p + strlen(name), ": %*u %lu", &n) == 1)
+			break;
+	}
+	fclose(f);
+	return n;
+}
+
+static void interface_delete(const char *name)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+	} msg = {.h = {.nlmsg_len = sizeof(msg),
+		       .nlmsg_type = RTM_DELLINK,
+		       .nlmsg_flags = NLM_F_REQUEST},
+		 .i = {.ifi_index = (int)if_nametoindex(name)}};
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	ck_assert_int_eq(send(s, &msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
+	close(s);
+	ck_assert_uint_eq(if_nametoindex(name), 0);
+}
+
+/* The kernel's IPv6 speaks first on an interface that comes up: a frame to receive. */
+START_TEST(frames_pass_through_a_real_tap_until_it_is_deleted)
+{
+	struct err e = {0};
+	struct tap t;
+	uint32_t id, len;
+	uint64_t before;
+
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, &e) == 0, "%s", e.msg);
+	plug(t.fd);
+	for (unsigned int i = 0; i < 64; i++)
+		post(buf + 2048 * i, 2048);
+	memcpy(driver_ptr(&d, buf + 512 * KIB, FRAME), frame, FRAME);
+	for (int i = 0; i < 5; i++) {
+		driver_send(&d, NET_TX,
+			    &(struct driver_buf){buf + 512 * KIB, FRAME, false}, 1);
+		ck_assert(driver_wait(&d, NET_TX, &id, &len));
+	}
+	ck_assert_uint_eq(interface_received("mvtest0"), 5);
+	if (access("/proc/sys/net/ipv6", F_OK) == 0) {
+		ck_assert(driver_wait(&d, NET_RX, &id, &len));
+		ck_assert_uint_ge(len, TAP_HDR_LEN + 60);
+		ck_assert_uint_eq(header(buf)->num_buffers, 1);
+	}
+	interface_delete("mvtest0");
+	before = cpu_us();
+	driver_run(&d, 100);
+	ck_assert_uint_lt(cpu_us() - before, 50000);
+	ck_assert_uint_eq(((struct virtio_net_config *)d.v->config)->status, 0);
+	driver_fini(&d);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("tap");
+	TCase *t = tcase_create("refused"), *real = tcase_create("real-tap");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, impossible_names_are_refused);
+	tcase_add_test(t, fd_that_is_no_tap_is_refused);
+	suite_add_tcase(s, t);
+	tcase_add_checked_fixture(real, setup_real, NULL);
+	if (have_namespace()) {
+		tcase_add_test(real, missing_tap_is_made_and_up_and_exclusive);
+		tcase_add_test(real, interface_that_is_no_tap_is_refused);
+		tcase_add_test(real, fd_without_headers_is_refused);
+		tcase_add_test(real, frames_pass_through_a_real_tap_until_it_is_deleted);
+	} else {
+		puts("SKIPPED: real-tap (no network namespace or no /dev/net/tun here)");
+	}
+	suite_add_tcase(s, real);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
