@@ -77,6 +77,8 @@ static int machine_watch_signals(struct machine *m, struct err *e)
 	machine_add_signal(&set, SIGTERM);
 	machine_add_signal(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A file that may not grow (ulimit -f) is an error of the write, not our end */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	m->signals =
 		(struct loop_source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
 				     .events = EPOLLIN,

@@ -114,6 +114,7 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	/* also what was not ours to mark close-on-exec; before Linux 5.9 it stays */
 	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
 	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	lost = daemon_room_enter(&x->room);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,27 +59,64 @@ static int overlay_expect(struct disk_engine *ov, struct err *e)
 static int overlay_write_new(const struct disk_engine *ov, int fd)
 {
 	uint8_t page[OVERLAY_PAGE] = {0};
+	ssize_t n;
 
 	memcpy(page, &ov->head, sizeof(ov->head));
-	if (pwrite(fd, page, sizeof(page), 0) != (ssize_t)sizeof(page))
-		return -errno;
-	if (fallocate(fd, 0, (off_t)OVERLAY_PAGE, (off_t)(ov->map.pages * OVERLAY_PAGE)) <
-		    0 &&
+	n = pwrite(fd, page, sizeof(page), 0);
+	if (n != (ssize_t)sizeof(page))
+		return n < 0 ? -errno : -ENOSPC; /* a part: no more would fit */
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)OVERLAY_PAGE,
+		      (off_t)(ov->map.pages * OVERLAY_PAGE)) < 0 &&
 	    errno != EOPNOTSUPP)
 		return -errno;
 	return ftruncate(fd, (off_t)(ov->head.data + ov->head.base_size)) < 0 ? -errno
 									      : 0;
 }
 
+/* A name that is new lasts when its directory is on stable storage; a flush of the guest's
+ * sees to the file alone.  Who may not read the directory has to trust the file system.
+ */
+static int overlay_keep_name(const char *path)
+{
+	cleanup_free char *copy = strdup(path);
+	cleanup_close int fd = -1;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+/* Is there nothing in it?  Also a file whose header was lost with the host's power: bits
+ * are never written before it is on stable storage.
+ */
+static bool overlay_blank(const struct disk_engine *ov, int fd, const struct stat *st)
+{
+	const struct overlay_header *h = &ov->head;
+	off_t data;
+
+	if (!st->st_size)
+		return true;
+	if ((uint64_t)st->st_size != h->data + h->base_size)
+		return false;
+	data = lseek(fd, 0, SEEK_DATA);
+	return data < 0 ? errno == ENXIO : (uint64_t)data >= h->data;
+}
+
 /* Under a lock, because two may begin the same one; who loses finds it made, and in use. */
 static int overlay_make(const struct disk_engine *ov, const char *path, struct err *e)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	cleanup_close int fd =
-		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	const int flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	cleanup_close int fd = open(path, flags);
+	bool named = fd < 0 && errno == ENOENT;
 	struct stat st;
 	int rc;
 
+	if (named)
+		fd = open(path, flags | O_CREAT, 0666);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, errno, "overlay %s can be neither opened nor made: %s",
 			       path, strerror(errno));
@@ -88,11 +126,13 @@ static int overlay_make(const struct disk_engine *ov, const char *path, struct e
 			"overlay %s is no file; give the name of one, it is made if "
 			"it is not there",
 			path);
-	if (st.st_size || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+	if (!overlay_blank(ov, fd, &st) || fcntl(fd, F_OFD_SETLK, &lock) < 0)
 		return 0; /* overlay_load() and disk_file_open() judge it */
-	if (fstat(fd, &st) < 0 || st.st_size)
+	if (fstat(fd, &st) < 0 || !overlay_blank(ov, fd, &st))
 		return 0;
 	rc = overlay_write_new(ov, fd);
+	if (rc == 0 && named)
+		rc = overlay_keep_name(path);
 	if (rc < 0) {
 		(void)!ftruncate(fd, 0);
 		return err_set(e, -rc, "overlay %s cannot be begun: %s", path,

@@ -5,6 +5,9 @@
  */
 #include "tests/unit/blk_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "devices/backend/overlay.h"
 
 #define CLUSTER (64 * KIB)
@@ -294,6 +297,9 @@ END_TEST
 
 START_TEST(orderly_end_saves_what_was_not_flushed)
 {
+	if (_i && !can_direct())
+		return;
+	plug_overlay(top, (struct config_disk){.direct = _i});
 	ck_assert_uint_eq(write_at(512, 512, 0x11), VIRTIO_BLK_S_OK);
 	plug_overlay(top, (struct config_disk){0});
 	expect_at(512, 512, 0x11);
@@ -433,6 +439,81 @@ START_TEST(two_overlays_share_a_base_but_not_each_other)
 }
 END_TEST
 
+/* Bits unlike their neighbours at both ends, in each place of a word and over pages */
+START_TEST(range_of_clusters_is_set_and_no_more)
+{
+	static const uint64_t run[][2] = {{0, 1},    {63, 2},    {64, 64},    {1, 63},
+					  {65, 200}, {32767, 2}, {100, 70000}};
+	struct overlay_map m;
+
+	for (size_t i = 0; i < ARRAY_SIZE(run); i++) {
+		uint64_t c = run[i][0], n = run[i][1];
+		bool in_top;
+
+		ck_assert_int_eq(overlay_map_init(&m, 80000 * OVERLAY_CLUSTER), 0);
+		overlay_map_set(&m, c, n);
+		if (c) {
+			ck_assert_uint_eq(overlay_map_run(&m, 0, 80000, &in_top), c);
+			ck_assert(!in_top);
+		}
+		ck_assert_uint_eq(overlay_map_run(&m, c, 80000 - c, &in_top), n);
+		ck_assert(in_top);
+		overlay_map_stage(&m);
+		ck_assert_int_eq(memcmp(m.live, m.file, m.pages * OVERLAY_PAGE), 0);
+		overlay_map_fini(&m);
+	}
+}
+END_TEST
+
+START_TEST(host_full_at_the_header_leaves_an_empty_file)
+{
+	struct rlimit was, tight;
+
+	unplug();
+	ck_assert_int_eq(unlink(top), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	tight = (struct rlimit){.rlim_cur = 100, .rlim_max = was.rlim_max};
+	ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	errno = 0;
+	refused(top, "cannot be begun: No space left");
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+	ck_assert_int_eq(file_stat(top).st_size, 0);
+	plug_overlay(top, (struct config_disk){0});
+	expect_at(0, 512, 0x5a);
+}
+END_TEST
+
+/* The size reached the disk, and so did data of the guest's; the first pages did not */
+START_TEST(header_lost_with_the_power_is_written_again)
+{
+	off_t size = file_stat(top).st_size;
+	int fd;
+
+	unplug();
+	ck_assert_int_eq(truncate(top, 0), 0);
+	ck_assert_int_eq(truncate(top, size), 0);
+	fd = open(top, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(pwrite(fd, "lost", 4, size - 4096), 4);
+	close(fd);
+	plug_overlay(top, (struct config_disk){0});
+	expect_at(SIZE - 8192, 8192, 0x5a);
+	unplug();
+	ck_assert_int_eq(truncate(top, 0), 0);
+	ck_assert_int_eq(truncate(top, size + 512), 0);
+	refused(top, "some other kind");
+}
+END_TEST
+
+START_TEST(start_killed_before_the_file_had_its_size_is_no_damage)
+{
+	unplug();
+	ck_assert_int_eq(truncate(top, OVERLAY_PAGE), 0);
+	plug_overlay(top, (struct config_disk){0});
+	expect_at(SIZE - 8192, 8192, 0x5a);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, base_shows_where_nothing_was_written);
@@ -444,11 +525,15 @@ static void add_tests(TCase *t)
 	tcase_add_loop_test(t, reset_in_the_middle_leaves_a_working_disk, 0, 2);
 	tcase_add_loop_test(t, flushed_writes_outlive_a_kill, 0, 2);
 	tcase_add_test(t, writethrough_outlives_a_kill_without_a_flush);
-	tcase_add_test(t, orderly_end_saves_what_was_not_flushed);
+	tcase_add_loop_test(t, orderly_end_saves_what_was_not_flushed, 0, 2);
 	tcase_add_test(t, bits_are_written_only_after_their_data_is_safe);
 	tcase_add_test(t, flush_with_nothing_new_syncs_once);
 	tcase_add_test(t, full_host_is_an_io_error_and_costs_nothing_else);
 	tcase_add_test(t, truncating_the_overlay_is_a_reset);
+	tcase_add_test(t, range_of_clusters_is_set_and_no_more);
+	tcase_add_test(t, host_full_at_the_header_leaves_an_empty_file);
+	tcase_add_test(t, header_lost_with_the_power_is_written_again);
+	tcase_add_test(t, start_killed_before_the_file_had_its_size_is_no_damage);
 	tcase_add_test(t, overlay_that_does_not_fit_is_refused);
 	tcase_add_test(t, two_overlays_share_a_base_but_not_each_other);
 }
