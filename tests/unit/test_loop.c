@@ -3,13 +3,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "vmm/core/loop.h"
@@ -270,136 +268,6 @@ START_TEST(an_interrupt_line_counts_its_pulses)
 }
 END_TEST
 
-/* ---- looking instead of sleeping ---- */
-
-static struct loop_poller poller;
-static unsigned int nbegin, nend, nlook, nleft;
-static bool finds;
-
-static void count_begin(struct loop_poller *p)
-{
-	(void)p;
-	nbegin++;
-}
-
-static void count_end(struct loop_poller *p)
-{
-	(void)p;
-	nend++;
-}
-
-static bool count_look(struct loop_poller *p)
-{
-	(void)p;
-	nlook++;
-	return finds;
-}
-
-static void poller_init(bool on)
-{
-	poller = (struct loop_poller){
-		.dev = &dev, .begin = count_begin, .look = count_look, .end = count_end};
-	nbegin = nend = nlook = 0;
-	finds = false;
-	loop_poll_add(loop, &poller);
-	loop_poll_want(loop, &poller, on);
-}
-
-/* Something that comes @nleft times, each as soon as the one before was seen */
-static void come_again(struct loop_source *s, uint32_t events)
-{
-	eventfd_t v;
-
-	(void)events;
-	(void)eventfd_read(s->fd, &v);
-	if (nleft-- > 0)
-		ring(s);
-	else
-		loop_stop(loop);
-}
-
-static void run_often(unsigned int times)
-{
-	struct loop_source again;
-
-	source_init(&again, come_again);
-	ck_assert_int_eq(loop_add(loop, &again), 0);
-	nleft = times;
-	ring(&again);
-	ck_assert_int_eq(loop_run(loop), 0);
-	loop_del(loop, &again);
-	close(again.fd);
-}
-
-/* Something that comes every two milliseconds */
-static void come_slowly(struct loop_source *s, uint32_t events)
-{
-	uint64_t n;
-
-	(void)events;
-	(void)!read(s->fd, &n, sizeof(n));
-	if (nleft-- == 0)
-		loop_stop(loop);
-}
-
-START_TEST(an_idle_loop_does_not_look)
-{
-	const struct itimerspec it = {{0, 2000000}, {0, 2000000}};
-	struct loop_source timer = {.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK),
-				    .events = EPOLLIN,
-				    .fn = come_slowly};
-
-	poller_init(true);
-	nleft = 20;
-	ck_assert_int_eq(loop_add(loop, &timer), 0);
-	ck_assert_int_eq(timerfd_settime(timer.fd, 0, &it, NULL), 0);
-	ck_assert_int_eq(loop_run(loop), 0);
-	ck_assert_uint_eq(nlook, 0);
-	loop_del(loop, &timer);
-	close(timer.fd);
-}
-END_TEST
-
-START_TEST(a_busy_loop_looks_and_gives_up_where_it_finds_nothing)
-{
-	poller_init(true);
-	run_often(4000);
-	ck_assert_uint_eq(nbegin, nend);
-	ck_assert_uint_gt(nbegin, 0);
-	ck_assert_uint_lt(nbegin, 400);
-}
-END_TEST
-
-START_TEST(what_looking_finds_keeps_no_other_source_waiting)
-{
-	poller_init(true);
-	finds = true;
-	run_often(4000);
-	ck_assert_uint_gt(nlook,
-			  4000); /* some at each turn, and each turn had the source */
-}
-END_TEST
-
-START_TEST(who_does_not_want_it_is_not_looked_at)
-{
-	poller_init(false);
-	finds = true;
-	run_often(1000);
-	ck_assert_uint_eq(nbegin + nend + nlook, 0);
-	loop_poll_want(loop, &poller, true);
-	loop_poll_want(loop, &poller, false);
-	run_often(1000);
-	ck_assert_uint_eq(nbegin + nend + nlook, 0);
-}
-END_TEST
-
-static bool one_processor(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) == 1;
-}
-
 int main(void)
 {
 	Suite *suite = suite_create("loop");
@@ -419,12 +287,6 @@ int main(void)
 	tcase_add_test(t, an_event_no_longer_wanted_is_not_delivered);
 	tcase_add_test(t, no_ring_is_lost_while_another_thread_resets);
 	tcase_add_test(t, an_interrupt_line_counts_its_pulses);
-	tcase_add_test(t, an_idle_loop_does_not_look);
-	tcase_add_test(t, who_does_not_want_it_is_not_looked_at);
-	if (!one_processor()) { /* there the loop never looks */
-		tcase_add_test(t, a_busy_loop_looks_and_gives_up_where_it_finds_nothing);
-		tcase_add_test(t, what_looking_finds_keeps_no_other_source_waiting);
-	}
 	suite_add_tcase(suite, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
@@ -24,6 +25,14 @@
 	4 /* in a row, though something came soon after: it does not pay */
 #define LOOP_POLL_REST 4096 /* short sleeps before the next try, at most */
 
+/* Who only looks takes the processor from others all the same.  When they took it back, for
+ * so long and a quarter of the time at least, there is no looking for a pause (ns), twice as
+ * long each time that it happens again at once.
+ */
+#define LOOP_POLL_STOLEN    500000
+#define LOOP_POLL_PAUSE_MIN 50000000
+#define LOOP_POLL_PAUSE_MAX 1600000000
+
 struct loop_polling {
 	struct loop_poller *list;
 	atomic_uint wanted; /* how many are on */
@@ -31,6 +40,7 @@ struct loop_polling {
 	bool busy;          /* between begin() and end() */
 	uint64_t ns;        /* 0: sleep at once */
 	unsigned int misses, rest, rested;
+	uint64_t pause, resume; /* how long, and when it ends */
 };
 
 struct loop {
@@ -163,27 +173,64 @@ static bool loop_poll_each(struct loop *l, enum loop_poll_step step)
 	return any;
 }
 
+/* Until nothing was found for a while, or often enough.  Return: how often */
+static unsigned int loop_poll_look(struct loop *l)
+{
+	uint64_t last = monotonic_ns();
+	unsigned int hits = 0;
+
+	for (uint64_t now = last; now - last < l->poll.ns; now = monotonic_ns()) {
+		if (!loop_poll_each(l, POLL_LOOK))
+			continue;
+		if (++hits == LOOP_POLL_HITS)
+			break;
+		last = monotonic_ns();
+	}
+	return hits;
+}
+
+static uint64_t loop_cpu_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+/* It looked for @wall ns and had the processor for @cpu of them */
+static void loop_poll_yield(struct loop_polling *lp, uint64_t wall, uint64_t cpu)
+{
+	uint64_t now, stolen = wall > cpu ? wall - cpu : 0;
+
+	if (stolen < LOOP_POLL_STOLEN || stolen < wall / 4)
+		return;
+	now = monotonic_ns();
+	lp->pause = now - lp->resume < lp->pause ? MIN(2 * lp->pause, LOOP_POLL_PAUSE_MAX)
+						 : LOOP_POLL_PAUSE_MIN;
+	lp->resume = now + lp->pause;
+	lp->ns = 0;
+}
+
 /* Look for a while.  Return: may the loop sleep? */
 static bool loop_poll(struct loop *l)
 {
 	struct loop_polling *lp = &l->poll;
-	unsigned int hits = 0;
-	uint64_t last;
+	uint64_t wall, cpu;
+	unsigned int hits;
 
 	if (!lp->ns || !atomic_load_explicit(&lp->wanted, memory_order_relaxed))
 		return true;
 	if (!lp->busy)
 		loop_poll_each(l, POLL_BEGIN);
 	lp->busy = true;
-	last = monotonic_ns();
-	for (uint64_t now = last; now - last < lp->ns; now = monotonic_ns()) {
-		if (!loop_poll_each(l, POLL_LOOK))
-			continue;
+	wall = monotonic_ns();
+	cpu = loop_cpu_ns();
+	hits = loop_poll_look(l);
+	loop_poll_yield(lp, monotonic_ns() - wall, loop_cpu_ns() - cpu);
+	if (hits)
 		lp->misses = lp->rest = 0;
-		if (++hits == LOOP_POLL_HITS)
-			return false;
-		last = monotonic_ns();
-	}
+	if (hits == LOOP_POLL_HITS && lp->ns)
+		return false;
 	if (!hits && ++lp->misses == LOOP_POLL_MISSES) {
 		lp->rest = MIN(2 * lp->rest + 16, LOOP_POLL_REST);
 		lp->rested = 0;
@@ -195,10 +242,12 @@ static bool loop_poll(struct loop *l)
 	return true;
 }
 
-/* It slept for @ns: would it have paid to look? */
-static void loop_poll_adapt(struct loop_polling *lp, uint64_t ns)
+/* It slept from @start to @end: would it have paid to look? */
+static void loop_poll_adapt(struct loop_polling *lp, uint64_t start, uint64_t end)
 {
-	if (ns > LOOP_POLL_MAX)
+	if (end < lp->resume)
+		return;
+	if (end - start > LOOP_POLL_MAX)
 		lp->ns = lp->ns / 2 < LOOP_POLL_MIN ? 0 : lp->ns / 2;
 	else if (lp->rested < lp->rest)
 		lp->rested++;
@@ -218,7 +267,7 @@ static int loop_wait(struct loop *l, struct epoll_event *ev, int max)
 	start = measure ? monotonic_ns() : 0;
 	n = epoll_wait(l->epfd, ev, max, -1);
 	if (measure)
-		loop_poll_adapt(&l->poll, monotonic_ns() - start);
+		loop_poll_adapt(&l->poll, start, monotonic_ns());
 	return n;
 }
 
