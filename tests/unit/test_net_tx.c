@@ -93,6 +93,7 @@ static int count_result(const struct ring_op *op, int res)
 }
 
 static const struct ring_sys counting = {.setup = io_uring_queue_init_params,
+					 .submit = io_uring_submit,
 					 .result = count_result};
 
 static void setup_ring(void)
