@@ -8,19 +8,24 @@
  */
 #include "vmm/kvm/vcpu_arch.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/kvm/regs_arm64.h"
+#include "vmm/kvm/store_arm64.h"
 #include "vmm/layout_arm64.h"
 
 #define PSTATE_START 0x3c5u /* EL1h; D, A, I and F masked */
-#define SGIS         16     /* the private peripheral interrupts come after them */
+#define PSTATE_A32   0x10u  /* not A64 */
+#define STORE_SP     31u
+#define SGIS         16 /* the private peripheral interrupts come after them */
 #define MMFR2_FWB(v) ((v) >> 40 & 0xf)
 
 static int vcpu_add_sve(struct vcpu *c, struct err *e)
@@ -134,13 +139,62 @@ static void vcpu_exit_system_event(struct vcpu *c)
 	}
 }
 
-/* The guest used an instruction on a device that processors do not decode for us, like a
- * load of two registers.
+/* What a machine's bus says to an access that nobody answers: a synchronous external abort.
+ * Return: 0 or -errno (before Linux 5.5)
+ */
+static int vcpu_abort_access(struct vcpu *c)
+{
+	struct kvm_vcpu_events ev;
+
+	if (ioctl(c->fd, KVM_GET_VCPU_EVENTS, &ev) < 0)
+		return -errno;
+	ev.exception.ext_dabt_pending = 1;
+	return ioctl(c->fd, KVM_SET_VCPU_EVENTS, &ev) < 0 ? -errno : 0;
+}
+
+/* A plain store is dropped, as one that the processor decodes for us would be.
+ * Return: false, it is something else
+ */
+static bool vcpu_drop_store(struct vcpu *c)
+{
+	uint64_t pstate, pc, value;
+	unsigned int base;
+	uint32_t code;
+	int64_t add;
+	gpa_t at;
+
+	if (regs_get(c->fd, REG_PSTATE, &pstate) < 0 || (pstate & PSTATE_A32) ||
+	    regs_get(c->fd, REG_PC, &pc) < 0 ||
+	    regs_translate(c->fd, c->host->mem, pc, &at) < 0 ||
+	    gmem_read(c->host->mem, at, &code, sizeof(code)) < 0 ||
+	    !store_skip(le32toh(code), &base, &add))
+		return false;
+	if (add && (base == STORE_SP || regs_get(c->fd, REG_X(base), &value) < 0 ||
+		    regs_set(c->fd, REG_X(base), value + (uint64_t)add) < 0))
+		return false;
+	return regs_set(c->fd, REG_PC, pc + sizeof(code)) == 0;
+}
+
+/* The guest used an instruction that processors do not decode for us, like a store of two
+ * registers, on a device, on nothing, or to write where it may only read (--pmem with ro).
  */
 static void vcpu_exit_nisv(struct vcpu *c)
 {
-	char what[128];
+	char what[128], where[160];
+	const char *how = NULL;
 
+	vcpu_arch_where(c, where, sizeof(where));
+	if (vcpu_drop_store(c))
+		how = "it is dropped";
+	else if (vcpu_abort_access(c) == 0)
+		how = "the guest gets an external abort";
+	if (how) {
+		log_guest("vCPU %u: an access to 0x%llx that KVM cannot emulate, at %s; "
+			  "%s",
+			  c->id, (unsigned long long)c->run->arm_nisv.fault_ipa, where,
+			  how);
+		return;
+	}
 	(void)snprintf(what, sizeof(what),
 		       "KVM cannot emulate the guest's access to 0x%llx, where there is "
 		       "no memory,",
