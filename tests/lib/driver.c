@@ -252,6 +252,13 @@ void driver_pump(struct driver *d)
 	BUG_ON(loop_run(d->loop) < 0);
 }
 
+void driver_settle(struct driver *d)
+{
+	for (unsigned int i = 0; i < 8;
+	     i++) /* the longest chain of causes has three links */
+		driver_pump(d);
+}
+
 void driver_run(struct driver *d, unsigned int ms)
 {
 	struct itimerspec t = {
@@ -259,11 +266,12 @@ void driver_run(struct driver *d, unsigned int ms)
 
 	BUG_ON(timerfd_settime(d->timer.fd, 0, &t, NULL) < 0);
 	BUG_ON(loop_run(d->loop) < 0);
+	driver_settle(d);
 }
 
 bool driver_wait(struct driver *d, unsigned int qi, uint32_t *id, uint32_t *len)
 {
-	uint64_t end = monotonic_ns() + 10000000000; /* a busy host syncs slowly */
+	uint64_t end = monotonic_ns() + DRIVER_LONG;
 
 	driver_pump(d);
 	while (!driver_used(&d->ring[qi], id, len)) {

@@ -23,8 +23,10 @@
 #define MICROVM_TESTS_DRIVER_H
 
 #include "devices/virtio/virtio.h"
+#include "vmm/core/util.h"
 
-#define DRIVER_BASE 0xd0000000ULL /* of the device's window */
+#define DRIVER_LONG UINT64_C(30000000000) /* ns: longer than any busy host takes */
+#define DRIVER_BASE 0xd0000000ULL         /* of the device's window */
 #define DRIVER_GSI  16
 /* Guest memory: [0, @ram) and a second region, far away, so that there are ends to cross */
 #define DRIVER_HIGH     0x100000000ULL
@@ -147,9 +149,27 @@ int driver_send(struct driver *d, unsigned int qi, const struct driver_buf *b,
 		unsigned int n);
 void driver_kick(struct driver *d, unsigned int qi); /* QueueNotify */
 void driver_pump(struct driver *d); /* the loop handles what is ready now */
-void driver_run(struct driver *d, unsigned int ms); /* the loop runs for so long */
-/* driver_wait() - run the loop until ring[@qi] has a used element; gives up after two seconds
- * and when the device is broken
+/* driver_settle() - and what is ready because of that: where nobody but the loop and the
+ * test take part, all that is to happen has happened
+ */
+void driver_settle(struct driver *d);
+/* driver_run() - the loop runs for so long, and then it settles: on a machine that does not
+ * let us run, too
+ */
+void driver_run(struct driver *d, unsigned int ms);
+/* driver_until() - run the loop until @cond, which others than the loop bring about.
+ * Return: did it come true within half a minute?
+ */
+#define driver_until(d, cond)                                     \
+	({                                                        \
+		uint64_t end_ = monotonic_ns() + DRIVER_LONG;     \
+		bool yes_;                                        \
+		while (!(yes_ = (cond)) && monotonic_ns() < end_) \
+			driver_run(d, 1);                         \
+		yes_;                                             \
+	})
+/* driver_wait() - run the loop until ring[@qi] has a used element; gives up after half a
+ * minute and when the device is broken
  */
 bool driver_wait(struct driver *d, unsigned int qi, uint32_t *id, uint32_t *len);
 unsigned int driver_irqs(struct driver *d); /* pulses since the last call */

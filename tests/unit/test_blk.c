@@ -34,7 +34,7 @@ static gpa_t hdr, data, status;
 
 static atomic_int fault;     /* errno for the next call; 0: none */
 static atomic_uint delay_us; /* before each call */
-static atomic_uint nsync, nwrite;
+static atomic_uint nsync, nread, nwrite;
 static uint16_t used_at_sync; /* what the driver saw as done when fdatasync() ran */
 
 static int sys_fault(void)
@@ -51,6 +51,7 @@ static ssize_t sys_readv(int fd, const struct iovec *v, int n, off_t off, int fl
 		errno = EAGAIN;
 		return -1;
 	}
+	nread++;
 	return sys_fault() ? -1 : preadv2(fd, v, n, off, flags);
 }
 
@@ -518,15 +519,18 @@ START_TEST(reset_with_requests_in_flight_waits_for_them)
 	put_header(hdr, VIRTIO_BLK_T_IN, 0);
 	for (int round = 0; round < 5; round++) {
 		uint64_t before = monotonic_ns();
+		bool soon;
 
+		nread = 0;
 		for (unsigned int i = 0; i < 100; i++)
 			driver_add_indirect(&d.ring[0], tables + 48 * i, b, 3);
 		driver_publish(&d.ring[0]);
 		driver_kick(&d, 0);
 		driver_pump(&d);
+		soon = monotonic_ns() - before < 100000000; /* or we were not let run */
 		driver_write(&d, VIRTIO_MMIO_STATUS, 0);
-		/* those that had not begun were dropped: 100 would take 500 ms and more */
-		ck_assert_uint_lt(monotonic_ns() - before, 400000000);
+		/* those that had not begun were dropped */
+		ck_assert(!soon || nread < 80);
 		memset(driver_ptr(&d, data, 512), 0x33, 512);
 		driver_run(&d, 10);
 		/* and afterwards nobody writes to the guest's memory */

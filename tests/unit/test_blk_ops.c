@@ -279,7 +279,7 @@ START_TEST(limit_is_kept_on_all_queues_together)
 		ck_assert(driver_wait(&d, i % 2, &id, &len));
 	ms = (monotonic_ns() - start) / 1000000;
 	ck_assert_uint_ge(ms, (n - 1) * 2);
-	ck_assert_uint_le(ms, n * 2 + 100);
+	ck_assert_uint_le(ms, n * 2 + 5000); /* the host may be busy */
 }
 END_TEST
 
@@ -299,11 +299,14 @@ END_TEST
 
 START_TEST(reset_while_waiting_for_tokens_is_no_way_around_them)
 {
+	uint64_t start = monotonic_ns(), due;
+
 	replug((struct config_disk){.rate = {.ops = 10, .ops_burst = 1}}, 1);
 	for (unsigned int i = 0; i < 3; i++) {
 		fill_ring(0);
 		driver_run(&d, 2);
-		ck_assert_uint_le(d.dev->io.requests, 1);
+		due = (monotonic_ns() - start) / 100000000; /* 0, if we are let run */
+		ck_assert_uint_le(d.dev->io.requests, 1 + due);
 		ck_assert(driver_bring_up(&d, ~0ULL));
 	}
 	driver_run(&d, 120); /* nothing comes back for rings that are gone */

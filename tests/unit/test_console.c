@@ -101,7 +101,7 @@ static void fill(gpa_t at, size_t len)
 /* What came out, up to @len bytes, the loop running meanwhile */
 static size_t hear(uint8_t *p, size_t len)
 {
-	uint64_t end = monotonic_ns() + 5000000000;
+	uint64_t end = monotonic_ns() + DRIVER_LONG;
 	size_t n = 0;
 
 	while (n < len && monotonic_ns() < end) {

@@ -15,7 +15,7 @@
 
 #define NDISK  3
 #define DEPTH  32 /* requests that wait on each slow disk */
-#define WAIT_S 5
+#define WAIT_S 30
 
 _Static_assert(CONFIG_DISKS_MAX *DISK_LANES <= WORKERS_MAX,
 	       "the machine's pool has a worker for every lane");

@@ -69,7 +69,7 @@ static int dial(unsigned int i)
 
 	memcpy(sa.sun_path, path[i], strlen(path[i]));
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	driver_run(&d, 5);
+	driver_settle(&d);
 	return fd;
 }
 
@@ -82,7 +82,7 @@ static void tell(uint32_t id, uint16_t event, uint16_t value)
 	ck_assert_int_ge(driver_send(&d, CONTROL_TX,
 				     &(struct driver_buf){buf, sizeof(m), false}, 1),
 			 0);
-	driver_run(&d, 5);
+	driver_settle(&d);
 }
 
 /* The next message for the driver is this one */
@@ -182,7 +182,7 @@ START_TEST(peers_come_and_go_and_the_driver_is_told)
 		fd = dial(1);
 		if (i < 99)
 			close(fd);
-		driver_run(&d, 2);
+		driver_settle(&d);
 	}
 	told(2, VIRTIO_CONSOLE_PORT_OPEN, 0, "");
 	told(2, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
@@ -255,7 +255,7 @@ END_TEST
 
 static void broken_and_revived(void)
 {
-	driver_run(&d, 10);
+	driver_settle(&d);
 	ck_assert(driver_broken(&d));
 	ck_assert(driver_bring_up(&d, ~0ULL));
 	greet();

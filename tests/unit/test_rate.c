@@ -47,7 +47,7 @@ static const struct {
 	{1000, 1, 30000000},
 	{333, 1, 7777},
 	{7, 1, 0},
-	{1000000, 1, 500000},
+	{1000000, 9, 500000},
 	{50 * MIB, 4096, 0},
 	{50 * MIB, 4096, 3000000},
 	{50 * MIB, 128 * KIB, 40000000},
@@ -101,9 +101,9 @@ END_TEST
 
 START_TEST(an_hour_is_right_to_the_token)
 {
-	check_account(1000, 1, 0, 3600);
-	check_account(1000, 1, 999983, 3600);
-	check_account(997, 3, 30000000, 3600);
+	check_account(1000, 7, 0, 3600);
+	check_account(1000, 7, 999983, 3600);
+	check_account(997, 13, 30000000, 3600);
 }
 END_TEST
 

@@ -200,7 +200,7 @@ START_TEST(update_is_announced_before_the_second_changes)
 	unsigned int tries = 0;
 
 	while (!update_announced())
-		ck_assert_uint_lt(++tries, 10);
+		ck_assert_uint_lt(++tries, 50);
 }
 END_TEST
 

@@ -165,7 +165,11 @@ START_TEST(alarm_in_a_second_comes_once)
 {
 	set(IMSC, 1);
 	set(MR, get(DR) + 1);
-	ck_assert_uint_eq(get(RIS), 0);
+	while (get(RIS)) { /* the second has turned meanwhile */
+		ck_assert_uint_eq(pulses(), 1);
+		set(ICR, 1);
+		set(MR, get(DR) + 1);
+	}
 	run_until_pulse();
 	ck_assert_uint_ge(get(DR), get(MR));
 	ck_assert_uint_eq(get(RIS), 1);

@@ -263,9 +263,7 @@ END_TEST
 
 static bool breaks(void)
 {
-	for (unsigned int i = 0; i < 100 && !driver_broken(&d); i++)
-		driver_run(&d, 20);
-	return driver_broken(&d);
+	return driver_until(&d, driver_broken(&d));
 }
 
 START_TEST(death_costs_the_device)
@@ -346,7 +344,8 @@ START_TEST(reset_while_nobody_is_there)
 	ck_assert(echoes(0));
 	peer.dies_kicked = true;
 	driver_kick(&d, 0);
-	driver_run(&d, 50);
+	ck_assert(driver_until(&d, !peer.dies_kicked && peer.fd < 0));
+	driver_run(&d, 20);
 	ck_assert(!driver_broken(&d));
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
 	driver_run(&d, 700); /* long enough for a try, of which there may be none */

@@ -185,7 +185,7 @@ START_TEST(hung_one_costs_a_bounded_time)
 	peer.lie = PEER_HANGS;
 	ck_assert_int_eq(all_of_it(), -ETIMEDOUT);
 	ck_assert_uint_ge(monotonic_ns() - start, VHOST_USER_WAIT_MS * 1000000ULL);
-	ck_assert_uint_lt(monotonic_ns() - start, 2 * VHOST_USER_WAIT_MS * 1000000ULL);
+	ck_assert_uint_lt(monotonic_ns() - start, 6 * VHOST_USER_WAIT_MS * 1000000ULL);
 	ck_assert_str_eq(u.why, "it does not answer");
 	peer_stop(&peer);
 }

@@ -87,7 +87,7 @@ static uint32_t stuff(uint32_t credit)
 	while (sent - fwd <= credit - 4096) {
 		say_data(GPORT, PORT, bytes + sent % 4096, 4096);
 		sent += 4096;
-		while (receive())
+		while (receive_ready())
 			fwd = got.fwd_cnt;
 	}
 	return sent;

@@ -38,7 +38,7 @@ START_TEST(data_beyond_the_credit)
 	while (sent < 4 * ROOM) {
 		say_data(GPORT, PORT, bytes, 4096);
 		sent += 4096;
-		if (receive() && got.op == VIRTIO_VSOCK_OP_RST)
+		if (receive_ready() && got.op == VIRTIO_VSOCK_OP_RST)
 			break;
 	}
 	ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_RST);

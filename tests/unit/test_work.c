@@ -55,10 +55,10 @@ static void job_run_gated(struct work *w)
 	job_run(w);
 }
 
-/* Wait for as many others as @meeting says, for five seconds */
+/* Wait for as many others as @meeting says, for long */
 static void job_run_meeting(struct work *w)
 {
-	uint64_t end = monotonic_ns() + UINT64_C(5000000000);
+	uint64_t end = monotonic_ns() + UINT64_C(15000000000);
 
 	atomic_fetch_sub(&meeting, 1);
 	while (atomic_load(&meeting) > 0 && monotonic_ns() < end)

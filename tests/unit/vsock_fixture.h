@@ -136,19 +136,13 @@ static inline int client(const char *says)
 	return fd;
 }
 
-/* What @fd has within a moment: bytes, 0 at the end, -1 nothing */
+/* What comes from @fd: bytes, 0 at the end, -1 nothing */
 static inline ssize_t host_read(int fd, void *buf, size_t len)
 {
 	ssize_t n = -1;
 
-	for (int i = 0; i < 100 && n < 0; i++) {
-		n = read(fd, buf, len);
-		if (n < 0 && errno == ECONNRESET)
-			return 0;
-		if (n < 0)
-			driver_run(&d, 1);
-	}
-	return n;
+	(void)driver_until(&d, (n = read(fd, buf, len)) >= 0 || errno == ECONNRESET);
+	return n < 0 && errno == ECONNRESET ? 0 : n;
 }
 
 static inline void host_expect(int fd, const void *p, size_t len)
@@ -227,24 +221,41 @@ static inline void say_data(uint32_t gport, uint32_t port, const void *p, size_t
 	transmit(&h, p, len);
 }
 
-/* The next packet into got and got_data.  Return: was there one? */
-static inline bool receive(void)
+/* The packet in buffer @id into got and got_data */
+static inline void take(uint32_t id, uint32_t len)
 {
-	uint32_t id, len;
+	gpa_t at = rx_of[id];
 	const uint8_t *p;
-	gpa_t at;
 
-	for (int i = 0; !driver_used(&d.ring[VSOCK_RX], &id, &len); i++) {
-		if (i == 20)
-			return false;
-		driver_run(&d, 1);
-	}
-	at = rx_of[id];
 	p = driver_ptr(&d, at, RX_LEN);
 	memcpy(&got, p, VSOCK_HDR_LEN);
 	ck_assert_uint_eq(len, VSOCK_HDR_LEN + got.len);
 	memcpy(got_data, p + VSOCK_HDR_LEN, got.len);
 	post(at, RX_LEN);
+}
+
+/* The next packet into got and got_data.  Return: was there one? */
+static inline bool receive(void)
+{
+	uint32_t id, len;
+
+	if (!driver_until(&d, driver_used(&d.ring[VSOCK_RX], &id, &len)))
+		return false;
+	take(id, len);
+	return true;
+}
+
+/* The same, of what is to come by itself */
+static inline bool receive_ready(void)
+{
+	uint32_t id, len;
+
+	if (!driver_used(&d.ring[VSOCK_RX], &id, &len)) {
+		driver_settle(&d);
+		if (!driver_used(&d.ring[VSOCK_RX], &id, &len))
+			return false;
+	}
+	take(id, len);
 	return true;
 }
 
@@ -259,7 +270,8 @@ static inline void expect(uint16_t op, uint32_t gport, uint32_t port)
 
 static inline void expect_nothing(void)
 {
-	ck_assert_msg(!receive(), "packet %u", got.op);
+	driver_run(&d, 20);
+	ck_assert_msg(!receive_ready(), "packet %u", got.op);
 	ck_assert(!driver_broken(&d));
 }
 
