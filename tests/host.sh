@@ -28,18 +28,23 @@ host_install()
 	say "this is no Debian: see to it that what these packages hold is there: ${list[*]}"
 }
 
-# host_build NAME CC [OPTION...] - bring the build directory build-NAME up to date, with
-# warnings as errors; the log, printed if it fails, is build-NAME.log
+# host_build NAME CC [OPTION...] [-- TARGET...] - bring the build directory build-NAME, or
+# these targets of it, up to date, with warnings as errors; the log, printed if it fails, is
+# build-NAME.log
 host_build()
 {
-	local dir=$top/build-$1 cc=$2 log=$top/build-$1.log
+	local dir=$top/build-$1 cc=$2 log=$top/build-$1.log options=()
 	shift 2
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1") && shift
+	done
+	[ $# = 0 ] || shift
 	if [ -f "$dir/build.ninja" ]; then
-		meson configure "$dir" -Dwerror=true "$@"
+		meson configure "$dir" -Dwerror=true "${options[@]}"
 	else
 		rm -rf "$dir"
-		CC=$cc meson setup "$dir" "$top" -Dwerror=true "$@"
-	fi >"$log" 2>&1 && ninja -C "$dir" >>"$log" 2>&1 && return
+		CC=$cc meson setup "$dir" "$top" -Dwerror=true "${options[@]}"
+	fi >"$log" 2>&1 && ninja -C "$dir" "$@" >>"$log" 2>&1 && return
 	cat "$log"
 	return 1
 }
