@@ -22,13 +22,21 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
+/* Bytes that one commit gives to the ring.  What the page cache has is copied on the thread
+ * that submits, mostly the loop, and of all else the pages are pinned there: a guest can ask
+ * for 4 GiB at once, which took a second.  The rest is for the other engine's threads.
+ */
+#define URING_ROOM        (4 * MIB)
+#define URING_ROOM_DIRECT (64 * MIB)
+
 /* All under dev->lock */
 struct disk_engine {
 	struct disk *d;
 	struct disk blocking; /* the same file, with the other engine; owns only that */
 	struct ring *ring;
 	struct ring_user user;
-	bool live; /* @user is known to the ring; else all goes to @blocking */
+	bool live;     /* @user is known to the ring; else all goes to @blocking */
+	uint64_t room; /* bytes left of this commit's */
 	disk_done_fn done;
 	void *ctx;
 
@@ -40,12 +48,15 @@ struct disk_engine {
 	bool sync_runs, sync_failed;
 };
 
-static bool uring_is_ours(const struct disk_engine *en, const struct disk_req *r)
+static bool uring_is_ours(struct disk_engine *en, const struct disk_req *r)
 {
 	if (r->op == DISK_FLUSH)
 		return true;
-	return (r->op == DISK_READ || r->op == DISK_WRITE) &&
-	       (!en->d->direct || disk_req_aligned(en->d, r));
+	if ((r->op != DISK_READ && r->op != DISK_WRITE) || r->len > en->room ||
+	    (en->d->direct && !disk_req_aligned(en->d, r)))
+		return false;
+	en->room -= r->len;
+	return true;
 }
 
 static void uring_finish(struct disk_engine *en, struct disk_req *r, int rc)
@@ -272,6 +283,7 @@ static void disk_uring_commit(struct disk *d)
 	disk_commit(&en->blocking);
 	if (!en->live)
 		return;
+	en->room = d->direct ? URING_ROOM_DIRECT : URING_ROOM;
 	uring_go_on(en);
 	uring_hand_back(en);
 }
@@ -331,6 +343,7 @@ static int disk_uring_start(struct disk *d, struct work_pool *pool, struct devic
 
 	en->done = done;
 	en->ctx = ctx;
+	en->room = d->direct ? URING_ROOM_DIRECT : URING_ROOM;
 	if (!en->live) {
 		en->user = (struct ring_user){.dev = dev, .done = uring_on_done};
 		rc = ring_start(en->ring);

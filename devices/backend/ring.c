@@ -161,11 +161,17 @@ static void ring_reap(struct ring *r)
 	io_uring_cq_advance(&r->uring, n);
 }
 
-/* Lock held, and u->dev->lock */
-static struct ring_op *ring_take(struct ring_user *u)
+/* All of @u's, which then has no business among the ready.  Lock held, and u->dev->lock */
+static struct ring_op *ring_take(struct ring *r, struct ring_user *u)
 {
 	struct ring_op *list = u->first;
+	struct ring_user **at = &r->ready;
 
+	while (u->ready && *at != u)
+		at = &(*at)->next_ready;
+	if (u->ready)
+		*at = u->next_ready;
+	u->ready = false;
 	u->first = u->last = NULL;
 	return list;
 }
@@ -245,7 +251,7 @@ static void ring_deliver(struct ring *r)
 			return;
 		pthread_mutex_lock(&u->dev->lock);
 		ring_lock(r);
-		list = ring_take(u);
+		list = ring_take(r, u);
 		ring_unlock(r);
 		if (list)
 			u->done(u, list);
@@ -365,18 +371,16 @@ void ring_set(struct io_uring_sqe *sqe, struct ring_op *op)
 	io_uring_sqe_set_data(sqe, op);
 }
 
-static bool ring_ready_besides(const struct ring *r, const struct ring_user *u)
-{
-	return r->ready && (r->ready != u || u->next_ready);
-}
-
 struct ring_op *ring_submit(struct ring *r, struct ring_user *u)
 {
+	struct ring_op *list;
+
 	(void)ring_push(r);
 	ring_reap(r);
-	if (ring_ready_besides(r, u))
+	list = ring_take(r, u);
+	if (r->ready)
 		(void)eventfd_write(r->wake.fd, 1);
-	return ring_take(u);
+	return list;
 }
 
 struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
@@ -391,10 +395,10 @@ struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
 		if (!ring_push(r)) /* others start theirs again */
 			ring_withdraw(r, -EAGAIN);
 		ring_reap(r);
-		if (ring_ready_besides(r, u))
-			(void)eventfd_write(r->wake.fd, 1);
 		left = u->inflight != 0;
-		list = left ? NULL : ring_take(u);
+		list = left ? NULL : ring_take(r, u);
+		if (r->ready && (r->ready != u || u->next_ready))
+			(void)eventfd_write(r->wake.fd, 1);
 		ring_unlock(r);
 		if (!left)
 			return list;

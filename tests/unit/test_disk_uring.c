@@ -430,6 +430,32 @@ START_TEST(more_than_the_ring_takes_all_finish)
 }
 END_TEST
 
+/* The loop's thread would copy it all, and nobody else had a turn */
+START_TEST(more_at_once_than_a_turn_may_take_goes_to_threads)
+{
+	static char big[256 * KIB];
+	struct iovec v[20];
+	struct disk_req r[20];
+
+	start(&t[0]);
+	for (unsigned int round = 0; round < 2; round++) {
+		nresult = 0;
+		for (unsigned int k = 0; k < ARRAY_SIZE(r); k++) {
+			v[k] = (struct iovec){big, sizeof(big)};
+			r[k] = (struct disk_req){.op = DISK_READ,
+						 .off = k % 16 * sizeof(big),
+						 .iov = &v[k],
+						 .niov = 1,
+						 .len = sizeof(big)};
+		}
+		run(&t[0], r, ARRAY_SIZE(r));
+		for (unsigned int k = 0; k < ARRAY_SIZE(r); k++)
+			ck_assert_int_eq(r[k].result, 0);
+		ck_assert_uint_eq(nresult, 16); /* 4 MiB */
+	}
+}
+END_TEST
+
 START_TEST(two_disks_share_it)
 {
 	unsigned int rounds = 20;
@@ -538,6 +564,7 @@ int main(void)
 		tcase_add_test(c, zeroing_is_made_stable_too);
 		tcase_add_test(c, other_operations_are_refused);
 		tcase_add_test(c, more_than_the_ring_takes_all_finish);
+		tcase_add_test(c, more_at_once_than_a_turn_may_take_goes_to_threads);
 		tcase_add_test(c, two_disks_share_it);
 		tcase_add_test(c, cancel_from_another_thread_finishes_everything);
 		tcase_add_test(c, direct_with_any_buffer);
