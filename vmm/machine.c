@@ -99,7 +99,7 @@ static void machine_init(struct machine *m, const struct config *cfg)
 	m->mmio.name = "memory";
 	m->pio.name = "port";
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
-	m->signals.fd = m->timeout.fd = -1;
+	m->signals.fd = m->timeout.fd = m->live.timer.fd = -1;
 	m->doorbells.bind = machine_bind_doorbell;
 	pthread_mutex_init(&m->doorbell_lock, NULL);
 	m->vcpu_host = (struct vcpu_host){.mmio = &m->mmio,
@@ -135,7 +135,8 @@ static int machine_build_loop(struct machine *m, struct err *e)
 	 * that nobody needs are not started.
 	 */
 	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet +
-			       m->cfg->balloon.on + m->cfg->npmem;
+			       m->cfg->balloon.on + m->cfg->npmem +
+			       (m->cfg->report != NULL);
 
 	for (unsigned int i = 0; i < m->cfg->ndisk; i++)
 		nworker += m->cfg->disk[i].overlay ? DISK_LANES
@@ -225,6 +226,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	int rc;
 
 	machine_init(m, cfg);
+	machine_hold_signals();
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||
@@ -264,36 +266,14 @@ struct exit_verdict machine_run(struct machine *m)
 	return m->verdict;
 }
 
-void machine_report(const struct machine *m, struct report *r)
-{
-	uint64_t sum[VCPU_EXIT_REASONS] = {0};
-
-	r->first_run_ns = m->vcpu_host.first_run_ns;
-	for (unsigned int i = 0; i < m->nvcpu; i++)
-		for (unsigned int k = 0; k < VCPU_EXIT_REASONS; k++)
-			sum[k] += m->vcpu[i].exits[k];
-	for (unsigned int k = 0; k < VCPU_EXIT_REASONS && r->nexit < REPORT_EXITS_MAX;
-	     k++)
-		if (sum[k] && vcpu_exit_name(k))
-			r->exit[r->nexit++] = (struct report_exit){
-				.name = vcpu_exit_name(k), .count = sum[k]};
-	for (unsigned int i = 0; i < m->ndev && r->ndev < REPORT_DEVICES_MAX; i++) {
-		struct report_device *d = &r->dev[r->ndev++];
-
-		memcpy(d->name, m->dev[i]->name, sizeof(d->name));
-		d->io = m->dev[i]->io;
-		d->engine = m->dev[i]->engine;
-	}
-}
-
 void machine_destroy(struct machine *m)
 {
+	work_pool_destroy(m->pool); /* one may be at a report of all below */
 	for (unsigned int i = m->nvcpu; i-- > 0;)
 		vcpu_destroy(&m->vcpu[i]);
 	free(m->vcpu);
 	irqchip_fini(&m->irqchip);
 	machine_unwatch_events(m);
-	work_pool_destroy(m->pool);
 	machine_destroy_ttys(m);
 	while (m->ndev > 0) {
 		struct device *d = m->dev[--m->ndev];

@@ -15,6 +15,7 @@
 
 #include "boot/boot.h"
 #include "devices/backend/tty.h"
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/config.h"
@@ -26,6 +27,23 @@
 #include "vmm/report.h"
 
 #define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
+
+/* The report of a machine that runs, for who sends SIGUSR1 (machine_report.c) */
+struct machine_live {
+	struct report_file *file;
+	enum {
+		LIVE_IDLE,
+		LIVE_ASKED,  /* the guest, until @timer: how is its memory? */
+		LIVE_WRITING /* a worker has @work, @report and @failure */
+	} state;
+	bool again; /* asked for once more while it was written */
+	bool told;  /* that there is no file */
+	struct loop_source timer;
+	struct balloon_asker asker;
+	struct work work;
+	struct report report;
+	struct err failure;
+};
 
 struct machine {
 	const struct config *cfg;
@@ -44,6 +62,7 @@ struct machine {
 	unsigned int ndisk;
 	struct virtio_dev *pmem[CONFIG_PMEMS_MAX];
 	unsigned int npmem;
+	struct virtio_dev *balloon; /* NULL: none */
 	struct virtio_env env;
 	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
 	size_t virtio_pages_len;
@@ -61,6 +80,7 @@ struct machine {
 	pthread_mutex_t doorbell_lock;
 	bool virtio_pages_mapped; /* under doorbell_lock */
 	struct loop_source signals, timeout;
+	struct machine_live live;
 	_Atomic bool has_verdict;
 	struct exit_verdict
 		verdict; /* the first; written once, read when all is joined */
@@ -78,8 +98,14 @@ struct exit_verdict machine_run(struct machine *m);
  */
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* machine_report() - what the machine knows of a finished run */
+/* machine_report() - what the machine knows of a finished run, or one that goes on.  Any
+ * thread; takes the devices' locks, one after another
+ */
 void machine_report(const struct machine *m, struct report *r);
+/* machine_report_live() - between build and run: at each SIGUSR1 the report as it stands goes
+ * to @f.  @f must outlive the machine, @start_ns is as in struct report
+ */
+void machine_report_live(struct machine *m, struct report_file *f, uint64_t start_ns);
 /* machine_describe() - memory map, devices and command line, for --dry-run */
 void machine_describe(const struct machine *m, FILE *f);
 void machine_destroy(struct machine *m); /* last made, first unmade */

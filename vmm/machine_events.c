@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* machine_events - what ends a machine from outside: signals and --timeout. */
+/* machine_events - what comes from outside: signals, and the end of --timeout. */
 #include "vmm/machine_parts.h"
 
 #include <errno.h>
@@ -45,6 +45,8 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 		machine_end(m, CAUSE_SIGINT, "%s", "");
 	else if (si.ssi_signo == SIGHUP && !machine_lost_terminal(&si))
 		machine_look_again(m);
+	else if (si.ssi_signo == SIGUSR1)
+		machine_report_now(m);
 	else
 		machine_end(m, CAUSE_SIGTERM, "%s", "");
 }
@@ -67,6 +69,16 @@ static void machine_add_signal(sigset_t *set, int sig)
 		sigaddset(set, sig);
 }
 
+/* SIGUSR1 is a question and not an end, also in the first milliseconds. */
+void machine_hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int machine_watch_signals(struct machine *m, struct err *e)
 {
 	sigset_t set;
@@ -76,6 +88,7 @@ static int machine_watch_signals(struct machine *m, struct err *e)
 	machine_add_signal(&set, SIGINT);
 	machine_add_signal(&set, SIGTERM);
 	machine_add_signal(&set, SIGHUP);
+	machine_add_signal(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* A file that may not grow (ulimit -f) is an error of the write, not our end */
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -118,5 +131,6 @@ void machine_unwatch_events(struct machine *m)
 {
 	cleanup_close_fd(&m->signals.fd);
 	cleanup_close_fd(&m->timeout.fd);
-	m->signals.fd = m->timeout.fd = -1;
+	cleanup_close_fd(&m->live.timer.fd);
+	m->signals.fd = m->timeout.fd = m->live.timer.fd = -1;
 }

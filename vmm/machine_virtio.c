@@ -173,6 +173,8 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 	machine_join_ttys(m, v);
 	if (v->id == VIRTIO_ID_BLOCK)
 		m->disk[m->ndisk++] = v;
+	if (v->id == VIRTIO_ID_BALLOON)
+		m->balloon = v;
 	return machine_add_device(m, &m->mmio, d, e);
 }
 

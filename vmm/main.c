@@ -53,11 +53,13 @@ static int main_flush(int status)
 }
 
 /* The run, from nothing to nothing: @r says how it went */
-static void main_run(struct machine *m, const struct config *cfg, struct report *r)
+static void main_run(struct machine *m, const struct config *cfg, struct report_file *f,
+		     struct report *r)
 {
 	struct err e = {0};
 
 	if (machine_build(m, cfg, &e) == 0) {
+		machine_report_live(m, f, r->start_ns);
 		r->verdict = machine_run(m);
 		machine_report(m, r);
 	} else {
@@ -81,7 +83,7 @@ static int main_machine(const struct config *cfg, uint64_t start_ns)
 		report_close(&f);
 		return main_fail(&e);
 	}
-	main_run(&m, cfg, &r);
+	main_run(&m, cfg, &f, &r);
 	status = exit_status(r.verdict.cause);
 	r.end_ns = monotonic_ns();
 	if (report_commit(&f, &r, &e) < 0) {

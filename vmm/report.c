@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report - what a finished run was, as one JSON object. */
+/* report - what a run is, or was, as one JSON object. */
 #include "vmm/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "vmm/core/util.h"
+
+#define REPORT_STUCK_MS 1000
 
 /* "/dev/stderr", "/dev/fd/3": the descriptor that is meant, or -1.  Opening such a path
  * again would truncate a log or fail on a socket.
@@ -162,14 +165,34 @@ static json_int_t report_us(const struct timeval *tv)
 	return (json_int_t)tv->tv_sec * 1000000 + tv->tv_usec;
 }
 
+/* A guest's own figures are any 64 bits. */
+static json_t *report_integer(uint64_t v)
+{
+	return json_integer((json_int_t)MIN(v, (uint64_t)INT64_MAX));
+}
+
 static json_t *report_exits(const struct report *r)
 {
 	json_t *o = json_object();
 
 	for (unsigned int i = 0; i < r->nexit; i++)
-		if (r->exit[i].count)
+		if (r->exit[i].value)
 			json_object_set_new(o, r->exit[i].name,
-					    json_integer((json_int_t)r->exit[i].count));
+					    report_integer(r->exit[i].value));
+	return o;
+}
+
+static json_t *report_memory(const struct report *r)
+{
+	json_t *o;
+
+	if (!r->memory_ns)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "age_ns", report_integer(r->end_ns - r->memory_ns));
+	for (unsigned int i = 0; i < r->nmemory; i++)
+		json_object_set_new(o, r->memory[i].name,
+				    report_integer(r->memory[i].value));
 	return o;
 }
 
@@ -192,25 +215,44 @@ static json_t *report_devices(const struct report *r)
 
 static json_t *report_json(const struct report *r)
 {
-	json_t *first = json_null();
+	json_t *first = json_null(), *status = json_null();
 	struct rusage ru = {0};
 
 	(void)getrusage(RUSAGE_SELF, &ru);
 	if (r->first_run_ns)
 		first = json_integer((json_int_t)(r->first_run_ns - r->start_ns));
+	if (!r->running)
+		status = json_integer(exit_status(r->verdict.cause));
 	return json_pack(
-		"{ss so ss si so sI so s{sI sI} sI so so}",       /* as docs/report.md */
-		"version", MICROVM_VERSION,                       /* */
-		"name", report_string(r->name),                   /* */
-		"cause", exit_name(r->verdict.cause),             /* */
-		"status", exit_status(r->verdict.cause),          /* */
+		"{ss so ss so so sI so s{sI sI} sI so so so}", /* as docs/report.md */
+		"version", MICROVM_VERSION,                    /* */
+		"name", report_string(r->name),                /* */
+		"cause", r->running ? "running" : exit_name(r->verdict.cause), "status",
+		status,                                           /* */
 		"detail", report_string(r->verdict.detail),       /* */
 		"wall_ns", (json_int_t)(r->end_ns - r->start_ns), /* */
 		"first_instruction_ns", first,                    /* */
 		"cpu_us", "user", report_us(&ru.ru_utime), "system",
-		report_us(&ru.ru_stime),               /* */
-		"peak_rss_kib", report_peak_rss_kib(), /* */
-		"exits", report_exits(r), "devices", report_devices(r));
+		report_us(&ru.ru_stime),                                    /* */
+		"peak_rss_kib", report_peak_rss_kib(),                      /* */
+		"exits", report_exits(r), "guest_memory", report_memory(r), /* */
+		"devices", report_devices(r));
+}
+
+/* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */
+static char *report_line(const struct report *r, size_t *len, struct err *e)
+{
+	json_t *json = report_json(r);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	if (!text) {
+		err_set(e, ENOMEM, "--report: out of memory");
+		return NULL;
+	}
+	*len = strlen(text);
+	text[(*len)++] = '\n'; /* over the NUL: one write() for the whole line */
+	return text;
 }
 
 /* All of @text to the file, and the file in its place */
@@ -220,7 +262,7 @@ static int report_put(struct report_file *f, const char *text, size_t len)
 	long n;
 
 	if (f->path && !f->tmp && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    ftruncate(f->fd, 0) < 0)
+	    (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0))
 		return -errno;
 	n = write_full(f->fd, text, len);
 	if (n < 0)
@@ -235,20 +277,65 @@ static int report_put(struct report_file *f, const char *text, size_t len)
 int report_commit(struct report_file *f, const struct report *r, struct err *e)
 {
 	cleanup_free char *text = NULL;
-	json_t *json;
 	size_t len;
 	int rc;
 
 	if (f->fd < 0)
 		return 0;
-	json = report_json(r);
-	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_decref(json);
+	text = report_line(r, &len, e);
 	if (!text)
-		return err_set(e, ENOMEM, "--report: out of memory");
-	len = strlen(text);
-	text[len] = '\n'; /* over the NUL: one write() for the whole line */
-	rc = report_put(f, text, len + 1);
+		return -ENOMEM;
+	rc = report_put(f, text, len);
+	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
+}
+
+/* A pipe, a terminal, a device: what is not to be replaced.  By pieces that do not wait */
+static int report_add_line(const struct report_file *f, const char *text, size_t len)
+{
+	while (len) {
+		long n = write_unless_stuck(f->fd, text, MIN(len, (size_t)PIPE_BUF),
+					    REPORT_STUCK_MS);
+
+		if (n < 0)
+			return (int)n;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int report_replace(const struct report_file *f, const struct stat *like,
+			  const char *text, size_t len)
+{
+	struct report_file now = {.fd = -1, .path = f->path};
+	int rc = report_open_tmp(&now, like);
+
+	if (rc == 0)
+		rc = report_put(&now, text, len);
+	now.path = NULL; /* @f's */
+	report_close(&now);
+	return rc;
+}
+
+int report_refresh(const struct report_file *f, const struct report *r, struct err *e)
+{
+	cleanup_free char *text = NULL;
+	struct report_file same = *f;
+	struct stat st;
+	size_t len;
+	int rc;
+
+	text = report_line(r, &len, e);
+	if (!text)
+		return -ENOMEM;
+	if (fstat(f->fd, &st) < 0)
+		rc = -errno;
+	else if (f->tmp)
+		rc = report_replace(f, &st, text, len);
+	else if (f->path && S_ISREG(st.st_mode))
+		rc = report_put(&same, text, len);
+	else
+		rc = report_add_line(f, text, len);
 	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
 }
 

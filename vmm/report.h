@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report - one JSON object about a finished run (--report FILE); docs/report.md has every
- * field.
+ * report - one JSON object about a run, when it is over or as it stands (--report FILE);
+ * docs/report.md has every field.
  *
  * The file is opened before the guest starts, so that a path which cannot be written is
  * an error then and not a lost report at the end.
@@ -9,6 +9,7 @@
 #ifndef MICROVM_REPORT_H
 #define MICROVM_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/core/device.h"
@@ -17,10 +18,11 @@
 
 #define REPORT_EXITS_MAX   64
 #define REPORT_DEVICES_MAX 64
+#define REPORT_MEMORY_MAX  16
 
-struct report_exit {
+struct report_figure {
 	const char *name; /* a constant, as vcpu_exit_name() returns */
-	uint64_t count;
+	uint64_t value;
 };
 
 struct report_device {
@@ -30,16 +32,20 @@ struct report_device {
 };
 
 /* What a run has to tell.  main() fills the verdict and the ends, machine_report() the
- * rest; report_commit() takes CPU time and peak RSS from the process itself.
+ * rest; the writers take CPU time and peak RSS from the process itself.
  */
 struct report {
 	const char *name; /* --name */
+	bool running;     /* there is no verdict yet */
 	struct exit_verdict verdict;
 	uint64_t start_ns;     /* CLOCK_MONOTONIC: the process began */
 	uint64_t first_run_ns; /* just before the first guest instruction; 0: none ran */
-	uint64_t end_ns;       /* all was over */
+	uint64_t end_ns;       /* all was over, or now */
 	unsigned int nexit;
-	struct report_exit exit[REPORT_EXITS_MAX]; /* exits to userspace, all vCPUs */
+	struct report_figure exit[REPORT_EXITS_MAX]; /* exits to userspace, all vCPUs */
+	uint64_t memory_ns; /* when the guest told the figures below; 0: it did not */
+	unsigned int nmemory;
+	struct report_figure memory[REPORT_MEMORY_MAX];
 	unsigned int ndev;
 	struct report_device dev[REPORT_DEVICES_MAX];
 };
@@ -61,6 +67,11 @@ int report_open(struct report_file *f, const char *path, struct err *e);
  * Return: 0, or -errno with a sentence in @e and an older file left as it was
  */
 int report_commit(struct report_file *f, const struct report *r, struct err *e);
+/* report_refresh() - as report_commit(), as often as wanted before it: @f stays open.  A pipe
+ * or a descriptor gets one more line, unless it is stuck.  Takes no long wait but the file
+ * system's; not at the same time as the others
+ */
+int report_refresh(const struct report_file *f, const struct report *r, struct err *e);
 /* report_close() - remove a temporary file that was not committed, free */
 void report_close(struct report_file *f);
 

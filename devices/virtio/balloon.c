@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * balloon - memory that the guest gives back to the host (virtio 1.2, 5.5): as much as we
- * ask for (inflate), and what it has no use for at the moment (free-page reporting).
+ * ask for (inflate), and what it has no use for at the moment (free-page reporting).  And
+ * what it says about its memory, when somebody asks (balloon_stats.c).
  *
  * Nothing the guest says is believed, because nothing depends on it: a page given back
  * stays mapped and reads as zeroes when it is used again, so taking pages back (deflate) needs
  * no work.  Giving them to the host can take milliseconds, which a worker spends, one
  * chain at a time.
  */
-#include "devices/virtio/devices.h"
+#include "devices/virtio/balloon.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "devices/virtio/balloon_stats.h"
+#include "devices/virtio/devices.h"
 #include "vmm/core/util.h"
 
 /* Linux reports 32 ranges at a time and wants a queue for as many. */
@@ -25,16 +28,22 @@
 #define BALLOON_LIST_MAX \
 	(64 * KIB) /* bytes of page numbers in a chain; Linux has 1 KiB */
 #define BALLOON_PIECE_MAX (64 * MIB) /* between two looks at job->stop */
-/* The device has no statistics or hinting queue, so reporting is the third: drivers and
- * devices number those that exist.
+/* What queues are for.  Drivers number those that exist: hinting's never does, and where a
+ * driver takes no statistics reporting is the third (balloon_queue()).
  */
-enum { BALLOON_INFLATE, BALLOON_DEFLATE, BALLOON_REPORTING, BALLOON_QUEUES };
+enum {
+	BALLOON_INFLATE,
+	BALLOON_DEFLATE,
+	BALLOON_STATISTICS,
+	BALLOON_REPORTING,
+	BALLOON_QUEUES
+};
 
 /* One chain, on its way through a worker */
 struct balloon_job {
 	struct work work;
 	const struct gmem *mem;
-	unsigned int qi;
+	unsigned int role; /* BALLOON_* of its queue */
 	struct virtq_chain c;
 	uint64_t released; /* bytes */
 	const char *lie;   /* NULL: none */
@@ -45,15 +54,40 @@ struct balloon {
 	struct virtio_dev v;
 	struct virtq vq[BALLOON_QUEUES];
 	struct virtio_balloon_config config, truth; /* shown; without the driver's lies */
-	bool kicked[BALLOON_QUEUES];                /* and not found empty since */
-	bool busy;                                  /* @job is a worker's */
+	bool kicked[BALLOON_QUEUES]; /* by role: and not found empty since */
+	bool busy;                   /* @job is a worker's */
 	struct balloon_job job;
 	struct virtq_chain c; /* of the deflate queue */
+	struct balloon_stats_queue stats;
 };
 
 static struct balloon *balloon_of(struct virtio_dev *v)
 {
 	return container_of(v, struct balloon, v);
+}
+
+static bool balloon_has(const struct balloon *b, unsigned int feature)
+{
+	return b->v.acked & 1ULL << feature;
+}
+
+/* Return: BALLOON_QUEUES for a queue that the driver did not negotiate */
+static unsigned int balloon_role(const struct balloon *b, unsigned int qi)
+{
+	unsigned int role = qi;
+
+	if (qi >= BALLOON_STATISTICS && !balloon_has(b, VIRTIO_BALLOON_F_STATS_VQ))
+		role++;
+	if (role == BALLOON_REPORTING && !balloon_has(b, VIRTIO_BALLOON_F_REPORTING))
+		role = BALLOON_QUEUES;
+	return role;
+}
+
+static struct virtq *balloon_queue(struct balloon *b, unsigned int role)
+{
+	bool counts = balloon_has(b, VIRTIO_BALLOON_F_STATS_VQ);
+
+	return &b->vq[role - (role > BALLOON_STATISTICS && !counts)];
 }
 
 static void balloon_release(struct balloon_job *j, uint8_t *p, size_t len)
@@ -107,7 +141,7 @@ static void balloon_run(struct work *w)
 {
 	struct balloon_job *j = container_of(w, struct balloon_job, work);
 
-	if (j->qi == BALLOON_INFLATE)
+	if (j->role == BALLOON_INFLATE)
 		balloon_run_inflate(j);
 	else
 		balloon_run_reporting(j);
@@ -118,7 +152,7 @@ static const char *balloon_check(const struct balloon *b)
 {
 	const struct balloon_job *j = &b->job;
 
-	if (j->qi == BALLOON_REPORTING) {
+	if (j->role == BALLOON_REPORTING) {
 		if (j->c.from_driver.n)
 			return "a free range that is not for writing";
 		if (j->c.to_driver.len > gmem_size(j->mem))
@@ -136,17 +170,19 @@ static const char *balloon_check(const struct balloon *b)
 /* May free pages come back as zeroes?  Not if the guest will look for another pattern in
  * them (virtio 1.2, 5.5.6, "Page Poison").
  */
-static bool balloon_keeps(const struct balloon *b, unsigned int qi)
+static bool balloon_keeps(const struct balloon *b, unsigned int role)
 {
-	return qi == BALLOON_REPORTING &&
-	       (b->v.acked & 1ULL << VIRTIO_BALLOON_F_PAGE_POISON) && b->truth.poison_val;
+	return role == BALLOON_REPORTING &&
+	       balloon_has(b, VIRTIO_BALLOON_F_PAGE_POISON) && b->truth.poison_val;
 }
 
-static void balloon_give_back(struct balloon *b, unsigned int qi, uint16_t head)
+static void balloon_give_back(struct balloon *b, unsigned int role, uint16_t head)
 {
-	virtq_push(&b->vq[qi], head, 0);
+	struct virtq *q = balloon_queue(b, role);
+
+	virtq_push(q, head, 0);
 	b->v.dev->io.requests++;
-	virtio_notify(&b->v, &b->vq[qi]);
+	virtio_notify(&b->v, q);
 }
 
 /* The chain in @b->job is a new one */
@@ -159,8 +195,8 @@ static void balloon_start(struct balloon *b)
 		virtio_broken(&b->v, lie);
 		return;
 	}
-	if (balloon_keeps(b, j->qi)) {
-		balloon_give_back(b, j->qi, j->c.head);
+	if (balloon_keeps(b, j->role)) {
+		balloon_give_back(b, j->role, j->c.head);
 		return;
 	}
 	j->work.dev = b->v.dev;
@@ -175,17 +211,17 @@ static void balloon_start(struct balloon *b)
  */
 static void balloon_next(struct balloon *b)
 {
-	static const unsigned int queues[] = {BALLOON_INFLATE, BALLOON_REPORTING};
+	static const unsigned int roles[] = {BALLOON_INFLATE, BALLOON_REPORTING};
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(queues); i++) {
-		unsigned int qi = queues[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(roles); i++) {
+		unsigned int role = roles[i];
 
-		while (b->kicked[qi] && !b->busy) {
-			b->job.qi = qi;
-			if (virtio_pop(&b->v, &b->vq[qi], &b->job.c))
+		while (b->kicked[role] && !b->busy) {
+			b->job.role = role;
+			if (virtio_pop(&b->v, balloon_queue(b, role), &b->job.c))
 				balloon_start(b);
 			else
-				b->kicked[qi] = false;
+				b->kicked[role] = false;
 		}
 	}
 }
@@ -203,26 +239,62 @@ static void balloon_done(struct work *w)
 		virtio_broken(&b->v, j->lie);
 		return;
 	}
-	balloon_give_back(b, j->qi, j->c.head);
+	balloon_give_back(b, j->role, j->c.head);
 	balloon_next(b);
 }
 
 static void balloon_deflate(struct balloon *b)
 {
-	while (virtio_pop(&b->v, &b->vq[BALLOON_DEFLATE], &b->c))
+	while (virtio_pop(&b->v, balloon_queue(b, BALLOON_DEFLATE), &b->c))
 		balloon_give_back(b, BALLOON_DEFLATE, b->c.head);
+}
+
+bool balloon_ask(struct virtio_dev *v, struct balloon_asker *a)
+{
+	struct balloon *b = balloon_of(v);
+
+	if (!v->active || !balloon_has(b, VIRTIO_BALLOON_F_STATS_VQ))
+		return false;
+	balloon_stats_ask(&b->stats, v, balloon_queue(b, BALLOON_STATISTICS), a);
+	return true;
+}
+
+const struct balloon_stats *balloon_last_stats(const struct virtio_dev *v)
+{
+	return &container_of(v, const struct balloon, v)->stats.last;
 }
 
 static void balloon_kick(struct virtio_dev *v, unsigned int qi)
 {
 	struct balloon *b = balloon_of(v);
 
-	if (qi == BALLOON_DEFLATE) {
+	unsigned int role = balloon_role(b, qi);
+
+	switch (role) {
+	case BALLOON_INFLATE:
+	case BALLOON_REPORTING:
+		b->kicked[role] = true;
+		balloon_next(b);
+		break;
+	case BALLOON_DEFLATE:
 		balloon_deflate(b);
-		return;
+		break;
+	case BALLOON_STATISTICS:
+		balloon_stats_hear(&b->stats, v, balloon_queue(b, role));
+		break;
+	default:
+		break;
 	}
-	b->kicked[qi] = true;
-	balloon_next(b);
+}
+
+/* Linux fills the statistics queue before the device runs, and its kick then is no kick. */
+static int balloon_activate(struct virtio_dev *v)
+{
+	struct balloon *b = balloon_of(v);
+
+	if (balloon_has(b, VIRTIO_BALLOON_F_STATS_VQ))
+		balloon_stats_hear(&b->stats, v, balloon_queue(b, BALLOON_STATISTICS));
+	return 0;
 }
 
 /* Of the configuration two fields are the driver's to write: how much is in the balloon,
@@ -247,8 +319,9 @@ static void balloon_reset(struct virtio_dev *v)
 	b->job.stop = true;
 	work_drain(v->env->pool, v->dev);
 	b->job.stop = false;
-	for (unsigned int qi = 0; qi < BALLOON_QUEUES; qi++)
-		b->kicked[qi] = false;
+	for (unsigned int role = 0; role < BALLOON_QUEUES; role++)
+		b->kicked[role] = false;
+	b->stats.asker = NULL;
 	b->truth.actual = b->truth.poison_val = 0;
 	b->config = b->truth;
 }
@@ -268,7 +341,7 @@ static void balloon_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops balloon_ops = {
-	.activate = virtio_nop_activate,
+	.activate = balloon_activate,
 	.kick = balloon_kick,
 	.config_written = balloon_config_written,
 	.reset = balloon_reset,
@@ -281,7 +354,7 @@ static const struct virtio_ops balloon_ops = {
  */
 static uint64_t balloon_offer(const struct config_balloon *c)
 {
-	uint64_t f = 0;
+	uint64_t f = 1ULL << VIRTIO_BALLOON_F_STATS_VQ;
 
 	if (c->deflate_on_oom)
 		f |= 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM;

@@ -17,7 +17,8 @@
 /* queues */
 #define INFLATE   0
 #define DEFLATE   1
-#define REPORTING 2
+#define STATS     2
+#define REPORTING 3
 /* a part of RAM that the driver's rings are not in */
 #define FREE     (4 * MIB)
 #define FREE_LEN (8 * MIB)

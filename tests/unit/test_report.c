@@ -72,6 +72,9 @@ static const struct report sample = {
 	.end_ns = 9000000000000,
 	.nexit = 3,
 	.exit = {{"io", 7}, {"hlt", 0}, {"mmio", 1}},
+	.memory_ns = 8999999999000,
+	.nmemory = 2,
+	.memory = {{"free_bytes", 0}, {"total_bytes", UINT64_MAX}},
 	.ndev = 2,
 	.dev = {{"blk0", {1, 2, 3}, "uring"}, {"net0", {(uint64_t)1 << 40, 0, 0}, NULL}},
 };
@@ -101,13 +104,14 @@ START_TEST(field_is_missing_or_wrong)
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "user"), 0);
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "system"), 0);
 	want = json_pack(
-		"{ss ss ss si ss sI si s{} s{si si} s{s{si si si ss} s{sI si si}}}",
+		"{ss ss ss si ss sI si s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}}}",
 		"version", MICROVM_VERSION, "name", "db", "cause", "panic", "status", 70,
 		"detail", "the guest \"panicked\"\n\x1b", "wall_ns",
 		(json_int_t)8999999999000, "first_instruction_ns", 500, "cpu_us", "exits",
-		"io", 7, "mmio", 1, "devices", "blk0", "read_bytes", 1, "written_bytes",
-		2, "requests", 3, "engine", "uring", "net0", "read_bytes",
-		(json_int_t)1 << 40, "written_bytes", 0, "requests", 0);
+		"io", 7, "mmio", 1, "guest_memory", "age_ns", 1000, "free_bytes", 0,
+		"total_bytes", (json_int_t)INT64_MAX, "devices", "blk0", "read_bytes", 1,
+		"written_bytes", 2, "requests", 3, "engine", "uring", "net0",
+		"read_bytes", (json_int_t)1 << 40, "written_bytes", 0, "requests", 0);
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(o, want));
 	json_decref(want);
@@ -128,8 +132,100 @@ START_TEST(guest_never_ran_and_detail_is_no_utf8)
 	report_close(&f);
 	o = get(path);
 	ck_assert(json_is_null(json_object_get(o, "first_instruction_ns")));
+	ck_assert(json_is_null(json_object_get(o, "guest_memory")));
 	ck_assert_str_eq(json_string_value(json_object_get(o, "detail")), "no ??");
 	json_decref(o);
+}
+END_TEST
+
+static const struct report live = {.name = "db", .running = true};
+
+static void expect_cause(const char *cause)
+{
+	json_t *o = get(path);
+
+	ck_assert_str_eq(json_string_value(json_object_get(o, "cause")), cause);
+	ck_assert_int_eq(json_is_null(json_object_get(o, "status")),
+			 strcmp(cause, "running") == 0);
+	json_decref(o);
+}
+
+START_TEST(live_report_is_not_the_last)
+{
+	struct report_file f;
+
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_int_eq(report_refresh(&f, &live, &e), 0);
+		expect_cause("running");
+		ck_assert_uint_eq(names(), 2);
+	}
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	report_close(&f);
+	expect_cause("panic");
+	ck_assert_uint_eq(names(), 1);
+}
+END_TEST
+
+/* Whoever has the file open reads what was, and whoever opens it finds all of it. */
+START_TEST(live_report_is_replaced_in_one_step)
+{
+	struct report_file f;
+	struct stat before, after;
+
+	put("{\"old\": 1}");
+	ck_assert_int_eq(chmod(path, 0640), 0);
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(stat(path, &before), 0);
+	ck_assert_int_eq(report_refresh(&f, &live, &e), 0);
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_uint_ne(before.st_ino, after.st_ino);
+	ck_assert_uint_eq(after.st_mode & 0777, 0640);
+	report_close(&f);
+	ck_assert_uint_eq(names(), 1);
+	expect_cause("running");
+}
+END_TEST
+
+START_TEST(directory_is_gone_when_a_live_report_is_asked_for)
+{
+	struct report_file f;
+
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(unlink(f.tmp), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+	ck_assert_int_eq(report_refresh(&f, &live, &e), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(e.msg, path));
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	ck_assert_int_eq(report_refresh(&f, &live, &e), 0);
+	expect_cause("running");
+	report_close(&f);
+}
+END_TEST
+
+START_TEST(live_reports_by_a_pipe_are_lines)
+{
+	struct report_file f;
+	char name[32], line[4096];
+	int p[2];
+	FILE *in;
+
+	ck_assert_int_eq(pipe(p), 0);
+	(void)snprintf(name, sizeof(name), "/dev/fd/%d", p[1]);
+	ck_assert_int_eq(report_open(&f, name, &e), 0);
+	ck_assert_int_eq(report_refresh(&f, &live, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	in = fdopen(p[0], "r");
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), in));
+	ck_assert_ptr_nonnull(strstr(line, "\"running\""));
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), in));
+	ck_assert_ptr_nonnull(strstr(line, "\"panic\""));
+	while (write_unless_stuck(p[1], line, 1, 0) > 0)
+		;
+	ck_assert_int_eq(report_refresh(&f, &live, &e), -EAGAIN);
+	report_close(&f);
+	(void)fclose(in);
+	ck_assert_int_eq(close(p[1]), 0);
 }
 END_TEST
 
@@ -240,6 +336,9 @@ START_TEST(directory_is_closed_but_file_is_not)
 
 		if (setuid(65534) < 0 || report_open(&f, path, &e) < 0)
 			_exit(1);
+		if (report_refresh(&f, &sample, &e) < 0 ||
+		    report_refresh(&f, &live, &e) < 0)
+			_exit(3);
 		_exit(report_commit(&f, &r, &e) < 0 ? 2 : 0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -276,6 +375,7 @@ START_TEST(disk_is_full)
 	if (access("/dev/full", W_OK) < 0)
 		return;
 	ck_assert_int_eq(report_open(&f, "/dev/full", &e), 0);
+	ck_assert_int_eq(report_refresh(&f, &live, &e), -ENOSPC);
 	ck_assert_int_eq(report_commit(&f, &sample, &e), -ENOSPC);
 	ck_assert_ptr_nonnull(strstr(e.msg, "/dev/full"));
 	report_close(&f);
@@ -303,6 +403,10 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, field_is_missing_or_wrong);
 	tcase_add_test(t, guest_never_ran_and_detail_is_no_utf8);
+	tcase_add_test(t, live_report_is_not_the_last);
+	tcase_add_test(t, live_report_is_replaced_in_one_step);
+	tcase_add_test(t, directory_is_gone_when_a_live_report_is_asked_for);
+	tcase_add_test(t, live_reports_by_a_pipe_are_lines);
 	tcase_add_test(t, run_died_before_its_report);
 	tcase_add_test(t, older_report_keeps_its_mode_and_its_link);
 	tcase_add_test(t, path_that_cannot_be_written);

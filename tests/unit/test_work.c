@@ -315,6 +315,40 @@ START_TEST(workers_take_no_signal_but_a_crash)
 }
 END_TEST
 
+static unsigned int free_done;
+
+static void job_done_free(struct work *w)
+{
+	for (unsigned int i = 0; i < NDEV; i++) {
+		if (pthread_mutex_trylock(&dev[i].lock) != 0)
+			unlocked = true; /* a lock that nobody asked for */
+		else
+			pthread_mutex_unlock(&dev[i].lock);
+	}
+	ck_assert(!w->dev && pthread_equal(pthread_self(), owner));
+	free_done++;
+	if (free_done + done[1] == 6)
+		loop_stop(loop);
+}
+
+START_TEST(work_of_no_device_is_lost_or_locked)
+{
+	struct job j[3] = {0}, other[3] = {0};
+
+	free_done = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++) {
+		j[i].w = (struct work){.run = job_run, .done = job_done_free};
+		submit(&other[i], 1, job_run);
+		work_submit(pool, &j[i].w);
+	}
+	stop_when_done_1 = 3;
+	while (free_done + done[1] < 6)
+		ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(free_done, 3);
+	ck_assert(j[0].in_worker);
+}
+END_TEST
+
 START_TEST(work_not_delivered_is_dropped)
 {
 	struct job j[20] = {0};
@@ -383,6 +417,7 @@ int main(void)
 	tcase_add_test(t, a_drain_takes_what_done_submits);
 	tcase_add_test(t, without_threads_work_runs_at_once);
 	tcase_add_test(t, workers_take_no_signal_but_a_crash);
+	tcase_add_test(t, work_of_no_device_is_lost_or_locked);
 	tcase_add_test(t, work_not_delivered_is_dropped);
 	tcase_add_test(t, every_piece_is_done_once_whoever_delivers);
 	suite_add_tcase(suite, t);

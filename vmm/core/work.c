@@ -130,20 +130,35 @@ static void *work_thread(void *arg)
 	return NULL;
 }
 
-/* pool->lock held.  A device with finished work; not one that is being drained, which may
- * take as long as its disk does: the loop is everybody's and does not wait for that.
+/* pool->lock held.  Not of a device that is being drained, which may take as long as its disk
+ * does: the loop is everybody's and does not wait for that.
  */
-static struct device *work_finished_device(const struct work_pool *p)
+static const struct work *work_first_finished(const struct work_pool *p)
 {
-	for (const struct work *w = p->finished.head; w; w = w->next) {
+	const struct work *w = p->finished.head;
+
+	for (; w; w = w->next) {
 		const struct work_drain *d = p->drains;
 
 		while (d && d->dev != w->dev)
 			d = d->next;
 		if (!d)
-			return w->dev;
+			break;
 	}
-	return NULL;
+	return w;
+}
+
+static void work_hand_back(struct work_pool *p, const struct device *dev)
+{
+	struct work_list mine;
+	struct work *w;
+
+	list_init(&mine);
+	pthread_mutex_lock(&p->lock);
+	list_take_device(&p->finished, dev, &mine);
+	pthread_mutex_unlock(&p->lock);
+	while ((w = list_take_first(&mine)))
+		w->done(w);
 }
 
 /* Loop thread: hand finished work back, a device at a time, under that device's lock */
@@ -155,25 +170,21 @@ static void work_deliver(struct loop_source *s, uint32_t events)
 	(void)events;
 	(void)eventfd_read(s->fd, &v);
 	for (;;) {
-		struct work_list mine;
+		const struct work *first;
 		struct device *dev;
-		struct work *w;
 
 		pthread_mutex_lock(&p->lock);
 		p->told = false;
-		dev = work_finished_device(p);
+		first = work_first_finished(p);
+		dev = first ? first->dev : NULL;
 		pthread_mutex_unlock(&p->lock);
-		if (!dev)
+		if (!first)
 			return;
-
-		list_init(&mine);
-		pthread_mutex_lock(&dev->lock);
-		pthread_mutex_lock(&p->lock);
-		list_take_device(&p->finished, dev, &mine);
-		pthread_mutex_unlock(&p->lock);
-		while ((w = list_take_first(&mine)))
-			w->done(w);
-		pthread_mutex_unlock(&dev->lock);
+		if (dev)
+			pthread_mutex_lock(&dev->lock);
+		work_hand_back(p, dev);
+		if (dev)
+			pthread_mutex_unlock(&dev->lock);
 	}
 }
 

@@ -15,7 +15,7 @@
 struct work_pool;
 
 struct work {
-	struct device *dev;          /* whose lock done() runs under */
+	struct device *dev; /* whose lock done() runs under; NULL: loop thread only */
 	void (*run)(struct work *w); /* worker thread, no lock: touches only *w */
 	/* Loop thread (or work_drain()'s), dev->lock held.  May submit, may not drain */
 	void (*done)(struct work *w);

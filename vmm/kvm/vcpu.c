@@ -20,7 +20,7 @@
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu_arch.h"
 
-#define VCPU_SIGNAL     SIGUSR1
+#define VCPU_SIGNAL     SIGRTMIN /* SIGUSR1 is the operator's */
 #define VCPU_STACK_SIZE (256 * KIB)
 
 static void vcpu_on_signal(int sig)
@@ -124,13 +124,21 @@ static void vcpu_exit_fail_entry(struct vcpu *c)
 	vcpu_fail(c, what, "");
 }
 
+/* No other thread writes, so this needs no locked instruction. */
+static void vcpu_count(struct vcpu *c, uint32_t reason)
+{
+	uint64_t n = atomic_load_explicit(&c->exits[reason], memory_order_relaxed);
+
+	atomic_store_explicit(&c->exits[reason], n + 1, memory_order_relaxed);
+}
+
 /* Return: go on running? */
 static bool vcpu_handle_exit(struct vcpu *c)
 {
 	uint32_t reason = c->run->exit_reason;
 	char what[64];
 
-	c->exits[MIN(reason, VCPU_EXIT_REASONS - 1U)]++;
+	vcpu_count(c, MIN(reason, VCPU_EXIT_REASONS - 1U));
 	switch (reason) {
 	case KVM_EXIT_MMIO:
 		vcpu_exit_mmio(c);
@@ -179,7 +187,7 @@ static void *vcpu_thread(void *arg)
 			if (!vcpu_handle_exit(c))
 				break;
 		} else if (errno == EINTR || errno == EAGAIN) {
-			c->exits[KVM_EXIT_INTR]++;
+			vcpu_count(c, KVM_EXIT_INTR);
 		} else {
 			vcpu_run_failed(c, errno);
 			break;

@@ -48,7 +48,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	_Atomic bool stopping;
-	uint64_t exits[VCPU_EXIT_REASONS]; /* its thread's; read by others once joined */
+	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
 
 /* vcpu_create() - vCPU @id with the processor identification (of @ncpu), MSRs and

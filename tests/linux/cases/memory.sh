@@ -32,22 +32,43 @@ falls_by()
 	done
 }
 
+# ask - what the guest says of its memory now is in ./report.json
+ask()
+{
+	rm -f report.json
+	kill -USR1 $vmm
+	wait_for report.json '"cause":"running".*"free_bytes"'
+	[ "$(field age_ns)" -lt 1000000000 ] || fail 'the guest did not answer'
+}
+
+# The guest's own word, when it is asked, agrees with the host's
 case_freed_memory_goes_to_the_host_by_itself()
 {
 	balloon "$(one_line <<-'END'
 		mkdir /t; mount -t tmpfs -o size=100% t /t
-		dd if=/dev/zero of=/t/f bs=1M count=128 2>/dev/null; echo full; sleep 2
-		rm /t/f; echo freed; sleep 100
+		dd if=/dev/zero of=/t/f bs=1M count=128 2>/dev/null
+		echo total=$(sed -n 's/MemTotal: *\([0-9]*\) .*/\1/p' /proc/meminfo)
+		echo full; sleep 3; rm /t/f; echo freed; sleep 100
 	END
-	)" --memory 512M --balloon 0
+	)" --memory 512M --balloon 0 --report report.json
 	wait_for out full
 	full=$(rss)
 	[ "$full" -gt 128 ] || fail "the host holds $full MiB only"
+	ask
+	said "total=$(($(field total_bytes) / 1024))"
+	free=$(field free_bytes)
+	[ "$(field disk_caches_bytes)" -gt 134217728 ] || fail 'the file is in no cache'
+	[ "$(field available_bytes)" -lt $((512 * 1048576)) ] || fail 'it has more than it was given'
 	wait_for out freed
 	falls_by 110
+	ask
+	[ $(($(field free_bytes) - free)) -gt $((120 * 1048576)) ] ||
+		fail "of $free bytes free it came to $(field free_bytes)"
 	kill $vmm
 	wait $vmm
 	[ $? = 143 ] || fail 'it did not end as it was told to'
+	[ "$(field cause)" = sigterm ] && [ "$(field free_bytes)" -gt "$free" ] ||
+		fail 'the last report does not say what the guest said'
 	[ ! -s err ] || fail 'it had something to say'
 }
 
