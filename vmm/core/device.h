@@ -51,7 +51,7 @@ struct device {
 	uint64_t base, len;  /* window on its bus */
 	struct irq_line irq; /* fd -1 when it has none */
 	pthread_mutex_t lock;
-	struct io_counters io; /* under lock; read by the report when all is stopped */
+	struct io_counters io; /* under lock */
 	const char *engine; /* likewise: a constant that names what serves it, or NULL */
 };
 
