@@ -109,7 +109,7 @@ void disk_close(struct disk *d)
 	if (d->engine)
 		d->ops->destroy(d);
 	if (d->fd >= 0)
-		close(d->fd);
+		disk_file_close(d);
 	free(d->path);
 	free(d);
 }

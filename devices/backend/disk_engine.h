@@ -37,6 +37,8 @@ struct disk *disk_open_file(const char *path, bool readonly, bool direct, struct
  * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
  */
 int disk_file_open(struct disk *d, struct err *e);
+/* disk_file_close() - and it is unlocked at once, whoever else still holds it open */
+void disk_file_close(struct disk *d);
 /* disk_file_size() - how many bytes it has now.  Return: 0 or -errno */
 int disk_file_size(const struct disk *d, uint64_t *size);
 /* disk_file_same() - are these two the same file or block device? */

@@ -159,6 +159,16 @@ static int disk_lock(struct disk *d, struct err *e)
 		       d->path);
 }
 
+/* A kernel of 2022 lets go of what was registered with an io_uring up to a second later */
+void disk_file_close(struct disk *d)
+{
+	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	(void)fcntl(d->fd, F_OFD_SETLK, &none);
+	close(d->fd);
+	d->fd = -1;
+}
+
 int disk_file_size(const struct disk *d, uint64_t *size)
 {
 	struct stat st;

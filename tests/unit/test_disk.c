@@ -267,6 +267,23 @@ static void refuse_writer_only(void)
 	open_ok();
 }
 
+/* As the kernel does with what an io_uring knew, for a moment */
+START_TEST(closed_disk_is_unlocked_though_still_held_open)
+{
+	int held, other = open(path, O_RDWR | O_CLOEXEC);
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	open_ok();
+	held = dup(disk->fd);
+	ck_assert_int_lt(fcntl(other, F_OFD_SETLK, &l), 0);
+	disk_close(disk);
+	disk = NULL;
+	ck_assert_int_eq(fcntl(other, F_OFD_SETLK, &l), 0);
+	close(held);
+	close(other);
+}
+END_TEST
+
 START_TEST(disk_with_a_writer_elsewhere_is_refused)
 {
 	with_another_user(false, refuse_both);
@@ -614,6 +631,7 @@ int main(void)
 	tcase_add_test(t, character_device_is_refused);
 	tcase_add_test(t, unreadable_disk_is_refused);
 	tcase_add_test(t, unwritable_disk_is_refused_with_the_cure);
+	tcase_add_test(t, closed_disk_is_unlocked_though_still_held_open);
 	tcase_add_test(t, disk_with_a_writer_elsewhere_is_refused);
 	tcase_add_test(t, disk_with_a_reader_elsewhere_cannot_be_written);
 	tcase_add_test(t, same_disk_twice_is_refused_by_any_name);
