@@ -33,6 +33,7 @@ void config_disk_clear(struct config_disk *d)
 void config_net_clear(struct config_net *n)
 {
 	free(n->tap);
+	free(n->netns);
 	free(n->vhost_user);
 	*n = (struct config_net){.fd = -1};
 }
@@ -140,6 +141,12 @@ static int config_check_memory(const struct config *cfg, struct err *e)
 	return 0;
 }
 
+static bool config_same_tap(const struct config_net *a, const struct config_net *b)
+{
+	return a->tap && b->tap && strcmp(a->tap, b->tap) == 0 &&
+	       strcmp(a->netns ? a->netns : "", b->netns ? b->netns : "") == 0;
+}
+
 static int config_check_net(const struct config *cfg, struct err *e)
 {
 	for (unsigned int i = 0; i < cfg->nnet; i++) {
@@ -148,7 +155,7 @@ static int config_check_net(const struct config *cfg, struct err *e)
 		for (unsigned int j = 0; j < i; j++) {
 			const struct config_net *b = &cfg->net[j];
 
-			if (a->tap && b->tap && strcmp(a->tap, b->tap) == 0)
+			if (config_same_tap(a, b))
 				return err_usage(
 					e,
 					"net: two cards use the tap \"%s\"; give "

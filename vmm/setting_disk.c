@@ -161,7 +161,7 @@ static int disk_end(struct config *cfg, struct err *e)
 			"overlay=%.60s is there to be written, and ro forbids it; "
 			"leave one out (the base is never written)",
 			d->overlay);
-	if (parts_rate_end(&d->rate, e) < 0)
+	if (parts_rate_end(&d->rate, "", e) < 0)
 		return -e->code;
 	cfg->ndisk++;
 	return 0;

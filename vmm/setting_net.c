@@ -168,6 +168,40 @@ static int net_set_publish(struct config *cfg, const char *value, struct err *e)
 	return 0;
 }
 
+static int net_set_netns(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->net[cfg->nnet].netns, value, e);
+}
+
+/* Limits: what a direction's part sets */
+#define NET_RATE(dir, part, parse, field)                                        \
+	static int net_set_##dir##_##part(struct config *cfg, const char *value, \
+					  struct err *e)                         \
+	{                                                                        \
+		return parts_##parse(&cfg->net[cfg->nnet].dir.field, value, e);  \
+	}
+NET_RATE(rx, bps, bytes, bytes)
+NET_RATE(rx, bps_burst, bytes, bytes_burst)
+NET_RATE(rx, iops, ops, ops)
+NET_RATE(rx, iops_burst, ops, ops_burst)
+NET_RATE(tx, bps, bytes, bytes)
+NET_RATE(tx, bps_burst, bytes, bytes_burst)
+NET_RATE(tx, iops, ops, ops)
+NET_RATE(tx, iops_burst, ops, ops_burst)
+
+static int net_end_limits(const struct config_net *n, struct err *e)
+{
+	bool limited = n->rx.bytes || n->rx.ops || n->tx.bytes || n->tx.ops;
+
+	if (parts_rate_end(&n->rx, "rx-", e) < 0 || parts_rate_end(&n->tx, "tx-", e) < 0)
+		return -EINVAL;
+	if (limited && (n->vhost || n->vhost_user))
+		return err_usage(e,
+				 "limits are kept by microvm, which a card with vhost or "
+				 "vhost-user goes past; give no rx- and tx- with it");
+	return 0;
+}
+
 static int net_end(struct config *cfg, struct err *e)
 {
 	const struct config_net *n = &cfg->net[cfg->nnet];
@@ -191,6 +225,12 @@ static int net_end(struct config *cfg, struct err *e)
 		return err_usage(e,
 				 "tap \"%s\" and fd %d are both given; give one of them",
 				 n->tap, n->fd);
+	if (n->netns && !n->tap)
+		return err_usage(
+			e, "netns is where a tap is; give tap=NAME with netns=%.60s",
+			n->netns);
+	if (net_end_limits(n, e) < 0)
+		return -EINVAL;
 	cfg->nnet++;
 	return 0;
 }
@@ -203,6 +243,7 @@ static void net_none(struct config *cfg)
 static const struct setting_part net_parts[] = {
 	{"tap", NULL, SETTING_TEXT, net_set_tap},
 	{"fd", NULL, SETTING_NUMBER, net_set_fd},
+	{"netns", NULL, SETTING_TEXT, net_set_netns},
 	{"mac", NULL, SETTING_TEXT, net_set_mac},
 	{"mtu", NULL, SETTING_NUMBER, net_set_mtu},
 	{"vhost", NULL, SETTING_SWITCH, net_set_vhost},
@@ -210,6 +251,14 @@ static const struct setting_part net_parts[] = {
 	{"user", NULL, SETTING_SWITCH, net_set_user},
 	{"host", NULL, SETTING_SWITCH, net_set_host},
 	{"publish", NULL, SETTING_LIST, net_set_publish},
+	{"rx-bps", NULL, SETTING_QUANTITY, net_set_rx_bps},
+	{"rx-bps-burst", NULL, SETTING_QUANTITY, net_set_rx_bps_burst},
+	{"rx-iops", NULL, SETTING_NUMBER, net_set_rx_iops},
+	{"rx-iops-burst", NULL, SETTING_NUMBER, net_set_rx_iops_burst},
+	{"tx-bps", NULL, SETTING_QUANTITY, net_set_tx_bps},
+	{"tx-bps-burst", NULL, SETTING_QUANTITY, net_set_tx_bps_burst},
+	{"tx-iops", NULL, SETTING_NUMBER, net_set_tx_iops},
+	{"tx-iops-burst", NULL, SETTING_NUMBER, net_set_tx_iops_burst},
 };
 
 const struct setting_parts setting_net = {

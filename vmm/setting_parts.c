@@ -42,17 +42,16 @@ int parts_ops(uint64_t *out, const char *value, struct err *e)
 			 value);
 }
 
-int parts_rate_end(const struct config_rate *r, struct err *e)
+int parts_rate_end(const struct config_rate *r, const char *prefix, struct err *e)
 {
-	if (r->bytes_burst && !r->bytes)
-		return err_usage(
-			e, "bps-burst= is a part of a limit that is not there; give "
-			   "bps=, too");
-	if (r->ops_burst && !r->ops)
-		return err_usage(
-			e, "iops-burst= is a part of a limit that is not there; give "
-			   "iops=, too");
-	return 0;
+	const char *unit = r->bytes_burst && !r->bytes ? "bps" : "iops";
+
+	if ((r->bytes || !r->bytes_burst) && (r->ops || !r->ops_burst))
+		return 0;
+	return err_usage(e,
+			 "%s%s-burst= is a part of a limit that is not there; give "
+			 "%s%s=, too",
+			 prefix, unit, prefix, unit);
 }
 
 /* --memory */

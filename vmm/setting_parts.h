@@ -12,7 +12,7 @@ int parts_switch(bool *out, const char *value, struct err *e); /* on or off */
 int parts_bytes(uint64_t *out, const char *value, struct err *e);
 /* operations a second, or a burst of them */
 int parts_ops(uint64_t *out, const char *value, struct err *e);
-/* parts_rate_end() - is @r whole, now that all parts are set? */
-int parts_rate_end(const struct config_rate *r, struct err *e);
+/* parts_rate_end() - is @r, whose parts begin with @prefix, whole, now that all are set? */
+int parts_rate_end(const struct config_rate *r, const char *prefix, struct err *e);
 
 #endif

@@ -2,12 +2,17 @@
 /*
  * tap - a layer-2 interface of the host whose other end we hold: read a frame to receive,
  * write one to send, each behind a virtio_net_hdr_v1 of TAP_HDR_LEN bytes.
+ *
+ * It may have several queues, a descriptor each.  The host spreads what it sends over those
+ * that are in use, a connection always to the same one.
  */
 #ifndef MICROVM_BACKEND_TAP_H
 #define MICROVM_BACKEND_TAP_H
 
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
@@ -15,23 +20,49 @@
 #define TAP_HDR_LEN 12
 #define TAP_FRAME_MAX \
 	(65536 + 32) /* with Ethernet header and VLAN tags, without TAP_HDR */
+#define TAP_QUEUES_MAX 8
+
+/* Younger than the headers of the systems that we are built on (virtio 1.3, 5.1.3) */
+#ifndef VIRTIO_NET_F_HOST_USO
+#define VIRTIO_NET_F_GUEST_USO4 54
+#define VIRTIO_NET_F_GUEST_USO6 55
+#define VIRTIO_NET_F_HOST_USO   56
+#endif
+
+/* What the host may leave to a guest, as the features of virtio */
+#define TAP_OFFLOADS                                                         \
+	(1ULL << VIRTIO_NET_F_GUEST_CSUM | 1ULL << VIRTIO_NET_F_GUEST_TSO4 | \
+	 1ULL << VIRTIO_NET_F_GUEST_TSO6 | 1ULL << VIRTIO_NET_F_GUEST_ECN |  \
+	 1ULL << VIRTIO_NET_F_GUEST_USO4 | 1ULL << VIRTIO_NET_F_GUEST_USO6)
+#define TAP_USO (1ULL << VIRTIO_NET_F_GUEST_USO4 | 1ULL << VIRTIO_NET_F_GUEST_USO6)
 
 struct tap {
-	int fd; /* non-blocking; -1: closed */
+	unsigned int n;         /* queues */
+	int fd[TAP_QUEUES_MAX]; /* non-blocking */
+	int claim; /* -1, or what keeps another of us from a tap with several queues */
 	char name[IFNAMSIZ];
-	bool offloads; /* can do what tap_offloads() asks for */
+	uint64_t offloads; /* of TAP_OFFLOADS, what the host's kernel can */
 };
 
 /* tap_open() - cfg->net[@i]: attach to the interface of that name (made and brought up if
- * it does not exist and we may), or take over the file descriptor.
- * Return: 0, or -errno with a sentence in @e, @t->fd then -1
+ * it does not exist and we may), or take over the file descriptor.  Up to @queues (1 ..
+ * TAP_QUEUES_MAX), of which the first is in use: as many if we make it or it can have
+ * several, else one.
+ * Return: 0, or -errno with a sentence in @e, @t->n then 0
  */
-int tap_open(struct tap *t, const struct config *cfg, unsigned int i, struct err *e);
+int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned int queues,
+	     struct err *e);
 void tap_close(struct tap *t);
 
-/* tap_offloads() - may the host hand us frames without checksum (@csum), or with more than
- * one segment of TCP in them (@tso4, @tso6; these need @csum)?  Return: 0 or -errno
+/* tap_use() - the first @queues are in use from now on: the host puts nothing into the
+ * others.  Return: 0 or -errno
  */
-int tap_offloads(const struct tap *t, bool csum, bool tso4, bool tso6);
+int tap_use(const struct tap *t, unsigned int queues);
+
+/* tap_offloads() - may the host hand us frames without checksum, or with more than one
+ * segment in them?  @features as virtio names them, of TAP_OFFLOADS; without GUEST_CSUM
+ * none, without both of TAP_USO neither of them, without TSO no ECN.  Return: 0 or -errno
+ */
+int tap_offloads(const struct tap *t, uint64_t features);
 
 #endif

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net - what the network device's files share: net.c (features, life), net_tx.c and
- * net_rx.c (frames).
+ * net - what the network device's files share: net_create.c (features), net.c (queues,
+ * life), net_tx.c and net_rx.c (frames), net_control.c (the control queue).
+ *
+ * Queues (virtio 1.2, 5.1.2): receive 0, transmit 0, receive 1, transmit 1, ..., control.
+ * A pair of them stands on a queue of the tap; the first is always in use, the others when
+ * the driver says so.  A driver without VIRTIO_NET_F_MQ has control as its third queue.
  *
  * Receiving.  How long a frame is, is known only when it has been read.  So buffers are
  * gathered first, in a window, enough for the frames that come; the frame is read straight
@@ -21,14 +25,16 @@
 #include "devices/backend/ring.h"
 #include "devices/backend/tap.h"
 #include "devices/virtio/virtio.h"
+#include "vmm/core/rate.h"
 
-#define NET_QUEUE    256
-#define NET_RX       0
-#define NET_TX       1
-#define NET_BATCH    64 /* frames received before other devices have their turn */
-#define NET_TX_BATCH 32 /* frames that the driver is shown as sent together */
-#define NET_RX_IOVS  (2 * VQ_SIZE_MAX)
-#define NET_READ_MAX (TAP_HDR_LEN + TAP_FRAME_MAX)
+#define NET_QUEUE     256
+#define NET_PAIRS_MAX TAP_QUEUES_MAX /* one loop thread serves them all */
+#define NET_RX        0              /* of a pair */
+#define NET_TX        1
+#define NET_BATCH     64 /* frames received before other devices have their turn */
+#define NET_TX_BATCH  32 /* frames that the driver is shown as sent together */
+#define NET_RX_IOVS   (2 * VQ_SIZE_MAX)
+#define NET_READ_MAX  (TAP_HDR_LEN + TAP_FRAME_MAX)
 
 struct net_rx_chain {
 	uint16_t head, niov;
@@ -65,17 +71,30 @@ struct net_tx {
 	enum { NET_RING_UNUSED, NET_RING_USED, NET_RING_OFF } ring;
 };
 
-struct net {
-	struct virtio_dev v;
-	struct virtq vq[2];
-	struct virtio_net_config config;
-	struct tap tap;           /* no fd when there is @stream */
-	struct netstream *stream; /* instead of the tap */
+struct net_pair {
+	struct net *n;
+	struct virtq *rxq, *txq;
+	int fd; /* the tap's queue */
 	struct loop_source source;
-	struct loop_poller poller; /* the tap, looked at when the queues are */
-	bool mergeable, rx_dry, tx_blocked, dead;
+	/* no buffers; over the limit; no room in the tap */
+	bool rx_dry, rx_held, tx_blocked;
 	struct net_rx rx;
 	struct net_tx tx;
+};
+
+struct net {
+	struct virtio_dev v;
+	struct virtq vq[2 * NET_PAIRS_MAX + 1];
+	struct virtio_net_config config;
+	struct tap tap;            /* no queues when there is @stream */
+	struct netstream *stream;  /* instead of the tap */
+	struct loop_poller poller; /* the tap, looked at when the queues are */
+	bool mergeable, dead;
+	struct net_pair *pair;
+	unsigned int npair, used; /* those there are, those in use */
+	uint64_t offloads;        /* of TAP_OFFLOADS: what the driver wants now */
+	struct rate rx_rate, tx_rate;
+	unsigned int turn;    /* the pair that goes first when there are tokens again */
 	struct virtq_chain c; /* scratch */
 };
 
@@ -94,21 +113,39 @@ struct virtio_dev *net_create_stream(const struct virtio_env *env, unsigned int 
 void net_mac(uint8_t mac[6], const struct config *cfg, const struct config_net *c,
 	     const char *where);
 
+/* net_init() - @n is a device whose tap or stream is there, of which @fds wake us, one for each of @n->npair pairs; @c has its limits
+ */
+void net_init(struct net *n, const int *fds, const struct config_net *c);
 /* net_want() - watch the tap for what we can use now */
-void net_want(struct net *n);
-/* net_lost() - the tap is gone: tell the guest that its link is down */
+void net_want(struct net_pair *p);
+/* net_lost() - the tap is gone: tell the guest that its link is down; once */
 void net_lost(struct net *n, int code);
+/* net_use() - the first @pairs pairs are in use from now on.  Return: 0 or -errno */
+int net_use(struct net *n, unsigned int pairs);
+/* net_offload() - leave to the driver what @offloads has.  Return: 0 or -errno */
+int net_offload(struct net *n, uint64_t offloads);
+
+/* net_is_control() - is queue @qi, as negotiated, the control queue?
+ * net_control(): do what stands there
+ */
+bool net_is_control(const struct net *n, unsigned int qi);
+void net_control(struct net *n, struct virtq *q);
 
 /* net_rx() - hand frames to the driver while there are frames and buffers.
  * Return: were there any?
  */
-bool net_rx(struct net *n);
-void net_rx_reset(struct net *n);
+bool net_rx(struct net_pair *p);
+void net_rx_reset(struct net_pair *p);
 
 /* net_tx() - send what the driver has; loop thread */
-void net_tx(struct net *n);
+void net_tx(struct net_pair *p);
 /* net_tx_reset() - forget what was taken and not sent.  net_tx_fini(): before the tap goes */
-void net_tx_reset(struct net *n);
-void net_tx_fini(struct net *n);
+void net_tx_reset(struct net_pair *p);
+void net_tx_fini(struct net_pair *p);
+
+static inline bool net_acked(const struct net *n, unsigned int feature)
+{
+	return n->v.acked & (1ULL << feature);
+}
 
 #endif

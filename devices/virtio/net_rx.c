@@ -27,21 +27,21 @@ static bool net_rx_compact(struct net_rx *r)
 /* Gather buffers until the window has @want bytes; without mergeable buffers, one chain.
  * Return: false, not that much; a kick will come when the driver adds buffers
  */
-static bool net_rx_gather(struct net *n, size_t want)
+static bool net_rx_gather(struct net_pair *p, size_t want)
 {
-	struct net_rx *r = &n->rx;
+	struct net_rx *r = &p->rx;
 
-	while (r->len < want && (n->mergeable || !r->n)) {
-		struct span *s = &n->c.to_driver;
+	while (r->len < want && (p->n->mergeable || !r->n)) {
+		struct span *s = &p->n->c.to_driver;
 
-		if (!net_rx_compact(r) || !virtio_pop(&n->v, &n->vq[NET_RX], &n->c))
+		if (!net_rx_compact(r) || !virtio_pop(&p->n->v, p->rxq, &p->n->c))
 			return false;
-		if (!s->n || n->c.from_driver.n) {
-			virtio_broken(&n->v, "receive buffer that is not for writing");
+		if (!s->n || p->n->c.from_driver.n) {
+			virtio_broken(&p->n->v, "receive buffer that is not for writing");
 			return false;
 		}
 		r->chain[r->first + r->n++] =
-			(struct net_rx_chain){n->c.head, (uint16_t)s->n, s->len};
+			(struct net_rx_chain){p->n->c.head, (uint16_t)s->n, s->len};
 		memcpy(r->iov + r->iov_first + r->niov, s->v, s->n * sizeof(*s->v));
 		r->niov += s->n;
 		r->len += s->len;
@@ -50,15 +50,15 @@ static bool net_rx_gather(struct net *n, size_t want)
 }
 
 /* The driver gets the oldest chains of the window, as many as @len bytes fill. */
-static void net_rx_push(struct net *n, size_t len)
+static void net_rx_push(struct net_pair *p, size_t len)
 {
-	struct net_rx *r = &n->rx;
+	struct net_rx *r = &p->rx;
 
 	while (len) {
 		struct net_rx_chain *c = &r->chain[r->first];
 		size_t used = MIN(len, c->len);
 
-		virtq_push(&n->vq[NET_RX], c->head, (uint32_t)used);
+		virtq_push(p->rxq, c->head, (uint32_t)used);
 		len -= used;
 		r->len -= c->len;
 		r->niov -= c->niov;
@@ -97,12 +97,14 @@ static void net_rx_put_count(struct net_rx *r, uint16_t count)
 }
 
 /* A frame of @len bytes is in the window: say over how many chains (5.1.6.4), push them. */
-static void net_rx_deliver(struct net *n, size_t len)
+static void net_rx_deliver(struct net_pair *p, size_t len)
 {
-	net_rx_put_count(&n->rx, (uint16_t)net_rx_count(&n->rx, len));
-	net_rx_push(n, len);
-	n->v.dev->io.read_bytes += len - TAP_HDR_LEN;
-	n->v.dev->io.requests++;
+	net_rx_put_count(&p->rx, (uint16_t)net_rx_count(&p->rx, len));
+	net_rx_push(p, len);
+	if (p->n->rx_rate.limited)
+		rate_spend(&p->n->rx_rate, 1, len - TAP_HDR_LEN);
+	p->n->v.dev->io.read_bytes += len - TAP_HDR_LEN;
+	p->n->v.dev->io.requests++;
 }
 
 /* The frame that waits: its end from @spill to where the window goes on */
@@ -123,26 +125,26 @@ static void net_rx_unspill(struct net_rx *r)
 }
 
 /* Return: false, the frame still waits */
-static bool net_rx_resume(struct net *n)
+static bool net_rx_resume(struct net_pair *p)
 {
-	struct net_rx *r = &n->rx;
+	struct net_rx *r = &p->rx;
 
 	if (!r->frame)
 		return true;
-	if (!net_rx_gather(n, r->frame)) {
-		if (!n->v.active || net_rx_compact(r))
+	if (!net_rx_gather(p, r->frame)) {
+		if (!p->n->v.active || net_rx_compact(r))
 			return false;
 		r->frame = 0; /* a full window of tiny buffers will never be enough */
 		return true;
 	}
 	net_rx_unspill(r);
-	net_rx_deliver(n, r->frame);
+	net_rx_deliver(p, r->frame);
 	r->frame = 0;
 	return true;
 }
 
 /* Return: may there be more frames behind this error? */
-static bool net_rx_error(struct net *n, int code)
+static bool net_rx_error(struct net_pair *p, int code)
 {
 	switch (code) {
 	case EAGAIN:
@@ -154,7 +156,7 @@ static bool net_rx_error(struct net *n, int code)
 	case ENOBUFS:
 		return true;
 	default:
-		net_lost(n, code);
+		net_lost(p->n, code);
 		return false;
 	}
 }
@@ -173,25 +175,26 @@ static void net_rx_learn(struct net_rx *r, size_t len)
 }
 
 /* Return: was there a frame to read? */
-static bool net_rx_read(struct net *n)
+static bool net_rx_read(struct net_pair *p)
 {
-	struct net_rx *r = &n->rx;
+	struct net_rx *r = &p->rx;
 	ssize_t len;
 
 	r->iov[r->iov_first + r->niov] = (struct iovec){r->spill, sizeof(r->spill)};
-	if (n->stream)
-		len = netstream_readv(n->stream, r->iov + r->iov_first, (int)r->niov + 1);
+	if (p->n->stream)
+		len = netstream_readv(p->n->stream, r->iov + r->iov_first,
+				      (int)r->niov + 1);
 	else
 		/* not readv(), which is a cancellation point: net_tx.c */
-		len = syscall(SYS_readv, n->tap.fd, r->iov + r->iov_first, r->niov + 1);
+		len = syscall(SYS_readv, p->fd, r->iov + r->iov_first, r->niov + 1);
 	if (len <= 0)
-		return net_rx_error(n, len ? errno : ENOLINK);
+		return net_rx_error(p, len ? errno : ENOLINK);
 	if (len < TAP_HDR_LEN + ETH_HLEN)
 		return true; /* a runt */
 	net_rx_learn(r, (size_t)len);
 	if ((size_t)len <= r->len) {
-		net_rx_deliver(n, (size_t)len);
-	} else if (n->mergeable) {
+		net_rx_deliver(p, (size_t)len);
+	} else if (p->n->mergeable) {
 		r->frame = (size_t)len;
 		r->had = r->len;
 	}
@@ -204,44 +207,48 @@ static void net_rx_empty(struct net_rx *r)
 	r->len = r->frame = r->had = 0;
 }
 
-bool net_rx(struct net *n)
+bool net_rx(struct net_pair *p)
 {
-	struct net_rx *r = &n->rx;
+	struct net_rx *r = &p->rx;
 	unsigned int i;
 
-	n->rx_dry = false;
+	p->rx_dry = p->rx_held = false;
 	/* What a stream has read ahead, its socket will not wake us for */
-	for (i = 0;
-	     (i < NET_BATCH || (n->stream && netstream_more(n->stream))) && !n->dead;
+	for (i = 0; (i < NET_BATCH || (p->n->stream && netstream_more(p->n->stream))) &&
+		    !p->n->dead;
 	     i++) {
-		if (!net_rx_resume(n)) {
-			n->rx_dry = true;
+		if (!rate_ready(&p->n->rx_rate)) {
+			p->rx_held = true;
 			break;
 		}
-		if (!net_rx_gather(n, r->expect) && !r->n) {
-			n->rx_dry = true;
+		if (!net_rx_resume(p)) {
+			p->rx_dry = true;
 			break;
 		}
-		if (!n->v.active || !net_rx_read(n))
+		if (!net_rx_gather(p, r->expect) && !r->n) {
+			p->rx_dry = true;
+			break;
+		}
+		if (!p->n->v.active || !net_rx_read(p))
 			break;
 	}
-	if (!n->v.active)
+	if (!p->n->v.active)
 		return false;
 	while (r->n && !r->frame) {
 		r->n--;
-		n->c.head = r->chain[r->first + r->n].head;
-		virtq_unpop(&n->vq[NET_RX], &n->c);
+		p->n->c.head = r->chain[r->first + r->n].head;
+		virtq_unpop(p->rxq, &p->n->c);
 	}
 	if (!r->frame)
 		net_rx_empty(r);
-	virtio_notify(&n->v, &n->vq[NET_RX]);
-	net_want(n);
+	virtio_notify(&p->n->v, p->rxq);
+	net_want(p);
 	return i > 0;
 }
 
-void net_rx_reset(struct net *n)
+void net_rx_reset(struct net_pair *p)
 {
-	net_rx_empty(&n->rx);
-	n->rx.expect = NET_RX_SMALL;
-	n->rx.small = 0;
+	net_rx_empty(&p->rx);
+	p->rx.expect = NET_RX_SMALL;
+	p->rx.small = 0;
 }

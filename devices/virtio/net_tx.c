@@ -18,73 +18,73 @@
 #define NET_RING_MIN 4 /* frames for which the ring is worth it */
 
 /* The driver gets chain @head back, sent if @sent */
-static void net_tx_done(struct net *n, uint16_t head, size_t len, bool sent)
+static void net_tx_done(struct net_pair *p, uint16_t head, size_t len, bool sent)
 {
 	if (sent) {
-		n->v.dev->io.written_bytes += len - TAP_HDR_LEN;
-		n->v.dev->io.requests++;
+		p->n->v.dev->io.written_bytes += len - TAP_HDR_LEN;
+		p->n->v.dev->io.requests++;
 	}
-	virtq_push(&n->vq[NET_TX], head, 0);
+	virtq_push(p->txq, head, 0);
 }
 
 /* @code: why the kernel did not take a frame.  Return: false, try again later */
-static bool net_tx_failed(struct net *n, int code)
+static bool net_tx_failed(struct net_pair *p, int code)
 {
 	if (code == EAGAIN || code == EINTR)
 		return false;
 	if (code == EBADFD || code == EPIPE)
-		net_lost(n, code);
+		net_lost(p->n, code);
 	return true; /* interface down, no memory, a header that lies: networks lose frames */
 }
 
 /* ---- frames in one piece ---- */
 
 /* The oldest ones, one by one.  Return: how many are gone */
-static unsigned int net_tx_write(struct net *n)
+static unsigned int net_tx_write(struct net_pair *p)
 {
-	struct net_tx *t = &n->tx;
+	struct net_tx *t = &p->tx;
 	unsigned int i;
 
 	for (i = 0; i < t->n; i++) {
 		const struct net_tx_frame *f = &t->frame[i];
-		bool sent = !n->dead && syscall(SYS_write, n->tap.fd, f->p, f->len) >= 0;
+		bool sent = !p->n->dead && syscall(SYS_write, p->fd, f->p, f->len) >= 0;
 
-		if (!sent && !n->dead && !net_tx_failed(n, errno))
+		if (!sent && !p->n->dead && !net_tx_failed(p, errno))
 			break;
-		net_tx_done(n, f->head, f->len, sent);
+		net_tx_done(p, f->head, f->len, sent);
 	}
 	return i;
 }
 
 /* Not before it is needed: a ring costs more to open than a quiet card ever sends */
-static bool net_tx_ring(struct net *n)
+static bool net_tx_ring(struct net_pair *p)
 {
-	struct net_tx *t = &n->tx;
-	struct ring *r = n->v.env->ring;
+	struct net_tx *t = &p->tx;
+	struct ring *r = p->n->v.env->ring;
 
 	if (t->ring == NET_RING_UNUSED) {
-		t->user = (struct ring_user){.dev = n->v.dev};
-		t->ring = r && ring_start(r) == 0 && ring_add(r, &t->user, n->tap.fd) == 0
+		t->user = (struct ring_user){.dev = p->n->v.dev};
+		t->ring = r && ring_start(r) == 0 && ring_add(r, &t->user, p->fd) == 0
 				  ? NET_RING_USED
 				  : NET_RING_OFF;
 	}
 	return t->ring == NET_RING_USED;
 }
 
-static void net_tx_ring_off(struct net *n)
+static void net_tx_ring_off(struct net_pair *p)
 {
-	if (n->tx.ring == NET_RING_USED)
-		ring_del(n->v.env->ring, &n->tx.user);
-	n->tx.ring = NET_RING_OFF;
+	if (p->tx.ring == NET_RING_USED)
+		ring_del(p->n->v.env->ring, &p->tx.user);
+	p->tx.ring = NET_RING_OFF;
 }
 
 /* All at once.  A tap takes a frame or refuses it, at once; a kernel that hands such work to
  * a thread instead is waited for, and not asked again.  Return: how many were submitted
  */
-static unsigned int net_tx_submit(struct net *n)
+static unsigned int net_tx_submit(struct net_pair *p)
 {
-	struct ring *r = n->v.env->ring;
-	struct net_tx *t = &n->tx;
+	struct ring *r = p->n->v.env->ring;
+	struct net_tx *t = &p->tx;
 	unsigned int i, left;
 
 	ring_lock(r);
@@ -103,115 +103,131 @@ static unsigned int net_tx_submit(struct net *n)
 	ring_unlock(r);
 	if (left) {
 		(void)ring_wait(r, &t->user);
-		net_tx_ring_off(n);
+		net_tx_ring_off(p);
 	}
 	return i;
 }
 
 /* Frames that were refused for want of room, or of the ring, stay; it is not for such a tap */
-static void net_tx_ring_write(struct net *n)
+static void net_tx_ring_write(struct net_pair *p)
 {
-	struct net_tx *t = &n->tx;
-	unsigned int sent = net_tx_submit(n), kept = 0;
+	struct net_tx *t = &p->tx;
+	unsigned int sent = net_tx_submit(p), kept = 0;
 
 	for (unsigned int i = 0; i < t->n; i++) {
 		struct net_tx_frame *f = &t->frame[i];
 		/* before Linux 6.4 nothing could be done on a tap without waiting */
 		int res = i < sent && f->op.res != -EOPNOTSUPP ? f->op.res : -EAGAIN;
 
-		if (res >= 0 || net_tx_failed(n, -res))
-			net_tx_done(n, f->head, f->len, res >= 0);
+		if (res >= 0 || net_tx_failed(p, -res))
+			net_tx_done(p, f->head, f->len, res >= 0);
 		else
 			t->frame[kept++] = *f;
 	}
 	t->n = kept;
 	if (kept)
-		net_tx_ring_off(n);
+		net_tx_ring_off(p);
 }
 
-static void net_tx_flush(struct net *n)
+static void net_tx_flush(struct net_pair *p)
 {
-	struct net_tx *t = &n->tx;
+	struct net_tx *t = &p->tx;
 	unsigned int gone;
 
-	if (t->n >= NET_RING_MIN && !n->dead && net_tx_ring(n))
-		net_tx_ring_write(n);
-	gone = net_tx_write(n);
+	if (t->n >= NET_RING_MIN && !p->n->dead && net_tx_ring(p))
+		net_tx_ring_write(p);
+	gone = net_tx_write(p);
 	t->n -= gone;
 	memmove(t->frame, t->frame + gone, t->n * sizeof(t->frame[0]));
-	n->tx_blocked = t->n > 0;
-	virtio_notify(&n->v, &n->vq[NET_TX]);
+	p->tx_blocked = t->n > 0;
+	virtio_notify(&p->n->v, p->txq);
 }
 
 /* ---- all frames ---- */
 
-/* Return: false, there is no room: try this one again later */
-static bool net_tx_pieces(struct net *n, const struct span *s)
+static void net_tx_spend(struct net_pair *p, size_t len)
 {
-	long rc = n->stream ? netstream_writev(n->stream, s->v, (int)s->n)
-			    : syscall(SYS_writev, n->tap.fd, s->v, s->n);
+	if (p->n->tx_rate.limited)
+		rate_spend(&p->n->tx_rate, 1, len - TAP_HDR_LEN);
+}
 
-	if (rc < 0 && !net_tx_failed(n, errno))
+/* Return: false, there is no room: try this one again later */
+static bool net_tx_pieces(struct net_pair *p, const struct span *s)
+{
+	long rc = p->n->stream ? netstream_writev(p->n->stream, s->v, (int)s->n)
+			       : syscall(SYS_writev, p->fd, s->v, s->n);
+
+	if (rc < 0 && !net_tx_failed(p, errno))
 		return false;
-	net_tx_done(n, n->c.head, s->len, rc >= 0);
+	net_tx_spend(p, s->len);
+	net_tx_done(p, p->n->c.head, s->len, rc >= 0);
 	return true;
 }
 
 /* The chain in n->c.  Return: false, not now */
-static bool net_tx_chain(struct net *n)
+static bool net_tx_chain(struct net_pair *p)
 {
-	const struct span *s = &n->c.from_driver;
-	struct net_tx *t = &n->tx;
+	const struct span *s = &p->n->c.from_driver;
+	struct net_tx *t = &p->tx;
 
-	if (s->len < TAP_HDR_LEN + ETH_HLEN || s->len > NET_READ_MAX || n->dead) {
-		net_tx_done(n, n->c.head, 0, false);
+	if (s->len < TAP_HDR_LEN + ETH_HLEN || s->len > NET_READ_MAX || p->n->dead) {
+		net_tx_done(p, p->n->c.head, 0, false);
 		return true;
 	}
-	if (s->n > 1 || n->stream) {
-		net_tx_flush(n);
-		return !n->tx_blocked && net_tx_pieces(n, s);
+	if (s->n > 1 || p->n->stream) {
+		net_tx_flush(p);
+		return !p->tx_blocked && net_tx_pieces(p, s);
 	}
+	net_tx_spend(p, s->len);
 	t->frame[t->n++] = (struct net_tx_frame){
-		.p = s->v->iov_base, .len = (uint32_t)s->len, .head = n->c.head};
+		.p = s->v->iov_base, .len = (uint32_t)s->len, .head = p->n->c.head};
 	if (t->n == NET_TX_BATCH)
-		net_tx_flush(n);
+		net_tx_flush(p);
 	return true;
 }
 
 /* Return: no frame is half on its way */
-static bool net_tx_stream_flushed(struct net *n)
+static bool net_tx_stream_flushed(struct net_pair *p)
 {
-	return !n->stream || netstream_flush(n->stream);
+	return !p->n->stream || netstream_flush(p->n->stream);
 }
 
-void net_tx(struct net *n)
+/* Within the limit?  It is not asked for nothing: it would wake us */
+static bool net_tx_may(struct net_pair *p)
 {
-	struct virtq *q = &n->vq[NET_TX];
+	struct rate *r = &p->n->tx_rate;
 
-	if (n->tx_blocked)
+	return !r->limited || !virtq_pending(p->txq) || rate_ready(r);
+}
+
+void net_tx(struct net_pair *p)
+{
+	struct virtq *q = p->txq;
+
+	if (p->tx_blocked)
 		return;
-	net_tx_flush(n); /* what was left */
-	n->tx_blocked = n->tx_blocked || !net_tx_stream_flushed(n);
-	while (!n->tx_blocked && virtio_pop(&n->v, q, &n->c)) {
-		if (net_tx_chain(n))
+	net_tx_flush(p); /* what was left */
+	p->tx_blocked = p->tx_blocked || !net_tx_stream_flushed(p);
+	while (!p->tx_blocked && net_tx_may(p) && virtio_pop(&p->n->v, q, &p->n->c)) {
+		if (net_tx_chain(p))
 			continue;
-		virtq_unpop(q, &n->c);
-		n->tx_blocked = true;
+		virtq_unpop(q, &p->n->c);
+		p->tx_blocked = true;
 	}
-	if (!n->tx_blocked)
-		net_tx_flush(n);
-	n->tx_blocked = n->tx_blocked || !net_tx_stream_flushed(n);
-	virtio_notify(&n->v, q);
-	net_want(n);
+	if (!p->tx_blocked)
+		net_tx_flush(p);
+	p->tx_blocked = p->tx_blocked || !net_tx_stream_flushed(p);
+	virtio_notify(&p->n->v, q);
+	net_want(p);
 }
 
-void net_tx_reset(struct net *n)
+void net_tx_reset(struct net_pair *p)
 {
-	n->tx.n = 0;
-	n->tx_blocked = false;
+	p->tx.n = 0;
+	p->tx_blocked = false;
 }
 
-void net_tx_fini(struct net *n)
+void net_tx_fini(struct net_pair *p)
 {
-	net_tx_ring_off(n);
+	net_tx_ring_off(p);
 }

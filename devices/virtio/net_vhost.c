@@ -105,14 +105,6 @@ static void net_kernel_failed(struct loop_source *s, uint32_t events)
 	virtio_broken(&n->v, "the kernel cannot make sense of a queue");
 }
 
-static void net_kernel_offloads(struct net_kernel *n, uint64_t acked)
-{
-	if (n->tap.offloads)
-		(void)tap_offloads(&n->tap, acked & NET_BIT(VIRTIO_NET_F_GUEST_CSUM),
-				   acked & NET_BIT(VIRTIO_NET_F_GUEST_TSO4),
-				   acked & NET_BIT(VIRTIO_NET_F_GUEST_TSO6));
-}
-
 static int net_kernel_activate(struct virtio_dev *v)
 {
 	struct net_kernel *n = net_kernel_of(v);
@@ -131,12 +123,13 @@ static int net_kernel_activate(struct virtio_dev *v)
 					      .kick = virtio_kick_fd(v, i),
 					      .call = virtio_call_fd(v)};
 	}
-	net_kernel_offloads(n, v->acked);
+	if (n->tap.offloads)
+		(void)tap_offloads(&n->tap, v->acked & TAP_OFFLOADS);
 	n->errors = (struct loop_source){
 		.fd = n->h.errors, .dev = v->dev, .fn = net_kernel_failed};
 	loop_want(v->env->loop, &n->errors, EPOLLIN);
 	return vhost_net_start(&n->h, v->acked & n->h.features & NET_RING_FEATURES,
-			       v->env->mem, ring, n->tap.fd);
+			       v->env->mem, ring, n->tap.fd[0]);
 }
 
 static void net_kernel_reset(struct virtio_dev *v)
@@ -145,7 +138,8 @@ static void net_kernel_reset(struct virtio_dev *v)
 
 	loop_want(v->env->loop, &n->errors, 0);
 	vhost_net_stop(&n->h);
-	net_kernel_offloads(n, 0);
+	if (n->tap.offloads)
+		(void)tap_offloads(&n->tap, 0);
 }
 
 static void net_kernel_state(struct virtio_dev *v, struct state *s)
@@ -190,7 +184,8 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 		.id = VIRTIO_ID_NET,
 		.offered = (h->features & NET_RING_FEATURES) |
 			   NET_BIT(VIRTIO_NET_F_CSUM) | NET_BIT(VIRTIO_NET_F_HOST_TSO4) |
-			   NET_BIT(VIRTIO_NET_F_HOST_TSO6),
+			   NET_BIT(VIRTIO_NET_F_HOST_TSO6) |
+			   NET_BIT(VIRTIO_NET_F_HOST_ECN),
 		.vq = n->vq,
 		.nvq = ARRAY_SIZE(n->vq),
 		.config = &n->config,
@@ -198,10 +193,9 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 		.env = env,
 		.elsewhere = true,
 	};
-	if (tap->offloads)
-		n->v.offered |= NET_BIT(VIRTIO_NET_F_GUEST_CSUM) |
-				NET_BIT(VIRTIO_NET_F_GUEST_TSO4) |
-				NET_BIT(VIRTIO_NET_F_GUEST_TSO6);
+	n->v.offered |= tap->offloads;
+	if (tap->offloads & TAP_USO)
+		n->v.offered |= NET_BIT(VIRTIO_NET_F_HOST_USO);
 	n->v.offered |= net_describe(&n->config, env, i, tap->name);
 	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
@@ -221,7 +215,7 @@ static struct virtio_dev *net_kernel_create(const struct virtio_env *env, unsign
 		log_warn("net%u: vhost=on: %s; going on without it", i, e->msg);
 		return net_create(env, i, e);
 	}
-	if (tap_open(&tap, env->cfg, i, e) < 0) {
+	if (tap_open(&tap, env->cfg, i, 1, e) < 0) {
 		vhost_net_close(&h);
 		return NULL;
 	}

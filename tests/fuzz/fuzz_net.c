@@ -14,16 +14,23 @@ static struct driver d;
 static int wire = -1;
 static uint8_t frame[NET_READ_MAX];
 
+/* Two pairs, so that there is a control queue; the second is never in use, because its
+ * descriptor is no tap's
+ */
 static void fuzz_make(void)
 {
-	struct tap tap = {.name = "tap0"};
+	struct tap tap = {.n = 2, .claim = -1, .name = "tap0"};
 	int sv[2], size = MIB;
 
 	log_threshold = LOG_ERROR;
-	BUG_ON(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv));
-	(void)setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	tap.fd = sv[0];
-	wire = sv[1];
+	for (unsigned int i = 0; i < tap.n; i++) {
+		BUG_ON(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+				  0, sv));
+		tap.fd[i] = sv[0];
+		if (i == 0)
+			wire = sv[1];
+	}
+	(void)setsockopt(wire, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	driver_init(&d, FUZZ_RAM);
 	d.cfg.nnet = 1;
 	driver_plug(&d, net_create_on(&d.env, 0, &tap, &d.err));

@@ -28,13 +28,15 @@ static struct driver d;
 static int wire;
 static gpa_t buf; /* 1 MiB */
 static uint8_t frame[NET_READ_MAX];
+static struct config_net fixture_limits; /* .rx and .tx: none, or the test's */
 
 static inline void plug(int fd)
 {
-	struct tap tap = {.fd = fd, .name = "tap0"};
+	struct tap tap = {.n = 1, .fd = {fd}, .claim = -1, .name = "tap0"};
 
 	driver_init(&d, RAM);
 	d.cfg.nnet = 1;
+	d.cfg.net[0] = fixture_limits;
 	d.cfg.net[0].fd = -1;
 	driver_plug(&d, net_create_on(&d.env, 0, &tap, &d.err));
 	ck_assert(driver_bring_up(&d, ~0ULL));

@@ -183,7 +183,7 @@ static void expect_idle_with_frames(void)
 {
 	wire_send(FRAME);
 	driver_run(&d, 20);
-	ck_assert_uint_eq(container_of(d.v, struct net, v)->source.events, 0);
+	ck_assert_uint_eq(container_of(d.v, struct net, v)->pair[0].source.events, 0);
 }
 
 START_TEST(broken_device_does_not_spin_on_frames)
@@ -236,7 +236,7 @@ START_TEST(mac_is_stable_local_and_differs_by_name)
 	setup();
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG, 4), a);
 	driver_fini(&d);
-	struct tap tap = {.fd = dup(wire), .name = "tap1"};
+	struct tap tap = {.n = 1, .fd = {dup(wire)}, .claim = -1, .name = "tap1"};
 
 	driver_init(&d, RAM);
 	d.cfg.nnet = 1;

@@ -4,6 +4,7 @@
  * own, real ones.
  */
 #include "tests/unit/net_fixture.h"
+#include "tests/unit/tap_fixture.h"
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 
 /* ---- setting up: no permission needed to be refused ---- */
 
@@ -21,9 +21,9 @@ static void refused(const struct config *cfg, unsigned int i, const char *word)
 	struct err e = {0};
 	struct tap t;
 
-	ck_assert_int_lt(tap_open(&t, cfg, i, &e), 0);
+	ck_assert_int_lt(tap_open(&t, cfg, i, 1, &e), 0);
 	ck_assert_msg(strstr(e.msg, word) != NULL, "%s", e.msg);
-	ck_assert_int_eq(t.fd, -1);
+	ck_assert_uint_eq(t.n, 0);
 }
 
 START_TEST(impossible_names_are_refused)
@@ -55,22 +55,6 @@ END_TEST
 
 /* ---- a real tap, in a network namespace of our own ---- */
 
-static bool have_namespace(void)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int fd = -1;
-
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ||
-		    unshare(CLONE_NEWNET) == 0)
-			fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-		_exit(fd < 0);
-	}
-	return waitpid(pid, &status, 0) == pid && status == 0;
-}
-
 static short interface_flags(const char *name)
 {
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -88,8 +72,7 @@ static struct config real_cfg = {.nnet = 1,
 static void setup_real(void)
 {
 	log_threshold = LOG_ERROR;
-	ck_assert(unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ||
-		  unshare(CLONE_NEWNET) == 0);
+	enter_namespace();
 }
 
 START_TEST(missing_tap_is_made_and_up_and_exclusive)
@@ -98,17 +81,125 @@ START_TEST(missing_tap_is_made_and_up_and_exclusive)
 	struct err e = {0};
 	struct tap t, second;
 
-	ck_assert_msg(tap_open(&t, &real_cfg, 0, &e) == 0, "%s", e.msg);
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, 1, &e) == 0, "%s", e.msg);
 	ck_assert(interface_flags("mvtest0") & IFF_UP);
-	ck_assert(t.offloads);
+	ck_assert_uint_eq(t.offloads | TAP_USO, TAP_OFFLOADS);
 	refused(&real_cfg, 0, "in use by another process");
-	by_fd.net[0].fd = dup(t.fd);
-	ck_assert_msg(tap_open(&second, &by_fd, 0, &e) == 0, "%s", e.msg);
+	by_fd.net[0].fd = dup(t.fd[0]);
+	ck_assert_msg(tap_open(&second, &by_fd, 0, 1, &e) == 0, "%s", e.msg);
 	ck_assert_str_eq(second.name, "mvtest0");
 	tap_close(&second);
-	by_fd.net[0].fd = t.fd; /* a number that was free when we were started */
+	by_fd.net[0].fd = t.fd[0]; /* a number that was free when we were started */
 	refused(&by_fd, 0, "was not open when microvm started");
 	tap_close(&t);
+}
+END_TEST
+
+/* ---- several queues ---- */
+
+static void make_tap(short flags)
+{
+	struct ifreq ifr = {.ifr_flags =
+				    (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags),
+			    .ifr_name = "mvtest0"};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
+	ck_assert_int_eq(ioctl(fd, TUNSETPERSIST, 1), 0);
+	close(fd);
+}
+
+static void expect_queues(unsigned int wanted, unsigned int got)
+{
+	struct err e = {0};
+	struct tap t;
+
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, wanted, &e) == 0, "%s", e.msg);
+	ck_assert_uint_eq(t.n, got);
+	ck_assert_int_eq(tap_use(&t, got), 0);
+	ck_assert_int_eq(tap_use(&t, 1), 0);
+	tap_close(&t);
+}
+
+START_TEST(tap_that_we_make_has_the_queues_wanted)
+{
+	expect_queues(4, 4);
+	expect_queues(1, 1);
+}
+END_TEST
+
+START_TEST(tap_with_one_queue_is_taken_as_it_is)
+{
+	make_tap(0);
+	expect_queues(4, 1);
+	expect_queues(1, 1);
+}
+END_TEST
+
+START_TEST(tap_with_several_queues_is_taken_as_it_is)
+{
+	make_tap(IFF_MULTI_QUEUE);
+	expect_queues(4, 4);
+	expect_queues(1, 1);
+}
+END_TEST
+
+START_TEST(tap_with_several_queues_is_ours_alone)
+{
+	struct err e = {0};
+	struct tap t;
+
+	make_tap(IFF_MULTI_QUEUE);
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, 2, &e) == 0, "%s", e.msg);
+	refused(&real_cfg, 0, "in use by another process");
+	tap_close(&t);
+	expect_queues(2, 2);
+}
+END_TEST
+
+/* ---- another network namespace ---- */
+
+START_TEST(tap_is_opened_in_the_namespace_that_is_named)
+{
+	struct config cfg = real_cfg;
+	struct err e = {0};
+	struct tap t;
+	char path[64];
+	int go[2], stop[2];
+	pid_t pid;
+
+	ck_assert(pipe(go) == 0 && pipe(stop) == 0);
+	pid = fork();
+	if (pid == 0) {
+		char c = 0;
+
+		enter_namespace();
+		(void)!write(go[1], "x", 1);
+		(void)!read(stop[0], &c, 1);
+		_exit(if_nametoindex("mvtest0") == 0);
+	}
+	ck_assert_int_eq(read(go[0], path, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	cfg.net[0].netns = path;
+	ck_assert_msg(tap_open(&t, &cfg, 0, 2, &e) == 0, "%s", e.msg);
+	ck_assert_uint_eq(if_nametoindex("mvtest0"), 0);
+	ck_assert_int_eq(write(stop[1], "x", 1), 1);
+	ck_assert_int_eq(waitpid(pid, go, 0), pid);
+	ck_assert_int_eq(go[0], 0);
+	tap_close(&t);
+}
+END_TEST
+
+START_TEST(what_is_no_namespace_is_refused)
+{
+	struct config cfg = real_cfg;
+
+	cfg.net[0].netns = (char[]){"/nowhere/at/all"};
+	refused(&cfg, 0, "ip netns add");
+	cfg.net[0].netns = (char[]){"/proc/self/ns/uts"};
+	refused(&cfg, 0, "is no network namespace");
+	cfg.net[0].netns = (char[]){"/dev/null"};
+	refused(&cfg, 0, "is no network namespace");
 }
 END_TEST
 
@@ -131,23 +222,6 @@ START_TEST(fd_without_headers_is_refused)
 	refused(&by_fd, 0, "IFF_VNET_HDR");
 }
 END_TEST
-
-/* How many frames came from us, as the host counts them */
-static unsigned long interface_received(const char *name)
-{
-	FILE *f = fopen("/proc/thread-self/net/dev", "re");
-	unsigned long n = 0;
-	char line[512], *p;
-
-	ck_assert_ptr_nonnull(f);
-	while (fgets(line, sizeof(line), f)) {
-		p = strstr(line, name);
-		if (p && sscanf(p + strlen(name), ": %*u %lu", &n) == 1)
-			break;
-	}
-	fclose(f);
-	return n;
-}
 
 static void interface_delete(const char *name)
 {
@@ -173,8 +247,8 @@ START_TEST(frames_pass_through_a_real_tap_until_it_is_deleted)
 	uint32_t id, len;
 	uint64_t before;
 
-	ck_assert_msg(tap_open(&t, &real_cfg, 0, &e) == 0, "%s", e.msg);
-	plug(t.fd);
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, 1, &e) == 0, "%s", e.msg);
+	plug(t.fd[0]);
 	for (unsigned int i = 0; i < 64; i++)
 		post(buf + 2048 * i, 2048);
 	memcpy(driver_ptr(&d, buf + 512 * KIB, FRAME), frame, FRAME);
@@ -212,6 +286,12 @@ int main(void)
 	tcase_add_checked_fixture(real, setup_real, NULL);
 	if (have_namespace()) {
 		tcase_add_test(real, missing_tap_is_made_and_up_and_exclusive);
+		tcase_add_test(real, tap_that_we_make_has_the_queues_wanted);
+		tcase_add_test(real, tap_with_one_queue_is_taken_as_it_is);
+		tcase_add_test(real, tap_with_several_queues_is_taken_as_it_is);
+		tcase_add_test(real, tap_with_several_queues_is_ours_alone);
+		tcase_add_test(real, tap_is_opened_in_the_namespace_that_is_named);
+		tcase_add_test(real, what_is_no_namespace_is_refused);
 		tcase_add_test(real, interface_that_is_no_tap_is_refused);
 		tcase_add_test(real, fd_without_headers_is_refused);
 		tcase_add_test(real, frames_pass_through_a_real_tap_until_it_is_deleted);

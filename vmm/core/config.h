@@ -87,7 +87,9 @@ struct config_net {
 	unsigned int npublish;
 	bool has_mac;
 	uint8_t mac[6];
-	uint16_t mtu; /* 0: not told to the guest */
+	uint16_t mtu;              /* 0: not told to the guest */
+	char *netns;               /* where @tap is; NULL: here */
+	struct config_rate rx, tx; /* as the guest sees it */
 };
 
 struct config_vsock {

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tap_open - open a tap interface by name or take one by fd, and say in words why not. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "devices/backend/netns.h"
+#include "devices/backend/tap.h"
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define TAP_DEVICE "/dev/net/tun"
+#define TAP_FLAGS  (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
+
+static int tap_open_device(const char *name, struct err *e)
+{
+	int fd = open(TAP_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return err_set(e, errno,
+			       "tap %s: this host has no " TAP_DEVICE
+			       "; load the module: modprobe tun",
+			       name);
+	case EACCES:
+	case EPERM:
+		return err_set(e, errno,
+			       "tap %s: this user may not open " TAP_DEVICE
+			       "; chmod 0666 " TAP_DEVICE " is the usual setting",
+			       name);
+	default:
+		return err_set(e, errno, "tap %s: cannot open " TAP_DEVICE ": %s", name,
+			       strerror(errno));
+	}
+}
+
+/* The kernel's rules, and no %: it would number the interface for us. */
+static int tap_check_name(const char *name, struct err *e)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= IFNAMSIZ || !strcmp(name, ".") || !strcmp(name, "..") ||
+	    strpbrk(name, "/:% \t\n\v\f\r"))
+		return err_set(e, EINVAL,
+			       "tap \"%s\" is no name for an interface: 1 to %d "
+			       "characters, without / : %% and white space",
+			       name, IFNAMSIZ - 1);
+	return 0;
+}
+
+static int tap_attach_error(const char *name, int code, bool exists, struct err *e)
+{
+	if ((code == EPERM || code == EACCES) && !exists)
+		return err_set(
+			e, code,
+			"tap %s does not exist, and this user may not make it; as "
+			"root: ip tuntap add dev %s mode tap user $USER && ip link "
+			"set %s up",
+			name, name, name);
+	if (code == EPERM || code == EACCES)
+		return err_set(e, code,
+			       "tap %s is not this user's; as root: ip tuntap del dev %s "
+			       "mode tap; ip tuntap add dev %s mode tap user $USER",
+			       name, name, name);
+	if (code == EBUSY)
+		return err_set(e, code,
+			       "tap %s is in use by another process; stop that one, or "
+			       "choose another name",
+			       name);
+	if (code == EINVAL && exists)
+		return err_set(e, code,
+			       "%s is an interface, but not a tap (ip -d link show %s); "
+			       "choose another name",
+			       name, name);
+	return err_set(e, code, "tap %s: cannot attach to it: %s", name, strerror(code));
+}
+
+/* An interface that we made is ours to set up; for one that we found, only say so. */
+static void tap_bring_up(const struct tap *t, const struct config_net *c, bool made)
+{
+	cleanup_close int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {0};
+	int rc;
+
+	memcpy(ifr.ifr_name, t->name, sizeof(ifr.ifr_name));
+	if (made && c->mtu) {
+		ifr.ifr_mtu = c->mtu;
+		if (ioctl(s, SIOCSIFMTU, &ifr) < 0)
+			log_warn("tap %s: cannot set its MTU to %u: %s", t->name, c->mtu,
+				 strerror(errno));
+	}
+	ifr.ifr_flags = 0;
+	rc = ioctl(s, SIOCGIFFLAGS, &ifr);
+	if (rc < 0 || (ifr.ifr_flags & IFF_UP))
+		return;
+	ifr.ifr_flags |= IFF_UP;
+	if (!made || ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
+		log_warn("tap %s is down: nothing is sent until `ip link set %s up`",
+			 t->name, t->name);
+}
+
+/* A tap with several queues takes any number of users, each of whom would get some of the
+ * frames: a name that only one of us has, in this network namespace.  Return: 0 or -errno
+ */
+static int tap_claim(struct tap *t)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const size_t at = offsetof(struct sockaddr_un, sun_path) + 1;
+	int len = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "microvm/tap/%s",
+			   t->name);
+
+	t->claim = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (t->claim >= 0 &&
+	    bind(t->claim, (struct sockaddr *)&a, (socklen_t)(at + (size_t)len)) == 0)
+		return 0;
+	return errno == EADDRINUSE ? -EBUSY : -errno;
+}
+
+/* @fd is one more queue (@multi: of what can have several).  Return: 0 or -errno */
+static int tap_attach(struct tap *t, int fd, bool multi)
+{
+	struct ifreq ifr = {.ifr_flags =
+				    (short)(TAP_FLAGS | (multi ? IFF_MULTI_QUEUE : 0))};
+
+	memcpy(ifr.ifr_name, t->name, sizeof(ifr.ifr_name));
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return -errno;
+	t->fd[t->n++] = fd;
+	return 0;
+}
+
+/* The first queue.  An interface that is there has several queues or has not, and has to be
+ * asked for as what it is.
+ */
+static int tap_attach_first(struct tap *t, bool *multi, bool exists, struct err *e)
+{
+	int fd = tap_open_device(t->name, e), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	for (int i = 0; i < 2; i++) {
+		if (*multi && (rc = tap_claim(t)) < 0)
+			break;
+		rc = tap_attach(t, fd, *multi);
+		if (rc != -EINVAL || !exists || i > 0)
+			break;
+		*multi = !*multi;
+	}
+	if (rc == 0)
+		return 0;
+	close(fd);
+	return tap_attach_error(t->name, -rc, exists, e);
+}
+
+static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int queues,
+		       struct err *e)
+{
+	bool exists, multi = queues > 1;
+	int rc;
+
+	rc = tap_check_name(c->tap, e);
+	if (rc < 0)
+		return rc;
+	strncpy(t->name, c->tap, sizeof(t->name) - 1);
+	exists = if_nametoindex(c->tap) != 0;
+	rc = tap_attach_first(t, &multi, exists, e);
+	while (rc == 0 && multi && t->n < queues) {
+		int fd = tap_open_device(t->name, e);
+
+		if (fd < 0)
+			return fd;
+		rc = tap_attach(t, fd, true);
+		if (rc < 0) {
+			close(fd);
+			return tap_attach_error(t->name, -rc, true, e);
+		}
+	}
+	if (rc == 0)
+		tap_bring_up(t, c, !exists);
+	return rc;
+}
+
+static int tap_by_fd(struct tap *t, const struct config_net *c, struct err *e)
+{
+	struct ifreq ifr = {0};
+	int fl = fcntl(c->fd, F_GETFL);
+
+	if (fl < 0)
+		return err_set(
+			e, EBADF,
+			"net fd=%d is not open; start microvm with the tap open as "
+			"descriptor %d",
+			c->fd, c->fd);
+	if (ioctl(c->fd, TUNGETIFF, &ifr) < 0 || !(ifr.ifr_flags & IFF_TAP))
+		return err_set(e, EINVAL,
+			       "net fd=%d is not a tap; open " TAP_DEVICE
+			       " and attach it with TUNSETIFF and IFF_TAP",
+			       c->fd);
+	if ((ifr.ifr_flags & TAP_FLAGS) != TAP_FLAGS)
+		return err_set(e, EINVAL,
+			       "net fd=%d (tap %s) was attached without IFF_NO_PI and "
+			       "IFF_VNET_HDR; attach it with both",
+			       c->fd, ifr.ifr_name);
+	/* nothing passes exec(2) with this flag, and all that we open has it */
+	if (fcntl(c->fd, F_GETFD) & FD_CLOEXEC)
+		return err_set(
+			e, EINVAL,
+			"net fd=%d was not open when microvm started: it is tap %.*s, "
+			"which another --net opened; start microvm with a tap of its "
+			"own as descriptor %d",
+			c->fd, IFNAMSIZ, ifr.ifr_name, c->fd);
+	if (fcntl(c->fd, F_SETFL, fl | O_NONBLOCK) < 0 ||
+	    fcntl(c->fd, F_SETFD, FD_CLOEXEC) < 0)
+		return err_set(e, errno, "net fd=%d: %s", c->fd, strerror(errno));
+	t->fd[t->n++] = c->fd;
+	memcpy(t->name, ifr.ifr_name, sizeof(t->name));
+	t->name[sizeof(t->name) - 1] = '\0';
+	tap_bring_up(t, c, false);
+	return 0;
+}
+
+static int tap_check_twice(const struct config *cfg, unsigned int i, struct err *e)
+{
+	const struct config_net *a = &cfg->net[i];
+
+	for (unsigned int j = 0; j < i; j++) {
+		const struct config_net *b = &cfg->net[j];
+
+		if (a->tap && b->tap && !strcmp(a->tap, b->tap) &&
+		    !strcmp(a->netns ? a->netns : "", b->netns ? b->netns : ""))
+			return err_set(e, EINVAL,
+				       "tap %s is given twice; each --net needs its own",
+				       a->tap);
+		if (!a->tap && !b->tap && a->fd == b->fd)
+			return err_set(
+				e, EINVAL,
+				"net fd=%d is given twice; each --net needs its own",
+				a->fd);
+	}
+	return 0;
+}
+
+struct tap_job {
+	struct tap *t;
+	const struct config_net *c;
+	unsigned int queues;
+};
+
+static int tap_do(void *arg, struct err *e)
+{
+	struct tap_job *j = arg;
+	int len = TAP_HDR_LEN;
+	int rc = j->c->tap ? tap_by_name(j->t, j->c, j->queues, e)
+			   : tap_by_fd(j->t, j->c, e);
+
+	if (rc == 0 && ioctl(j->t->fd[0], TUNSETVNETHDRSZ, &len) < 0)
+		rc = err_set(e, errno,
+			     "tap %s does not take headers of %d bytes (%s); this host's "
+			     "kernel is too old",
+			     j->t->name, len, strerror(errno));
+	return rc;
+}
+
+/* The best of what this host's kernel can */
+static uint64_t tap_probe(const struct tap *t)
+{
+	const uint64_t can[] = {TAP_OFFLOADS, TAP_OFFLOADS & ~TAP_USO};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(can); i++)
+		if (tap_offloads(t, can[i]) == 0)
+			return can[i];
+	return 0;
+}
+
+int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned int queues,
+	     struct err *e)
+{
+	struct tap_job job = {.t = t, .c = &cfg->net[i], .queues = queues};
+	int rc;
+
+	BUG_ON(!queues || queues > TAP_QUEUES_MAX);
+	*t = (struct tap){.claim = -1};
+	rc = tap_check_twice(cfg, i, e);
+	if (rc == 0)
+		rc = netns_run(cfg->net[i].netns, tap_do, &job, e);
+	if (rc == 0 && (rc = tap_use(t, 1)) < 0)
+		err_set(e, -rc, "tap %s: cannot choose its queues: %s", t->name,
+			strerror(-rc));
+	if (rc < 0) {
+		tap_close(t);
+		return rc;
+	}
+	t->offloads = tap_probe(t);
+	(void)tap_offloads(t, 0);
+	return 0;
+}

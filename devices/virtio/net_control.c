@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * net_control - the control queue (virtio 1.2, 5.1.6.5): how many pairs of queues are in use,
+ * and what of the work on frames is left to the driver.
+ *
+ * A command is a class, a command and its operands, and a byte for the answer.  What is not
+ * exactly that, or not negotiated, is answered with an error.
+ */
+#include "devices/virtio/net.h"
+
+#include "vmm/core/util.h"
+
+bool net_is_control(const struct net *n, unsigned int qi)
+{
+	unsigned int at = net_acked(n, VIRTIO_NET_F_MQ) ? 2 * n->npair : 2;
+
+	return qi == at && net_acked(n, VIRTIO_NET_F_CTRL_VQ);
+}
+
+/* All of @s, and no more, into @dst */
+static bool net_operand(struct span *s, void *dst, size_t len)
+{
+	return s->len == len && span_get(s, dst, len);
+}
+
+static bool net_control_pairs(struct net *n, struct span *s)
+{
+	uint16_t pairs;
+
+	return net_acked(n, VIRTIO_NET_F_MQ) && net_operand(s, &pairs, sizeof(pairs)) &&
+	       pairs >= VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN && pairs <= n->npair &&
+	       net_use(n, pairs) == 0;
+}
+
+/* Only what was negotiated may be switched on again (5.1.6.5.6) */
+static bool net_control_offloads(struct net *n, struct span *s)
+{
+	uint64_t offloads;
+
+	return net_acked(n, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) &&
+	       net_operand(s, &offloads, sizeof(offloads)) &&
+	       !(offloads & ~(n->v.acked & TAP_OFFLOADS)) &&
+	       net_offload(n, offloads) == 0;
+}
+
+static bool net_command(struct net *n, struct span *s)
+{
+	struct virtio_net_ctrl_hdr h;
+
+	if (!span_get(s, &h, sizeof(h)))
+		return false;
+	if (h.class == VIRTIO_NET_CTRL_MQ && h.cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET)
+		return net_control_pairs(n, s);
+	if (h.class == VIRTIO_NET_CTRL_GUEST_OFFLOADS &&
+	    h.cmd == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET)
+		return net_control_offloads(n, s);
+	return false;
+}
+
+void net_control(struct net *n, struct virtq *q)
+{
+	static const uint8_t answer[] = {VIRTIO_NET_ERR, VIRTIO_NET_OK};
+
+	while (virtio_pop(&n->v, q, &n->c)) {
+		/* n->c is used by the frames that a command sets going */
+		uint16_t head = n->c.head;
+		volatile uint8_t *at;
+
+		if (!n->c.to_driver.n) {
+			virtio_broken(&n->v, "command without room for an answer");
+			break;
+		}
+		at = n->c.to_driver.v->iov_base;
+		*at = answer[net_command(n, &n->c.from_driver)];
+		virtq_push(q, head, sizeof(*at));
+	}
+	virtio_notify(&n->v, q);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_net_rate - limits on what a network card sends and receives. */
+#include "tests/unit/net_fixture.h"
+
+#include <stdlib.h>
+
+#define REST_NS UINT64_C(50000000) /* the burst is over by then */
+#define RUN_NS  UINT64_C(500000000)
+
+static struct config_rate rx, tx;
+
+static void setup_limited(void)
+{
+	fixture_limits.rx = rx;
+	fixture_limits.tx = tx;
+	setup();
+}
+
+static unsigned int count_used(unsigned int qi)
+{
+	unsigned int n = 0;
+	uint32_t id, len;
+
+	while (driver_used(&d.ring[qi], &id, &len))
+		n++;
+	return n;
+}
+
+/* The driver sends or receives for so long, beginning when the burst is over; again, if the
+ * host did not let us run for longer than a limit makes up for (RATE_LATE_NS).
+ * Return: how many frames; how long it was in *@ns
+ */
+static uint64_t measure(unsigned int (*step)(size_t len), size_t len, uint64_t *ns)
+{
+	uint64_t start = monotonic_ns(), n = 0, last, now = start;
+
+	while (monotonic_ns() - start < REST_NS)
+		(void)step(len);
+	for (start = last = monotonic_ns(); last - start < RUN_NS; last = now) {
+		n += step(len);
+		now = monotonic_ns();
+		if (now - last > RATE_LATE_NS / 2) {
+			start = now;
+			n = 0;
+		}
+	}
+	*ns = last - start;
+	return n;
+}
+
+/* @n frames of @size that went in @ns, were they as many as @limit (a second) allows? */
+static void expect_rate(uint64_t n, uint64_t size, uint64_t limit, uint64_t ns)
+{
+	double wanted = (double)limit * (double)ns / 1e9, had = (double)(n * size);
+
+	ck_assert_msg(had <= wanted * 1.02 + (double)size, "%.0f of %.0f", had, wanted);
+	ck_assert_msg(had >= wanted * 0.98 - (double)size, "%.0f of %.0f", had, wanted);
+}
+
+static unsigned int send_some(size_t len)
+{
+	static uint8_t sink[NET_READ_MAX];
+	const struct driver_buf b = {buf, (uint32_t)len, false};
+
+	while (driver_add(&d.ring[NET_TX], &b, 1) >= 0)
+		;
+	(void)driver_publish(&d.ring[NET_TX]);
+	driver_kick(&d, NET_TX);
+	driver_run(&d, 2);
+	while (read(wire, sink, sizeof(sink)) > 0)
+		;
+	return count_used(NET_TX);
+}
+
+static unsigned int receive_some(size_t len)
+{
+	struct driver_ring *r = &d.ring[NET_RX];
+
+	while (r->nfree)
+		post(buf + 2048 * r->nfree, 2048);
+	while (write(wire, frame, len) == (ssize_t)len)
+		;
+	driver_run(&d, 2);
+	return count_used(NET_RX);
+}
+
+static void set_tx(void)
+{
+	tx = (struct config_rate){.ops = 20000};
+	setup_limited();
+}
+
+START_TEST(frames_sent_keep_to_their_number)
+{
+	uint64_t ns, n = measure(send_some, FRAME, &ns);
+
+	expect_rate(n, 1, 20000, ns);
+}
+END_TEST
+
+static void set_tx_bytes(void)
+{
+	tx = (struct config_rate){.bytes = 20000000};
+	setup_limited();
+}
+
+START_TEST(bytes_sent_keep_to_their_number)
+{
+	uint64_t ns, n = measure(send_some, TAP_HDR_LEN + 1500, &ns);
+
+	expect_rate(n, 1500, 20000000, ns);
+}
+END_TEST
+
+START_TEST(reset_ends_the_waiting)
+{
+	uint64_t ns;
+
+	(void)measure(send_some, TAP_HDR_LEN + 1500, &ns);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	driver_run(&d, 20);
+	ck_assert_uint_eq(count_used(NET_TX), 0);
+	ck_assert(!driver_broken(&d));
+}
+END_TEST
+
+static void set_rx(void)
+{
+	rx = (struct config_rate){.ops = 20000};
+	setup_limited();
+}
+
+/* What is over the limit stays in the tap, which drops what it has no room for; we do not
+ * look at it meanwhile
+ */
+START_TEST(frames_received_keep_to_their_number)
+{
+	const struct loop_source *tap = &container_of(d.v, struct net, v)->pair[0].source;
+	uint64_t ns, n = measure(receive_some, FRAME, &ns);
+
+	expect_rate(n, 1, 20000, ns);
+	while (tap->events) /* until the limit is reached again */
+		driver_pump(&d);
+	ck_assert(container_of(d.v, struct net, v)->pair[0].rx_held);
+}
+END_TEST
+
+static void set_rx_bytes(void)
+{
+	rx = (struct config_rate){.bytes = 20000000};
+	setup_limited();
+}
+
+START_TEST(bytes_received_keep_to_their_number)
+{
+	uint64_t ns, n = measure(receive_some, TAP_HDR_LEN + 1500, &ns);
+
+	expect_rate(n, 1500, 20000000, ns);
+}
+END_TEST
+
+static void add(Suite *s, const char *name, void (*set)(void), const TTest *test)
+{
+	TCase *t = tcase_create(name);
+
+	tcase_add_checked_fixture(t, set, teardown);
+	tcase_set_timeout(t, 20);
+	tcase_add_test(t, test);
+	suite_add_tcase(s, t);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("net_rate");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	add(s, "tx", set_tx, frames_sent_keep_to_their_number);
+	add(s, "tx-bytes", set_tx_bytes, bytes_sent_keep_to_their_number);
+	add(s, "reset", set_tx_bytes, reset_ends_the_waiting);
+	add(s, "rx", set_rx, frames_received_keep_to_their_number);
+	add(s, "rx-bytes", set_rx_bytes, bytes_received_keep_to_their_number);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_setting_net - --net and "net": limits and namespaces; the rest is test_cli's */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/setting.h"
+#include "vmm/core/util.h"
+
+static int option(const char *value)
+{
+	return setting_option("--net", value);
+}
+
+START_TEST(limits_are_understood)
+{
+	const struct config_net *n = &cfg.net[0];
+
+	ck_assert_int_eq(
+		option("tap=t,rx-bps=10M,rx-bps-burst=1M,rx-iops=5,rx-iops-burst=6,"
+		       "tx-bps=20M,tx-bps-burst=2M,tx-iops=7,tx-iops-burst=8"),
+		0);
+	ck_assert_uint_eq(n->rx.bytes, 10 * MIB);
+	ck_assert_uint_eq(n->rx.bytes_burst, MIB);
+	ck_assert_uint_eq(n->rx.ops, 5);
+	ck_assert_uint_eq(n->rx.ops_burst, 6);
+	ck_assert_uint_eq(n->tx.bytes, 20 * MIB);
+	ck_assert_uint_eq(n->tx.bytes_burst, 2 * MIB);
+	ck_assert_uint_eq(n->tx.ops, 7);
+	ck_assert_uint_eq(n->tx.ops_burst, 8);
+	ck_assert_int_eq(option("user,tx-bps=1M"), 0);
+	ck_assert_uint_eq(cfg.net[1].tx.bytes, MIB);
+	ck_assert_uint_eq(cfg.net[1].rx.bytes, 0);
+}
+END_TEST
+
+START_TEST(json_is_understood)
+{
+	ck_assert_int_eq(setting_json("{\"net\": [{\"tap\": \"t\", \"netns\": \"/n/a\", "
+				      "\"rx-bps\": 4096, \"tx-iops\": 9}]}"),
+			 0);
+	ck_assert_str_eq(cfg.net[0].netns, "/n/a");
+	ck_assert_uint_eq(cfg.net[0].rx.bytes, 4096);
+	ck_assert_uint_eq(cfg.net[0].tx.ops, 9);
+}
+END_TEST
+
+START_TEST(one_name_in_two_namespaces_is_two_taps)
+{
+	ck_assert_int_eq(option("tap=t"), 0);
+	ck_assert_int_eq(option("tap=t,netns=/run/netns/a"), 0);
+	ck_assert_int_eq(option("tap=t,netns=/run/netns/b"), 0);
+}
+END_TEST
+
+static const struct {
+	const char *text, *says, *also;
+} wrong[] = {
+	{"tap=t,netns=", "--net: netns has no value", "give one"},
+	{"fd=5,netns=/n", "netns is where a tap is", "tap=NAME"},
+	{"user,netns=/n", "netns is where a tap is", "tap=NAME"},
+	{"vhost-user=s,netns=/n", "netns is where a tap is", "tap=NAME"},
+	{"tap=t,rx-bps=fast", "rx-bps: \"fast\"", "like 100M"},
+	{"tap=t,tx-bps=1023", "tx-bps: \"1023\"", "1024"},
+	{"tap=t,tx-iops=0", "tx-iops: \"0\"", "1 or more"},
+	{"tap=t,rx-iops=1k", "rx-iops: \"1k\"", "like 500"},
+	{"tap=t,rx-bps-burst=1M", "rx-bps-burst=", "give rx-bps="},
+	{"tap=t,tx-bps=1M,tx-iops-burst=5", "tx-iops-burst=", "give tx-iops="},
+	{"tap=t,rx-iops=1,tx-iops-burst=5", "tx-iops-burst=", "give tx-iops="},
+	{"tap=t,vhost,tx-bps=1M", "kept by microvm", "vhost"},
+	{"vhost-user=s,rx-iops=9", "kept by microvm", "vhost-user"},
+};
+
+START_TEST(wrong_value_is_told)
+{
+	ck_assert_int_lt(option(wrong[_i].text), 0);
+	ck_assert_int_eq(e.usage, 1);
+	ck_assert_msg(strstr(e.msg, wrong[_i].says), "%s: %s", wrong[_i].text, e.msg);
+	ck_assert_msg(strstr(e.msg, wrong[_i].also), "%s: %s", wrong[_i].text, e.msg);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("setting_net");
+	TCase *t = tcase_create("setting_net");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setting_setup, setting_teardown);
+	tcase_add_test(t, limits_are_understood);
+	tcase_add_test(t, json_is_understood);
+	tcase_add_test(t, one_name_in_two_namespaces_is_two_taps);
+	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
