@@ -372,8 +372,9 @@ int daemon_watch(struct daemon *d, struct loop *l, struct device *dev,
 	d->ended = ended;
 	d->end = (struct loop_source){
 		.fd = d->end.fd, .events = EPOLLIN, .dev = dev, .fn = daemon_on_end};
+	/* without the lock: what it says must not wait for one who waits for it */
 	d->talk = (struct loop_source){
-		.fd = d->talk.fd, .events = EPOLLIN, .dev = dev, .fn = daemon_on_talk};
+		.fd = d->talk.fd, .events = EPOLLIN, .fn = daemon_on_talk};
 	rc = loop_add(l, &d->talk);
 	if (rc < 0)
 		return rc;

@@ -30,16 +30,15 @@
 static int vu_tell(struct vhost_user *u, struct vu_msg *m, uint32_t request, size_t size,
 		   bool ack)
 {
-	uint64_t deadline = vu_deadline();
 	int rc;
 
 	ack = ack && vhost_user_has(u, VHOST_USER_P_REPLY_ACK);
 	m->h.request = request;
 	m->h.size = (uint32_t)size;
-	rc = vu_send(u, m, ack ? VU_NEED_REPLY : 0, deadline);
+	rc = vu_send(u, m, ack ? VU_NEED_REPLY : 0, u->deadline);
 	if (rc < 0 || !ack)
 		return rc;
-	rc = vu_receive(u, m, sizeof(m->p.u64), 0, deadline);
+	rc = vu_receive(u, m, sizeof(m->p.u64), 0, u->deadline);
 	if (rc == 0 && m->p.u64 != 0)
 		rc = vu_fail(u, EPROTO, "it refuses what it offered");
 	return rc;
@@ -70,11 +69,10 @@ static int vu_tell_fd(struct vhost_user *u, uint32_t request, unsigned int index
 static int vu_ask_u64(struct vhost_user *u, uint32_t request, uint64_t *val)
 {
 	struct vu_msg m = {.h.request = request};
-	uint64_t deadline = vu_deadline();
-	int rc = vu_send(u, &m, 0, deadline);
+	int rc = vu_send(u, &m, 0, u->deadline);
 
 	if (rc == 0)
-		rc = vu_receive(u, &m, sizeof(m.p.u64), 0, deadline);
+		rc = vu_receive(u, &m, sizeof(m.p.u64), 0, u->deadline);
 	*val = m.p.u64;
 	return rc;
 }
@@ -105,7 +103,7 @@ int vhost_user_open(struct vhost_user *u, int fd)
 	uint64_t offered;
 	int rc;
 
-	*u = (struct vhost_user){.fd = fd, .queues = UINT_MAX};
+	*u = (struct vhost_user){.fd = fd, .queues = UINT_MAX, .deadline = vu_deadline()};
 	rc = vu_ask_u64(u, VU_GET_FEATURES, &offered);
 	if (rc < 0)
 		return rc;
@@ -126,17 +124,17 @@ int vhost_user_config(struct vhost_user *u, void *config, size_t len)
 {
 	struct vu_msg m = {.h = {.request = VU_GET_CONFIG},
 			   .p.config.size = (uint32_t)len};
-	uint64_t deadline = vu_deadline();
 	size_t size = offsetof(struct vu_config, bytes) + len;
 	int rc;
 
 	BUG_ON(len > VHOST_USER_CONFIG_MAX);
+	u->deadline = vu_deadline();
 	if (!vhost_user_has(u, VHOST_USER_P_CONFIG))
 		return vu_fail(u, EPROTO, "it does not tell the device's configuration");
 	m.h.size = (uint32_t)size;
-	rc = vu_send(u, &m, 0, deadline);
+	rc = vu_send(u, &m, 0, u->deadline);
 	if (rc == 0)
-		rc = vu_receive(u, &m, 0, 0, deadline);
+		rc = vu_receive(u, &m, 0, 0, u->deadline);
 	if (rc == 0 && (m.h.size != size || m.p.config.offset || m.p.config.size != len))
 		rc = vu_fail(u, EPROTO, "it does not tell the device's configuration");
 	if (rc == 0)
@@ -196,11 +194,10 @@ static int vu_inflight_get(struct vhost_user *u, struct vhost_user_inflight *in,
 	struct vu_msg m = {
 		.h = {.request = VU_GET_INFLIGHT_FD, .size = sizeof(m.p.inflight)},
 		.p.inflight = {.nqueue = (uint16_t)nqueue, .queue_size = queue_size}};
-	uint64_t deadline = vu_deadline();
-	int rc = vu_send(u, &m, 0, deadline);
+	int rc = vu_send(u, &m, 0, u->deadline);
 
 	if (rc == 0)
-		rc = vu_receive(u, &m, sizeof(m.p.inflight), 1, deadline);
+		rc = vu_receive(u, &m, sizeof(m.p.inflight), 1, u->deadline);
 	if (rc < 0)
 		return rc;
 	if (!m.nfd || !m.p.inflight.size) /* it has changed its mind */
@@ -240,9 +237,11 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 		     struct vhost_user_inflight *in)
 {
 	unsigned int last = n ? ring[n - 1].index + 1 : 0;
-	int rc = vu_tell_u64(u, VU_SET_FEATURES,
-			     features | (u->extended ? VU_F_EXTENDED : 0));
+	int rc;
 
+	u->deadline = vu_deadline();
+	rc = vu_tell_u64(u, VU_SET_FEATURES,
+			 features | (u->extended ? VU_F_EXTENDED : 0));
 	if (rc == 0)
 		rc = vu_memory(u, mem);
 	if (rc == 0 && n)
@@ -259,15 +258,15 @@ int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int 
 {
 	int rc = 0;
 
+	u->deadline = vu_deadline();
 	for (unsigned int i = 0; rc == 0 && i < n; i++) {
 		struct vu_msg m = {
 			.h = {.request = VU_GET_VRING_BASE, .size = sizeof(m.p.state)},
 			.p.state.index = ring[i].index};
-		uint64_t deadline = vu_deadline();
 
-		rc = vu_send(u, &m, 0, deadline);
+		rc = vu_send(u, &m, 0, u->deadline);
 		if (rc == 0)
-			rc = vu_receive(u, &m, sizeof(m.p.state), 0, deadline);
+			rc = vu_receive(u, &m, sizeof(m.p.state), 0, u->deadline);
 		if (rc == 0 && m.p.state.index != ring[i].index)
 			rc = vu_fail(u, EPROTO, "it stops another queue than it should");
 		ring[i].base = (uint16_t)m.p.state.num;

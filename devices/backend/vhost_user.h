@@ -42,6 +42,7 @@ struct vhost_user {
 	bool extended;       /* it knows protocol features at all */
 	unsigned int queues; /* how many it can serve; UINT_MAX: it does not say */
 	const char *why;     /* what was wrong in the call that failed */
+	uint64_t deadline;   /* of the call under way, for all that it says */
 };
 
 /* vhost_user_open() - greet the back end on the connected socket @fd, which is @u's from

@@ -135,7 +135,9 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 	uint32_t flags = VU_REPLY;
 
 	m->h.size = (uint32_t)size;
-	if (p->lie == PEER_HONEST || m->h.request != p->at) {
+	if (p->lie == PEER_SLOW)
+		(void)poll(&(struct pollfd){.fd = p->stop, .events = POLLIN}, 1, 2000);
+	if (p->lie == PEER_HONEST || p->lie == PEER_SLOW || m->h.request != p->at) {
 		(void)vu_send(&u, m, flags, vu_deadline());
 		return;
 	}
@@ -173,7 +175,7 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 		return;
 	case PEER_HONEST:
 	case PEER_DIES:
-	case PEER_HANGS:
+	case PEER_SLOW:
 	default:
 		return;
 	}

@@ -18,7 +18,7 @@
 enum peer_lie {
 	PEER_HONEST,
 	PEER_DIES,         /* instead of an answer */
-	PEER_HANGS,        /* likewise */
+	PEER_SLOW,         /* every answer comes two seconds late */
 	PEER_OTHER,        /* answers another request */
 	PEER_NO_REPLY_BIT, /* in the answer */
 	PEER_VERSION,
