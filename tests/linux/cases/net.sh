@@ -79,3 +79,34 @@ case_user_network_without_root()
 	said 'carrier lost'
 	complained "the guest's link is down"
 }
+
+# Two vCPUs, so two pairs of queues; then its tap is set down, up again, and deleted
+case_tap_with_and_without_each_offload()
+{
+	[ -c /dev/net/tun ] || skip 'no /dev/net/tun'
+	command -v iperf3 >/dev/null || skip 'no iperf3'
+	iperf3 -s >server 2>&1 &
+	server=$!
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$LOAD_INITRD" --cpus 2 \
+		--memory 512M --net tap=mvload0 --append 'quiet microvm.run="/net.guest"' \
+		>out 2>err </dev/null &
+	vmm=$!
+	wait_for out queues
+	ip addr add 10.95.0.1/24 dev mvload0 || fail 'microvm made no tap'
+	wait_for out 'to be set down'
+	ip link set mvload0 down
+	wait_for out 'is down'
+	ip link set mvload0 up
+	wait_for out 'is up'
+	ip link del mvload0 || fail 'the tap cannot be deleted'
+	wait $vmm || fail "status $?"
+	kill $server
+	said '2 receive queues'
+	for offloads in all no-large-receive no-tso no-checksum; do
+		said "$offloads 64 came through"
+		said "$offloads 65536 came through"
+	done
+	! grep -q 'cannot be switched\|is not o' out || fail 'an offload was not switched'
+	said 'carrier lost'
+	[ "$(grep -c "the guest's link is down" err)" = 1 ] || fail 'it is not said once'
+}
