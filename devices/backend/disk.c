@@ -9,34 +9,59 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
+#include "devices/backend/disk_image.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-/* Does disk @i leave its file as it is? */
-static bool disk_keeps(const struct config_disk *c)
+/* A disk's file @k: its own, or its overlay; NULL: it has none.  Is it left as it is? */
+static const char *disk_file(const struct config_disk *c, unsigned int k, bool *kept)
 {
-	return c->readonly || c->overlay;
+	*kept = k == 0 && (c->readonly || c->overlay);
+	return k == 0 ? c->path : c->overlay;
 }
 
-/* Is disk @i one of those before it?  Sharing is fine while nobody writes. */
-static int disk_check_twice(const struct config *cfg, unsigned int i, struct err *e)
+static bool disk_names_same(const char *a, const char *b)
 {
 	struct stat st, other;
 
-	if (stat(cfg->disk[i].path, &st) < 0)
-		return 0; /* disk_file_open() has the sentence */
-	for (unsigned int j = 0; j < i; j++) {
-		if (disk_keeps(&cfg->disk[j]) && disk_keeps(&cfg->disk[i]))
+	/* of one that is not there disk_file_open() has the sentence */
+	return a && b && stat(a, &st) == 0 && stat(b, &other) == 0 &&
+	       disk_file_same(&st, &other);
+}
+
+/* Is file @k of disk @i one of those before it?  Sharing is fine while nobody writes. */
+static int disk_check_file(const struct config *cfg, unsigned int i, unsigned int k,
+			   struct err *e)
+{
+	bool kept, other_kept;
+	const char *path = disk_file(&cfg->disk[i], k, &kept);
+
+	for (unsigned int n = 0; n < 2 * i + k; n++) {
+		const char *other = disk_file(&cfg->disk[n / 2], n % 2, &other_kept);
+
+		if ((kept && other_kept) || !disk_names_same(path, other))
 			continue;
-		if (cfg->disk[j].path && stat(cfg->disk[j].path, &other) == 0 &&
-		    disk_file_same(&st, &other))
+		if (n / 2 == i)
 			return err_set(
 				e, EINVAL,
-				"disk %s is given twice (also as %s) and would be "
-				"written through both; remove one, or add ,ro to both",
-				cfg->disk[i].path, cfg->disk[j].path);
+				"disk %s: overlay=%s is the same file; name another "
+				"one, it is made if it is not there",
+				other, path);
+		return err_set(e, EINVAL,
+			       "disk %s is given twice (also as %s) and would be "
+			       "written through both; %s",
+			       path, other,
+			       k || n % 2 ? "give each disk an overlay of its own"
+					  : "remove one, or add ,ro to both");
 	}
 	return 0;
+}
+
+static int disk_check_twice(const struct config *cfg, unsigned int i, struct err *e)
+{
+	int rc = disk_check_file(cfg, i, 0, e);
+
+	return rc < 0 ? rc : disk_check_file(cfg, i, 1, e);
 }
 
 static int disk_no_memory(const char *path, struct err *e)
@@ -92,6 +117,7 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 
 	if (disk_check_twice(cfg, i, e) < 0)
 		return NULL;
+	disk_image_warn(c);
 	if (!c->overlay)
 		return disk_open_file(c->path, c->readonly, c->direct, e);
 	d = disk_alloc(c->path, false, c->direct, e);

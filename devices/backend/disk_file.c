@@ -155,7 +155,8 @@ static int disk_lock(struct disk *d, struct err *e)
 			       d->path);
 	return err_set(e, EBUSY,
 		       "disk %s is in use by another process (read-write), probably "
-		       "another microvm; stop that one, or copy the disk",
+		       "another microvm, or given here twice; stop that one, or copy "
+		       "the disk",
 		       d->path);
 }
 

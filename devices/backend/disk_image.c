@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 /* Enough for each header and for the text within a VMDK that names its parent */
@@ -179,4 +180,18 @@ int disk_image_check(const struct config_disk *c, enum disk_format f, struct err
 			       "qemu-img convert -O qcow2",
 			       c->path);
 	return image_check_others(c, f, &h, e);
+}
+
+void disk_image_warn(const struct config_disk *c)
+{
+	struct image_head h;
+	const char *name;
+
+	if (c->format != DISK_FORMAT_BY_NAME || image_read(c->path, &h) < 0)
+		return;
+	name = disk_image_name(image_content(&h));
+	if (image_content(&h) != DISK_FORMAT_RAW)
+		log_warn("disk %s looks like a %s image, but is raw by its name, so the "
+			 "guest sees the file as it is; if it is one: format=%s",
+			 c->path, name, name);
 }

@@ -28,5 +28,9 @@ const char *disk_image_name(enum disk_format f);
  * Return: 0, or -errno with a sentence in @e
  */
 int disk_image_check(const struct config_disk *c, enum disk_format f, struct err *e);
+/* disk_image_warn() - of a disk that is raw by its name alone: log it if the content looks like
+ * another format, as that of many cloud images called .img does
+ */
+void disk_image_warn(const struct config_disk *c);
 
 #endif

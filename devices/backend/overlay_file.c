@@ -118,7 +118,9 @@ static int overlay_make(const struct disk_engine *ov, const char *path, struct e
 	if (named)
 		fd = open(path, flags | O_CREAT, 0666);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(e, errno, "overlay %s can be neither opened nor made: %s",
+		return err_set(e, errno,
+			       "overlay %s can be neither opened nor made: %s; give a "
+			       "path in a directory that is there and may be written",
 			       path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(
