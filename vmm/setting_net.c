@@ -142,6 +142,12 @@ static int net_parse_publish(struct config_publish *p, char *text)
 	return 0;
 }
 
+static bool net_same_port(const struct config_publish *a, const struct config_publish *b)
+{
+	return a->udp == b->udp && a->port == b->port &&
+	       (a->address == b->address || !a->address || !b->address);
+}
+
 static int net_set_publish(struct config *cfg, const char *value, struct err *e)
 {
 	struct config_net *n = &cfg->net[cfg->nnet];
@@ -164,6 +170,12 @@ static int net_set_publish(struct config *cfg, const char *value, struct err *e)
 				 "\"%.60s\" is no port to publish; give HOST:GUEST, like "
 				 "8080:80, 127.0.0.1:8080:80 or 5353:53/udp",
 				 value);
+	for (unsigned int i = 0; i < n->npublish; i++)
+		if (net_same_port(&p, &n->publish[i]))
+			return err_usage(e,
+					 "\"%.60s\": this host's port %u is published "
+					 "already; give another one",
+					 value, p.port);
 	n->publish[n->npublish++] = p;
 	return 0;
 }

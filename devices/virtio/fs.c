@@ -46,6 +46,11 @@ static int fs_resolve(const char *dir, char path[PATH_MAX], struct err *e)
 			       "share %s: this is no directory; a file is shared by its "
 			       "directory, or as a disk",
 			       dir);
+	if (access(path, R_OK | X_OK) < 0)
+		return err_set(e, errno,
+			       "share %s: this user may not read it; change its "
+			       "permissions, or run as a user who may",
+			       dir);
 	if (strchr(path, ',')) /* which no option of virtiofsd's can hold */
 		return err_set(
 			e, EINVAL,

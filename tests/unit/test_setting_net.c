@@ -60,6 +60,8 @@ static const struct {
 	{"fd=5,netns=/n", "netns is where a tap is", "tap=NAME"},
 	{"user,netns=/n", "netns is where a tap is", "tap=NAME"},
 	{"vhost-user=s,netns=/n", "netns is where a tap is", "tap=NAME"},
+	{"user,publish=80:1,publish=80:2", "port 80 is published already", "another"},
+	{"user,publish=80:1,publish=127.0.0.1:80:2", "port 80 is published", "another"},
 	{"tap=t,rx-bps=fast", "rx-bps: \"fast\"", "like 100M"},
 	{"tap=t,tx-bps=1023", "tx-bps: \"1023\"", "1024"},
 	{"tap=t,tx-iops=0", "tx-iops: \"0\"", "1 or more"},

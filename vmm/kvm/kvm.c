@@ -28,7 +28,8 @@ static int kvm_explain_open(struct err *e, int code)
 		return err_set(e, code,
 			       KVM_DEVICE
 			       ": no permission: join its group (sudo usermod -aG kvm "
-			       "$USER, then log in again)");
+			       "$USER, then log in again), or: sudo setfacl -m "
+			       "u:$USER:rw " KVM_DEVICE);
 	default:
 		return err_set(e, code, KVM_DEVICE ": %s", strerror(code));
 	}
