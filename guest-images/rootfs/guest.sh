@@ -85,6 +85,9 @@ guest_session()
 	fi
 	status=$?
 	[ $status = 0 ] || echo "init: ended with status $status"
+	for port in /sys/class/virtio-ports/*; do
+		[ "$(cat "$port/name" 2>/dev/null)" != status ] || echo $status >"/dev/${port##*/}"
+	done
 }
 
 # guest_main - the session, then the end; poweroff, halt and reboot tell the first

@@ -59,8 +59,9 @@ case_console_virtio_on_a_socket()
 case_console_in_a_file_is_complete()
 {
 	echo before >log
-	stock 0 'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done' \
-		--console virtio,file=log
+	stock 0 'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done; exit 7' \
+		--console virtio,file=log --port status,file=status
+	[ "$(cat status)" = 7 ] || fail "the port status has: $(cat status)"
 	[ "$(head -n1 log)" = before ] || fail 'it was not appended'
 	[ "$(tr -d '\r' <log | grep -c '^line [0-9]*$')" = 2000 ] || fail 'lines are missing'
 }
