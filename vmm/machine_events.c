@@ -24,13 +24,8 @@ static bool machine_lost_terminal(const struct signalfd_siginfo *si)
 /* kill -HUP: look at the disks again, their files may have grown */
 static void machine_look_again(struct machine *m)
 {
-	for (unsigned int i = 0; i < m->ndisk; i++) {
-		struct virtio_dev *v = m->disk[i];
-
-		pthread_mutex_lock(&v->dev->lock);
-		blk_look_again(v);
-		pthread_mutex_unlock(&v->dev->lock);
-	}
+	for (unsigned int i = 0; i < m->ndisk; i++)
+		blk_look_again(m->disk[i]);
 }
 
 static void machine_on_signal(struct loop_source *s, uint32_t events)

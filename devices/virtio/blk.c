@@ -230,11 +230,16 @@ void blk_look_again(struct virtio_dev *v)
 {
 	struct blk *b = blk_of(v);
 
-	if (v->ops != &blk_ops || !disk_look_again(b->disk))
+	/* one that another process serves may hold its lock for seconds */
+	if (v->ops != &blk_ops)
 		return;
-	b->truth.capacity = b->disk->size / DISK_SECTOR;
-	b->config = b->truth;
-	virtio_config_changed(v);
+	pthread_mutex_lock(&v->dev->lock);
+	if (disk_look_again(b->disk)) {
+		b->truth.capacity = b->disk->size / DISK_SECTOR;
+		b->config = b->truth;
+		virtio_config_changed(v);
+	}
+	pthread_mutex_unlock(&v->dev->lock);
 }
 
 /* 5.2.6: 20 bytes, padded with NUL, and no NUL when all are used */

@@ -21,7 +21,7 @@ bool blk_is_elsewhere(const struct config_disk *c);
 /* cfg->share[@i]: "fs@i" */
 struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struct err *e);
 /* blk_look_again() - has the host changed the size of what is behind @v?  Any device;
- * those that blk_create() did not make are left alone.  dev->lock held
+ * those that blk_create() did not make are left alone, and not waited for.  Takes dev->lock
  */
 void blk_look_again(struct virtio_dev *v);
 /* cfg->net[@i]: "net@i" */

@@ -316,20 +316,13 @@ END_TEST
 
 /* ---- another size ---- */
 
-static void look_again(void)
-{
-	pthread_mutex_lock(&d.dev->lock);
-	blk_look_again(d.v);
-	pthread_mutex_unlock(&d.dev->lock);
-}
-
 START_TEST(grown_disk_is_told_and_usable_at_once)
 {
 	(void)driver_irqs(&d);
-	look_again();
+	blk_look_again(d.v);
 	ck_assert_uint_eq(driver_irqs(&d), 0); /* nothing new, nothing said */
 	ck_assert_int_eq(truncate(path, SIZE + 4096 + 100), 0);
-	look_again();
+	blk_look_again(d.v);
 	ck_assert_uint_eq(driver_irqs(&d), 1);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS) &
 				  VIRTIO_MMIO_INT_CONFIG,
@@ -346,13 +339,13 @@ START_TEST(shrunk_disk_fails_behind_its_end_only)
 	ck_assert_int_eq(truncate(path, SIZE / 2), 0);
 	/* not told yet: the file itself says no */
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, SECTORS - 8, 512), VIRTIO_BLK_S_IOERR);
-	look_again();
+	blk_look_again(d.v);
 	ck_assert_uint_eq(driver_read_n(&d, CONFIG(capacity), 8), SECTORS / 2);
 	ck_assert_uint_eq(write_at(SIZE - 4096, 512, 1), VIRTIO_BLK_S_IOERR);
 	ck_assert_int_eq(file_stat(path).st_size, SIZE / 2);
 	expect_at(0, 4096, 0x5a);
 	ck_assert_int_eq(truncate(path, 0), 0);
-	look_again();
+	blk_look_again(d.v);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_IOERR);
 	ck_assert(!driver_broken(&d));
 }
