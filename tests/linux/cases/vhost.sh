@@ -58,25 +58,51 @@ case_raw_disk_that_looks_like_qcow2_stays_raw()
 	said "size=$((size / 512 * 512))"
 }
 
+# exercise - what the guest does to a share: a few operations of each of stress-ng's file-system
+# stressors that a share is for.  (link and symlink have no few: they make 8192 at a time.)
+exercise()
+{
+	cat <<-'END'
+		cd /mnt/dir
+		set -- --fallocate-bytes 1M --seek-size 1M --hdd-bytes 1M --dentries 5
+		for n in dir=5 dentry=5 dirmany=3 rename=5 chmod=1 chown=1 utime=5 touch=3 access=1 \
+			fstat=1 getdent=1 mknod=1 fallocate=1 seek=5 hdd=2 lockf=2 locka=1 flock=2 fcntl=2; do
+			set -- "$@" --${n%=*} 1 --${n%=*}-ops ${n#*=}
+		done
+		export LD_LIBRARY_PATH=/stress
+		/stress/stress-ng --temp-path . --verify --timeout 2 "$@" && echo exercised
+	END
+}
+
 case_shared_directory()
 {
 	mkdir share
+	exercise >share/exercise
+	stress=''
+	[ ! -d "$VHOST/stress" ] || stress="--share $VHOST/stress,tag=stress,ro"
 	echo hello >share/file
 	echo mine >'share/a name with spaces'
 	fio=yes
+	# shellcheck disable=SC2086 # an option and its value, or none
 	vhost 0 "$(one_line <<-'END'
-		mkdir /mnt; mount -t virtiofs share0 /mnt; cat /mnt/file; cat /mnt/a*
+		mkdir /mnt /stress; mount -t virtiofs stress /stress 2>/dev/null; mount -t virtiofs share0 /mnt; cat /mnt/file; cat /mnt/a*
 		echo guest >/mnt/new; ln -s new /mnt/link; mkdir /mnt/dir; mv /mnt/new /mnt/dir
 		chmod 4711 /mnt/file; rm /mnt/link
 		fio --name=v --directory=/mnt/dir --size=4m --rw=randwrite --bs=4k --verify=crc32c --fallocate=none --end_fsync=1 >/fio 2>&1 && echo verified
+		[ ! -f /stress/stress-ng ] || sh /mnt/exercise >/mnt/said 2>&1
 	END
-	)" --share share --memory 512M
+	)" --share share --memory 512M --cpus 2 $stress
 	said hello
 	said mine
 	said verified
 	[ "$(cat share/dir/new)" = guest ] || fail 'what the guest wrote is not there'
 	[ "$(stat -c %a share/file)" = 4711 ] || fail 'the mode is another'
 	[ ! -e share/link ] || fail 'what the guest removed is there'
+	[ -n "$stress" ] || return 0
+	grep -q '^exercised' share/said || fail "stress-ng: $(grep -v 'info:' share/said)"
+	grep -i skip share/said >skipped && fail "$(cat skipped)"
+	find share/dir -name '*stress*' | grep . >left && fail "left over: $(cat left)"
+	true
 }
 
 case_shared_directory_readonly_and_named()
