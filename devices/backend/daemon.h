@@ -60,6 +60,10 @@ int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err
  * Return: 0, or -errno with a sentence in @e
  */
 int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e);
+/* daemon_ask() - start it to hear what it says, @size - 1 bytes at most and for two seconds at
+ * most, then end it.  Main thread.  Return: 0, @text a string; or -errno as daemon_start()
+ */
+int daemon_ask(const struct daemon_spec *s, char *text, size_t size, struct err *e);
 /* daemon_dead() - it does not answer: has it ended, within @ms milliseconds?
  * Return: 0, it runs; else -errno with the sentence in @e.  Not once it is watched
  */

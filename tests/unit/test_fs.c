@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_fs - a shared directory, and which virtiofsd there is: scripts in its place that take
+ * the options of one kind.  The back end behind them is this program.
+ */
+#include <check.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "devices/virtio/devices.h"
+#include "tests/lib/driver.h"
+#include "tests/lib/vhost_peer.h"
+#include "vmm/core/util.h"
+
+static struct driver d;
+static char dir[32], file[64], args[64];
+
+#define OLD_HELP "  -o source=PATH  shared tree\n  --socket-path=PATH\n  --fd=FDNUM\n"
+#define NEW_HELP \
+	"  --shared-dir <DIR>\n  --socket-path <PATH>\n  --fd <FD>\n  --sandbox <BOX>\n"
+
+static void setup(void)
+{
+	driver_init_shared(&d, MIB);
+	d.cfg.ncpu = 1;
+	(void)snprintf(dir, sizeof(dir), "/tmp/test-fs-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(file, sizeof(file), "%s/virtiofsd", dir);
+	(void)snprintf(args, sizeof(args), "%s/args", dir);
+	d.cfg.share[0].path = dir;
+	d.cfg.nshare = 1;
+	setenv("PATH", dir, 1);
+}
+
+static void teardown(void)
+{
+	driver_fini(&d);
+	unlink(file);
+	unlink(args);
+	rmdir(dir);
+}
+
+/* A virtiofsd that explains itself by @help, serves if its words, DIR standing for the
+ * directory, are @takes, and ends saying @says otherwise
+ */
+static void install(const char *help, const char *takes, const char *says)
+{
+	char us[PATH_MAX] = "";
+	FILE *f = fopen(file, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_gt(readlink("/proc/self/exe", us, sizeof(us) - 1), 0);
+	(void)fprintf(f,
+		      "#!/bin/sh\nDIR=%s\necho \"$*\" >>$DIR/args\n"
+		      "case \"$*\" in\n--help) echo '%s'; exit ;;\n"
+		      "\"%s\") exec %s serve ;;\nesac\necho '%s' >&2\nexit 2\n",
+		      dir, help, takes, us, says);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(file, 0755), 0);
+}
+
+/* How often it was started */
+static unsigned int starts(void)
+{
+	FILE *f = fopen(args, "re");
+	unsigned int n = 0;
+	int c;
+
+	while (f && (c = getc(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		(void)fclose(f);
+	return n;
+}
+
+static void must_serve(unsigned int after)
+{
+	driver_plug(&d, fs_create(&d.env, 0, &d.err));
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(!driver_broken(&d));
+	ck_assert_uint_eq(starts(), after);
+}
+
+static void must_fail(const char *why)
+{
+	ck_assert_ptr_null(fs_create(&d.env, 0, &d.err));
+	ck_assert_msg(strstr(d.err.msg, why) != NULL, "%s", d.err.msg);
+	ck_assert_msg(strstr(d.err.msg, dir) != NULL, "%s", d.err.msg);
+}
+
+START_TEST(older_kind_is_started_at_once)
+{
+	install(OLD_HELP, "--fd=3 -o source=$DIR,sandbox=namespace,cache=auto", "");
+	must_serve(1);
+}
+END_TEST
+
+START_TEST(older_kind_in_a_container)
+{
+	install(OLD_HELP, "--fd=3 -o source=$DIR,sandbox=chroot,cache=auto", "");
+	must_serve(2);
+}
+END_TEST
+
+START_TEST(newer_kind_without_the_older_ones_options)
+{
+	install(NEW_HELP, "--fd=3 --shared-dir=$DIR --sandbox=namespace --cache=auto",
+		"error: unexpected argument -o found");
+	must_serve(4);
+}
+END_TEST
+
+START_TEST(newer_kind_in_a_container)
+{
+	install(NEW_HELP, "--fd=3 --shared-dir=$DIR --sandbox=chroot --cache=auto",
+		"error: unexpected argument -o found");
+	must_serve(5);
+}
+END_TEST
+
+START_TEST(kind_that_takes_no_socket_from_us)
+{
+	install("  -o source=PATH\n  --socket-path=PATH", "never", "unknown option");
+	must_fail("virtiofsd is too old, it has no --fd; shared directories need it: "
+		  "apt install virtiofsd");
+	ck_assert_uint_eq(starts(), 3);
+}
+END_TEST
+
+START_TEST(newer_kind_that_dies_is_quoted)
+{
+	install(NEW_HELP, "never", "no luck with this one");
+	must_fail("virtiofsd ended with status 2: no luck with this one");
+	ck_assert_uint_eq(starts(), 5);
+}
+END_TEST
+
+START_TEST(one_that_explains_nothing_is_quoted)
+{
+	install("alas", "never", "no luck today");
+	must_fail("virtiofsd ended with status 2: no luck today");
+	ck_assert_uint_eq(starts(), 3);
+}
+END_TEST
+
+START_TEST(endless_help)
+{
+	install("'; while :; do echo --shared-dir --fd; done; echo '", "never",
+		"no luck");
+	must_fail("virtiofsd ended with status 2: no luck");
+	ck_assert_uint_eq(starts(), 5);
+}
+END_TEST
+
+START_TEST(none_is_installed)
+{
+	if (access("/usr/libexec/virtiofsd", F_OK) == 0 ||
+	    access("/usr/lib/qemu/virtiofsd", F_OK) == 0)
+		return; /* it would be found */
+	must_fail("virtiofsd is not installed; shared directories need it: apt install");
+}
+END_TEST
+
+/* What the scripts become: a back end at descriptor 3 */
+static int serve(void)
+{
+	static struct peer peer;
+
+	peer_init(&peer);
+	peer.listener = 3;
+	(void)peer_run(&peer);
+	pause();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	Suite *s = suite_create("fs");
+	TCase *t = tcase_create("fs");
+	SRunner *r;
+	int failed;
+
+	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+		return serve();
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 30);
+	tcase_add_test(t, older_kind_is_started_at_once);
+	tcase_add_test(t, older_kind_in_a_container);
+	tcase_add_test(t, newer_kind_without_the_older_ones_options);
+	tcase_add_test(t, newer_kind_in_a_container);
+	tcase_add_test(t, kind_that_takes_no_socket_from_us);
+	tcase_add_test(t, newer_kind_that_dies_is_quoted);
+	tcase_add_test(t, one_that_explains_nothing_is_quoted);
+	tcase_add_test(t, endless_help);
+	tcase_add_test(t, none_is_installed);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
