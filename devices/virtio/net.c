@@ -53,7 +53,7 @@ static void net_kick(struct virtio_dev *v, unsigned int qi)
 	struct net_pair *p = &n->pair[qi / 2];
 
 	if (net_is_control(n, qi))
-		net_control(n, &n->vq[qi]);
+		net_control(n);
 	else if (qi / 2 >= n->used)
 		return; /* not in use, not there: it may wait */
 	else if (qi % 2 == NET_TX)
@@ -180,6 +180,8 @@ static int net_activate(struct virtio_dev *v)
 	rc = rate_start(&n->rx_rate, v->dev);
 	if (rc == 0)
 		rc = rate_start(&n->tx_rate, v->dev);
+	if (rc == 0 && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
+		rc = rate_start(&n->changes, v->dev);
 	return rc < 0 ? rc : net_offload(n, v->acked & TAP_OFFLOADS);
 }
 
@@ -190,6 +192,7 @@ static void net_reset(struct virtio_dev *v)
 	loop_poll_want(v->env->loop, &n->poller, false);
 	rate_stop(&n->rx_rate);
 	rate_stop(&n->tx_rate);
+	rate_stop(&n->changes);
 	(void)net_use(n, 1);
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);
@@ -226,6 +229,7 @@ static void net_destroy(struct virtio_dev *v)
 	}
 	rate_fini(&n->rx_rate);
 	rate_fini(&n->tx_rate);
+	rate_fini(&n->changes);
 	netstream_destroy(n->stream);
 	tap_close(&n->tap);
 	free(n->pair);
@@ -261,4 +265,5 @@ void net_init(struct net *n, const int *fds, const struct config_net *c)
 	loop_poll_add(loop, &n->poller);
 	rate_init(&n->rx_rate, &c->rx, loop, net_rx_go_on);
 	rate_init(&n->tx_rate, &c->tx, loop, net_tx_go_on);
+	net_control_init(n);
 }

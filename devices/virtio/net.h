@@ -94,6 +94,7 @@ struct net {
 	unsigned int npair, used; /* those there are, those in use */
 	uint64_t offloads;        /* of TAP_OFFLOADS: what the driver wants now */
 	struct rate rx_rate, tx_rate;
+	struct rate changes;  /* by commands */
 	unsigned int turn;    /* the pair that goes first when there are tokens again */
 	struct virtq_chain c; /* scratch */
 };
@@ -129,7 +130,8 @@ int net_offload(struct net *n, uint64_t offloads);
  * net_control(): do what stands there
  */
 bool net_is_control(const struct net *n, unsigned int qi);
-void net_control(struct net *n, struct virtq *q);
+void net_control(struct net *n);
+void net_control_init(struct net *n); /* n->changes */
 
 /* net_rx() - hand frames to the driver while there are frames and buffers.
  * Return: were there any?

@@ -10,11 +10,36 @@
 
 #include "vmm/core/util.h"
 
+#define NET_CHANGES       50 /* a second */
+#define NET_CHANGES_BURST 16
+
+static unsigned int net_control_queue(const struct net *n)
+{
+	return net_acked(n, VIRTIO_NET_F_MQ) ? 2 * n->npair : 2;
+}
+
 bool net_is_control(const struct net *n, unsigned int qi)
 {
-	unsigned int at = net_acked(n, VIRTIO_NET_F_MQ) ? 2 * n->npair : 2;
+	return qi == net_control_queue(n) && net_acked(n, VIRTIO_NET_F_CTRL_VQ);
+}
 
-	return qi == at && net_acked(n, VIRTIO_NET_F_CTRL_VQ);
+/* What is changed is changed in the host's kernel, under the lock of all its networks, for half
+ * a millisecond at worst.  A driver does it once; one that does it again and again waits.
+ */
+static void net_control_go_on(struct rate *r)
+{
+	struct net *n = container_of(r, struct net, changes);
+
+	if (n->v.active && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
+		net_control(n);
+}
+
+void net_control_init(struct net *n)
+{
+	const struct config_rate limit = {.ops = NET_CHANGES,
+					  .ops_burst = NET_CHANGES_BURST};
+
+	rate_init(&n->changes, &limit, n->v.env->loop, net_control_go_on);
 }
 
 /* All of @s, and no more, into @dst */
@@ -27,9 +52,13 @@ static bool net_control_pairs(struct net *n, struct span *s)
 {
 	uint16_t pairs;
 
-	return net_acked(n, VIRTIO_NET_F_MQ) && net_operand(s, &pairs, sizeof(pairs)) &&
-	       pairs >= VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN && pairs <= n->npair &&
-	       net_use(n, pairs) == 0;
+	if (!net_acked(n, VIRTIO_NET_F_MQ) || !net_operand(s, &pairs, sizeof(pairs)) ||
+	    pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > n->npair)
+		return false;
+	if (pairs == n->used)
+		return true;
+	rate_spend(&n->changes, 1, 0);
+	return net_use(n, pairs) == 0;
 }
 
 /* Only what was negotiated may be switched on again (5.1.6.5.6) */
@@ -37,10 +66,14 @@ static bool net_control_offloads(struct net *n, struct span *s)
 {
 	uint64_t offloads;
 
-	return net_acked(n, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) &&
-	       net_operand(s, &offloads, sizeof(offloads)) &&
-	       !(offloads & ~(n->v.acked & TAP_OFFLOADS)) &&
-	       net_offload(n, offloads) == 0;
+	if (!net_acked(n, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) ||
+	    !net_operand(s, &offloads, sizeof(offloads)) ||
+	    (offloads & ~(n->v.acked & TAP_OFFLOADS)))
+		return false;
+	if (offloads == n->offloads)
+		return true;
+	rate_spend(&n->changes, 1, 0);
+	return net_offload(n, offloads) == 0;
 }
 
 static bool net_command(struct net *n, struct span *s)
@@ -57,11 +90,13 @@ static bool net_command(struct net *n, struct span *s)
 	return false;
 }
 
-void net_control(struct net *n, struct virtq *q)
+void net_control(struct net *n)
 {
 	static const uint8_t answer[] = {VIRTIO_NET_ERR, VIRTIO_NET_OK};
+	struct virtq *q = &n->vq[net_control_queue(n)];
 
-	while (virtio_pop(&n->v, q, &n->c)) {
+	while (!(virtq_pending(q) && !rate_ready(&n->changes)) &&
+	       virtio_pop(&n->v, q, &n->c)) {
 		/* n->c is used by the frames that a command sets going */
 		uint16_t head = n->c.head;
 		volatile uint8_t *at;
