@@ -72,6 +72,37 @@ case_freed_memory_goes_to_the_host_by_itself()
 	[ ! -s err ] || fail 'it had something to say'
 }
 
+# pool - huge pages that the host has free
+pool()
+{
+	sed -n 's/^HugePages_Free: *//p' /proc/meminfo
+}
+
+case_freed_huge_pages_go_back_to_their_pool()
+{
+	nr=/proc/sys/vm/nr_hugepages
+	before=$(cat $nr 2>/dev/null) || skip 'this kernel has no huge pages'
+	echo $((before + 140)) 2>/dev/null >$nr || skip 'no pool of huge pages may be made here'
+	[ "$(pool)" -ge 130 ] || skip "the pool has $(pool) pages only"
+	balloon "$(one_line <<-'END'
+		mkdir /t; mount -t tmpfs -o size=100% t /t
+		dd if=/dev/zero of=/t/f bs=1M count=128 2>/dev/null; echo full; sleep 2; rm /t/f; sleep 100
+	END
+	)" --memory 256M,hugepages=on --balloon 0
+	wait_for out full
+	full=$(pool)
+	tries=300
+	until [ "$(pool)" -ge $((full + 55)) ] || [ $((tries -= 1)) = 0 ]; do
+		sleep 0.1
+	done
+	echo "# free huge pages: $full, and $(pool) after 64 were freed"
+	[ $tries -gt 0 ] || fail "of 64 huge pages only $(($(pool) - full)) are back"
+	kill $vmm
+	wait $vmm
+	echo "$before" >$nr
+	[ ! -s err ] || fail 'it had something to say'
+}
+
 # The driver is taken off while the guest uses its memory for the first time: what nobody has
 # touched is not there to be given back.
 case_balloon_takes_what_it_is_for()

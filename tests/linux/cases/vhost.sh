@@ -79,11 +79,11 @@ case_shared_directory()
 	mkdir share
 	exercise >share/exercise
 	stress=''
-	[ ! -d "$VHOST/stress" ] || stress="--share $VHOST/stress,tag=stress,ro"
+	[ ! -d "$VHOST/stress" ] || stress="--cpus 2 --share $VHOST/stress,tag=stress,ro"
 	echo hello >share/file
 	echo mine >'share/a name with spaces'
 	fio=yes
-	# shellcheck disable=SC2086 # an option and its value, or none
+	# shellcheck disable=SC2086 # options, or none
 	vhost 0 "$(one_line <<-'END'
 		mkdir /mnt /stress; mount -t virtiofs stress /stress 2>/dev/null; mount -t virtiofs share0 /mnt; cat /mnt/file; cat /mnt/a*
 		echo guest >/mnt/new; ln -s new /mnt/link; mkdir /mnt/dir; mv /mnt/new /mnt/dir
@@ -91,7 +91,7 @@ case_shared_directory()
 		fio --name=v --directory=/mnt/dir --size=4m --rw=randwrite --bs=4k --verify=crc32c --fallocate=none --end_fsync=1 >/fio 2>&1 && echo verified
 		[ ! -f /stress/stress-ng ] || sh /mnt/exercise >/mnt/said 2>&1
 	END
-	)" --share share --memory 512M --cpus 2 $stress
+	)" --share share --memory 512M $stress
 	said hello
 	said mine
 	said verified
