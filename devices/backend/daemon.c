@@ -113,8 +113,9 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
 	/* also what was not ours to mark close-on-exec; before Linux 5.9 it stays */
 	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
-	(void)signal(SIGPIPE, SIG_DFL);
-	(void)signal(SIGXFSZ, SIG_DFL);
+	/* what we ignore, and what nohup or a script's `&` made us */
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	lost = daemon_room_enter(&x->room);
