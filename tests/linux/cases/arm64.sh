@@ -97,11 +97,16 @@ case_pages_of_64_kib_are_no_hindrance()
 
 case_access_that_kvm_cannot_emulate()
 {
-	# with the serial port's address: movz x1, #0x900, lsl #16; ldp x2, x3, [x1]
-	image Image '\012' '\001\040\241\322\042\014\100\251'
-	guest 72 --kernel Image
-	complained "cannot emulate the guest's access to 0x9000000"
-	complained 'instruction a9400c22'
+	# with the serial port's address: vectors at 0x40000800; movz x1, #0x900, lsl #16;
+	# ldp x2, x3, [x1]; b .
+	image Image '\012' '\000\000\250\322\000\001\201\362\000\300\030\325\337\077\003\325\001\040\241\322\042\014\100\251\000\000\000\024'
+	# the one for an exception of EL1's own: SYSTEM_OFF by hvc #0
+	printf '\000\001\200\122\000\200\260\162\002\000\000\324' |
+		dd of=Image bs=512 seek=5 2>/dev/null
+	guest 0 --kernel Image --report report.json
+	[ "$(field cause)" = poweroff ] || fail "cause $(field cause)"
+	complained 'access to 0x9000000 that KVM cannot emulate'
+	complained 'instruction a9400c22; the guest gets an external abort'
 }
 
 case_alarm_of_the_clock()
