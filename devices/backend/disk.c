@@ -24,9 +24,11 @@ static bool disk_names_same(const char *a, const char *b)
 {
 	struct stat st, other;
 
-	/* of one that is not there disk_file_open() has the sentence */
-	return a && b && stat(a, &st) == 0 && stat(b, &other) == 0 &&
-	       disk_file_same(&st, &other);
+	if (!a || !b)
+		return false;
+	/* of one that is not there disk_file_open() has the sentence, or it is made */
+	return strcmp(a, b) == 0 ||
+	       (stat(a, &st) == 0 && stat(b, &other) == 0 && disk_file_same(&st, &other));
 }
 
 /* Is file @k of disk @i one of those before it?  Sharing is fine while nobody writes. */
@@ -87,23 +89,24 @@ static struct disk *disk_alloc(const char *path, bool readonly, bool direct,
 	return d;
 }
 
-static int disk_init(struct disk *d, struct err *e)
+static int disk_init(struct disk *d, bool dry, struct err *e)
 {
 	int rc = disk_file_open(d, e);
 
 	if (rc < 0)
 		return rc;
 	d->discard_align = d->physical;
-	if (!d->readonly)
+	if (!d->readonly && !dry)
 		disk_space_probe(d);
 	return disk_sync_create(d) < 0 ? disk_no_memory(d->path, e) : 0;
 }
 
-struct disk *disk_open_file(const char *path, bool readonly, bool direct, struct err *e)
+struct disk *disk_open_file(const char *path, bool readonly, bool direct, bool dry,
+			    struct err *e)
 {
 	struct disk *d = disk_alloc(path, readonly, direct, e);
 
-	if (d && disk_init(d, e) < 0) {
+	if (d && disk_init(d, dry, e) < 0) {
 		disk_close(d);
 		return NULL;
 	}
@@ -119,9 +122,9 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 		return NULL;
 	disk_image_warn(c);
 	if (!c->overlay)
-		return disk_open_file(c->path, c->readonly, c->direct, e);
+		return disk_open_file(c->path, c->readonly, c->direct, cfg->dry_run, e);
 	d = disk_alloc(c->path, false, c->direct, e);
-	if (d && overlay_open(d, c->overlay, e) < 0) {
+	if (d && overlay_open(d, c->overlay, cfg->dry_run, e) < 0) {
 		disk_close(d);
 		return NULL;
 	}

@@ -29,10 +29,12 @@ bool disk_req_aligned(const struct disk *d, const struct disk_req *r);
 void disk_log_failed(const struct disk *d, enum disk_op op, uint64_t off, int rc);
 void disk_log_sync_failed(const struct disk *d, int rc);
 
-/* disk_open_file() - one file or block device, with an engine of its own.  Return: NULL with
- * a sentence in @e
+/* disk_open_file() - one file or block device, with an engine of its own.  @dry: it is not
+ * for use, and not even its time of change may become another.  Return: NULL with a sentence
+ * in @e
  */
-struct disk *disk_open_file(const char *path, bool readonly, bool direct, struct err *e);
+struct disk *disk_open_file(const char *path, bool readonly, bool direct, bool dry,
+			    struct err *e);
 /* disk_file_open() - the file d->path, as d->readonly and d->direct say: opened, locked,
  * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
  */
@@ -53,10 +55,11 @@ int disk_space(const struct disk *d, const struct disk_sys *sys,
 	       const struct disk_req *r);
 
 /* overlay_open() - base and top of @d, which is its base's path, as an engine of @d; the
- * file @top is made, or begun anew, if it is not there or empty.
+ * file @top is made, or begun anew, if it is not there or empty.  @dry: it is not, and the
+ * base stands in for it.
  * Return: 0, or -errno with a sentence in @e
  */
-int overlay_open(struct disk *d, const char *top, struct err *e);
+int overlay_open(struct disk *d, const char *top, bool dry, struct err *e);
 /* overlay_use_ring() - disk_use_ring() for the two of @d */
 int overlay_use_ring(struct disk *d, struct ring *ring);
 

@@ -105,8 +105,31 @@ static bool overlay_blank(const struct disk_engine *ov, int fd, const struct sta
 	return data < 0 ? errno == ENXIO : (uint64_t)data >= h->data;
 }
 
-/* Under a lock, because two may begin the same one; who loses finds it made, and in use. */
-static int overlay_make(const struct disk_engine *ov, const char *path, struct err *e)
+static int overlay_make_error(const char *path, int code, struct err *e)
+{
+	return err_set(e, code,
+		       "overlay %s can be neither opened nor made: %s; give a path in a "
+		       "directory that is there and may be written",
+		       path, strerror(code));
+}
+
+/* Could it be made there?  Return: 1, or -errno with a sentence */
+static int overlay_may_make(const char *path, struct err *e)
+{
+	cleanup_free char *copy = strdup(path);
+
+	if (!copy)
+		return err_set(e, ENOMEM, "overlay %s: out of memory", path);
+	return access(dirname(copy), W_OK | X_OK) == 0
+		       ? 1
+		       : overlay_make_error(path, errno, e);
+}
+
+/* Under a lock, because two may begin the same one; who loses finds it made, and in use.
+ * Return: 0; 1: @dry, and it would have been made; -errno with a sentence
+ */
+static int overlay_make(const struct disk_engine *ov, const char *path, bool dry,
+			struct err *e)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const int flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -115,21 +138,24 @@ static int overlay_make(const struct disk_engine *ov, const char *path, struct e
 	struct stat st;
 	int rc;
 
+	if (named && dry)
+		return overlay_may_make(path, e);
 	if (named)
 		fd = open(path, flags | O_CREAT, 0666);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(e, errno,
-			       "overlay %s can be neither opened nor made: %s; give a "
-			       "path in a directory that is there and may be written",
-			       path, strerror(errno));
+		return overlay_make_error(path, errno, e);
 	if (!S_ISREG(st.st_mode))
 		return err_set(
 			e, EINVAL,
 			"overlay %s is no file; give the name of one, it is made if "
 			"it is not there",
 			path);
-	if (!overlay_blank(ov, fd, &st) || fcntl(fd, F_OFD_SETLK, &lock) < 0)
-		return 0; /* overlay_load() and disk_file_open() judge it */
+	if (!overlay_blank(ov, fd, &st))
+		return 0; /* overlay_load() judges it */
+	if (dry)
+		return 1;
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return 0; /* and here disk_file_open() */
 	if (fstat(fd, &st) < 0 || !overlay_blank(ov, fd, &st))
 		return 0;
 	rc = overlay_write_new(ov, fd);
@@ -204,7 +230,7 @@ static int overlay_read_map(struct disk_engine *ov, uint8_t *buf)
 	return 0;
 }
 
-static int overlay_load(struct disk_engine *ov, struct err *e)
+static int overlay_load(struct disk_engine *ov, bool dry, struct err *e)
 {
 	cleanup_free uint8_t *buf = aligned_alloc(OVERLAY_PAGE, OVERLAY_PAGE);
 	const char *path = ov->top->path;
@@ -227,7 +253,7 @@ static int overlay_load(struct disk_engine *ov, struct err *e)
 			       "give another, or begin anew: truncate -s 0 %s",
 			       path, (unsigned long long)ov->top->size,
 			       (unsigned long long)whole, path);
-	if (ov->top->size < whole && ftruncate(ov->top->fd, (off_t)whole) < 0)
+	if (ov->top->size < whole && !dry && ftruncate(ov->top->fd, (off_t)whole) < 0)
 		return err_set(e, errno, "overlay %s cannot be begun: %s", path,
 			       strerror(errno));
 	rc = overlay_read_map(ov, buf);
@@ -248,7 +274,7 @@ static void overlay_describe(struct disk *d, const struct disk_engine *ov)
 	d->discard_align = OVERLAY_CLUSTER;
 }
 
-int overlay_open(struct disk *d, const char *top, struct err *e)
+int overlay_open(struct disk *d, const char *top, bool dry, struct err *e)
 {
 	struct disk_engine *ov = calloc(1, sizeof(*ov));
 	int rc;
@@ -257,20 +283,21 @@ int overlay_open(struct disk *d, const char *top, struct err *e)
 		return err_set(e, ENOMEM, "overlay %s: out of memory", top);
 	d->engine = ov;
 	overlay_attach(d);
-	ov->base = disk_open_file(d->path, true, d->direct, e);
+	ov->base = disk_open_file(d->path, true, d->direct, dry, e);
 	if (!ov->base)
 		return -e->code;
 	if (overlay_map_init(&ov->map, ov->base->size) < 0)
 		return err_set(e, ENOMEM, "overlay %s: out of memory", top);
 	rc = overlay_expect(ov, e);
 	if (rc == 0)
-		rc = overlay_make(ov, top, e);
+		rc = overlay_make(ov, top, dry, e);
 	if (rc < 0)
 		return rc;
-	ov->top = disk_open_file(top, false, d->direct, e);
+	ov->top = rc ? disk_open_file(d->path, true, d->direct, dry, e)
+		     : disk_open_file(top, false, d->direct, dry, e);
 	if (!ov->top)
 		return -e->code;
-	rc = overlay_load(ov, e);
+	rc = rc ? 0 : overlay_load(ov, dry, e);
 	if (rc == 0)
 		overlay_describe(d, ov);
 	if (rc == 0 && d->size % d->block)

@@ -47,7 +47,8 @@ struct tap {
 /* tap_open() - cfg->net[@i]: attach to the interface of that name (made and brought up if
  * it does not exist and we may), or take over the file descriptor.  Up to @queues (1 ..
  * TAP_QUEUES_MAX), of which the first is in use: as many if we make it or it can have
- * several, else one.
+ * several, else one.  In a dry run one, and the interface is left alone: a descriptor that
+ * is attached to none stands in for it.
  * Return: 0, or -errno with a sentence in @e, @t->n then 0
  */
 int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned int queues,

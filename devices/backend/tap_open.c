@@ -191,7 +191,7 @@ static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int q
 	return rc;
 }
 
-static int tap_by_fd(struct tap *t, const struct config_net *c, struct err *e)
+static int tap_by_fd(struct tap *t, const struct config_net *c, bool dry, struct err *e)
 {
 	struct ifreq ifr = {0};
 	int fl = fcntl(c->fd, F_GETFL);
@@ -220,7 +220,7 @@ static int tap_by_fd(struct tap *t, const struct config_net *c, struct err *e)
 			"which another --net opened; start microvm with a tap of its "
 			"own as descriptor %d",
 			c->fd, IFNAMSIZ, ifr.ifr_name, c->fd);
-	if (fcntl(c->fd, F_SETFL, fl | O_NONBLOCK) < 0 ||
+	if ((!dry && fcntl(c->fd, F_SETFL, fl | O_NONBLOCK) < 0) ||
 	    fcntl(c->fd, F_SETFD, FD_CLOEXEC) < 0)
 		return err_set(e, errno, "net fd=%d: %s", c->fd, strerror(errno));
 	t->fd[t->n++] = c->fd;
@@ -255,16 +255,38 @@ struct tap_job {
 	struct tap *t;
 	const struct config_net *c;
 	unsigned int queues;
+	bool dry;
 };
+
+/* An interface that is attached to gets its carrier, and one that is not there is made: a
+ * dry run sees to what can be said without.
+ */
+static int tap_stand_in(struct tap *t, const struct config_net *c, struct err *e)
+{
+	int rc = tap_check_name(c->tap, e);
+
+	if (rc == 0)
+		rc = tap_open_device(c->tap, e);
+	if (rc < 0)
+		return rc;
+	strncpy(t->name, c->tap, sizeof(t->name) - 1);
+	t->fd[t->n++] = rc;
+	return 0;
+}
 
 static int tap_do(void *arg, struct err *e)
 {
 	struct tap_job *j = arg;
 	int len = TAP_HDR_LEN;
-	int rc = j->c->tap ? tap_by_name(j->t, j->c, j->queues, e)
-			   : tap_by_fd(j->t, j->c, e);
+	int rc;
 
-	if (rc == 0 && ioctl(j->t->fd[0], TUNSETVNETHDRSZ, &len) < 0)
+	if (!j->c->tap)
+		rc = tap_by_fd(j->t, j->c, j->dry, e);
+	else if (j->dry)
+		rc = tap_stand_in(j->t, j->c, e);
+	else
+		rc = tap_by_name(j->t, j->c, j->queues, e);
+	if (rc == 0 && !j->dry && ioctl(j->t->fd[0], TUNSETVNETHDRSZ, &len) < 0)
 		rc = err_set(e, errno,
 			     "tap %s does not take headers of %d bytes (%s); this host's "
 			     "kernel is too old",
@@ -286,7 +308,8 @@ static uint64_t tap_probe(const struct tap *t)
 int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned int queues,
 	     struct err *e)
 {
-	struct tap_job job = {.t = t, .c = &cfg->net[i], .queues = queues};
+	struct tap_job job = {
+		.t = t, .c = &cfg->net[i], .queues = queues, .dry = cfg->dry_run};
 	int rc;
 
 	BUG_ON(!queues || queues > TAP_QUEUES_MAX);
@@ -301,6 +324,8 @@ int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned i
 		tap_close(t);
 		return rc;
 	}
+	if (cfg->dry_run)
+		return 0;
 	t->offloads = tap_probe(t);
 	(void)tap_offloads(t, 0);
 	return 0;

@@ -183,11 +183,11 @@ static int pmem_map(struct pmem *p, struct err *e)
 	return 0;
 }
 
-static int pmem_open(struct pmem *p, const struct config_pmem *c, struct err *e)
+static int pmem_open(struct pmem *p, const struct config_pmem *c, bool dry, struct err *e)
 {
 	int rc;
 
-	p->disk = disk_open_file(c->path, c->readonly, false, e);
+	p->disk = disk_open_file(c->path, c->readonly, false, dry, e);
 	if (!p->disk)
 		return -e->code;
 	rc = pmem_check_size(p->disk, e);
@@ -203,7 +203,7 @@ struct virtio_dev *pmem_create(const struct virtio_env *env, unsigned int i, gpa
 		err_set(e, ENOMEM, "pmem%u: the host is out of memory", i);
 		return NULL;
 	}
-	if (pmem_open(p, &env->cfg->pmem[i], e) < 0) {
+	if (pmem_open(p, &env->cfg->pmem[i], env->cfg->dry_run, e) < 0) {
 		err_wrap(e, "--pmem");
 		pmem_destroy(&p->v);
 		return NULL;

@@ -39,6 +39,7 @@ void vu_destroy(struct vu_dev *d); /* what vu_create() made, and all below */
 /* vu_connect() - greet who listens at @socket (the string outlives @d).
  * vu_start_daemon() - start who is to listen; descriptor 3 is its listening socket, put in
  * front of the spec's own; when that fails (-ECHILD: it died) another may be tried.
+ * In a dry run nobody is greeted or started, the program has only to be there.
  * Both: Return 0, or -errno with a sentence in @e
  */
 int vu_connect(struct vu_dev *d, const char *socket, struct err *e);

@@ -193,7 +193,9 @@ void vsock_rx(struct vsock *s);
 
 /* vsock_mux.c */
 
-/* vsock_mux_open() - listen.  Return: 0, or -errno with a sentence in @e */
+/* vsock_mux_open() - listen at @path, or not if it is NULL.  Return: 0, or -errno with a
+ * sentence in @e
+ */
 int vsock_mux_open(struct vsock *s, const char *path, struct err *e);
 void vsock_mux_close(struct vsock *s);
 /* vsock_watch() - epoll tells of the connection's socket from now on, of room in it if

@@ -265,13 +265,15 @@ int vsock_mux_open(struct vsock *s, const char *path, struct err *e)
 
 	s->source = (struct loop_source){.fd = -1, .fn = vsock_turn};
 	s->timer = -1;
-	rc = unix_listen(&s->listener, "vsock", path, e);
+	s->listener.fd = -1;
+	rc = path ? unix_listen(&s->listener, "vsock", path, e) : 0;
 	if (rc < 0)
 		return rc;
 	s->source.fd = epoll_create1(EPOLL_CLOEXEC);
 	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (s->source.fd < 0 || s->timer < 0 ||
-	    vsock_epoll(s, EPOLL_CTL_ADD, s->listener.fd, EPOLLIN, &s->listener) < 0 ||
+	    (path &&
+	     vsock_epoll(s, EPOLL_CTL_ADD, s->listener.fd, EPOLLIN, &s->listener) < 0) ||
 	    vsock_epoll(s, EPOLL_CTL_ADD, s->timer, EPOLLIN, &s->timer) < 0) {
 		rc = err_set(e, errno, "vsock: cannot watch sockets: %s",
 			     strerror(errno));

@@ -95,6 +95,20 @@ START_TEST(missing_tap_is_made_and_up_and_exclusive)
 }
 END_TEST
 
+START_TEST(dry_run_makes_no_tap)
+{
+	struct config dry = real_cfg;
+	struct err e = {0};
+	struct tap t;
+
+	dry.dry_run = true;
+	ck_assert_msg(tap_open(&t, &dry, 0, 2, &e) == 0, "%s", e.msg);
+	ck_assert_uint_eq(if_nametoindex("mvtest0"), 0);
+	ck_assert_uint_eq(t.n, 1);
+	tap_close(&t);
+}
+END_TEST
+
 /* ---- several queues ---- */
 
 static void make_tap(short flags)
@@ -286,6 +300,7 @@ int main(void)
 	tcase_add_checked_fixture(real, setup_real, NULL);
 	if (have_namespace()) {
 		tcase_add_test(real, missing_tap_is_made_and_up_and_exclusive);
+		tcase_add_test(real, dry_run_makes_no_tap);
 		tcase_add_test(real, tap_that_we_make_has_the_queues_wanted);
 		tcase_add_test(real, tap_with_one_queue_is_taken_as_it_is);
 		tcase_add_test(real, tap_with_several_queues_is_taken_as_it_is);
