@@ -226,7 +226,6 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	int rc;
 
 	machine_init(m, cfg);
-	machine_hold_signals();
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||

@@ -64,16 +64,6 @@ static void machine_add_signal(sigset_t *set, int sig)
 		sigaddset(set, sig);
 }
 
-/* SIGUSR1 is a question and not an end, also in the first milliseconds. */
-void machine_hold_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 static int machine_watch_signals(struct machine *m, struct err *e)
 {
 	sigset_t set;

@@ -41,8 +41,6 @@ int machine_build_ttys(struct machine *m, struct err *e);
 int machine_start_ttys(struct machine *m, struct err *e);
 void machine_destroy_ttys(struct machine *m);
 
-/* machine_hold_signals() - first of all: what comes before they are watched waits */
-void machine_hold_signals(void);
 /* machine_report_now() - SIGUSR1 came.  Loop thread */
 void machine_report_now(struct machine *m);
 

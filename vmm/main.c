@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* microvm - argv to config to machine to report to exit status. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -127,6 +128,18 @@ static int main_do(enum cli_action action, const struct config *cfg, uint64_t st
 	}
 }
 
+/* SIGUSR1 is a question and not an end, also where no machine answers it, or not yet: then
+ * it waits.
+ */
+static void main_hold_question(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* Descriptors 0, 1 and 2 are what their names say or fail as if closed: with one closed,
  * the next file opened, say the report, would be taken for standard output.
  */
@@ -145,6 +158,7 @@ int main(int argc, char **argv)
 	struct err e = {0};
 	int status;
 
+	main_hold_question();
 	main_hold_streams();
 	if (config_init(&cfg, &e) < 0 || cli_parse(argc, argv, &cfg, &action, &e) < 0)
 		status = main_fail(&e);
