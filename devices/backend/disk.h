@@ -40,7 +40,8 @@ struct disk_req {
 	uint64_t len; /* sum of @iov; DISCARD and ZERO: of the range */
 	int result;   /* when finished: 0, or -errno and nothing may be assumed done */
 	struct disk_req *next;
-	struct ring_op ring; /* the engine's */
+	struct ring_op ring; /* the engine's, as the next */
+	unsigned int again;  /* times in a row that it came to nothing */
 };
 
 /* disk_done_fn - @list (linked by ->next) is finished and the caller's again.  With the

@@ -28,6 +28,7 @@
  */
 #define URING_ROOM        (4 * MIB)
 #define URING_ROOM_DIRECT (64 * MIB)
+#define URING_TRIES       8 /* of what the kernel says to try again, in a row */
 
 /* All under dev->lock */
 struct disk_engine {
@@ -45,7 +46,9 @@ struct disk_engine {
 	struct disk_list unsynced; /* wait for an fdatasync that begins after they came */
 	struct disk_list syncing;  /* wait for the one that runs */
 	struct ring_op sync;
+	unsigned int sync_again;
 	bool sync_runs, sync_failed;
+	bool left; /* something, to the other engine, not committed yet */
 };
 
 static bool uring_is_ours(struct disk_engine *en, const struct disk_req *r)
@@ -72,6 +75,14 @@ static void uring_moved(struct disk_engine *en, struct disk_req *r)
 		disk_list_add(&en->unsynced, r);
 	else
 		uring_finish(en, r, 0);
+}
+
+/* @r is for the other engine, and comes back through uring_on_blocking() */
+static void uring_leave(struct disk_engine *en, struct disk_req *r)
+{
+	r->ring.res = r->durable; /* kept */
+	r->durable = false;
+	disk_submit(&en->blocking, r);
 }
 
 /* ---- submitting: the ring locked ---- */
@@ -103,12 +114,8 @@ static bool uring_start_one(struct disk_engine *en, struct disk_req *r)
 		uring_prep(en, sqe, r);
 		return true;
 	}
-	if (en->user.inflight) { /* some will be done, and then it goes on */
-		disk_list_push(&en->staged, r);
-		return false;
-	}
-	uring_finish(en, r, -ENOMEM);
-	return true;
+	disk_list_push(&en->staged, r); /* uring_on_done() goes on */
+	return false;
 }
 
 static void uring_start_sync(struct disk_engine *en)
@@ -124,13 +131,8 @@ static void uring_start_sync(struct disk_engine *en)
 		return;
 	}
 	sqe = ring_get(en->ring, &en->user, &en->sync);
-	if (!sqe && en->user.inflight)
+	if (!sqe)
 		return;
-	if (!sqe) {
-		while ((r = disk_list_pop(&en->unsynced)))
-			uring_finish(en, r, -ENOMEM);
-		return;
-	}
 	io_uring_prep_fsync(sqe, (int)en->user.file, IORING_FSYNC_DATASYNC);
 	ring_set(sqe, &en->sync);
 	en->sync_runs = true;
@@ -153,9 +155,15 @@ static void uring_start(struct disk_engine *en)
 
 /* ---- what came back ---- */
 
-static bool uring_again(int res)
+/* Is it to be tried again?  A kernel that says so for ever would have us do nothing else:
+ * @again counts the times in a row.
+ */
+static bool uring_again(int res, unsigned int *again)
 {
-	return res == -EINTR || res == -EAGAIN;
+	if (res == -EINTR || res == -EAGAIN)
+		return ++*again < URING_TRIES;
+	*again = 0;
+	return false;
 }
 
 static void uring_synced(struct disk_engine *en, int res)
@@ -163,11 +171,12 @@ static void uring_synced(struct disk_engine *en, int res)
 	struct disk_req *r;
 
 	en->sync_runs = false;
-	if (uring_again(res)) {
+	if (uring_again(res, &en->sync_again)) {
 		disk_list_move(&en->unsynced, &en->syncing);
 		return;
 	}
-	if (res < 0 && res != -ECANCELED) {
+	/* what did not run lost nothing */
+	if (res < 0 && res != -ECANCELED && !en->sync_again) {
 		en->sync_failed = true;
 		disk_log_sync_failed(en->d, res);
 	}
@@ -181,8 +190,11 @@ static void uring_came(struct disk_engine *en, struct disk_req *r, int res)
 		disk_req_eat(r, MIN((size_t)res, r->len));
 	if (res == 0 || res == -ECANCELED)
 		res = -EIO; /* end of file (we know the size); or not even begun */
-	if (uring_again(res) || (res > 0 && r->len)) {
+	if (uring_again(res, &r->again) || (res > 0 && r->len)) {
 		disk_list_add(&en->staged, r);
+	} else if (r->again) {
+		uring_leave(en, r);
+		en->left = true;
 	} else if (res < 0) {
 		disk_log_failed(en->d, r->op, r->off, res);
 		uring_finish(en, r, res);
@@ -219,6 +231,10 @@ static void uring_go_on(struct disk_engine *en)
 		list = ring_submit(en->ring, &en->user);
 		ring_unlock(en->ring);
 	} while (uring_take(en, list));
+	if (en->left) {
+		en->left = false;
+		disk_commit(&en->blocking);
+	}
 }
 
 static void uring_hand_back(struct disk_engine *en)
@@ -265,14 +281,13 @@ static void disk_uring_submit(struct disk *d, struct disk_req *r)
 {
 	struct disk_engine *en = d->engine;
 
+	r->again = 0;
 	if (!en->live) {
 		disk_submit(&en->blocking, r);
 	} else if (uring_is_ours(en, r)) {
 		disk_list_add(&en->staged, r);
 	} else {
-		r->ring.res = r->durable; /* kept, until it comes back */
-		r->durable = false;
-		disk_submit(&en->blocking, r);
+		uring_leave(en, r);
 	}
 }
 

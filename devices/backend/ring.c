@@ -45,7 +45,9 @@ struct ring {
 	uint64_t refused;                /* since then, in ns; 0: all is taken */
 	unsigned int nap;                /* ms until the next try */
 	struct ring_user *ready;
-	uint64_t files; /* a bit for each registered one */
+	uint64_t files;                         /* a bit for each registered one */
+	struct ring_user *user[RING_USERS_MAX]; /* whose it is */
+	bool starved;                           /* one of them is */
 };
 
 static int ring_result(const struct ring_op *op, int res)
@@ -122,6 +124,31 @@ int ring_start(struct ring *r)
 
 /* ---- completions ---- */
 
+/* Lock held */
+static void ring_ready(struct ring *r, struct ring_user *u)
+{
+	if (u->ready)
+		return;
+	u->ready = true;
+	u->next_ready = r->ready;
+	r->ready = u;
+}
+
+/* There is room again: who waits for it is called.  Lock held */
+static void ring_feed(struct ring *r)
+{
+	if (!r->starved)
+		return;
+	r->starved = false;
+	for (uint64_t left = r->files; left; left &= left - 1) {
+		struct ring_user *u = r->user[__builtin_ctzll(left)];
+
+		if (u->starved)
+			ring_ready(r, u);
+		u->starved = false;
+	}
+}
+
 /* @op, to its user's list.  Lock held */
 static void ring_came(struct ring *r, struct ring_op *op, int res)
 {
@@ -135,11 +162,7 @@ static void ring_came(struct ring *r, struct ring_op *op, int res)
 		u->first = op;
 	u->last = op;
 	u->inflight--;
-	if (!u->ready) {
-		u->ready = true;
-		u->next_ready = r->ready;
-		r->ready = u;
-	}
+	ring_ready(r, u);
 }
 
 /* What the kernel has finished, to its users' lists.  Lock held */
@@ -191,6 +214,7 @@ static void ring_withdraw(struct ring *r, int res)
 	}
 	sq->sqe_head = sq->sqe_tail = head;
 	*sq->ktail = head;
+	ring_feed(r);
 }
 
 /* The kernel does not take all that there is.  Lock held */
@@ -227,6 +251,7 @@ static bool ring_push(struct ring *r)
 		}
 		r->refused = 0;
 	}
+	ring_feed(r);
 	return true;
 }
 
@@ -253,7 +278,7 @@ static void ring_deliver(struct ring *r)
 		ring_lock(r);
 		list = ring_take(r, u);
 		ring_unlock(r);
-		if (list)
+		if (u->done)
 			u->done(u, list);
 		pthread_mutex_unlock(&u->dev->lock);
 	}
@@ -330,8 +355,10 @@ int ring_add(struct ring *r, struct ring_user *u, int fd)
 		u->file = (unsigned int)__builtin_ctzll(~r->files);
 		rc = io_uring_register_files_update(&r->uring, u->file, &fd, 1);
 	}
-	if (rc > 0)
+	if (rc > 0) {
 		r->files |= 1ULL << u->file;
+		r->user[u->file] = u;
+	}
 	ring_unlock(r);
 	return MIN(rc, 0);
 }
@@ -342,6 +369,7 @@ void ring_del(struct ring *r, struct ring_user *u)
 
 	ring_lock(r);
 	BUG_ON(u->inflight || u->first);
+	(void)ring_take(r, u); /* it may have been about to be told of room */
 	(void)io_uring_register_files_update(&r->uring, u->file, &none, 1);
 	r->files &= ~(1ULL << u->file);
 	ring_unlock(r);
@@ -358,8 +386,11 @@ struct io_uring_sqe *ring_get(struct ring *r, struct ring_user *u, struct ring_o
 		(void)ring_push(r);
 		sqe = io_uring_get_sqe(&r->uring);
 	}
-	if (!sqe)
+	if (!sqe) {
+		if (u->done)
+			u->starved = r->starved = true;
 		return NULL;
+	}
 	op->user = u;
 	u->inflight++;
 	return sqe;

@@ -36,7 +36,9 @@ struct ring_op {
 /* Somebody who submits on one file; on the loop thread or under @dev's lock */
 struct ring_user {
 	struct device *dev;
-	/* @list (by ->next) is done.  Loop thread, dev->lock held; may submit */
+	/* @list (by ->next) is done; NULL: there is room again.  Loop thread, dev->lock
+	 * held; may submit.  NULL: a user who waits for all at once, with ring_wait()
+	 */
 	void (*done)(struct ring_user *u, struct ring_op *list);
 	/* the ring's */
 	unsigned int file; /* registered as */
@@ -44,7 +46,7 @@ struct ring_user {
 		inflight; /* given to the kernel, not come back: under the ring's lock */
 	struct ring_op *first, *last; /* come back, not handed out yet */
 	struct ring_user *next_ready;
-	bool ready;
+	bool ready, starved; /* starved: ring_get() had no room */
 };
 
 /* The kernel, as tests replace it: before ring_start() */
@@ -79,8 +81,8 @@ void ring_del(struct ring *r, struct ring_user *u); /* nothing under way */
 void ring_lock(struct ring *r);
 void ring_unlock(struct ring *r);
 /* ring_get() - a submission for @op, to be filled in by io_uring_prep_*() with u->file and
- * then by ring_set(), for the former wipes it.  NULL: @u has RING_SHARE under way and has to
- * wait until some are done, or the kernel takes nothing
+ * then by ring_set(), for the former wipes it.  NULL: @u has RING_SHARE under way, or all
+ * room is taken by what the kernel does not take; @u->done() comes when it may go on
  */
 struct io_uring_sqe *ring_get(struct ring *r, struct ring_user *u, struct ring_op *op);
 void ring_set(struct io_uring_sqe *sqe, struct ring_op *op);

@@ -221,6 +221,23 @@ START_TEST(errors_reach_the_request_and_the_rest_lives)
 }
 END_TEST
 
+/* It goes the other way, by blocking calls; a flush, of which there may be only one, fails */
+START_TEST(kernel_that_always_says_again_is_no_spin)
+{
+	start(&t[0]);
+	lie_res = -EAGAIN;
+	lie_left = UINT_MAX;
+	memset(buf[0], 'c', 512);
+	ck_assert_int_eq(run_one(DISK_WRITE, 2048, buf[0], 512), 0);
+	ck_assert_int_eq(run_one(DISK_READ, 2048, buf[1], 512), 0);
+	ck_assert_mem_eq(buf[0], buf[1], 512);
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), -EIO);
+	ck_assert_uint_le(nresult, 60);
+	lie_left = 0;
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), 0); /* nothing was lost */
+}
+END_TEST
+
 /* Nothing else is under way that would bring the ring to the kernel again */
 START_TEST(submission_the_kernel_does_not_take_is_tried_again)
 {
@@ -456,6 +473,36 @@ START_TEST(more_at_once_than_a_turn_may_take_goes_to_threads)
 }
 END_TEST
 
+/* One disk's submissions fill the ring while the kernel takes nothing: the other's wait, too,
+ * and go on when it does; or fail with them.
+ */
+START_TEST(full_ring_makes_another_disk_wait_and_not_fail)
+{
+	static const unsigned int refusals[] = {4, UINT_MAX};
+	struct iovec v[2] = {{buf[1], 512}, {buf[1], 512}};
+	struct disk_req r[2];
+
+	start(&t[0]);
+	start(&t[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		int want = refusals[i] == UINT_MAX ? -EIO : 0;
+
+		fill(0, DISK_WRITE);
+		r[0] = (struct disk_req){
+			.op = DISK_READ, .iov = &v[0], .niov = 1, .len = 512};
+		r[1] = (struct disk_req){.op = DISK_FLUSH};
+		busy_left = refusals[i];
+		submit(&t[0], many[0], RING_SHARE);
+		submit(&t[1], r, 2);
+		while (t[0].nfinished < RING_SHARE || t[1].nfinished < 2)
+			ck_assert_int_eq(loop_run(loop), 0);
+		ck_assert_int_eq(r[0].result, want);
+		ck_assert_int_eq(r[1].result, want);
+		ck_assert_int_eq(many[0][0].result, want);
+	}
+}
+END_TEST
+
 START_TEST(two_disks_share_it)
 {
 	unsigned int rounds = 20;
@@ -553,6 +600,7 @@ int main(void)
 		tcase_add_test(c, what_was_written_is_read_back);
 		tcase_add_test(c, short_counts_are_continued);
 		tcase_add_test(c, errors_reach_the_request_and_the_rest_lives);
+		tcase_add_test(c, kernel_that_always_says_again_is_no_spin);
 		tcase_add_test(c, submission_the_kernel_does_not_take_is_tried_again);
 		tcase_add_test(c, kernel_that_never_takes_it_is_an_error_and_no_spin);
 		tcase_add_test(c, reset_does_not_wait_for_a_kernel_that_takes_nothing);
@@ -565,6 +613,7 @@ int main(void)
 		tcase_add_test(c, other_operations_are_refused);
 		tcase_add_test(c, more_than_the_ring_takes_all_finish);
 		tcase_add_test(c, more_at_once_than_a_turn_may_take_goes_to_threads);
+		tcase_add_test(c, full_ring_makes_another_disk_wait_and_not_fail);
 		tcase_add_test(c, two_disks_share_it);
 		tcase_add_test(c, cancel_from_another_thread_finishes_everything);
 		tcase_add_test(c, direct_with_any_buffer);
