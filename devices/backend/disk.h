@@ -57,6 +57,7 @@ struct disk {
 	int fd;     /* -1: there is more than one file (overlay) */
 	bool readonly, direct;
 	bool device;            /* a block device, no file */
+	bool remote;            /* another host or process has to answer, or may not */
 	bool can_discard;       /* DISK_DISCARD gives space back; else it does nothing */
 	uint32_t discard_align; /* bytes: smaller pieces give nothing back */
 	uint64_t size;          /* bytes, a multiple of DISK_SECTOR */

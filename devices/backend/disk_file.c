@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -277,6 +279,25 @@ static int disk_direct_alignment(struct disk *d, struct err *e)
 	return 0;
 }
 
+/* Are the bytes had from somebody who can hang?  What a submission to an io_uring does of the
+ * call at once may wait for him then, and threads that the kernel makes for the rest are one
+ * number for all disks.
+ */
+static bool disk_is_remote(const struct disk *d)
+{
+	static const unsigned int type[] = {
+		FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC,
+		SMB2_SUPER_MAGIC, V9FS_MAGIC,      CEPH_SUPER_MAGIC, AFS_FS_MAGIC};
+	struct statfs st;
+
+	if (d->device || fstatfs(d->fd, &st) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(type); i++)
+		if ((unsigned int)st.f_type == type[i])
+			return true;
+	return false;
+}
+
 int disk_file_open(struct disk *d, struct err *e)
 {
 	struct stat st;
@@ -296,6 +317,7 @@ int disk_file_open(struct disk *d, struct err *e)
 	if (rc < 0)
 		return rc;
 	d->device = S_ISBLK(st.st_mode);
+	d->remote = disk_is_remote(d);
 	disk_topology(d, &st);
 	return d->direct ? disk_direct_alignment(d, e) : 0;
 }

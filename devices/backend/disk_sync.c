@@ -340,7 +340,8 @@ int disk_sync_create(struct disk *d)
 		return -ENOMEM;
 	en->d = d;
 	en->sys = disk_sys;
-	en->nowait = !d->direct; /* direct I/O would wait for the disk all the same */
+	/* direct I/O would wait for the disk all the same, a remote one's readahead, too */
+	en->nowait = !d->direct && !d->remote;
 	pthread_mutex_init(&en->lock, NULL);
 	pthread_mutex_init(&en->sync_lock, NULL);
 	for (unsigned int i = 0; i < DISK_LANES; i++) {

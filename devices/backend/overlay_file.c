@@ -270,6 +270,7 @@ static void overlay_describe(struct disk *d, const struct disk_engine *ov)
 	d->block = MAX(base->block, top->block);
 	d->physical = MAX(MAX(base->physical, top->physical), d->block);
 	d->io_min = MAX(MAX(base->io_min, top->io_min), d->physical);
+	d->remote = base->remote || top->remote;
 	d->can_discard = top->can_discard;
 	d->discard_align = OVERLAY_CLUSTER;
 }

@@ -296,7 +296,8 @@ static struct disk *blk_disk(const struct virtio_env *env, unsigned int i, struc
 		return NULL;
 	}
 	d = disk_open(env->cfg, i, e);
-	if (!d || c->io == DISK_IO_SYNC || !env->ring)
+	if (!d || c->io == DISK_IO_SYNC || !env->ring ||
+	    (d->remote && c->io != DISK_IO_URING))
 		return d;
 	if (disk_use_ring(d, env->ring) == 0)
 		return d;

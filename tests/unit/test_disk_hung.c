@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_disk_hung - a disk whose file system does not answer any more, on the ring that it
+ * shares with another.  The file is FUSE's, and this program serves it.
+ */
+#include "tests/unit/hung_file.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include "devices/backend/disk.h"
+#include "vmm/core/device.h"
+#include "vmm/core/util.h"
+
+#define NREQ   64 /* more than the kernel has threads for them by itself */
+#define SIZE   (16 * MIB)
+#define WAIT_S 10
+
+static struct config cfg = {.ndisk = 2};
+static struct hung_file hung;
+static char path[2][64];
+static struct loop *loop;
+static struct work_pool *pool;
+static struct ring *ring;
+static struct device dev[2];
+static struct disk *disk[2];
+static unsigned int nfinished[2];
+static struct disk_req req[NREQ];
+static struct iovec iov[NREQ];
+static char buf[NREQ][4096];
+static struct loop_source timer;
+
+static const struct device_ops dev_ops = {
+	.read = device_nop_read,
+	.write = device_nop_write,
+	.reset = device_nop_reset,
+	.state = device_nop_state,
+};
+
+static void on_done(void *ctx, struct disk_req *list)
+{
+	unsigned int *n = ctx;
+
+	for (; list; list = list->next)
+		++*n;
+	if (n == &nfinished[1])
+		loop_stop(loop);
+}
+
+static void on_timeout(struct loop_source *s, uint32_t events)
+{
+	(void)s, (void)events;
+	loop_stop(loop);
+}
+
+static void open_disk(unsigned int i)
+{
+	struct err e;
+	int fd;
+
+	snprintf(path[i], sizeof(path[i]), "/tmp/microvm-hung.XXXXXX");
+	fd = mkstemp(path[i]);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)SIZE), 0);
+	close(fd);
+	if (i == 0)
+		hung_file_mount(&hung, path[i], SIZE);
+	cfg.disk[i].path = path[i];
+	cfg.disk[i].format = DISK_FORMAT_RAW; /* or it would be looked into */
+	device_init(&dev[i], &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
+	disk[i] = disk_open(&cfg, i, &e);
+	ck_assert_msg(disk[i] != NULL, "%s", e.msg);
+	ck_assert_int_eq(disk[i]->remote, i == 0);
+	if (!disk[i]->remote) /* as blk.c does */
+		ck_assert_int_eq(disk_use_ring(disk[i], ring), 0);
+	ck_assert_int_eq(disk_start(disk[i], pool, &dev[i], on_done, &nfinished[i]), 0);
+}
+
+static void setup(void)
+{
+	struct itimerspec it = {.it_value = {.tv_sec = WAIT_S}};
+
+	loop = loop_create();
+	pool = work_pool_create(loop, 2 * DISK_LANES);
+	ring = ring_create(loop);
+	for (unsigned int i = 0; i < 2; i++)
+		open_disk(i);
+	timer = (struct loop_source){.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
+				     .events = EPOLLIN,
+				     .fn = on_timeout};
+	ck_assert_int_eq(timerfd_settime(timer.fd, 0, &it, NULL), 0);
+	ck_assert_int_eq(loop_add(loop, &timer), 0);
+}
+
+static void teardown(void)
+{
+	hung_file_end(&hung, path[0]);
+	work_pool_destroy(pool);
+	for (unsigned int i = 0; i < 2; i++) {
+		disk_close(disk[i]);
+		device_fini(&dev[i]);
+	}
+	unlink(path[0]);
+	unlink(path[1]);
+	ring_destroy(ring);
+	loop_del(loop, &timer);
+	close(timer.fd);
+	loop_destroy(loop);
+}
+
+static void read_much(unsigned int i)
+{
+	pthread_mutex_lock(&dev[i].lock);
+	for (unsigned int k = 0; k < NREQ; k++) {
+		iov[k] = (struct iovec){buf[k], sizeof(buf[k])};
+		req[k] = (struct disk_req){.op = DISK_READ,
+					   .off = k * (SIZE / NREQ),
+					   .iov = &iov[k],
+					   .niov = 1,
+					   .len = sizeof(buf[k])};
+		disk_submit(disk[i], &req[k]);
+	}
+	disk_commit(disk[i]);
+	pthread_mutex_unlock(&dev[i].lock);
+}
+
+static void flush(unsigned int i, struct disk_req *r)
+{
+	*r = (struct disk_req){.op = DISK_FLUSH};
+	pthread_mutex_lock(&dev[i].lock);
+	disk_submit(disk[i], r);
+	disk_commit(disk[i]);
+	pthread_mutex_unlock(&dev[i].lock);
+}
+
+/* A flush is done by a thread of the kernel's, of which the other disk may not have all */
+START_TEST(hung_disk_does_not_hold_up_anothers_flush)
+{
+	struct disk_req r;
+
+	read_much(0);
+	hung_file_await(&hung, 1);
+	flush(1, &r);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(nfinished[1], 1);
+	ck_assert_int_eq(r.result, 0);
+	ck_assert_uint_eq(nfinished[0], 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("disk_hung");
+	TCase *t = tcase_create("disk_hung");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 30);
+	if (ring_probe() == 0 && hung_file_possible())
+		tcase_add_test(t, hung_disk_does_not_hold_up_anothers_flush);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
