@@ -25,6 +25,14 @@ void tap_close(struct tap *t)
 	if (t->claim >= 0)
 		close(t->claim);
 	t->claim = -1;
+	tap_link_close(&t->link);
+}
+
+bool tap_is_there(const struct tap *t)
+{
+	struct ifreq ifr;
+
+	return ioctl(t->fd[0], TUNGETIFF, &ifr) == 0;
 }
 
 int tap_use(const struct tap *t, unsigned int queues)

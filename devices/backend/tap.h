@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/backend/tap_link.h"
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 
@@ -41,7 +42,8 @@ struct tap {
 	int fd[TAP_QUEUES_MAX]; /* non-blocking */
 	int claim; /* -1, or what keeps another of us from a tap with several queues */
 	char name[IFNAMSIZ];
-	uint64_t offloads; /* of TAP_OFFLOADS, what the host's kernel can */
+	uint64_t offloads;    /* of TAP_OFFLOADS, what the host's kernel can */
+	struct tap_link link; /* what the host does with it, as far as we are told */
 };
 
 /* tap_open() - cfg->net[@i]: attach to the interface of that name (made and brought up if
@@ -54,6 +56,8 @@ struct tap {
 int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned int queues,
 	     struct err *e);
 void tap_close(struct tap *t);
+/* tap_is_there() - it has not been deleted, wherever it is now */
+bool tap_is_there(const struct tap *t);
 
 /* tap_use() - the first @queues are in use from now on: the host puts nothing into the
  * others.  Return: 0 or -errno

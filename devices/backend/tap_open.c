@@ -2,6 +2,7 @@
 /* tap_open - open a tap interface by name or take one by fd, and say in words why not. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -86,27 +87,37 @@ static int tap_attach_error(const char *name, int code, bool exists, struct err 
 	return err_set(e, code, "tap %s: cannot attach to it: %s", name, strerror(code));
 }
 
-/* An interface that we made is ours to set up; for one that we found, only say so. */
-static void tap_bring_up(const struct tap *t, const struct config_net *c, bool made)
+/* An interface that we made is ours to set up */
+static void tap_set_up(const struct tap *t, const struct config_net *c)
 {
 	cleanup_close int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq ifr = {0};
-	int rc;
 
 	memcpy(ifr.ifr_name, t->name, sizeof(ifr.ifr_name));
-	if (made && c->mtu) {
+	if (c->mtu) {
 		ifr.ifr_mtu = c->mtu;
 		if (ioctl(s, SIOCSIFMTU, &ifr) < 0)
 			log_warn("tap %s: cannot set its MTU to %u: %s", t->name, c->mtu,
 				 strerror(errno));
 	}
 	ifr.ifr_flags = 0;
-	rc = ioctl(s, SIOCGIFFLAGS, &ifr);
-	if (rc < 0 || (ifr.ifr_flags & IFF_UP))
+	if (ioctl(s, SIOCGIFFLAGS, &ifr) < 0 || (ifr.ifr_flags & IFF_UP))
 		return;
 	ifr.ifr_flags |= IFF_UP;
-	if (!made || ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
-		log_warn("tap %s is down: nothing is sent until `ip link set %s up`",
+	(void)ioctl(s, SIOCSIFFLAGS, &ifr); /* tap_follow() says so if it is not */
+}
+
+/* The tap is interface t->name of this thread's network namespace */
+static void tap_follow(struct tap *t)
+{
+	int rc = tap_link_open(&t->link, t->name);
+
+	if (rc < 0)
+		log_warn("tap %s: the guest will not see it go down: %s", t->name,
+			 strerror(-rc));
+	else if (!t->link.up)
+		log_warn("tap %s is down, and the guest's link is until `ip link set %s "
+			 "up`",
 			 t->name, t->name);
 }
 
@@ -186,9 +197,25 @@ static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int q
 			return tap_attach_error(t->name, -rc, true, e);
 		}
 	}
+	if (rc == 0 && !exists)
+		tap_set_up(t, c);
 	if (rc == 0)
-		tap_bring_up(t, c, !exists);
+		tap_follow(t);
 	return rc;
+}
+
+/* Is a tap that came as a descriptor the interface of its name that we see?  It may be in
+ * another network namespace, which only its administrator is told: then the address differs.
+ */
+static bool tap_is_here(const struct tap *t)
+{
+	cleanup_close int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq its = {0}, seen = {0};
+
+	memcpy(seen.ifr_name, t->name, sizeof(seen.ifr_name));
+	return ioctl(t->fd[0], SIOCGIFHWADDR, &its) == 0 &&
+	       ioctl(s, SIOCGIFHWADDR, &seen) == 0 &&
+	       !memcmp(its.ifr_hwaddr.sa_data, seen.ifr_hwaddr.sa_data, ETH_ALEN);
 }
 
 static int tap_by_fd(struct tap *t, const struct config_net *c, bool dry, struct err *e)
@@ -226,7 +253,8 @@ static int tap_by_fd(struct tap *t, const struct config_net *c, bool dry, struct
 	t->fd[t->n++] = c->fd;
 	memcpy(t->name, ifr.ifr_name, sizeof(t->name));
 	t->name[sizeof(t->name) - 1] = '\0';
-	tap_bring_up(t, c, false);
+	if (tap_is_here(t))
+		tap_follow(t);
 	return 0;
 }
 

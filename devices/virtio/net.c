@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 #define NET_DRAIN_MAX 2048 /* frames thrown away at the start; a tap holds 1000 */
@@ -38,11 +37,8 @@ void net_lost(struct net *n, int code)
 {
 	if (n->dead)
 		return;
-	log_warn("%s: %s %s is gone (%s); the guest's link is down", n->v.name,
-		 n->stream ? "its" : "tap", n->tap.name, strerror(code));
 	n->dead = true;
-	n->config.status = 0;
-	virtio_config_changed(&n->v);
+	net_link_lost(&n->link, n->stream ? "its" : "tap", code);
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_want(&n->pair[i]);
 }
@@ -182,7 +178,9 @@ static int net_activate(struct virtio_dev *v)
 		rc = rate_start(&n->tx_rate, v->dev);
 	if (rc == 0 && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
 		rc = rate_start(&n->changes, v->dev);
-	return rc < 0 ? rc : net_offload(n, v->acked & TAP_OFFLOADS);
+	if (rc == 0)
+		rc = net_offload(n, v->acked & TAP_OFFLOADS);
+	return rc < 0 ? rc : net_link_start(&n->link);
 }
 
 static void net_reset(struct virtio_dev *v)
@@ -190,6 +188,7 @@ static void net_reset(struct virtio_dev *v)
 	struct net *n = net_of(v);
 
 	loop_poll_want(v->env->loop, &n->poller, false);
+	net_link_stop(&n->link);
 	rate_stop(&n->rx_rate);
 	rate_stop(&n->tx_rate);
 	rate_stop(&n->changes);
@@ -217,6 +216,8 @@ static void net_state(struct virtio_dev *v, struct state *s)
 		state_fail(
 			s,
 			"the host's tap refuses the queues or offloads of a network card");
+	else
+		net_link_announce(&n->link); /* where it has not been before, perhaps */
 }
 
 static void net_destroy(struct virtio_dev *v)
@@ -230,6 +231,7 @@ static void net_destroy(struct virtio_dev *v)
 	rate_fini(&n->rx_rate);
 	rate_fini(&n->tx_rate);
 	rate_fini(&n->changes);
+	net_link_fini(&n->link);
 	netstream_destroy(n->stream);
 	tap_close(&n->tap);
 	free(n->pair);

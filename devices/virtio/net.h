@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net - what the network device's files share: net_create.c (features), net.c (queues,
- * life), net_tx.c and net_rx.c (frames), net_control.c (the control queue).
+ * life), net_tx.c and net_rx.c (frames), net_control.c (the control queue), net_link.c.
  *
  * Queues (virtio 1.2, 5.1.2): receive 0, transmit 0, receive 1, transmit 1, ..., control.
  * A pair of them stands on a queue of the tap; the first is always in use, the others when
@@ -24,6 +24,7 @@
 #include "devices/backend/netstream.h"
 #include "devices/backend/ring.h"
 #include "devices/backend/tap.h"
+#include "devices/virtio/net_link.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/core/rate.h"
 
@@ -86,6 +87,7 @@ struct net {
 	struct virtio_dev v;
 	struct virtq vq[2 * NET_PAIRS_MAX + 1];
 	struct virtio_net_config config;
+	struct net_link link;
 	struct tap tap;            /* no queues when there is @stream */
 	struct netstream *stream;  /* instead of the tap */
 	struct loop_poller poller; /* the tap, looked at when the queues are */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * net_control - the control queue (virtio 1.2, 5.1.6.5): how many pairs of queues are in use,
- * and what of the work on frames is left to the driver.
+ * what of the work on frames is left to the driver, and that it has announced itself.
  *
  * A command is a class, a command and its operands, and a byte for the answer.  What is not
  * exactly that, or not negotiated, is answered with an error.
@@ -87,6 +87,8 @@ static bool net_command(struct net *n, struct span *s)
 	if (h.class == VIRTIO_NET_CTRL_GUEST_OFFLOADS &&
 	    h.cmd == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET)
 		return net_control_offloads(n, s);
+	if (h.class == VIRTIO_NET_CTRL_ANNOUNCE && h.cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK)
+		return s->len == 0 && net_link_announced(&n->link);
 	return false;
 }
 

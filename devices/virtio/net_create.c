@@ -51,9 +51,9 @@ static void net_features(struct net *n, const struct config_net *c)
 	if (n->npair > 1)
 		n->v.offered |= 1ULL << VIRTIO_NET_F_MQ;
 	if (n->v.nvq > 2 * n->npair)
-		n->v.offered |= 1ULL << VIRTIO_NET_F_CTRL_VQ;
+		n->v.offered |= 1ULL << VIRTIO_NET_F_CTRL_VQ |
+				1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE;
 	n->config.max_virtqueue_pairs = (uint16_t)n->npair;
-	n->config.status = VIRTIO_NET_S_LINK_UP;
 	if (c->mtu) {
 		n->v.offered |= 1ULL << VIRTIO_NET_F_MTU;
 		n->config.mtu = c->mtu;
@@ -91,6 +91,7 @@ static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
 	for (unsigned int qi = 0; qi < n->v.nvq; qi++)
 		virtq_init(&n->vq[qi], NET_QUEUE);
 	net_init(n, stream ? &fd : tap->fd, &env->cfg->net[i]);
+	net_link_init(&n->link, &n->v, &n->config, &n->tap);
 	net_mac(n->config.mac, env->cfg, &env->cfg->net[i],
 		n->stream ? n->v.name : n->tap.name);
 	net_features(n, &env->cfg->net[i]);

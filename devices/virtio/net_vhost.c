@@ -87,6 +87,7 @@ struct net_kernel {
 	struct tap tap;
 	struct vhost_net h;
 	struct loop_source errors;
+	struct net_link link; /* no control queue, so nothing is announced */
 };
 
 static struct net_kernel *net_kernel_of(struct virtio_dev *v)
@@ -109,6 +110,7 @@ static int net_kernel_activate(struct virtio_dev *v)
 {
 	struct net_kernel *n = net_kernel_of(v);
 	struct vhost_ring ring[2];
+	int rc;
 
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct virtq *q = &n->vq[i];
@@ -128,8 +130,9 @@ static int net_kernel_activate(struct virtio_dev *v)
 	n->errors = (struct loop_source){
 		.fd = n->h.errors, .dev = v->dev, .fn = net_kernel_failed};
 	loop_want(v->env->loop, &n->errors, EPOLLIN);
-	return vhost_net_start(&n->h, v->acked & n->h.features & NET_RING_FEATURES,
-			       v->env->mem, ring, n->tap.fd[0]);
+	rc = vhost_net_start(&n->h, v->acked & n->h.features & NET_RING_FEATURES,
+			     v->env->mem, ring, n->tap.fd[0]);
+	return rc < 0 ? rc : net_link_start(&n->link);
 }
 
 static void net_kernel_reset(struct virtio_dev *v)
@@ -137,6 +140,7 @@ static void net_kernel_reset(struct virtio_dev *v)
 	struct net_kernel *n = net_kernel_of(v);
 
 	loop_want(v->env->loop, &n->errors, 0);
+	net_link_stop(&n->link);
 	vhost_net_stop(&n->h);
 	if (n->tap.offloads)
 		(void)tap_offloads(&n->tap, 0);
@@ -153,6 +157,7 @@ static void net_kernel_destroy(struct virtio_dev *v)
 	struct net_kernel *n = net_kernel_of(v);
 
 	loop_del(v->env->loop, &n->errors);
+	net_link_fini(&n->link);
 	vhost_net_close(&n->h);
 	tap_close(&n->tap);
 	free(n);
@@ -197,6 +202,7 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 	if (tap->offloads & TAP_USO)
 		n->v.offered |= NET_BIT(VIRTIO_NET_F_HOST_USO);
 	n->v.offered |= net_describe(&n->config, env, i, tap->name);
+	net_link_init(&n->link, &n->v, &n->config, &n->tap);
 	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
 	virtq_init(&n->vq[NET_TX], NET_QUEUE);

@@ -80,6 +80,18 @@ case_user_network_without_root()
 	complained "the guest's link is down"
 }
 
+# announced TAP ADDRESS - the host learns ADDRESS by what the guest says unasked; before that it
+# has forgotten it, and nobody asks
+announced()
+{
+	tries=600
+	until grep -q "^$2 .* 0x2 .* $1\$" /proc/net/arp; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || fail "the guest does not announce $2"
+		sleep 0.1
+	done
+}
+
 # Two vCPUs, so two pairs of queues; then its tap is set down, up again, and deleted
 case_tap_with_and_without_each_offload()
 {
@@ -94,10 +106,14 @@ case_tap_with_and_without_each_offload()
 	wait_for out queues
 	ip addr add 10.95.0.1/24 dev mvload0 || fail 'microvm made no tap'
 	wait_for out 'to be set down'
+	echo 1 >/proc/sys/net/ipv4/conf/mvload0/arp_accept
 	ip link set mvload0 down
 	wait_for out 'is down'
+	! grep -q '^10\.95\.0\.2 ' /proc/net/arp || fail 'the host remembers the guest'
 	ip link set mvload0 up
 	wait_for out 'is up'
+	announced mvload0 10.95.0.2
+	ping -c 1 -W 5 10.95.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
 	ip link del mvload0 || fail 'the tap cannot be deleted'
 	wait $vmm || fail "status $?"
 	kill $server

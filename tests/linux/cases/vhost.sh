@@ -172,7 +172,7 @@ case_daemons_end_with_us()
 	[ $tries -gt 0 ] || fail "still there: $(cat pids)"
 }
 
-# 16 MiB there and back, by the kernel's thread and not by us
+# 16 MiB there and back, by the kernel's thread and not by us; then its tap is set down and up
 case_network_by_vhost_net()
 {
 	[ -c /dev/net/tun ] && [ -c /dev/vhost-net ] || skip 'no /dev/net/tun or no /dev/vhost-net'
@@ -192,6 +192,8 @@ case_network_by_vhost_net()
 			md5sum </blob
 			ping -c 2 -W 5 10.96.0.1 && echo ping
 			nc 10.96.0.1 5001 </blob
+			while [ $(cat /sys/class/net/eth0/carrier) = 1 ]; do sleep 0.1; done; echo carrier down
+			while [ $(cat /sys/class/net/eth0/carrier) = 0 ]; do sleep 0.1; done; echo carrier up
 		END
 		)\"" >out 2>err </dev/null &
 	vmm=$!
@@ -204,8 +206,12 @@ case_network_by_vhost_net()
 	nc 10.96.0.2 5000 <blob
 	nc -l -p 5001 <open >back
 	kill $opener
+	ip link set mvvhost0 down
+	wait_for out 'carrier down'
+	ip link set mvvhost0 up
 	wait $vmm || fail "status $?"
 	said ping
+	said 'carrier up'
 	said "$sum"
 	[ "$(md5sum <back)" = "$sum" ] || fail 'what came back is something else'
 	[ ! -s err ] || fail 'it had something to say'

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+/* net_link - the guest's link is up when the tap is, and back means: announce yourself. */
+#include "devices/virtio/net_link.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define NET_UP       VIRTIO_NET_S_LINK_UP
+#define NET_ANNOUNCE VIRTIO_NET_S_ANNOUNCE
+
+static void net_link_set(struct net_link *l, unsigned int bits, bool on)
+{
+	unsigned int old = l->config->status;
+	uint16_t status = (uint16_t)(on ? old | bits : old & ~bits);
+
+	if (status == old)
+		return;
+	l->config->status = status;
+	virtio_config_changed(l->v);
+}
+
+void net_link_lost(struct net_link *l, const char *what, int code)
+{
+	if (l->lost)
+		return;
+	log_warn("%s: %s %s is gone (%s); the guest's link is down", l->v->name, what,
+		 l->tap->name, strerror(code));
+	l->lost = true;
+	loop_want(l->v->env->loop, &l->source, 0);
+	net_link_set(l, NET_UP | NET_ANNOUNCE, false);
+}
+
+/* We are not told any more */
+static void net_link_left(struct net_link *l)
+{
+	if (!tap_is_there(l->tap)) {
+		net_link_lost(l, "tap", EBADFD);
+		return;
+	}
+	log_warn(
+		"%s: tap %s went to another network namespace; the guest's link stays up "
+		"from now on",
+		l->v->name, l->tap->name);
+	loop_want(l->v->env->loop, &l->source, 0);
+	tap_link_close(&l->tap->link);
+	net_link_set(l, NET_UP, true);
+}
+
+static void net_link_heard(struct net_link *l)
+{
+	struct tap_link *t = &l->tap->link;
+	bool moved = tap_link_read(t);
+
+	if (t->gone) {
+		net_link_left(l);
+		return;
+	}
+	net_link_set(l, NET_UP, t->up);
+	if (moved && t->up)
+		net_link_announce(l);
+}
+
+static void net_link_on_tap(struct loop_source *s, uint32_t events)
+{
+	struct net_link *l = container_of(s, struct net_link, source);
+
+	(void)events;
+	if (l->v->active)
+		net_link_heard(l);
+	else /* broken, or given up: it can wait */
+		loop_want(l->v->env->loop, s, 0);
+}
+
+/* ---- the announcement ---- */
+
+/* The control queue is how it would answer */
+static bool net_link_announces(const struct net_link *l)
+{
+	const uint64_t both = 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
+			      1ULL << VIRTIO_NET_F_CTRL_VQ;
+
+	return (l->v->acked & both) == both;
+}
+
+static void net_link_arm(struct net_link *l, long ms)
+{
+	struct itimerspec it = {.it_value = {.tv_nsec = ms * 1000000}};
+
+	(void)timerfd_settime(l->timer.fd, 0, &it, NULL);
+	l->soon = ms != 0;
+}
+
+void net_link_announce(struct net_link *l)
+{
+	if (l->v->active && net_link_announces(l) && !l->soon)
+		net_link_arm(l, NET_ANNOUNCE_MS);
+}
+
+static void net_link_on_timer(struct loop_source *s, uint32_t events)
+{
+	struct net_link *l = container_of(s, struct net_link, timer);
+	unsigned int status = l->config->status;
+	uint64_t n;
+
+	(void)events;
+	(void)!read(s->fd, &n, sizeof(n));
+	if (!l->soon || !l->v->active)
+		return;
+	l->soon = false;
+	/* one that is down is asked when it is up */
+	if (!(status & NET_UP))
+		return;
+	l->again = status & NET_ANNOUNCE;
+	net_link_set(l, NET_ANNOUNCE, true);
+}
+
+bool net_link_announced(struct net_link *l)
+{
+	if (!(l->config->status & NET_ANNOUNCE))
+		return false;
+	net_link_set(l, NET_ANNOUNCE, false);
+	if (l->again)
+		net_link_announce(l);
+	l->again = false;
+	return true;
+}
+
+/* ---- life ---- */
+
+void net_link_init(struct net_link *l, struct virtio_dev *v,
+		   struct virtio_net_config *config, struct tap *tap)
+{
+	*l = (struct net_link){
+		.v = v,
+		.config = config,
+		.tap = tap,
+		.source = {.fd = tap->link.index ? tap->link.fd : -1,
+			   .fn = net_link_on_tap},
+		.timer = {.fd = -1, .fn = net_link_on_timer},
+	};
+	config->status = !tap->link.index || tap->link.up ? NET_UP : 0;
+}
+
+static int net_link_timer(struct net_link *l)
+{
+	struct loop *loop = l->v->env->loop;
+
+	l->timer.dev = l->v->dev;
+	l->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l->timer.fd < 0)
+		return -errno;
+	loop_want(loop, &l->timer, EPOLLIN);
+	if (l->timer.events)
+		return 0;
+	close(l->timer.fd);
+	l->timer.fd = -1;
+	return -ENOSPC;
+}
+
+int net_link_start(struct net_link *l)
+{
+	int rc = 0;
+
+	if (l->timer.fd < 0 && net_link_announces(l))
+		rc = net_link_timer(l);
+	if (rc < 0 || !l->tap->link.index || l->lost)
+		return rc;
+	l->source.dev = l->v->dev;
+	loop_want(l->v->env->loop, &l->source, EPOLLIN);
+	if (!l->source.events)
+		return -ENOSPC;
+	net_link_heard(l);
+	return 0;
+}
+
+void net_link_stop(struct net_link *l)
+{
+	if (l->soon)
+		net_link_arm(l, 0);
+	l->again = false;
+	loop_want(l->v->env->loop, &l->source, 0);
+	l->config->status &= NET_UP; /* whoever resets shows it */
+}
+
+void net_link_fini(struct net_link *l)
+{
+	loop_del(l->v->env->loop, &l->source);
+	if (l->timer.fd < 0)
+		return;
+	loop_del(l->v->env->loop, &l->timer);
+	close(l->timer.fd);
+}

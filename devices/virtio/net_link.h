@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_link - a card's link, which follows its tap, and the guest's announcement of itself
+ * (virtio 1.2, 5.1.4 and 5.1.6.5.4).  For cards that we serve and those that the kernel does.
+ *
+ * The tap is listened to while the device is active; what it did before is heard then.
+ */
+#ifndef MICROVM_VIRTIO_NET_LINK_H
+#define MICROVM_VIRTIO_NET_LINK_H
+
+#include <linux/virtio_net.h>
+
+#include "devices/backend/tap.h"
+#include "devices/virtio/virtio.h"
+
+/* A driver that sees its link come back is not done when it has read so; what it sent at once
+ * would go nowhere.  And however fast a tap changes hands, nobody is asked more often.
+ */
+#define NET_ANNOUNCE_MS 100
+
+struct net_link {
+	struct virtio_dev *v;
+	struct virtio_net_config *config; /* ->status is ours */
+	struct tap *tap;                  /* without tap->link it stays up */
+	struct loop_source source;        /* tap->link's */
+	struct loop_source timer;         /* fd -1: the driver does not announce */
+	bool soon;  /* it is set: the driver is to be asked when it rings */
+	bool again; /* when it has done what it is asked for now */
+	bool lost;
+};
+
+/* net_link_init() - the link of @v, which is not active yet */
+void net_link_init(struct net_link *l, struct virtio_dev *v,
+		   struct virtio_net_config *config, struct tap *tap);
+/* net_link_start() - on activate().  Return: 0 or -errno.  net_link_stop(): on reset() */
+int net_link_start(struct net_link *l);
+void net_link_stop(struct net_link *l);
+void net_link_fini(struct net_link *l); /* before the tap goes */
+
+/* net_link_lost() - what it stands on is gone (@code): down for good; says so once */
+void net_link_lost(struct net_link *l, const char *what, int code);
+
+/* net_link_announce() - have the guest tell its network where it is, soon; nothing if its
+ * driver does not do that.  Device active
+ */
+void net_link_announce(struct net_link *l);
+/* net_link_announced() - the driver says that it has.  Return: was it asked to? */
+bool net_link_announced(struct net_link *l);
+
+#endif
