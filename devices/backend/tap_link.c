@@ -19,8 +19,9 @@
 
 #include "vmm/core/util.h"
 
-#define TAP_LINK_READS 64        /* messages before others have their turn */
-#define TAP_LINK_CARRY (1 << 16) /* IFF_LOWER_UP, which <net/if.h> does not have */
+#define TAP_LINK_READS   64         /* messages before others have their turn */
+#define TAP_LINK_CARRY   (1 << 16)  /* IFF_LOWER_UP, which <net/if.h> does not have */
+#define TAP_LINK_UNKNOWN UINT32_MAX /* no master has this number: nothing was heard yet */
 
 struct tap_link_message {
 	struct nlmsghdr h;
@@ -169,7 +170,8 @@ int tap_link_open(struct tap_link *l, const char *name)
 	int rc;
 
 	*l = (struct tap_link){
-		.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+		.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE),
+		.master = TAP_LINK_UNKNOWN};
 	if (l->fd < 0)
 		return -errno;
 	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
@@ -181,13 +183,15 @@ int tap_link_open(struct tap_link *l, const char *name)
 		rc = -errno;
 	if (rc == 0)
 		rc = tap_link_ask(l);
+	if (rc == 0) {
+		(void)tap_link_read(l);
+		rc = l->master == TAP_LINK_UNKNOWN ? -ENODATA : 0;
+	}
 	if (rc < 0) {
 		close(l->fd);
 		l->index = 0;
-		return rc;
 	}
-	(void)tap_link_read(l);
-	return 0;
+	return rc;
 }
 
 void tap_link_close(struct tap_link *l)
