@@ -274,7 +274,8 @@ static void ring_deliver(struct ring *r)
 		ring_unlock(r);
 		if (!u)
 			return;
-		pthread_mutex_lock(&u->dev->lock);
+		if (!device_lock_soon(u->dev))
+			continue; /* who is in ring_wait() takes them himself */
 		ring_lock(r);
 		list = ring_take(r, u);
 		ring_unlock(r);

@@ -233,7 +233,8 @@ void blk_look_again(struct virtio_dev *v)
 	/* one that another process serves may hold its lock for seconds */
 	if (v->ops != &blk_ops)
 		return;
-	pthread_mutex_lock(&v->dev->lock);
+	if (!device_lock_soon(v->dev))
+		return;
 	if (disk_look_again(b->disk)) {
 		b->truth.capacity = b->disk->size / DISK_SECTOR;
 		b->config = b->truth;

@@ -65,8 +65,11 @@ static void mmio_reset(struct device *d)
 
 	v->active = false;
 	mmio_kicks_sleep(m);
+	/* what is with the host comes back first, if it is hung, too: 2.4.1 */
+	d->waiting = true;
 	if (m->activated)
 		v->ops->reset(v);
+	d->waiting = false;
 	m->activated = false;
 	for (unsigned int i = 0; i < v->nvq; i++)
 		virtq_init(&v->vq[i], v->vq[i].size_max);

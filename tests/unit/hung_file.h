@@ -157,10 +157,13 @@ static inline void hung_file_await(const struct hung_file *h, unsigned int n)
 /* hung_file_end() - what waits fails */
 static inline void hung_file_end(struct hung_file *h, const char *path)
 {
+	if (!h->server)
+		return;
 	(void)kill(h->server, SIGKILL);
 	(void)waitpid(h->server, NULL, 0);
 	(void)umount2(path, MNT_DETACH);
 	munmap(h->reads, sizeof(*h->reads));
+	h->server = 0;
 }
 
 #endif

@@ -12,6 +12,8 @@
 #define MICROVM_CORE_DEVICE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/core/irq.h"
@@ -51,6 +53,8 @@ struct device {
 	uint64_t base, len;  /* window on its bus */
 	struct irq_line irq; /* fd -1 when it has none */
 	pthread_mutex_t lock;
+	atomic_bool
+		waiting; /* who has the lock may wait for the host as long as it likes */
 	struct io_counters io; /* under lock */
 	const char *engine; /* likewise: a constant that names what serves it, or NULL */
 };
@@ -61,6 +65,10 @@ struct device {
 void device_init(struct device *d, const struct device_ops *ops, enum device_kind kind,
 		 const char *name, uint64_t base, uint64_t len);
 void device_fini(struct device *d);
+/* device_lock_soon() - take the lock, unless who has it is ->waiting: for the loop, which is
+ * everybody's.  Return: taken?
+ */
+bool device_lock_soon(struct device *d);
 
 uint64_t device_nop_read(struct device *d, uint64_t off, unsigned int size); /* ones */
 void device_nop_write(struct device *d, uint64_t off, unsigned int size, uint64_t val);

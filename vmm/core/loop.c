@@ -127,8 +127,8 @@ void loop_del(struct loop *l, struct loop_source *s)
 
 static void loop_dispatch(struct loop_source *s, uint32_t events)
 {
-	if (s->dev)
-		pthread_mutex_lock(&s->dev->lock);
+	if (s->dev && !device_lock_soon(s->dev))
+		return;
 	/* A vCPU may have changed what is wanted since epoll_wait() returned. */
 	events &= s->events ? s->events | EPOLLERR | EPOLLHUP : 0;
 	if (events)
@@ -160,11 +160,11 @@ static bool loop_poll_each(struct loop *l, enum loop_poll_step step)
 	bool any = false;
 
 	for (struct loop_poller *p = l->poll.list; p; p = p->next) {
-		/* To look can wait; to have the wakes back cannot */
+		/* To look can wait; to have the wakes back cannot, but for one in a reset */
 		if (p->dev && step == POLL_LOOK && pthread_mutex_trylock(&p->dev->lock))
 			continue;
-		if (p->dev && step != POLL_LOOK)
-			pthread_mutex_lock(&p->dev->lock);
+		if (p->dev && step != POLL_LOOK && !device_lock_soon(p->dev))
+			continue;
 		if (p->on && step == POLL_LOOK)
 			any |= p->look(p);
 		else if (p->on)

@@ -4,7 +4,8 @@
  *
  * Sources live inside their device; the loop allocates nothing after loop_create().  It
  * takes dev->lock, looks at s->events again, then calls fn(): so a source put to sleep by
- * a vCPU's reset is never called late.
+ * a vCPU's reset is never called late.  While who has the lock waits for the host
+ * (dev->waiting), the device's sources are passed over, and come again.
  */
 #ifndef MICROVM_CORE_LOOP_H
 #define MICROVM_CORE_LOOP_H

@@ -142,7 +142,7 @@ static const struct work *work_first_finished(const struct work_pool *p)
 
 		while (d && d->dev != w->dev)
 			d = d->next;
-		if (!d)
+		if (!d && !(w->dev && w->dev->waiting)) /* which will drain */
 			break;
 	}
 	return w;
@@ -180,8 +180,8 @@ static void work_deliver(struct loop_source *s, uint32_t events)
 		pthread_mutex_unlock(&p->lock);
 		if (!first)
 			return;
-		if (dev)
-			pthread_mutex_lock(&dev->lock);
+		if (dev && !device_lock_soon(dev))
+			continue;
 		work_hand_back(p, dev);
 		if (dev)
 			pthread_mutex_unlock(&dev->lock);
