@@ -61,7 +61,7 @@ static void open_disk(unsigned int i)
 	struct err e;
 	int fd;
 
-	snprintf(path[i], sizeof(path[i]), "/tmp/microvm-hung.XXXXXX");
+	(void)snprintf(path[i], sizeof(path[i]), "/tmp/microvm-hung.XXXXXX");
 	fd = mkstemp(path[i]);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(ftruncate(fd, (off_t)SIZE), 0);
