@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "devices/backend/overlay.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -194,4 +195,9 @@ void disk_image_warn(const struct config_disk *c)
 		log_warn("disk %s looks like a %s image, but is raw by its name, so the "
 			 "guest sees the file as it is; if it is one: format=%s",
 			 c->path, name, name);
+	else if (image_has(&h, 0, OVERLAY_MAGIC, sizeof(OVERLAY_MAGIC) - 1))
+		log_warn(
+			"disk %s looks like an overlay, but is given as a disk; if it is "
+			"one: --disk BASE,overlay=%s",
+			c->path, c->path);
 }

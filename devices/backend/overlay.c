@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/core/util.h"
 
@@ -371,6 +372,9 @@ static void overlay_destroy(struct disk *d)
 
 	if (ov->op)
 		overlay_save(ov);
+	else if (ov->made) /* for nothing: no guest ever had it */
+		(void)unlink(ov->made);
+	free(ov->made);
 	disk_close(ov->base);
 	disk_close(ov->top);
 	overlay_map_fini(&ov->map);

@@ -18,6 +18,7 @@
 #include "devices/backend/disk_engine.h"
 #include "devices/backend/disk_list.h"
 
+#define OVERLAY_MAGIC   "mvm-cow\n"
 #define OVERLAY_CLUSTER (64 * UINT64_C(1024))
 #define OVERLAY_PAGE    UINT64_C(4096) /* of the bitmap: what is written at once */
 #define OVERLAY_OPS     128            /* requests under way; more wait */
@@ -100,6 +101,7 @@ struct disk_engine { /* of an overlay */
 	struct overlay_op *op, *free, *blocked; /* blocked: on a cluster or a bounce */
 	uint8_t *bounce[OVERLAY_BOUNCES];       /* a stack of those that are free */
 	unsigned int nbounce;
+	char *made; /* the file, if it was not there before */
 	bool pumping, staged, retry, cancelling;
 };
 

@@ -16,8 +16,6 @@
 
 #define OVERLAY_VERSION 1
 
-static const uint8_t overlay_magic[8] = {'m', 'v', 'm', '-', 'c', 'o', 'w', '\n'};
-
 /* FNV-1a: what a torn or foreign page does not have by accident */
 static uint64_t overlay_sum(const struct overlay_header *h)
 {
@@ -43,7 +41,7 @@ static int overlay_expect(struct disk_engine *ov, struct err *e)
 		.base_size = ov->base->size,
 		.data = ALIGN_UP((1 + ov->map.pages) * OVERLAY_PAGE, OVERLAY_CLUSTER),
 	};
-	memcpy(h->magic, overlay_magic, sizeof(overlay_magic));
+	memcpy(h->magic, OVERLAY_MAGIC, sizeof(h->magic));
 	if (!ov->base->device)
 		h->base_mtime =
 			st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
@@ -125,11 +123,36 @@ static int overlay_may_make(const char *path, struct err *e)
 		       : overlay_make_error(path, errno, e);
 }
 
+static bool overlay_is_one(int fd)
+{
+	char magic[sizeof(OVERLAY_MAGIC) - 1];
+
+	return pread_full(fd, magic, sizeof(magic), 0) == (long)sizeof(magic) &&
+	       memcmp(magic, OVERLAY_MAGIC, sizeof(magic)) == 0;
+}
+
+static int overlay_check_kind(int fd, const struct stat *st, const char *path,
+			      struct err *e)
+{
+	if (!overlay_is_one(fd))
+		return err_set(
+			e, EINVAL,
+			"overlay %s is some other kind of file; give a new name, or "
+			"one that may be emptied: truncate -s 0 %s",
+			path, path);
+	if (st->st_size % DISK_SECTOR)
+		return err_set(
+			e, EINVAL,
+			"overlay %s was cut short, to %llu bytes; give another, or "
+			"begin anew: truncate -s 0 %s",
+			path, (unsigned long long)st->st_size, path);
+	return 0;
+}
+
 /* Under a lock, because two may begin the same one; who loses finds it made, and in use.
  * Return: 0; 1: @dry, and it would have been made; -errno with a sentence
  */
-static int overlay_make(const struct disk_engine *ov, const char *path, bool dry,
-			struct err *e)
+static int overlay_make(struct disk_engine *ov, const char *path, bool dry, struct err *e)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const int flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -151,7 +174,8 @@ static int overlay_make(const struct disk_engine *ov, const char *path, bool dry
 			"it is not there",
 			path);
 	if (!overlay_blank(ov, fd, &st))
-		return 0; /* overlay_load() judges it */
+		return overlay_check_kind(fd, &st, path,
+					  e); /* the rest: overlay_load() */
 	if (dry)
 		return 1;
 	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
@@ -163,9 +187,14 @@ static int overlay_make(const struct disk_engine *ov, const char *path, bool dry
 		rc = overlay_keep_name(path);
 	if (rc < 0) {
 		(void)!ftruncate(fd, 0);
-		return err_set(e, -rc, "overlay %s cannot be begun: %s", path,
-			       strerror(-rc));
+		if (named)
+			(void)unlink(path);
+		return err_set(e, -rc,
+			       "overlay %s cannot be begun: %s; make room there, or name "
+			       "a file elsewhere",
+			       path, strerror(-rc));
 	}
+	ov->made = named ? strdup(path) : NULL;
 	return 0;
 }
 
@@ -176,12 +205,6 @@ static int overlay_check(const struct disk_engine *ov, const struct overlay_head
 {
 	const char *path = ov->top->path, *base = ov->base->path;
 
-	if (memcmp(h->magic, overlay_magic, sizeof(overlay_magic)) != 0)
-		return err_set(
-			e, EINVAL,
-			"overlay %s is some other kind of file; give a new name, or "
-			"one that may be emptied: truncate -s 0 %s",
-			path, path);
 	if (h->sum != overlay_sum(h))
 		return err_set(
 			e, EINVAL,
@@ -287,6 +310,11 @@ int overlay_open(struct disk *d, const char *top, bool dry, struct err *e)
 	ov->base = disk_open_file(d->path, true, d->direct, dry, e);
 	if (!ov->base)
 		return -e->code;
+	if (overlay_is_one(ov->base->fd))
+		return err_set(e, EINVAL,
+			       "disk %s is an overlay itself, and overlays do not stack; "
+			       "give the base that it was made for",
+			       d->path);
 	if (overlay_map_init(&ov->map, ov->base->size) < 0)
 		return err_set(e, ENOMEM, "overlay %s: out of memory", top);
 	rc = overlay_expect(ov, e);
@@ -298,6 +326,9 @@ int overlay_open(struct disk *d, const char *top, bool dry, struct err *e)
 		     : disk_open_file(top, false, d->direct, dry, e);
 	if (!ov->top)
 		return -e->code;
+	if (access(ov->top->path, F_OK) < 0) /* by who had made it for nothing */
+		return err_set(e, ENOENT,
+			       "overlay %s was removed at this moment; start again", top);
 	rc = rc ? 0 : overlay_load(ov, dry, e);
 	if (rc == 0)
 		overlay_describe(d, ov);

@@ -142,6 +142,7 @@ int tty_start(struct tty *t, struct tty_client *c, struct err *e)
 	int rc;
 
 	t->client = c;
+	t->started = true;
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		all[i]->dev = c ? c->dev : NULL;
 	t->in_source.fd = t->in.fd;
@@ -167,6 +168,7 @@ void tty_destroy(struct tty *t)
 	if (t->end == TTY_STDIO)
 		tty_mode_stop();
 	tty_unix_destroy(t);
+	tty_file_destroy(t);
 	if (t->slave >= 0)
 		close(t->slave);
 	loop_del(t->loop, &t->in_source);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,13 +24,17 @@ static int tty_file_explain(const char *label, const char *path, int error, stru
 struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 			    struct err *e)
 {
-	int flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	const int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct tty *t = tty_alloc(l, TTY_FILE, label, e);
 	int fd;
 
 	if (!t)
 		return NULL;
-	fd = open(path, flags, 0600);
+	fd = open(path, flags);
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(path, flags | O_CREAT, 0600);
+		t->made = fd < 0 ? NULL : strdup(path);
+	}
 	if (fd < 0) {
 		tty_file_explain(label, path, errno, e);
 		tty_destroy(t);
@@ -38,4 +43,11 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 	tty_fd_open(&t->out, fd, O_WRONLY);
 	t->out.own = true;
 	return t;
+}
+
+void tty_file_destroy(struct tty *t)
+{
+	if (t->made && !t->started)
+		(void)unlink(t->made);
+	free(t->made);
 }

@@ -26,6 +26,8 @@ struct tty {
 	enum tty_end end;
 	char label[TTY_LABEL_MAX];
 	struct tty_listener listener;
+	char *made;        /* a file that was not there before */
+	bool started;      /* it has, or had, a guest */
 	int slave;         /* of a pty: keeps it from hanging up; else -1 */
 	char pty_path[32]; /* of @slave */
 
@@ -79,6 +81,9 @@ void tty_unix_hung(struct tty *t, uint32_t events);
 void tty_unix_eof(struct tty *t);
 void tty_unix_again(struct tty *t); /* @again_source: accept peers again */
 void tty_unix_destroy(struct tty *t);
+
+/* tty_file.c.  One that never had a guest leaves no file behind that it made */
+void tty_file_destroy(struct tty *t);
 
 /* tty_out.c.  tty_out_open(): @out is another, and writable; what is held goes there.
  * tty_out_forget(): there is none now, and what was held for it goes

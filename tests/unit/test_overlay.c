@@ -418,6 +418,34 @@ START_TEST(overlay_that_does_not_fit_is_refused)
 }
 END_TEST
 
+START_TEST(overlay_of_an_overlay_or_of_no_guest)
+{
+	struct config cfg = {.ndisk = 1};
+	struct disk *a;
+	struct err e;
+
+	unplug();
+	cfg.disk[0] = (struct config_disk){.path = top, .overlay = copy};
+	(void)snprintf(copy, sizeof(copy), "%s/copy", dir);
+	ck_assert_ptr_null(disk_open(&cfg, 0, &e));
+	ck_assert_msg(strstr(e.msg, "is an overlay itself") != NULL, "%s", e.msg);
+	ck_assert_int_eq(access(copy, F_OK), -1);
+	cfg.disk[0].path = path;
+	a = disk_open(&cfg, 0, &e); /* a machine that does not come to life */
+	ck_assert_ptr_nonnull(a);
+	ck_assert_int_eq(access(copy, F_OK), 0);
+	disk_close(a);
+	ck_assert_int_eq(access(copy, F_OK), -1);
+	cfg.disk[0].overlay = top; /* which a guest had */
+	a = disk_open(&cfg, 0, &e);
+	ck_assert_ptr_nonnull(a);
+	disk_close(a);
+	ck_assert_int_eq(access(top, F_OK), 0);
+	ck_assert_int_eq(truncate(top, 700), 0);
+	refused(top, "cut short");
+}
+END_TEST
+
 START_TEST(two_overlays_share_a_base_but_not_each_other)
 {
 	struct config cfg = {.ndisk = 2};
@@ -477,6 +505,9 @@ START_TEST(host_full_at_the_header_leaves_an_empty_file)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
 	errno = 0;
 	refused(top, "cannot be begun: No space left");
+	ck_assert_int_eq(access(top, F_OK), -1); /* nor does one that was not there */
+	close(open(top, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	refused(top, "make room there");
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
 	ck_assert_int_eq(file_stat(top).st_size, 0);
 	plug_overlay(top, (struct config_disk){0});
@@ -535,6 +566,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, header_lost_with_the_power_is_written_again);
 	tcase_add_test(t, start_killed_before_the_file_had_its_size_is_no_damage);
 	tcase_add_test(t, overlay_that_does_not_fit_is_refused);
+	tcase_add_test(t, overlay_of_an_overlay_or_of_no_guest);
 	tcase_add_test(t, two_overlays_share_a_base_but_not_each_other);
 }
 

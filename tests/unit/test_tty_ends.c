@@ -377,7 +377,7 @@ START_TEST(dead_socket_is_replaced_and_ours_is_removed)
 	fd = dial();
 	run_until(&ncame, 1);
 	ck_assert_ptr_null(tty_create_unix(d.loop, "--port x", path, &err));
-	ck_assert_ptr_nonnull(strstr(err.msg, "--port x: another process listens at"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "is taken: another process listens there"));
 	close(fd);
 	stop();
 	ck_assert_int_eq(stat(path, &st), -1);
@@ -466,6 +466,18 @@ START_TEST(file_is_appended_to)
 }
 END_TEST
 
+START_TEST(file_is_left_behind_by_a_machine_that_never_ran)
+{
+	tty_destroy(tty_create_file(d.loop, "console", path, &err));
+	ck_assert_int_eq(access(path, F_OK), -1);
+	start(tty_create_file(d.loop, "console", path, &err));
+	stop();
+	ck_assert_int_eq(access(path, F_OK), 0); /* also an empty one says something */
+	tty_destroy(tty_create_file(d.loop, "console", path, &err));
+	ck_assert_int_eq(access(path, F_OK), 0); /* it was there before */
+}
+END_TEST
+
 START_TEST(full_file_does_not_stop_the_guest)
 {
 	struct rlimit limit = {4096, 4096};
@@ -548,6 +560,7 @@ int main(void)
 	tcase_add_test(t, pty_talks_both_ways_and_does_not_echo);
 	tcase_add_test(t, pty_without_a_reader_does_not_hold_the_guest_for_long);
 	tcase_add_test(t, file_is_appended_to);
+	tcase_add_test(t, file_is_left_behind_by_a_machine_that_never_ran);
 	tcase_add_test(t, full_file_does_not_stop_the_guest);
 	tcase_add_test(t, file_that_cannot_be_written_is_refused);
 	tcase_add_test(t, loop_that_cannot_watch_is_said);
