@@ -2,6 +2,7 @@
 /* setting_share - the parts of --share. */
 #include "vmm/setting.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/config.h"
@@ -63,8 +64,10 @@ static int share_check_tag(const struct config *cfg, struct err *e)
 	const char *tag = cfg->share[cfg->nshare].tag;
 
 	for (unsigned int i = 0; tag && i < cfg->nshare; i++)
-		if (cfg->share[i].tag && strcmp(tag, cfg->share[i].tag) == 0)
-			return err_usage(e, "two have the tag \"%s\"; give each its own",
+		if (strcmp(tag, cfg->share[i].tag) == 0)
+			return err_usage(e,
+					 "two have the tag \"%s\" (without tag= it is "
+					 "share0, share1, ...); give each its own",
 					 tag);
 	return 0;
 }
@@ -72,6 +75,7 @@ static int share_check_tag(const struct config *cfg, struct err *e)
 static int share_end(struct config *cfg, struct err *e)
 {
 	const struct config_share *s = share_of(cfg);
+	char name[sizeof("share4294967295")];
 	int rc;
 
 	if (!s->path && !s->socket)
@@ -86,7 +90,10 @@ static int share_end(struct config *cfg, struct err *e)
 				 "who listens at socket=%.60s decides who may write; "
 				 "leave out ro",
 				 s->socket);
-	rc = share_check_tag(cfg, e);
+	(void)snprintf(name, sizeof(name), "share%u", cfg->nshare);
+	rc = s->tag ? 0 : share_set_tag(cfg, name, e);
+	if (rc == 0)
+		rc = share_check_tag(cfg, e);
 	if (rc == 0)
 		cfg->nshare++;
 	return rc;

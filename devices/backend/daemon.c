@@ -342,6 +342,18 @@ static bool daemon_wait(struct daemon *d, int ms)
 	}
 }
 
+/* Did it end because it does not know what we ask of it? */
+static bool daemon_strange(const struct daemon *d)
+{
+	static const char *const words[] = {"nrecognized", "nknown", "nvalid option",
+					    "nvalid parameter", "nexpected argument"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(d->said, words[i]))
+			return true;
+	return false;
+}
+
 int daemon_dead(struct daemon *d, int ms, struct err *e)
 {
 	char how[DAEMON_HOW_MAX];
@@ -349,6 +361,16 @@ int daemon_dead(struct daemon *d, int ms, struct err *e)
 	if (!daemon_wait(d, ms))
 		return 0;
 	daemon_how(d, how);
+	if (daemon_strange(d))
+		return err_set(e, ECHILD,
+			       "%s; it may be too old, or another program of that name: "
+			       "try %s --version",
+			       how, d->program);
+	if (!d->nsaid || !WIFEXITED(d->status) ||
+	    WEXITSTATUS(d->status) == DAEMON_NOT_RUN)
+		return err_set(e, ECHILD,
+			       "%s; try it by itself: %s --version, or install it again",
+			       how, d->program);
 	return err_set(e, ECHILD, "%s", how);
 }
 

@@ -152,8 +152,9 @@ static int disk_lock(struct disk *d, struct err *e)
 		held.l_type = F_WRLCK;
 	if (held.l_type == F_RDLCK)
 		return err_set(e, EBUSY,
-			       "disk %s is in use by another process (read-only), so it "
-			       "cannot be written; stop that one, or add ,ro",
+			       "disk %s is in use by another process (read-only), or "
+			       "given here twice, so it cannot be written; stop that "
+			       "one, or add ,ro",
 			       d->path);
 	return err_set(e, EBUSY,
 		       "disk %s is in use by another process (read-write), probably "

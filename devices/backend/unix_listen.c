@@ -90,8 +90,9 @@ static int unix_replace(const char *what, const char *path, struct err *e)
 		close(fd);
 	if (fd >= 0 || fd == -EAGAIN)
 		return err_set(e, EADDRINUSE,
-			       "%s: another process listens at %s; stop that one, or "
-			       "give another path",
+			       "%s: %s is taken: another process listens there, or it "
+			       "is given here twice; stop that one, or give another "
+			       "path",
 			       what, path);
 	if (fd != -ECONNREFUSED && fd != -ENOENT)
 		return unix_error(what, path, -fd, e);

@@ -165,12 +165,9 @@ struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struc
 	const char *tag = env->cfg->share[i].tag;
 	struct virtio_fs_config config = {.num_request_queues = FS_QUEUES - 1};
 	struct vu_dev *d = fs_open(env, i, e);
-	char name[sizeof("share4294967295")];
 
 	if (!d)
 		return NULL;
-	(void)snprintf(name, sizeof(name), "share%u", i);
-	tag = tag ? tag : name;
 	memcpy(config.tag, tag, strnlen(tag, sizeof(config.tag)));
 	vu_put_config(d, &config, sizeof(config));
 	return vu_offer(d, VIRTIO_ID_FS, FS_QUEUES, FS_QUEUE, 0, 0);

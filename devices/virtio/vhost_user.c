@@ -69,7 +69,10 @@ static int vu_daemon_failed(struct vu_dev *d, int code, struct err *e)
 {
 	if (daemon_dead(&d->daemon, VU_DEAD_MS, e) < 0)
 		return -e->code;
-	return err_set(e, code, "%s does not work: %s", d->daemon.program, d->u.why);
+	return err_set(e, code,
+		       "%s does not work: %s; it may be too old, or another program of "
+		       "that name: try %s --version",
+		       d->daemon.program, d->u.why, d->daemon.program);
 }
 
 int vu_start_daemon(struct vu_dev *d, const struct daemon_spec *s, struct err *e)

@@ -121,6 +121,7 @@ static const struct {
 	{"--kernel k --share a,tag=1234567890123456789012345678901234567", "tag: ", "36"},
 	{"--kernel k --share a,tag=\xc3\xa9", "tag: it has a byte", "ASCII"},
 	{"--kernel k --share a,tag=x --share b,tag=x", "the tag \"x\"", "its own"},
+	{"--kernel k --share a,tag=share1 --share b", "the tag \"share1\"", "its own"},
 	{"--kernel k --share a,dax", "\"dax\"", "DIR"},
 	{"--kernel k --disk a,overlay=", "overlay has no value", "give one"},
 	{"--kernel k --disk a,overlay=b,ro", "overlay=b", "leave one out"},
@@ -278,7 +279,7 @@ START_TEST(option_is_not_understood)
 	ck_assert_str_eq(cfg.share[0].tag, "t");
 	ck_assert(cfg.share[0].readonly && !cfg.share[1].readonly);
 	ck_assert_str_eq(cfg.share[1].socket, "s");
-	ck_assert_ptr_null(cfg.share[1].tag);
+	ck_assert_str_eq(cfg.share[1].tag, "share1");
 }
 END_TEST
 

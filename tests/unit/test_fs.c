@@ -19,7 +19,7 @@
 #include "vmm/core/util.h"
 
 static struct driver d;
-static char dir[32], file[64], args[64];
+static char dir[32], file[64], args[64], share0[] = "share0";
 
 #define OLD_HELP "  -o source=PATH  shared tree\n  --socket-path=PATH\n  --fd=FDNUM\n"
 #define NEW_HELP \
@@ -34,6 +34,7 @@ static void setup(void)
 	(void)snprintf(file, sizeof(file), "%s/virtiofsd", dir);
 	(void)snprintf(args, sizeof(args), "%s/args", dir);
 	d.cfg.share[0].path = dir;
+	d.cfg.share[0].tag = share0;
 	d.cfg.nshare = 1;
 	setenv("PATH", dir, 1);
 }

@@ -25,7 +25,7 @@
 
 static struct driver d;
 static struct peer peer;
-static char dir[32], path[64];
+static char dir[32], path[64], share0[] = "share0";
 
 static void setup(void)
 {
@@ -56,6 +56,8 @@ static void plug_fs(void)
 {
 	(void)peer_run(&peer);
 	d.cfg.share[0].socket = path;
+	if (!d.cfg.share[0].tag)
+		d.cfg.share[0].tag = share0;
 	d.cfg.nshare = 1;
 	driver_plug(&d, fs_create(&d.env, 0, &d.err));
 }
@@ -220,6 +222,7 @@ static struct virtio_dev *share_by(const char *script)
 	ck_assert_int_eq(chmod(file, 0755), 0);
 	setenv("PATH", dir, 1);
 	d.cfg.share[0].path = dir;
+	d.cfg.share[0].tag = share0;
 	d.cfg.nshare = 1;
 	return fs_create(&d.env, 0, &d.err);
 }
@@ -238,6 +241,16 @@ START_TEST(daemon_that_dies_at_the_start_is_quoted)
 {
 	ck_assert_ptr_null(share_by("echo no luck today >&2; exit 3"));
 	share_failed("virtiofsd ended with status 3: no luck today");
+}
+END_TEST
+
+START_TEST(daemon_that_dies_without_a_word_or_of_ours_has_a_cure)
+{
+	ck_assert_ptr_null(share_by("exit 3"));
+	share_failed(
+		"virtiofsd ended with status 3; try it by itself: virtiofsd --version");
+	ck_assert_ptr_null(share_by("echo invalid option: --fd >&2; exit 1"));
+	share_failed("--fd; it may be too old, or another program of that name");
 }
 END_TEST
 
@@ -437,6 +450,7 @@ int main(void)
 	tcase_add_test(t, disk_is_as_its_process_says_within_reason);
 	tcase_add_test(t, impossible_number_of_queues_is_one);
 	tcase_add_test(t, daemon_that_dies_at_the_start_is_quoted);
+	tcase_add_test(t, daemon_that_dies_without_a_word_or_of_ours_has_a_cure);
 	tcase_add_test(t, daemon_that_hangs_at_the_start_is_given_up);
 	tcase_add_test(t, memory_that_is_not_shared_is_refused);
 	tcase_add_test(t, death_costs_the_device);

@@ -62,7 +62,7 @@ struct config_disk {
 struct config_share {
 	char *path;   /* a directory; NULL when @socket is given */
 	char *socket; /* of who serves it */
-	char *tag;    /* the guest's name for it; NULL: share0, share1, ... */
+	char *tag;    /* the guest's name for it */
 	bool readonly;
 };
 
