@@ -5,8 +5,8 @@
 # Each case is a function; `run_cases` runs them in a directory of their own and prints
 # `ok NAME`, `not ok NAME: why` or `skip NAME: why`.
 #
-# In the environment: MICROVM, ARCH (amd64 or arm64), and the files KERNEL INITRD ROOT; on
-# amd64 also VMLINUX SMALL (a directory); HOST, the options of a nested host that one case has
+# In the environment: MICROVM, ARCH (amd64 or arm64), KILLS (how often a case about kills kills
+# its guest), and the files KERNEL INITRD ROOT; on amd64 also VMLINUX SMALL (a directory); HOST, the options of a nested host that one case has
 # for itself.
 
 GUEST_TIMEOUT=120s

@@ -29,29 +29,48 @@ disk_start()
 	vmm=$!
 }
 
+# direct_disk FILE - print what --disk takes for it past the host's page cache: where a file
+# cannot be had so, the block device on it
+direct_disk()
+{
+	truncate -s 16M "$1"
+	if dd if="$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; then
+		echo "$1,direct"
+	else
+		dev=$(losetup -f) && losetup "$dev" "$1" && echo "$dev,direct"
+	fi
+}
+
 case_disk_verified_by_fio_in_each_way()
 {
 	random_file base.img 16
 	before=$(md5sum <base.img)
-	truncate -s 16M a.img b.img
+	truncate -s 16M a.img b.img limited.img
+	e=$(direct_disk e.img) f=$(direct_disk f.img)
 	disk_guest "$(one_line <<-'END'
 		echo queues=$(ls /sys/block/vda/mq | wc -l)
 		echo vda=$(cat /sys/block/vda/queue/write_cache)
 		echo vdb=$(cat /sys/block/vdb/queue/write_cache)
-		for d in a b c d; do fio --name=$d --filename=/dev/vd$d --size=16m --rw=randrw --bsrange=512-64k --direct=1 --ioengine=libaio --iodepth=32 --verify=crc32c --verify_fatal=1 --end_fsync=1 >/fio.$d 2>&1 || cat /fio.$d & done; wait
-		grep -l 'err= 0' /fio.* | wc -l
+		set -- --size=8m --rw=randrw --bsrange=512-64k --direct=1 --ioengine=libaio --iodepth=32 --verify=crc32c --verify_fatal=1 --end_fsync=1
+		for d in a b c d e f g; do set -- $* --name=$d --filename=/dev/vd$d; done
+		fio $* >/fio 2>&1 || cat /fio; grep -c 'err= 0' /fio
 		echo write through >/sys/block/vda/cache_type; cat /sys/block/vda/queue/write_cache
 	END
 	)" --cpus 2 --disk a.img --disk b.img,cache=writethrough,io=sync \
-		--disk base.img,overlay=c.cow --disk base.img,overlay=d.cow,io=sync --report report.json
+		--disk base.img,overlay=c.cow --disk base.img,overlay=d.cow,io=sync \
+		--disk "$e" --disk "$f,io=sync" \
+		--disk limited.img,bps=32M,iops=4000 --report report.json
+	for dev in "${e%,direct}" "${f%,direct}"; do
+		[ ! -b "$dev" ] || losetup -d "$dev"
+	done
 	said queues=2
 	said 'vda=write back'
 	said 'vdb=write through'
-	said 4
+	said 7
 	said 'write through'
 	[ "$(md5sum <base.img)" = "$before" ] || fail 'the base has changed'
 	engines=$(grep -o '"engine":"[a-z]*"' report.json | cut -d'"' -f4 | tr '\n' ' ')
-	[ "$engines" = 'uring sync uring sync ' ] || fail "engines: $engines"
+	[ "$engines" = 'uring sync uring sync uring sync uring ' ] || fail "engines: $engines"
 }
 
 # kib FILE - what it takes up on the host
@@ -161,21 +180,74 @@ case_disk_limits_hold()
 	done
 }
 
+# No space left, under a plain disk and under an overlay, and a file cut short: each costs its
+# disk those requests, and comes to an end when there is space again
+case_disk_faults_of_the_host_are_its_own()
+{
+	[ -n "${MICROVM_NESTED-}" ] || skip 'it would mount a file system here'
+	mkdir small && mount -t tmpfs -o size=6M small small || fail 'nothing can be mounted'
+	truncate -s 16M small/a.img
+	random_file base.img 16
+	random_file c.img 4
+	random_file d.img 4
+	dd if=base.img of=small/filler bs=1M count=2 2>/dev/null
+	disk_start "$(one_line <<-'END'
+		fill() { dd if=/dev/zero of=/dev/$1 bs=64k count=$2 conv=notrunc oflag=direct 2>/dev/null && echo $1 took $2 || echo $1 refused $2; }
+		fill vda 200; fill vdb 200; echo full
+		until fill vdb 16 | grep took; do usleep 100000; done; fill vda 16
+		dd if=/dev/vdb bs=1M skip=15 2>/dev/null | md5sum
+		dd if=/dev/vdc of=/dev/null bs=1M iflag=direct 2>/dev/null && echo whole
+		echo cut; usleep 500000; until ! dd if=/dev/vdc of=/dev/null bs=1M iflag=direct 2>/dev/null; do usleep 100000; done; echo short
+		dd if=/dev/vdd of=/dev/vdd bs=1M conv=notrunc,fsync 2>/dev/null && md5sum </dev/vdd
+	END
+	)" --disk small/a.img --disk base.img,overlay=small/top.cow --disk c.img --disk d.img
+	wait_for out '^full'
+	rm small/filler
+	wait_for out '^cut'
+	: >c.img
+	wait $vmm || fail "status $?"
+	umount -l small
+	said 'vda refused 200'
+	said 'vdb refused 200'
+	said 'vdb took 16'
+	said 'vda took 16'
+	said "$(dd if=base.img bs=1M skip=15 2>/dev/null | md5sum)"
+	said whole
+	said short
+	said "$(md5sum <d.img)"
+}
+
+# all_safe - what the guest was told is safe, ./safe, it now finds
+all_safe()
+{
+	while read -r line; do
+		tr -d '\r' <out | grep -qxF "$line" || fail "kill $kill of $KILLS: lost: $line"
+	done <safe
+}
+
 # survives MKFS CHECK OPTION... - a file system is filled until microvm is killed, and all
-# that the guest was told is safe is there at the next start
+# that the guest was told is safe is there at the next start, which fills it until it is
+# killed, $KILLS times
 survives()
 {
-	mkfs=$1 check=$2
+	mkfs=$1 check=$2 kill=0
 	shift 2
-	disk_start "$(one_line <<-END
-		mkdir /m; mkfs.$mkfs /dev/vda >/dev/null 2>&1; mount -t ${mkfs%% *} /dev/vda /m; n=0
-		while [ \$n -lt 400 ]; do n=\$((n + 1)); dd if=/dev/urandom of=/m/\$n bs=8k count=1 conv=fsync 2>/dev/null; set -- \$(md5sum /m/\$n); echo safe \$n \$1; done
-	END
-	)" "$@"
-	wait_for out 'safe 12 '
-	kill -9 $vmm
-	wait $vmm
-	tr -d '\r' <out | sed -n 's/^safe \([0-9]*\) \([0-9a-f]\{32\}\)$/\2  \/m\/\1/p' | head -n 30 >safe
+	: >safe
+	until [ $kill = "$KILLS" ]; do
+		make=true
+		[ $kill != 0 ] || make="mkfs.$mkfs /dev/vda >/dev/null 2>&1"
+		disk_start "$(one_line <<-END
+			$make; mkdir /m; mount -t ${mkfs%% *} /dev/vda /m; md5sum /m/* 2>/dev/null; rm -f /m/*; n=0
+			while [ \$n -lt 400 ]; do n=\$((n + 1)); f=/m/$kill.\$n; dd if=/dev/urandom of=\$f bs=8k count=1 conv=fsync 2>/dev/null; set -- \$(md5sum \$f); echo safe \$1 \$f; done
+		END
+		)" "$@"
+		wait_for out "safe .*$kill\\.12[^0-9]"
+		kill -9 $vmm
+		wait $vmm
+		all_safe
+		kill=$((kill + 1))
+		tr -d '\r' <out | sed -n 's/^safe \([0-9a-f]\{32\}\) \(.*\.[0-9]*\)$/\1  \2/p' | head -n 30 >safe
+	done
 	disk_guest "$(one_line <<-END
 		mkdir /m; mount -t ${mkfs%% *} /dev/vda /m && echo mounted; md5sum /m/* >/sums; umount /m
 		$check >/check 2>&1 && echo clean; sort /sums | md5sum; cat /sums
@@ -183,9 +255,7 @@ survives()
 	)" "$@"
 	said mounted
 	said clean
-	while read -r line; do
-		tr -d '\r' <out | grep -qxF "$line" || fail "lost: $line"
-	done <safe
+	all_safe
 }
 
 case_disk_ext4_survives_a_kill()

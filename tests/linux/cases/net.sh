@@ -35,6 +35,15 @@ end_passt()
 	done
 }
 
+# outside - an address of this host that is no loopback and no way out
+outside()
+{
+	tunctl -t outside >/dev/null
+	ip addr add 10.97.0.1/24 dev outside
+	ip link set outside up
+	echo 10.97.0.1
+}
+
 case_user_network_without_root()
 {
 	command -v passt >/dev/null || skip 'no passt'
@@ -42,40 +51,40 @@ case_user_network_without_root()
 		skip 'as root it would change the routes and users of this host'
 	a_way_out
 	gateway=$(ip route | sed -n 's/^default via \([0-9.]*\).*/\1/p' | head -n1)
-	random_file blob 8
-	chmod 755 . && chmod 644 blob
+	outside=$gateway loopback=127.0.0.1
+	[ "$(id -u)" != 0 ] || outside=$(outside)
+	random_file blob 4
+	head -c 200000 blob >little
+	chmod 755 . && chmod 644 blob little
 	mkfifo -m 666 going
 	cat going >/dev/null &
 	httpd -f -p 127.0.0.1:8000 -h . &
-	server=$!
+	servers=$!
+	httpd -f -p 8001 -h . &
+	servers="$servers $!"
+	iperf3 -s -p 5202 >server 2>&1 &
+	servers="$servers $!"
 	as_nobody "'$MICROVM' --timeout $GUEST_TIMEOUT --kernel '$KERNEL' --initrd '$DHCP_INITRD' \
-		--net user,host=on,publish=8080:80,publish=127.0.0.1:5000:5000 \
-		--append 'quiet microvm.run=\"$(one_line <<-END
-			ip link set eth0 up
-			echo [ \\\$1 != bound ] \\|\\| ip addr add \\\$ip/\\\$mask dev eth0 >/script
-			echo [ \\\$1 != bound ] \\|\\| ip route add default via \\\$router >>/script
-			chmod 755 /script
-			udhcpc -i eth0 -n -q -s /script
-			wget -q -O /got $gateway:8000/blob
-			md5sum </got
-			mkdir /www
-			echo from the guest >/www/page
-			httpd -h /www
-			echo serving
-			nc -l -p 5000 </dev/null
-			while [ \$(cat /sys/class/net/eth0/carrier) = 1 ]; do sleep 0.1; done
-			echo carrier lost
-		END
-		)\"'" >out 2>err </dev/null &
+		--net user,host=on,publish=8080:80,publish=127.0.0.1:5000:5000,publish=5201:5201,publish=5201:5201/udp \
+		--append 'quiet microvm.run=\"/user.guest $gateway $outside\"'" >out 2>err </dev/null &
 	vmm=$!
 	wait_for out serving
-	wget -q -O page 127.0.0.1:8080/page || fail 'nobody answers at the published port'
+	[ "$outside" = "$gateway" ] || loopback=$outside
+	wget -q -O page "$loopback:8080/page" || fail 'nobody answers at the published port'
 	grep -qx 'from the guest' page || fail "the page: $(cat page)"
+	iperf3 -c "$loopback" -u -b 2M -l 64 -n 10K >client 2>&1 || fail "UDP: $(cat client)"
+	wait_for out 'datagrams come in'
+	! nc -w 2 "$outside" 5000 </dev/null 2>/dev/null ||
+		[ "$outside" = "$gateway" ] || fail 'what is published to the loopback is open to all'
 	nc 127.0.0.1 5000 </dev/null
 	end_passt
 	wait $vmm || fail "status $?"
-	kill $server
-	said "$(md5sum <blob)"
+	# shellcheck disable=SC2086 # several
+	kill $servers
+	said "loopback $(md5sum <blob)"
+	said "outside $(md5sum <little)"
+	said 'datagrams go out'
+	said 'datagrams come in'
 	said 'carrier lost'
 	complained "the guest's link is down"
 }
@@ -99,12 +108,29 @@ case_tap_with_and_without_each_offload()
 	command -v iperf3 >/dev/null || skip 'no iperf3'
 	iperf3 -s >server 2>&1 &
 	server=$!
+	set -- --net tap=mvload0
+	if [ -n "${MICROVM_NESTED-}" ]; then # another network's, and slow
+		unshare -n sleep 300 &
+		else=$!
+		set -- "$@" --net "tap=mvslow0,netns=/proc/$else/ns/net,tx-bps=1M"
+	fi
 	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$LOAD_INITRD" --cpus 2 \
-		--memory 512M --net tap=mvload0 --append 'quiet microvm.run="/net.guest"' \
+		--memory 512M "$@" --append 'quiet microvm.run="/net.guest"' \
 		>out 2>err </dev/null &
 	vmm=$!
 	wait_for out queues
+	ip -6 addr add fd95::1/64 dev mvload0
 	ip addr add 10.95.0.1/24 dev mvload0 || fail 'microvm made no tap'
+	if [ -n "${else-}" ]; then
+		! ip link show mvslow0 >/dev/null 2>&1 || fail 'the other tap is here'
+		nsenter -t "$else" -n ip addr add 10.94.0.1/24 dev mvslow0 || fail 'no other tap'
+		mkfifo open
+		nsenter -t "$else" -n nc -l -p 5001 <open >slow & # it leaves when its input ends
+		sink=$!
+		sleep 300 >open &
+		opener=$!
+		nsenter -t "$else" -n ip link set mvslow0 up
+	fi
 	wait_for out 'to be set down'
 	echo 1 >/proc/sys/net/ipv4/conf/mvload0/arp_accept
 	ip link set mvload0 down
@@ -118,10 +144,18 @@ case_tap_with_and_without_each_offload()
 	wait $vmm || fail "status $?"
 	kill $server
 	said '2 receive queues'
-	for offloads in all no-large-receive no-tso no-checksum; do
-		said "$offloads 64 came through"
+	for offloads in all all-ipv6 no-large-receive no-tso no-tso-ipv6 no-checksum; do
+		[ "${offloads%ipv6}" != "$offloads" ] || said "$offloads 64 came through"
 		said "$offloads 65536 came through"
 	done
+	if [ -n "${else-}" ]; then
+		kill $opener
+		wait $sink
+		kill $else
+		[ "$(wc -c <slow)" = 1048576 ] || fail "$(wc -c <slow) bytes came by the slow card"
+		took=$(tr -d '\r' <out | sed -n 's/^slow=//p')
+		[ "$took" -ge 900 ] || fail "1 MiB at 1 MiB a second took $took ms"
+	fi
 	! grep -q 'cannot be switched\|is not o' out || fail 'an offload was not switched'
 	said 'carrier lost'
 	[ "$(grep -c "the guest's link is down" err)" = 1 ] || fail 'it is not said once'

@@ -49,6 +49,32 @@ case_root_in_a_vdi_image()
 	boots_from vdi
 }
 
+case_root_in_a_vhdx_image()
+{
+	boots_from vhdx
+}
+
+# Each format, and what qemu-storage-daemon is told besides
+case_images_verified_by_fio()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	for format in qcow2 vmdk vdi vhdx; do
+		cp "$VHOST/empty.$format" a.$format
+	done
+	fio=yes
+	vhost 0 "$(one_line <<-'END'
+		set -- --size=1m --rw=randrw --bsrange=4k-64k --direct=1 --ioengine=libaio --iodepth=8 --verify=crc32c --verify_fatal=1 --end_fsync=1
+		for d in a b c d; do set -- $* --name=$d --filename=/dev/vd$d; done
+		fio $* >/fio 2>&1 || cat /fio; grep -c 'err= 0' /fio
+	END
+	)" --memory 512M --disk a.qcow2,bps=32M,iops=4000 --disk a.vmdk,cache=writethrough --disk a.vdi \
+		--disk a.vhdx
+	said 4
+	for image in a.qcow2 a.vhdx; do
+		qemu-img check -q $image || fail "$image is damaged"
+	done
+}
+
 case_raw_disk_that_looks_like_qcow2_stays_raw()
 {
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
@@ -122,28 +148,45 @@ case_shared_directory_readonly_and_named()
 	[ "$(cat share/file)" = hello ] || fail 'the file changed'
 }
 
-# One disk's process dies: that disk is lost, the rest of the machine is not.
+# kill_virtiofsd DIRECTORY - those that serve it
+kill_virtiofsd()
+{
+	for dir in /proc/[0-9]*; do
+		! grep -qs "^virtiofsd.*source=$1," "$dir/cmdline" || kill -9 "${dir#/proc/}"
+	done
+}
+
+# The processes of a disk and of a directory die: these are lost, the rest is not.
 case_daemon_killed_in_mid_run()
 {
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
 	qemu-img create -q -f qcow2 a.qcow2 64M
 	random_file b.img 4
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" \
-		--disk a.qcow2 --disk b.img --append "quiet microvm.run=\"$(one_line <<-'END'
+	mkdir share other
+	echo mine >other/file
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$VHOST/initrd" \
+		--disk a.qcow2 --disk b.img --share share --share other --append "quiet microvm.run=\"$(one_line <<-'END'
+			mkdir /mnt /other; mount -t virtiofs share0 /mnt && mount -t virtiofs share1 /other
 			dd if=/dev/zero of=/dev/vda bs=1M count=8 conv=fsync 2>/dev/null && echo before
+			{ (while :; do echo x >/mnt/file; done) & }
 			(while :; do dd if=/dev/zero of=/dev/vda bs=64k count=16 oflag=direct 2>/dev/null; done) & echo go
 			sleep 3
 			dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null && echo after
 			dd if=/dev/vdb of=/dev/vdb bs=1M conv=notrunc,fsync 2>/dev/null && echo written
+			cat /other/file
+			poweroff -n -f
 		END
 		)\"" >out 2>err </dev/null &
 	vmm=$!
 	wait_for out go
 	pidof qemu-storage-daemon >pids || fail 'no daemon runs'
 	kill -9 "$(cat pids)"
+	kill_virtiofsd "$PWD/share"
 	wait $vmm
 	status=$?
 	[ $status = 0 ] || fail "status $status"
+	said mine
+	complained 'fs0: virtiofsd was killed by signal 9'
 	said before
 	said after
 	said written
