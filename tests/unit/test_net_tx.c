@@ -92,14 +92,26 @@ static int count_result(const struct ring_op *op, int res)
 	return ++nresult % 3 || !fail_with ? res : -fail_with;
 }
 
+static unsigned int nsubmit;
+static bool refuse; /* all submissions */
+
+static int count_submit(struct io_uring *u)
+{
+	nsubmit++;
+	return refuse ? -EAGAIN : io_uring_submit(u);
+}
+
 static const struct ring_sys counting = {.setup = io_uring_queue_init_params,
-					 .submit = io_uring_submit,
-					 .result = count_result};
+					 .submit = count_submit,
+					 .result = count_result,
+					 .patience_ms = 60000};
 
 static void setup_ring(void)
 {
 	nresult = 0;
+	nsubmit = 0;
 	fail_with = 0;
+	refuse = false;
 	ring_sys = &counting;
 	setup();
 	ring = d.env.ring = ring_create(d.loop);
@@ -215,6 +227,19 @@ START_TEST(frame_without_room_is_kept_and_ends_the_ring)
 }
 END_TEST
 
+/* A disk has patience with such a kernel; the loop, which is here, has none */
+START_TEST(kernel_that_takes_nothing_holds_nobody_up)
+{
+	refuse = true;
+	send_numbered(0, 30, false);
+	expect_used(30);
+	for (int i = 0; i < 30; i++)
+		ck_assert_int_eq(wire_number(), i);
+	ck_assert_uint_le(nsubmit, 2);
+	ck_assert_int_eq(tx()->ring, NET_RING_OFF);
+}
+END_TEST
+
 START_TEST(full_wire_keeps_frames_for_later_and_loses_none)
 {
 	unsigned int sent = 0, got = 0;
@@ -280,6 +305,7 @@ static void add_ring_tests(TCase *t)
 	tcase_add_test(t, few_frames_open_no_ring);
 	tcase_add_test(t, frame_that_the_host_refuses_is_lost_alone);
 	tcase_add_test(t, frame_without_room_is_kept_and_ends_the_ring);
+	tcase_add_test(t, kernel_that_takes_nothing_holds_nobody_up);
 	tcase_add_test(t, full_wire_keeps_frames_for_later_and_loses_none);
 	tcase_add_test(t, frames_that_are_kept_die_with_a_reset);
 	tcase_add_test(t, frames_before_a_lie_are_sent);
