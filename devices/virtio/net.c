@@ -128,20 +128,23 @@ static void net_drain(struct net_pair *p)
 
 int net_offload(struct net *n, uint64_t offloads)
 {
-	int rc = n->tap.offloads && !n->dead ? tap_offloads(&n->tap, offloads) : 0;
+	bool same = offloads == n->offloads_set || !n->tap.offloads || n->dead;
+	int rc = same ? 0 : tap_offloads(&n->tap, offloads);
 
 	if (rc == 0)
-		n->offloads = offloads;
+		n->offloads = n->offloads_set = offloads;
 	return rc;
 }
 
 int net_use(struct net *n, unsigned int pairs)
 {
 	unsigned int before = n->used;
-	int rc = n->dead ? 0 : tap_use(&n->tap, pairs);
+	int rc = n->dead || pairs == before ? 0 : tap_use(&n->tap, pairs);
 
-	if (rc < 0)
+	if (rc < 0) { /* some may be in use */
+		(void)tap_use(&n->tap, before);
 		return rc;
+	}
 	n->used = pairs;
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_want(&n->pair[i]);
@@ -169,6 +172,9 @@ static int net_activate(struct virtio_dev *v)
 
 	n->mergeable = net_acked(n, VIRTIO_NET_F_MRG_RXBUF);
 	n->poller.dev = v->dev;
+	rc = net_offload(n, v->acked & TAP_OFFLOADS);
+	if (rc < 0)
+		return rc;
 	net_drain(&n->pair[0]); /* the others had nothing to do */
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);
@@ -178,8 +184,6 @@ static int net_activate(struct virtio_dev *v)
 		rc = rate_start(&n->tx_rate, v->dev);
 	if (rc == 0 && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
 		rc = rate_start(&n->changes, v->dev);
-	if (rc == 0)
-		rc = net_offload(n, v->acked & TAP_OFFLOADS);
 	return rc < 0 ? rc : net_link_start(&n->link);
 }
 
@@ -195,7 +199,7 @@ static void net_reset(struct virtio_dev *v)
 	(void)net_use(n, 1);
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);
-	(void)net_offload(n, 0);
+	n->offloads = 0; /* the tap's stay: the next driver mostly wants the same */
 }
 
 static void net_state(struct virtio_dev *v, struct state *s)

@@ -95,6 +95,7 @@ struct net {
 	struct net_pair *pair;
 	unsigned int npair, used; /* those there are, those in use */
 	uint64_t offloads;        /* of TAP_OFFLOADS: what the driver wants now */
+	uint64_t offloads_set;    /* and what the tap was told last */
 	struct rate rx_rate, tx_rate;
 	struct rate changes;  /* by commands */
 	unsigned int turn;    /* the pair that goes first when there are tokens again */
