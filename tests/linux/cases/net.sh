@@ -119,6 +119,7 @@ case_tap_with_and_without_each_offload()
 		>out 2>err </dev/null &
 	vmm=$!
 	wait_for out queues
+	echo 0 2>/dev/null >/proc/sys/net/ipv6/conf/mvload0/accept_dad
 	ip -6 addr add fd95::1/64 dev mvload0
 	ip addr add 10.95.0.1/24 dev mvload0 || fail 'microvm made no tap'
 	if [ -n "${else-}" ]; then

@@ -51,12 +51,14 @@ case_root_in_a_vdi_image()
 
 case_root_in_a_vhdx_image()
 {
+	[ "$ARCH" = amd64 ] || skip 'the same daemon as for amd64'
 	boots_from vhdx
 }
 
 # Each format, and what qemu-storage-daemon is told besides
 case_images_verified_by_fio()
 {
+	[ "$ARCH" = amd64 ] || skip 'the same daemon as for amd64'
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
 	for format in qcow2 vmdk vdi vhdx; do
 		cp "$VHOST/empty.$format" a.$format
