@@ -63,7 +63,7 @@ static bool blk_is_device(const char *path)
 
 /* What qemu-storage-daemon is told: the file, the image in it, what limits it, the export */
 struct blk_told {
-	char file[BLK_NAME_MAX], node[128], limits[128], slow[64], exp[256];
+	char file[BLK_NAME_MAX], node[128], limits[128], slow[80], exp[256];
 	const char *args[12];
 	unsigned int n;
 };
@@ -81,7 +81,8 @@ static void blk_tell_limits(struct blk_told *t, const struct config_rate *r)
 		       "limits.iops-total=%llu",
 		       (unsigned long long)r->bytes, (unsigned long long)r->ops);
 	(void)snprintf(t->slow, sizeof(t->slow),
-		       "driver=throttle,node-name=slow,throttle-group=limits,file=disk");
+		       "driver=throttle,node-name=slow,throttle-group=limits,file=disk,"
+		       "discard=unmap");
 	blk_tell(t, "--object", t->limits);
 	blk_tell(t, "--blockdev", t->slow);
 }
