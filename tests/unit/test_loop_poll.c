@@ -224,7 +224,7 @@ START_TEST(who_waits_for_the_processor_gets_it)
 	pthread_join(t, NULL);
 	ck_assert_uint_gt(nlook, 0);
 	ck_assert_uint_lt(nlook / 8, nturn); /* it would be 32 times as often */
-	ck_assert_uint_le(nbegin - nend, 1); /* it may have been stopped while it looked */
+	ck_assert_uint_le(nbegin - nend, 1); /* stopped while it looked */
 	loop_del(loop, &again);
 	close(again.fd);
 }
