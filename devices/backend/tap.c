@@ -48,7 +48,7 @@ int tap_use(const struct tap *t, unsigned int queues)
 	return 0;
 }
 
-int tap_offloads(const struct tap *t, uint64_t features)
+int tap_offloads(struct tap *t, uint64_t features)
 {
 	static const struct {
 		unsigned int feature, flag;
@@ -60,8 +60,11 @@ int tap_offloads(const struct tap *t, uint64_t features)
 		{VIRTIO_NET_F_GUEST_USO4, TUN_F_USO4},
 		{VIRTIO_NET_F_GUEST_USO6, TUN_F_USO6},
 	};
+	const uint64_t asked = features;
 	unsigned long flags = 0;
 
+	if (asked == t->told)
+		return 0;
 	if ((features & TAP_USO) != TAP_USO)
 		features &= ~TAP_USO;
 	if (!(features & TAP_TSO))
@@ -71,5 +74,8 @@ int tap_offloads(const struct tap *t, uint64_t features)
 	for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
 		if (features & (1ULL << map[i].feature))
 			flags |= map[i].flag;
-	return ioctl(t->fd[0], TUNSETOFFLOAD, flags) < 0 ? -errno : 0;
+	if (ioctl(t->fd[0], TUNSETOFFLOAD, flags) < 0)
+		return -errno;
+	t->told = asked;
+	return 0;
 }

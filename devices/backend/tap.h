@@ -43,6 +43,7 @@ struct tap {
 	int claim; /* -1, or what keeps another of us from a tap with several queues */
 	char name[IFNAMSIZ];
 	uint64_t offloads;    /* of TAP_OFFLOADS, what the host's kernel can */
+	uint64_t told;        /* which of them it was asked for last */
 	struct tap_link link; /* what the host does with it, as far as we are told */
 };
 
@@ -66,8 +67,9 @@ int tap_use(const struct tap *t, unsigned int queues);
 
 /* tap_offloads() - may the host hand us frames without checksum, or with more than one
  * segment in them?  @features as virtio names them, of TAP_OFFLOADS; without GUEST_CSUM
- * none, without both of TAP_USO neither of them, without TSO no ECN.  Return: 0 or -errno
+ * none, without both of TAP_USO neither of them, without TSO no ECN.  A change is told to all
+ * who listen to the host's interfaces; what is none costs nothing.  Return: 0 or -errno
  */
-int tap_offloads(const struct tap *t, uint64_t features);
+int tap_offloads(struct tap *t, uint64_t features);
 
 #endif

@@ -323,7 +323,7 @@ static int tap_do(void *arg, struct err *e)
 }
 
 /* The best of what this host's kernel can */
-static uint64_t tap_probe(const struct tap *t)
+static uint64_t tap_probe(struct tap *t)
 {
 	const uint64_t can[] = {TAP_OFFLOADS, TAP_OFFLOADS & ~TAP_USO};
 

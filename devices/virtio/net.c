@@ -128,12 +128,21 @@ static void net_drain(struct net_pair *p)
 
 int net_offload(struct net *n, uint64_t offloads)
 {
-	bool same = offloads == n->offloads_set || !n->tap.offloads || n->dead;
-	int rc = same ? 0 : tap_offloads(&n->tap, offloads);
+	int rc = n->tap.offloads && !n->dead ? tap_offloads(&n->tap, offloads) : 0;
 
 	if (rc == 0)
-		n->offloads = n->offloads_set = offloads;
+		n->offloads = offloads;
 	return rc;
+}
+
+void net_late(struct net *n)
+{
+	n->waits = false;
+	(void)net_offload(
+		n, n->offloads); /* a kernel takes what it took when it was asked */
+	net_drain(&n->pair[0]);
+	for (unsigned int i = 0; i < n->used && n->v.active; i++)
+		(void)net_rx(&n->pair[i]);
 }
 
 int net_use(struct net *n, unsigned int pairs)
@@ -158,7 +167,8 @@ int net_use(struct net *n, unsigned int pairs)
 
 static void net_pair_reset(struct net_pair *p)
 {
-	p->rx_dry = p->rx_held = false;
+	p->rx_dry = false;
+	p->rx_held = p->n->waits;
 	net_rx_reset(p);
 	net_tx_reset(p);
 	p->source.dev = p->n->v.dev;
@@ -172,7 +182,7 @@ static int net_activate(struct virtio_dev *v)
 
 	n->mergeable = net_acked(n, VIRTIO_NET_F_MRG_RXBUF);
 	n->poller.dev = v->dev;
-	rc = net_offload(n, v->acked & TAP_OFFLOADS);
+	rc = n->stream ? 0 : net_control_start(n);
 	if (rc < 0)
 		return rc;
 	net_drain(&n->pair[0]); /* the others had nothing to do */
@@ -182,8 +192,6 @@ static int net_activate(struct virtio_dev *v)
 	rc = rate_start(&n->rx_rate, v->dev);
 	if (rc == 0)
 		rc = rate_start(&n->tx_rate, v->dev);
-	if (rc == 0 && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
-		rc = rate_start(&n->changes, v->dev);
 	return rc < 0 ? rc : net_link_start(&n->link);
 }
 
@@ -196,6 +204,7 @@ static void net_reset(struct virtio_dev *v)
 	rate_stop(&n->rx_rate);
 	rate_stop(&n->tx_rate);
 	rate_stop(&n->changes);
+	n->waits = false;
 	(void)net_use(n, 1);
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);

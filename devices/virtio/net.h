@@ -95,9 +95,9 @@ struct net {
 	struct net_pair *pair;
 	unsigned int npair, used; /* those there are, those in use */
 	uint64_t offloads;        /* of TAP_OFFLOADS: what the driver wants now */
-	uint64_t offloads_set;    /* and what the tap was told last */
+	bool waits; /* for the tap to be told of them; meanwhile nothing is received */
 	struct rate rx_rate, tx_rate;
-	struct rate changes;  /* by commands */
+	struct rate changes;  /* of the tap: others hear of each */
 	unsigned int turn;    /* the pair that goes first when there are tokens again */
 	struct virtq_chain c; /* scratch */
 };
@@ -124,6 +124,8 @@ void net_init(struct net *n, const int *fds, const struct config_net *c);
 void net_want(struct net_pair *p);
 /* net_lost() - the tap is gone: tell the guest that its link is down; once */
 void net_lost(struct net *n, int code);
+/* net_late() - tell the tap what it was not told yet, and receive */
+void net_late(struct net *n);
 /* net_use() - the first @pairs pairs are in use from now on.  Return: 0 or -errno */
 int net_use(struct net *n, unsigned int pairs);
 /* net_offload() - leave to the driver what @offloads has.  Return: 0 or -errno */
@@ -135,6 +137,8 @@ int net_offload(struct net *n, uint64_t offloads);
 bool net_is_control(const struct net *n, unsigned int qi);
 void net_control(struct net *n);
 void net_control_init(struct net *n); /* n->changes */
+/* net_control_start() - a new driver's offloads, now or when it may.  Return: 0 or -errno */
+int net_control_start(struct net *n);
 
 /* net_rx() - hand frames to the driver while there are frames and buffers.
  * Return: were there any?

@@ -24,14 +24,37 @@ bool net_is_control(const struct net *n, unsigned int qi)
 }
 
 /* What is changed is changed in the host's kernel, under the lock of all its networks, for half
- * a millisecond at worst.  A driver does it once; one that does it again and again waits.
+ * a millisecond at worst.  A driver does it once; one that does it again and again, by commands
+ * or by resets, waits.
  */
 static void net_control_go_on(struct rate *r)
 {
 	struct net *n = container_of(r, struct net, changes);
 
+	if (n->v.active && n->waits) {
+		rate_spend(r, 1, 0);
+		net_late(n);
+	}
 	if (n->v.active && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
 		net_control(n);
+}
+
+int net_control_start(struct net *n)
+{
+	uint64_t offloads = n->v.acked & TAP_OFFLOADS;
+	int rc = rate_start(&n->changes, n->v.dev);
+
+	if (rc < 0)
+		return rc;
+	if (offloads == n->tap.told)
+		return net_offload(n, offloads);
+	if (rate_ready(&n->changes)) {
+		rate_spend(&n->changes, 1, 0);
+		return net_offload(n, offloads);
+	}
+	n->offloads = offloads;
+	n->waits = true;
+	return 0;
 }
 
 void net_control_init(struct net *n)
@@ -97,7 +120,7 @@ void net_control(struct net *n)
 	static const uint8_t answer[] = {VIRTIO_NET_ERR, VIRTIO_NET_OK};
 	struct virtq *q = &n->vq[net_control_queue(n)];
 
-	while (!(virtq_pending(q) && !rate_ready(&n->changes)) &&
+	while (!n->waits && !(virtq_pending(q) && !rate_ready(&n->changes)) &&
 	       virtio_pop(&n->v, q, &n->c)) {
 		/* n->c is used by the frames that a command sets going */
 		uint16_t head = n->c.head;

@@ -142,8 +142,6 @@ static void net_kernel_reset(struct virtio_dev *v)
 	loop_want(v->env->loop, &n->errors, 0);
 	net_link_stop(&n->link);
 	vhost_net_stop(&n->h);
-	if (n->tap.offloads)
-		(void)tap_offloads(&n->tap, 0);
 }
 
 static void net_kernel_state(struct virtio_dev *v, struct state *s)
