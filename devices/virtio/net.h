@@ -53,6 +53,7 @@ struct net_rx {
 	size_t had;         /* how much of it is in the window; the rest is in @spill */
 	size_t expect;      /* as large as frames are at the moment */
 	unsigned int small; /* how many in a row were much smaller */
+	unsigned int burst; /* frames until the driver is shown them; NET_BATCH at most */
 	uint8_t spill[NET_READ_MAX];
 };
 
@@ -91,6 +92,7 @@ struct net {
 	struct tap tap;            /* no queues when there is @stream */
 	struct netstream *stream;  /* instead of the tap */
 	struct loop_poller poller; /* the tap, looked at when the queues are */
+	unsigned int misses;       /* looks in a row that found nothing */
 	bool mergeable, dead;
 	struct net_pair *pair;
 	unsigned int npair, used; /* those there are, those in use */

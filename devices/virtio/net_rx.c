@@ -214,7 +214,7 @@ bool net_rx(struct net_pair *p)
 
 	p->rx_dry = p->rx_held = false;
 	/* What a stream has read ahead, its socket will not wake us for */
-	for (i = 0; (i < NET_BATCH || (p->n->stream && netstream_more(p->n->stream))) &&
+	for (i = 0; (i < r->burst || (p->n->stream && netstream_more(p->n->stream))) &&
 		    !p->n->dead;
 	     i++) {
 		if (!rate_ready(&p->n->rx_rate)) {
@@ -234,6 +234,8 @@ bool net_rx(struct net_pair *p)
 	}
 	if (!p->n->v.active)
 		return false;
+	/* Behind a lone frame is no other: the driver has it before that is looked for */
+	r->burst = i < r->burst ? 1 : MIN(2 * r->burst, NET_BATCH + 0U);
 	while (r->n && !r->frame) {
 		r->n--;
 		p->n->c.head = r->chain[r->first + r->n].head;
@@ -251,4 +253,5 @@ void net_rx_reset(struct net_pair *p)
 	net_rx_empty(&p->rx);
 	p->rx.expect = NET_RX_SMALL;
 	p->rx.small = 0;
+	p->rx.burst = 1;
 }

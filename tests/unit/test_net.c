@@ -142,6 +142,35 @@ START_TEST(many_frames_come_in_order_through_a_small_ring)
 }
 END_TEST
 
+/* One that comes alone is not kept until it is known that it was; the more come in a row,
+ * the more the driver is shown together.
+ */
+static void expect_shown(uint16_t frames)
+{
+	uint16_t before = driver_used_idx(&d.ring[NET_RX]);
+
+	(void)net_rx(&container_of(d.v, struct net, v)->pair[0]);
+	ck_assert_uint_eq((uint16_t)(driver_used_idx(&d.ring[NET_RX]) - before), frames);
+}
+
+START_TEST(lone_frame_is_shown_at_once_and_a_flood_in_batches)
+{
+	for (unsigned int i = 0; i < 256; i++)
+		post(buf + 2048 * i, 2048);
+	driver_pump(&d);
+	for (unsigned int i = 0; i < 150; i++)
+		wire_send(FRAME);
+	for (uint16_t n = 1; n <= NET_BATCH; n = (uint16_t)(2 * n))
+		expect_shown(n);
+	expect_shown(150 - 127);
+	for (unsigned int i = 0; i < 3; i++) /* there was an end: from the beginning */
+		wire_send(FRAME);
+	expect_shown(1);
+	expect_shown(2);
+	expect_shown(0);
+}
+END_TEST
+
 START_TEST(frames_from_before_the_driver_are_dropped)
 {
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
@@ -257,6 +286,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, without_mergeable_buffers_a_frame_is_in_one);
 	tcase_add_test(t, flood_without_buffers_costs_nothing_and_ends_with_a_refill);
 	tcase_add_test(t, many_frames_come_in_order_through_a_small_ring);
+	tcase_add_test(t, lone_frame_is_shown_at_once_and_a_flood_in_batches);
 	tcase_add_test(t, frames_from_before_the_driver_are_dropped);
 	tcase_add_test(t, runts_are_dropped);
 	tcase_add_test(t, readable_receive_buffer_costs_the_device);
