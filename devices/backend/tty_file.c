@@ -47,7 +47,10 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 
 void tty_file_destroy(struct tty *t)
 {
-	if (t->made && !t->started)
+	struct stat st;
+
+	/* Somebody else may have begun to write to it meanwhile */
+	if (t->made && !t->started && fstat(t->out.fd, &st) == 0 && st.st_size == 0)
 		(void)unlink(t->made);
 	free(t->made);
 }
