@@ -269,13 +269,14 @@ void net_init(struct net *n, const int *fds, const struct config_net *c)
 
 	n->v.ops = &net_ops;
 	for (unsigned int i = 0; i < n->npair; i++) {
-		n->pair[i] = (struct net_pair){
-			.n = n,
-			.rxq = &n->vq[2 * i + NET_RX],
-			.txq = &n->vq[2 * i + NET_TX],
-			.fd = fds[i],
-			.source = {.fd = fds[i], .fn = net_on_tap},
-		};
+		struct net_pair *p = &n->pair[i];
+
+		/* Zeroed already; not again, for most of it is never touched */
+		p->n = n;
+		p->rxq = &n->vq[2 * i + NET_RX];
+		p->txq = &n->vq[2 * i + NET_TX];
+		p->fd = fds[i];
+		p->source = (struct loop_source){.fd = fds[i], .fn = net_on_tap};
 	}
 	n->used = 1;
 	n->poller = (struct loop_poller){
