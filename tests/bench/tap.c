@@ -5,6 +5,8 @@
  *
  * usage: bench-tap write SIZE COUNT      frames into the tap, one by one
  *        bench-tap read SIZE COUNT       frames out of it, which wait there
+ *        bench-tap read-far SIZE COUNT   the same, on another processor than they were sent
+ *                                        by, as it is with a guest
  *        bench-tap trip SIZE COUNT       one frame and wait for it, and again: a process
  *                                        sends it back
  *        bench-tap ask SIZE COUNT        the same, and the kernel answers
@@ -162,11 +164,26 @@ static void tap_write(int fd, size_t size, unsigned long count)
 	tap_report("write", size, count, tap_now() - t);
 }
 
-static void tap_read(int fd, size_t size, unsigned long count)
+/* To another processor than this one */
+static void tap_move(void)
+{
+	int here = sched_getcpu();
+	cpu_set_t set;
+
+	if (here < 0 || sched_getaffinity(0, sizeof(set), &set) < 0)
+		tap_die("processors");
+	CPU_CLR((unsigned int)here, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		tap_die("no other processor");
+}
+
+static void tap_read(int fd, size_t size, unsigned long count, bool far)
 {
 	uint64_t t;
 
 	tap_fill(tap_socket(), size, count);
+	if (far)
+		tap_move();
 	t = tap_now();
 	for (unsigned long i = 0; i < count; i++)
 		if (read(fd, &frames[i % NET_FRAMES], sizeof(*frame)) < 0)
@@ -254,14 +271,17 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "run"))
 		return tap_run(tap_open(), argc - 2, argv + 2);
 	if (argc != 4 || size < ETH_HLEN || size > NET_FRAME_MAX || !count) {
-		(void)fprintf(stderr,
-			      "usage: bench-tap write|read|trip|ask SIZE COUNT\n");
+		(void)fprintf(
+			stderr,
+			"usage: bench-tap write|read|read-far|trip|ask SIZE COUNT\n");
 		return 2;
 	}
 	if (!strcmp(argv[1], "write"))
 		tap_write(tap_open(), size, count);
 	else if (!strcmp(argv[1], "read") && count < TAP_QUEUE)
-		tap_read(tap_open(), size, count);
+		tap_read(tap_open(), size, count, false);
+	else if (!strcmp(argv[1], "read-far") && count < TAP_QUEUE)
+		tap_read(tap_open(), size, count, true);
 	else if (!strcmp(argv[1], "trip") || !strcmp(argv[1], "ask"))
 		tap_trip(tap_open(), size, count, argv[1][0] == 'a');
 	else
