@@ -20,15 +20,15 @@ static const char *disk_file(const struct config_disk *c, unsigned int k, bool *
 	return k == 0 ? c->path : c->overlay;
 }
 
-static bool disk_names_same(const char *a, const char *b)
+/* @st: of @a, or NULL: of one that is not there disk_file_open() has the sentence, or it is made */
+static bool disk_names_same(const char *a, const struct stat *st, const char *b)
 {
-	struct stat st, other;
+	struct stat other;
 
 	if (!a || !b)
 		return false;
-	/* of one that is not there disk_file_open() has the sentence, or it is made */
 	return strcmp(a, b) == 0 ||
-	       (stat(a, &st) == 0 && stat(b, &other) == 0 && disk_file_same(&st, &other));
+	       (st && stat(b, &other) == 0 && disk_file_same(st, &other));
 }
 
 /* Is file @k of disk @i one of those before it?  Sharing is fine while nobody writes. */
@@ -37,11 +37,14 @@ static int disk_check_file(const struct config *cfg, unsigned int i, unsigned in
 {
 	bool kept, other_kept;
 	const char *path = disk_file(&cfg->disk[i], k, &kept);
+	struct stat st;
+	bool there = path && stat(path, &st) == 0;
 
 	for (unsigned int n = 0; n < 2 * i + k; n++) {
 		const char *other = disk_file(&cfg->disk[n / 2], n % 2, &other_kept);
 
-		if ((kept && other_kept) || !disk_names_same(path, other))
+		if ((kept && other_kept) ||
+		    !disk_names_same(path, there ? &st : NULL, other))
 			continue;
 		if (n / 2 == i)
 			return err_set(
