@@ -232,6 +232,9 @@ bool net_rx(struct net_pair *p)
 		if (!p->n->v.active || !net_rx_read(p))
 			break;
 	}
+	/* The end of one that has been read is nothing that the tap would wake us for */
+	if (r->frame && !p->rx_held && !p->rx_dry)
+		p->rx_dry = !net_rx_resume(p);
 	if (!p->n->v.active)
 		return false;
 	/* Behind a lone frame is no other: the driver has it before that is looked for */

@@ -171,6 +171,27 @@ START_TEST(lone_frame_is_shown_at_once_and_a_flood_in_batches)
 }
 END_TEST
 
+START_TEST(lone_large_frame_does_not_wait_for_the_next)
+{
+	uint16_t large = 4 * 1536;
+
+	for (unsigned int i = 0; i < 6; i++)
+		post(buf + 1536 * i, 1536);
+	driver_pump(&d);
+	wire_send(large);
+	expect_shown(4);
+	expect_received(large, buf, 1536);
+	ck_assert(driver_bring_up(&d, ~0ULL)); /* nor does one that lacked buffers */
+	post(buf, 1536);
+	driver_pump(&d);
+	wire_send(large);
+	expect_shown(0);
+	for (unsigned int i = 1; i < 4; i++)
+		post(buf + 1536 * i, 1536);
+	expect_received(large, buf, 1536);
+}
+END_TEST
+
 START_TEST(frames_from_before_the_driver_are_dropped)
 {
 	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
@@ -287,6 +308,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, flood_without_buffers_costs_nothing_and_ends_with_a_refill);
 	tcase_add_test(t, many_frames_come_in_order_through_a_small_ring);
 	tcase_add_test(t, lone_frame_is_shown_at_once_and_a_flood_in_batches);
+	tcase_add_test(t, lone_large_frame_does_not_wait_for_the_next);
 	tcase_add_test(t, frames_from_before_the_driver_are_dropped);
 	tcase_add_test(t, runts_are_dropped);
 	tcase_add_test(t, readable_receive_buffer_costs_the_device);
