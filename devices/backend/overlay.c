@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmm/core/util.h"
 
@@ -372,8 +371,8 @@ static void overlay_destroy(struct disk *d)
 
 	if (ov->op)
 		overlay_save(ov);
-	else if (ov->made) /* for nothing: no guest ever had it */
-		(void)unlink(ov->made);
+	else
+		overlay_unmake(ov);
 	free(ov->made);
 	disk_close(ov->base);
 	disk_close(ov->top);

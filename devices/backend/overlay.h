@@ -101,10 +101,13 @@ struct disk_engine { /* of an overlay */
 	struct overlay_op *op, *free, *blocked; /* blocked: on a cluster or a bounce */
 	uint8_t *bounce[OVERLAY_BOUNCES];       /* a stack of those that are free */
 	unsigned int nbounce;
-	char *made; /* the file, if it was not there before */
+	char *made;          /* the file, if it was not there before, */
+	struct stat made_is; /* and which it was */
 	bool pumping, staged, retry, cancelling;
 };
 
+/* overlay_unmake() - no guest ever had it: remove the file if we made it */
+void overlay_unmake(struct disk_engine *ov);
 /* overlay_save() - write what bits are not in the file yet, with blocking calls, data
  * first; for the end
  */

@@ -149,6 +149,24 @@ static int overlay_check_kind(int fd, const struct stat *st, const char *path,
 	return 0;
 }
 
+/* Open @path, which was not there.  @made: it is ours to remove.  Return: fd, or -1 */
+static int overlay_open_or_make(const char *path, int flags, bool *made)
+{
+	int fd = open(path, flags | O_CREAT | O_EXCL, 0666);
+
+	*made = fd >= 0;
+	/* a link to nothing; or made by somebody else at this moment */
+	return fd < 0 && errno == EEXIST ? open(path, flags | O_CREAT, 0666) : fd;
+}
+
+void overlay_unmake(struct disk_engine *ov)
+{
+	struct stat st;
+
+	if (ov->made && lstat(ov->made, &st) == 0 && disk_file_same(&st, &ov->made_is))
+		(void)unlink(ov->made);
+}
+
 /* Under a lock, because two may begin the same one; who loses finds it made, and in use.
  * Return: 0; 1: @dry, and it would have been made; -errno with a sentence
  */
@@ -157,14 +175,14 @@ static int overlay_make(struct disk_engine *ov, const char *path, bool dry, stru
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const int flags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	cleanup_close int fd = open(path, flags);
-	bool named = fd < 0 && errno == ENOENT;
+	bool named = fd < 0 && errno == ENOENT, made = false;
 	struct stat st;
 	int rc;
 
 	if (named && dry)
 		return overlay_may_make(path, e);
 	if (named)
-		fd = open(path, flags | O_CREAT, 0666);
+		fd = overlay_open_or_make(path, flags, &made);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return overlay_make_error(path, errno, e);
 	if (!S_ISREG(st.st_mode))
@@ -187,14 +205,15 @@ static int overlay_make(struct disk_engine *ov, const char *path, bool dry, stru
 		rc = overlay_keep_name(path);
 	if (rc < 0) {
 		(void)!ftruncate(fd, 0);
-		if (named)
+		if (made)
 			(void)unlink(path);
 		return err_set(e, -rc,
 			       "overlay %s cannot be begun: %s; make room there, or name "
 			       "a file elsewhere",
 			       path, strerror(-rc));
 	}
-	ov->made = named ? strdup(path) : NULL;
+	ov->made = made ? strdup(path) : NULL;
+	ov->made_is = st;
 	return 0;
 }
 
@@ -324,8 +343,11 @@ int overlay_open(struct disk *d, const char *top, bool dry, struct err *e)
 		return rc;
 	ov->top = rc ? disk_open_file(d->path, true, d->direct, dry, e)
 		     : disk_open_file(top, false, d->direct, dry, e);
-	if (!ov->top)
+	if (!ov->top) {
+		if (e->code == EBUSY) /* another has it: it was free for a moment */
+			ov->made_is = (struct stat){0};
 		return -e->code;
+	}
 	if (access(ov->top->path, F_OK) < 0) /* by who had made it for nothing */
 		return err_set(e, ENOENT,
 			       "overlay %s was removed at this moment; start again", top);

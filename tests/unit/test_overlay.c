@@ -5,7 +5,9 @@
  */
 #include "tests/unit/blk_fixture.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #include "devices/backend/overlay.h"
@@ -446,6 +448,74 @@ START_TEST(overlay_of_an_overlay_or_of_no_guest)
 }
 END_TEST
 
+START_TEST(file_that_is_not_ours_stays)
+{
+	struct config cfg = {.ndisk = 1};
+	char target[sizeof(copy) + 8];
+	struct stat st;
+	struct disk *a;
+	struct err e;
+
+	cfg.disk[0] = (struct config_disk){.path = path, .overlay = copy};
+	(void)snprintf(target, sizeof(target), "%s.target", copy);
+	ck_assert_int_eq(symlink(target, copy), 0);
+	disk_close(disk_open(&cfg, 0, &e)); /* no guest ever had it */
+	ck_assert_int_eq(lstat(copy, &st), 0);
+	ck_assert_int_eq(unlink(copy), 0);
+	a = disk_open(&cfg, 0, &e);
+	ck_assert_int_eq(rename(copy, target), 0);
+	make_file(copy, 512, 1);
+	disk_close(a);
+	ck_assert_int_eq(access(copy, F_OK), 0);
+	ck_assert_int_eq(unlink(target), 0);
+}
+END_TEST
+
+/* Who starts at the same moment, with the same name: locks @copy once it has been begun */
+static atomic_bool rival_has, rival_may_go;
+
+static void *rival(void *arg)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st = {0};
+	int fd;
+
+	(void)arg;
+	while ((stat(copy, &st) < 0 || (size_t)st.st_size < SIZE) && !rival_may_go)
+		;
+	fd = open(copy, O_RDWR | O_CLOEXEC);
+	while (!rival_has && !rival_may_go)
+		rival_has = fcntl(fd, F_OFD_SETLK, &lock) == 0;
+	while (!rival_may_go)
+		usleep(1000);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(overlay_that_another_has_taken_stays)
+{
+	struct config cfg = {.ndisk = 1};
+	bool taken = false;
+	struct err e;
+
+	cfg.disk[0] = (struct config_disk){.path = path, .overlay = copy};
+	for (unsigned int i = 0; i < 100 && !taken; i++) { /* mostly he is too slow */
+		struct disk *a;
+		pthread_t t;
+
+		rival_has = rival_may_go = false;
+		ck_assert_int_eq(pthread_create(&t, NULL, rival, NULL), 0);
+		a = disk_open(&cfg, 0, &e);
+		taken = !a && rival_has;
+		ck_assert(!taken || access(copy, F_OK) == 0);
+		rival_may_go = true;
+		ck_assert_int_eq(pthread_join(t, NULL), 0);
+		disk_close(a);
+		(void)unlink(copy);
+	}
+}
+END_TEST
+
 START_TEST(two_overlays_share_a_base_but_not_each_other)
 {
 	struct config cfg = {.ndisk = 2};
@@ -567,6 +637,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, start_killed_before_the_file_had_its_size_is_no_damage);
 	tcase_add_test(t, overlay_that_does_not_fit_is_refused);
 	tcase_add_test(t, overlay_of_an_overlay_or_of_no_guest);
+	tcase_add_test(t, file_that_is_not_ours_stays);
+	tcase_add_test(t, overlay_that_another_has_taken_stays);
 	tcase_add_test(t, two_overlays_share_a_base_but_not_each_other);
 }
 

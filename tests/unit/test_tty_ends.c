@@ -478,6 +478,26 @@ START_TEST(file_is_left_behind_by_a_machine_that_never_ran)
 }
 END_TEST
 
+START_TEST(file_that_is_not_ours_stays)
+{
+	char target[sizeof(path) + 8];
+	struct stat st;
+	struct tty *t;
+
+	(void)snprintf(target, sizeof(target), "%s.target", path);
+	ck_assert_int_eq(symlink(target, path), 0);
+	tty_destroy(tty_create_file(d.loop, "console", path, &err));
+	ck_assert_int_eq(lstat(path, &st), 0); /* the link is the operator's */
+	ck_assert_int_eq(unlink(path), 0);
+	t = tty_create_file(d.loop, "console", path, &err);
+	ck_assert_int_eq(rename(path, target), 0);
+	close(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	tty_destroy(t);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(unlink(target), 0);
+}
+END_TEST
+
 START_TEST(full_file_does_not_stop_the_guest)
 {
 	struct rlimit limit = {4096, 4096};
@@ -561,6 +581,7 @@ int main(void)
 	tcase_add_test(t, pty_without_a_reader_does_not_hold_the_guest_for_long);
 	tcase_add_test(t, file_is_appended_to);
 	tcase_add_test(t, file_is_left_behind_by_a_machine_that_never_ran);
+	tcase_add_test(t, file_that_is_not_ours_stays);
 	tcase_add_test(t, full_file_does_not_stop_the_guest);
 	tcase_add_test(t, file_that_cannot_be_written_is_refused);
 	tcase_add_test(t, loop_that_cannot_watch_is_said);
