@@ -5,11 +5,17 @@
 # asked for, how a Debian package is fetched without being installed.  Source it.
 #
 # Everything made or fetched is kept below $MICROVM_CACHE, by default ~/.cache/microvm.
-# A file there is whole or absent: it is written beside its place and renamed into it,
-# under a lock, so that any number of scripts may run at once.
+# A file there is written beside its place and renamed into it, under a lock, so that any
+# number of scripts may run at once; a note of its size says later whether it is whole.
 
 MICROVM_CACHE=${MICROVM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/microvm}
-PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain users lack it
+export PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain users lack it
+# How the caller's shell is set decides neither what is in an image nor how we read what a
+# program prints
+export LC_ALL=C
+unset CDPATH BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS
+users_umask=$(umask)
+umask 022
 
 say()
 {
@@ -29,7 +35,8 @@ usage()
 }
 
 # need PACKAGE... - make sure that these host packages are installed: install them if we
-# are root or may sudo without a password, else name them and stop
+# are root or may sudo without a password, and $MICROVM_NO_INSTALL is not set; else name them
+# and stop
 need()
 {
 	local p miss=() as=() status
@@ -38,6 +45,8 @@ need()
 		[ "$status" = installed ] || miss+=("$p")
 	done
 	[ ${#miss[@]} -gt 0 ] || return 0
+	[ -z "${MICROVM_NO_INSTALL-}" ] ||
+		die "missing on this machine, and not to be installed: ${miss[*]}"
 	if [ "$(id -u)" != 0 ]; then
 		sudo -n true 2>/dev/null ||
 			die "missing on this machine: run 'sudo apt-get install ${miss[*]}' and try again"
@@ -50,6 +59,17 @@ need()
 		{ "${as[@]}" update >/dev/null &&
 			"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null; } ||
 		die "apt-get could not install ${miss[*]}"
+}
+
+# no_nested PACKAGE - print why there is no nested host here (tests/nested), which takes PACKAGE of
+# QEMU; fail if there is one
+no_nested()
+{
+	local said
+	if said=$( (need "$1" cpio) 2>&1); then
+		return 1
+	fi
+	echo "no nested host: ${said##*$'\n'}"
 }
 
 # cache_lock NAME - wait until we are the only one at NAME; held until this shell ends
@@ -69,6 +89,41 @@ cache_tmp()
 	find "$MICROVM_CACHE/tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null ||
 		true
 	mktemp -d "$MICROVM_CACHE/tmp/${0##*/}.XXXXXX"
+}
+
+# deliver TMP OUT - move the file TMP of ours to OUT, where the user wants it, with the mode that the
+# user's umask gives to files
+deliver()
+{
+	chmod "$(printf %o $((0666 & ~users_umask)))" "$1"
+	mkdir -p "$(dirname "$2")"
+	mv "$1" "$2"
+}
+
+# cache_keep TMP OUT - move TMP, a file or a directory of cache_tmp's, to OUT, which is its place in
+# the cache, and note what it consists of
+cache_keep()
+{
+	cache_sizes "$1" >"$1.whole"
+	mkdir -p "${2%/*}"
+	mv -f "$1.whole" "$2.whole"
+	[ ! -d "$2" ] || rm -rf "$2"
+	mv -fT "$1" "$2"
+}
+
+# cache_has OUT - is it in the cache, and whole?  A full disk or a crash can have cut it short
+cache_has()
+{
+	[ -e "$1" ] && [ -f "$1.whole" ] || return 1
+	[ -n "$(cache_sizes "$1" | LC_ALL=C comm -13 - "$1.whole")" ] || return 0
+	say "$1 is not whole any more: it is made again"
+	return 1
+}
+
+# cache_sizes PATH - print the size of each file there, a line each
+cache_sizes()
+{
+	find "$1" -type f -printf '%s %P\n' | LC_ALL=C sort
 }
 
 host_arch()
@@ -141,12 +196,13 @@ apt_deb()
 static_program()
 {
 	local out=$MICROVM_CACHE/$3-$2 tmp deb
-	if [ ! -x "$out" ]; then
+	if ! cache_has "$out"; then
 		need dpkg xz-utils
 		tmp=$(cache_tmp)
 		deb=$(apt_deb "$1" "$2" "$tmp")
 		dpkg-deb -x "$deb" "$tmp/x"
-		mv -f "$(find "$tmp/x" -type f -path "*bin/$3" -print -quit)" "$out"
+		mv "$(find "$tmp/x" -type f -path "*bin/$3" -print -quit)" "$tmp/program"
+		cache_keep "$tmp/program" "$out"
 		rm -rf "$tmp"
 	fi
 	printf '%s\n' "$out"
@@ -157,7 +213,8 @@ static_program()
 foreign_tree()
 {
 	local out=$MICROVM_CACHE/tree-$1-$2 tmp deb apt_opts
-	if [ ! -d "$out" ]; then
+	cache_lock "tree-$1-$2"
+	if ! cache_has "$out"; then
 		need dpkg xz-utils
 		say "fetching $1 for $2, with its libraries"
 		apt_private "$2"
@@ -169,7 +226,7 @@ foreign_tree()
 		for deb in "$tmp"/archives/*.deb; do
 			dpkg-deb -x "$deb" "$tmp/tree"
 		done
-		mv -T "$tmp/tree" "$out" 2>/dev/null || [ -d "$out" ]
+		cache_keep "$tmp/tree" "$out"
 		rm -rf "$tmp"
 	fi
 	printf '%s\n' "$out"
