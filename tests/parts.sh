@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# parts.sh - groups of tests beside one another, for scripts that count $passed, $failed and
-# $skipped and keep their files in $work.  Source it.
+# parts.sh - groups of tests beside one another, for scripts that say what they found by
+# lines.sh.  Source it after that.
 
 at_once=$(nproc)
 
@@ -32,7 +32,8 @@ parts()
 part()
 {
 	local counts=$work/$1.sum
-	work=$work/$1 passed=0 failed=0 skipped=0 pid=''
+	# shellcheck disable=SC2034 # lines.sh reads it
+	work=$work/$1 passed=0 failed=0 skipped=0 pid='' lines_since=$EPOCHSECONDS
 	trap '[ -z "$pid" ] || kill -KILL $pid 2>/dev/null' EXIT
 	# shellcheck disable=SC2086 # a function and its arguments
 	mkdir "$work" && { $2 || true; } && echo "$passed $failed $skipped" >"$counts"
