@@ -9,7 +9,8 @@
 # its guest), and the files KERNEL INITRD ROOT; on amd64 also VMLINUX SMALL (a directory); HOST, the options of a nested host that one case has
 # for itself.
 
-GUEST_TIMEOUT=120s
+# Nobody is that slow, however busy the machine
+GUEST_TIMEOUT=300s PATIENCE=300
 
 # guest STATUS OPTION... - run a guest, whose console goes to ./out and our words to ./err;
 # fail unless it ends with STATUS
@@ -29,6 +30,25 @@ stock()
 	shift 2
 	guest "$want" --kernel "$KERNEL" --initrd "$INITRD" --append "quiet microvm.run=\"$run\"" \
 		"$@"
+}
+
+# start COMMAND OPTION... - the stock kernel and its initramfs run COMMAND, and we go on; $vmm is its
+# process.  Where COMMAND says `read go </dev/console`, it waits for go().
+start()
+{
+	run=$1
+	shift
+	[ -p in ] || mkfifo in
+	exec 3<>in
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" \
+		--append "quiet microvm.run=\"$run\"" "$@" <in >out 2>err 3<&- &
+	# shellcheck disable=SC2034 # for the case
+	vmm=$!
+}
+
+go()
+{
+	echo go >&3
 }
 
 # one_line - a script on stdin as one line; it may hold no double quote, the kernel's own
@@ -67,15 +87,33 @@ in_host()
 	[ "${HOST-}" = "$*" ] || skip "for the nested host with $*"
 }
 
-# wait_for FILE TEXT - until TEXT stands in FILE, for a minute
-wait_for()
+# await COMMAND... - until it succeeds; fails when nobody would wait any longer
+await()
 {
-	tries=600
-	until grep -q "$2" "$1" 2>/dev/null; do
+	tries=$((PATIENCE * 10))
+	until "$@"; do
 		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "no '$2' in a minute"
+		[ $tries -gt 0 ] || return 1
 		sleep 0.1
 	done
+}
+
+# wait_for FILE TEXT - until TEXT stands in FILE
+wait_for()
+{
+	await grep -qs "$2" "$1" || fail "no '$2' in $PATIENCE s"
+}
+
+# listens PORT - does a process here listen on that port of TCP's?
+listens()
+{
+	grep -qs "^.*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F]*:0000 0A " /proc/net/tcp /proc/net/tcp6
+}
+
+# dial ADDRESS PORT - nc, as soon as somebody listens there; stdin is sent
+dial()
+{
+	await nc "$1" "$2" || fail "nobody listens at $1:$2"
 }
 
 # random_file FILE MIB

@@ -24,7 +24,7 @@ case_small_kernel_root_on_disk()
 case_triple_fault()
 {
 	guest 71 --kernel "$KERNEL" --initrd "$INITRD" --report report.json \
-		--append 'quiet reboot=t microvm.run="reboot -f; sleep 9"'
+		--append 'quiet reboot=t microvm.run="reboot -f; sleep 999"'
 	[ "$(field cause)" = triple-fault ] || fail "cause $(field cause)"
 }
 

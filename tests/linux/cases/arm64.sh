@@ -111,7 +111,13 @@ case_access_that_kvm_cannot_emulate()
 
 case_alarm_of_the_clock()
 {
-	stock 0 'echo +2 >/sys/class/rtc/rtc0/wakealarm; sleep 4; echo alarms=$(grep rtc-pl031 /proc/interrupts | tr -s \  | cut -d\  -f3)'
+	stock 0 "$(one_line <<-'END'
+		alarms() { grep rtc-pl031 /proc/interrupts | tr -s ' ' | cut -d' ' -f3; }
+		echo +2 >/sys/class/rtc/rtc0/wakealarm
+		until [ $(alarms) != 0 ]; do usleep 100000; done
+		sleep 1; echo alarms=$(alarms)
+	END
+	)"
 	said alarms=1
 }
 

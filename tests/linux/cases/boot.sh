@@ -108,7 +108,7 @@ case_ping_and_100_mb_over_tap()
 	[ -c /dev/net/tun ] || skip 'no /dev/net/tun'
 	random_file blob 100
 	sum=$(md5sum <blob)
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --memory 512M \
+	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" --memory 512M \
 		--report report.json --net tap=mvtest0,mac=02:00:00:00:00:07 \
 		--append "quiet microvm.run=\"$(one_line <<-'END'
 			ip addr add 10.97.0.2/24 dev eth0
@@ -119,7 +119,7 @@ case_ping_and_100_mb_over_tap()
 			mkdir /www
 			wget -q -O /www/blob 10.97.0.1:5001/blob
 			md5sum </www/blob
-			ping -c 2 -W 5 10.97.0.1 && echo ping
+			ping -c 2 -W 30 10.97.0.1 && echo ping
 			httpd -h /www
 			echo serving
 			nc -l -p 5000 </dev/null
@@ -129,13 +129,14 @@ case_ping_and_100_mb_over_tap()
 	wait_for out ready
 	ip addr add 10.97.0.1/24 dev mvtest0 || fail 'microvm made no tap'
 	ip link set mvtest0 up
-	ping -c 2 -W 5 10.97.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
+	ping -c 2 -W 30 10.97.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
 	httpd -f -p 10.97.0.1:5001 -h . &
 	server=$!
-	nc 10.97.0.2 5000 </dev/null
+	await listens 5001 || fail 'no server here'
+	dial 10.97.0.2 5000 </dev/null
 	wait_for out serving
 	wget -q -O back 10.97.0.2/blob
-	nc 10.97.0.2 5000 </dev/null
+	dial 10.97.0.2 5000 </dev/null
 	kill $server
 	wait $vmm || fail "status $?"
 	said mac=02:00:00:00:00:07
@@ -151,7 +152,7 @@ case_ping_and_100_mb_over_tap()
 typed()
 {
 	mkfifo in
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --console "$1" \
+	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" --console "$1" \
 		--append quiet <in >out 2>err &
 	vmm=$!
 	exec 3>in
@@ -184,19 +185,19 @@ case_large_output_is_complete()
 
 case_poweroff()
 {
-	stock 0 'poweroff; sleep 9' --report report.json
+	stock 0 'poweroff; sleep 999' --report report.json
 	[ "$(field cause)" = poweroff ] || fail "cause $(field cause)"
 }
 
 case_reboot()
 {
-	stock 0 'reboot; sleep 9' --report report.json
+	stock 0 'reboot; sleep 999' --report report.json
 	[ "$(field cause)" = reboot ] || fail "cause $(field cause)"
 }
 
 case_panic()
 {
-	stock 70 'echo c >/proc/sysrq-trigger; sleep 9' --report report.json
+	stock 70 'echo c >/proc/sysrq-trigger; sleep 999' --report report.json
 	[ "$(field cause)" = panic ] || fail "cause $(field cause)"
 }
 
@@ -214,7 +215,7 @@ case_timeout()
 # ended_by SIGNAL STATUS
 ended_by()
 {
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" \
+	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" \
 		--append 'quiet microvm.run="echo up; sleep 999"' >out 2>err </dev/null &
 	vmm=$!
 	wait_for out up

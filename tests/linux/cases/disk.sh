@@ -21,12 +21,8 @@ disk_guest()
 disk_start()
 {
 	[ -n "$DISK_INITRD" ] || skip 'no programs of this architecture'
-	run=$1
-	shift
-	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$DISK_INITRD" \
-		--append "quiet microvm.run=\"$run\"" --memory 512M "$@" \
-		>out 2>err </dev/null &
-	vmm=$!
+	INITRD=$DISK_INITRD
+	start "$@" --memory 512M
 }
 
 # direct_disk FILE - print what --disk takes for it past the host's page cache: where a file
@@ -173,10 +169,10 @@ case_disk_limits_hold()
 		t=$(ms); dd if=/dev/zero of=/dev/vdb bs=64k count=64 oflag=direct 2>/dev/null; echo bytes=$(($(ms) - t))
 	END
 	)" --disk a.img,iops=100 --disk b.img,bps=2M
-	for what in ops bytes; do # two seconds each, and no more than the host needs besides
+	for what in ops bytes; do # two seconds each, and what a busy host needs besides
 		took=$(tr -d '\r' <out | sed -n "s/^$what=//p")
 		[ "$took" -ge 1850 ] || fail "$what: $took ms, not 2000"
-		[ "$took" -le 6000 ] || fail "$what: $took ms, not 2000"
+		[ "$took" -le 30000 ] || fail "$what: $took ms, not 2000"
 	done
 }
 

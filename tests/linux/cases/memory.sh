@@ -14,31 +14,34 @@ rss()
 # balloon COMMAND OPTION... - a guest with the balloon's driver runs COMMAND; we go on
 balloon()
 {
-	run=$1
-	shift
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$BALLOON_INITRD" \
-		--append "quiet microvm.run=\"$run\"" "$@" >out 2>err </dev/null &
-	vmm=$!
+	INITRD=$BALLOON_INITRD
+	start "$@"
 }
 
-# falls_by MIB - from $full MiB, within half a minute
+# falls_by MIB - from $full MiB
 falls_by()
 {
-	tries=300
-	until [ "$(rss)" -le $((full - $1)) ]; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "of $full MiB the host still holds $(rss)"
-		sleep 0.1
-	done
+	await has_at_most $((full - $1)) || fail "of $full MiB the host still holds $(rss)"
+}
+
+has_at_most()
+{
+	[ "$(rss)" -le "$1" ]
 }
 
 # ask - what the guest says of its memory now is in ./report.json
 ask()
 {
+	await answered || fail 'the guest did not answer'
+}
+
+# answered - within the second that it has
+answered()
+{
 	rm -f report.json
 	kill -USR1 $vmm
 	wait_for report.json '"cause":"running".*"free_bytes"'
-	[ "$(field age_ns)" -lt 1000000000 ] || fail 'the guest did not answer'
+	[ "$(field age_ns)" -lt 1000000000 ]
 }
 
 # The guest's own word, when it is asked, agrees with the host's
@@ -48,7 +51,7 @@ case_freed_memory_goes_to_the_host_by_itself()
 		mkdir /t; mount -t tmpfs -o size=100% t /t
 		dd if=/dev/zero of=/t/f bs=1M count=128 2>/dev/null
 		echo total=$(sed -n 's/MemTotal: *\([0-9]*\) .*/\1/p' /proc/meminfo)
-		echo full; sleep 3; rm /t/f; echo freed; sleep 100
+		echo full; read go </dev/console; rm /t/f; echo freed; sleep 999
 	END
 	)" --memory 512M --balloon 0 --report report.json
 	wait_for out full
@@ -59,6 +62,7 @@ case_freed_memory_goes_to_the_host_by_itself()
 	free=$(field free_bytes)
 	[ "$(field disk_caches_bytes)" -gt 134217728 ] || fail 'the file is in no cache'
 	[ "$(field available_bytes)" -lt $((512 * 1048576)) ] || fail 'it has more than it was given'
+	go
 	wait_for out freed
 	falls_by 110
 	ask
@@ -78,6 +82,11 @@ pool()
 	sed -n 's/^HugePages_Free: *//p' /proc/meminfo
 }
 
+has_free()
+{
+	[ "$(pool)" -ge "$1" ]
+}
+
 case_freed_huge_pages_go_back_to_their_pool()
 {
 	nr=/proc/sys/vm/nr_hugepages
@@ -86,17 +95,13 @@ case_freed_huge_pages_go_back_to_their_pool()
 	[ "$(pool)" -ge 130 ] || skip "the pool has $(pool) pages only"
 	balloon "$(one_line <<-'END'
 		mkdir /t; mount -t tmpfs -o size=100% t /t
-		dd if=/dev/zero of=/t/f bs=1M count=128 2>/dev/null; echo full; sleep 2; rm /t/f; sleep 100
+		dd if=/dev/zero of=/t/f bs=1M count=128 2>/dev/null; echo full; read go </dev/console; rm /t/f; sleep 999
 	END
 	)" --memory 256M,hugepages=on --balloon 0
 	wait_for out full
 	full=$(pool)
-	tries=300
-	until [ "$(pool)" -ge $((full + 55)) ] || [ $((tries -= 1)) = 0 ]; do
-		sleep 0.1
-	done
-	echo "# free huge pages: $full, and $(pool) after 64 were freed"
-	[ $tries -gt 0 ] || fail "of 64 huge pages only $(($(pool) - full)) are back"
+	go
+	await has_free $((full + 55)) || fail "of 64 huge pages only $(($(pool) - full)) are back"
 	kill $vmm
 	wait $vmm
 	echo "$before" >$nr
@@ -112,15 +117,16 @@ case_balloon_takes_what_it_is_for()
 		total() { sed -n 's/MemTotal: *\([0-9]*\) .*/\1/p' /proc/meminfo; }
 		mkdir /t; mount -t tmpfs -o size=100% t /t
 		dd if=/dev/zero of=/t/f bs=1M count=300 2>/dev/null; rm /t/f
-		before=$(total); echo full; sleep 2
+		before=$(total); echo full; read go </dev/console
 		echo $dev >bind; i=0
-		while [ $((before - $(total))) -lt 262144 ] && [ $i -lt 60 ]; do sleep 1; i=$((i + 1)); done
-		echo taken=$((before - $(total))); sleep 100
+		while [ $((before - $(total))) -lt 262144 ] && [ $i -lt 200 ]; do sleep 1; i=$((i + 1)); done
+		echo taken=$((before - $(total))); sleep 999
 	END
 	)" --memory 512M --balloon 256M,reporting=off,deflate-on-oom=off
 	wait_for out full
 	full=$(rss)
 	[ "$full" -gt 300 ] || fail "the host holds $full MiB only"
+	go
 	wait_for out taken
 	said taken=262144
 	falls_by 220
@@ -133,15 +139,14 @@ case_balloon_gives_way_when_memory_is_short()
 {
 	[ "$ARCH" = amd64 ] || skip 'on arm64 this guest is not short of memory'
 	balloon "$(one_line <<-'END'
-		sleep 3; mkdir /t; mount -t tmpfs -o size=100% t /t
-		echo left=$(sed -n 's/MemFree: *\([0-9]*\) .*/\1/p' /proc/meminfo)
+		free() { sed -n 's/MemFree: *\([0-9]*\) .*/\1/p' /proc/meminfo; }
+		until [ $(free) -lt 102400 ]; do usleep 100000; done
+		mkdir /t; mount -t tmpfs -o size=100% t /t
 		dd if=/dev/zero of=/t/f bs=1M count=100 2>/dev/null && echo size=$(stat -c %s /t/f)
 	END
 	)" --memory 256M --balloon 144M
 	wait $vmm || fail "status $?"
 	said size=104857600
-	left=$(sed -n 's/^left=\([0-9]*\).*/\1/p' out)
-	[ "$left" -lt 102400 ] || fail "there were $left KiB: memory was not short"
 }
 
 # pmem_kib PID FIELD - of the image that it maps, in /proc's words
@@ -157,8 +162,8 @@ case_root_in_memory_that_guests_share()
 	cp "$PMEM_ROOT" pmem.img
 	before=$(md5sum <pmem.img)
 	for n in 1 2; do
-		"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$PMEM_INITRD" \
-			--pmem pmem.img,ro --append 'quiet root=/dev/pmem0 ro rootflags=dax microvm.run="grep pmem0 /proc/mounts; cat /bin/busybox >/dev/null; echo up; sleep 100"' \
+		"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$PMEM_INITRD" \
+			--pmem pmem.img,ro --append 'quiet root=/dev/pmem0 ro rootflags=dax microvm.run="grep pmem0 /proc/mounts; cat /bin/busybox >/dev/null; echo up; sleep 999"' \
 			>out$n 2>err </dev/null &
 		eval "vmm$n=\$!"
 		wait_for out$n '^up'
@@ -193,12 +198,11 @@ case_written_memory_is_in_its_file()
 case_image_in_memory_is_cut_short()
 {
 	cp "$PMEM_ROOT" pmem.img
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$PMEM_INITRD" \
-		--pmem pmem.img,ro --append 'quiet microvm.run="echo up; sleep 3; dd if=/dev/pmem0 of=/dev/null bs=1M; echo read"' \
-		>out 2>err </dev/null &
-	vmm=$!
+	INITRD=$PMEM_INITRD
+	start 'echo up; read go </dev/console; dd if=/dev/pmem0 of=/dev/null bs=1M; echo read' --pmem pmem.img,ro
 	wait_for out '^up'
 	: >pmem.img
+	go
 	wait $vmm
 	status=$?
 	[ $status = 72 ] || fail "status $status"

@@ -64,6 +64,9 @@ case_user_network_without_root()
 	servers="$servers $!"
 	iperf3 -s -p 5202 >server 2>&1 &
 	servers="$servers $!"
+	for port in 8000 8001 5202; do
+		await listens $port || fail "nobody listens at port $port here"
+	done
 	as_nobody "'$MICROVM' --timeout $GUEST_TIMEOUT --kernel '$KERNEL' --initrd '$DHCP_INITRD' \
 		--net user,host=on,publish=8080:80,publish=127.0.0.1:5000:5000,publish=5201:5201,publish=5201:5201/udp \
 		--append 'quiet microvm.run=\"/user.guest $gateway $outside\"'" >out 2>err </dev/null &
@@ -74,9 +77,10 @@ case_user_network_without_root()
 	grep -qx 'from the guest' page || fail "the page: $(cat page)"
 	iperf3 -c "$loopback" -u -b 2M -l 64 -n 10K >client 2>&1 || fail "UDP: $(cat client)"
 	wait_for out 'datagrams come in'
+	wait_for out 'port 5000 is open'
 	! nc -w 2 "$outside" 5000 </dev/null 2>/dev/null ||
 		[ "$outside" = "$gateway" ] || fail 'what is published to the loopback is open to all'
-	nc 127.0.0.1 5000 </dev/null
+	dial 127.0.0.1 5000 </dev/null
 	end_passt
 	wait $vmm || fail "status $?"
 	# shellcheck disable=SC2086 # several
@@ -93,12 +97,7 @@ case_user_network_without_root()
 # has forgotten it, and nobody asks
 announced()
 {
-	tries=600
-	until grep -q "^$2 .* 0x2 .* $1\$" /proc/net/arp; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "the guest does not announce $2"
-		sleep 0.1
-	done
+	await grep -q "^$2 .* 0x2 .* $1\$" /proc/net/arp || fail "the guest does not announce $2"
 }
 
 # Two vCPUs, so two pairs of queues; then its tap is set down, up again, and deleted
@@ -108,9 +107,10 @@ case_tap_with_and_without_each_offload()
 	command -v iperf3 >/dev/null || skip 'no iperf3'
 	iperf3 -s >server 2>&1 &
 	server=$!
+	await listens 5201 || fail 'no server here'
 	set -- --net tap=mvload0
 	if [ -n "${MICROVM_NESTED-}" ]; then # another network's, and slow
-		unshare -n sleep 300 &
+		unshare -n sleep 999 &
 		else=$!
 		set -- "$@" --net "tap=mvslow0,netns=/proc/$else/ns/net,tx-bps=1M"
 	fi
@@ -128,7 +128,7 @@ case_tap_with_and_without_each_offload()
 		mkfifo open
 		nsenter -t "$else" -n nc -l -p 5001 <open >slow & # it leaves when its input ends
 		sink=$!
-		sleep 300 >open &
+		sleep 999 >open &
 		opener=$!
 		nsenter -t "$else" -n ip link set mvslow0 up
 	fi
@@ -140,7 +140,7 @@ case_tap_with_and_without_each_offload()
 	ip link set mvload0 up
 	wait_for out 'is up'
 	announced mvload0 10.95.0.2
-	ping -c 1 -W 5 10.95.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
+	ping -c 1 -W 30 10.95.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
 	ip link del mvload0 || fail 'the tap cannot be deleted'
 	wait $vmm || fail "status $?"
 	kill $server

@@ -169,24 +169,26 @@ case_daemon_killed_in_mid_run()
 	random_file b.img 4
 	mkdir share other
 	echo mine >other/file
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$VHOST/initrd" \
-		--disk a.qcow2 --disk b.img --share share --share other --append "quiet microvm.run=\"$(one_line <<-'END'
+	INITRD=$VHOST/initrd
+	start "$(one_line <<-'END'
 			mkdir /mnt /other; mount -t virtiofs share0 /mnt && mount -t virtiofs share1 /other
 			dd if=/dev/zero of=/dev/vda bs=1M count=8 conv=fsync 2>/dev/null && echo before
 			{ (while :; do echo x >/mnt/file; done) & }
 			(while :; do dd if=/dev/zero of=/dev/vda bs=64k count=16 oflag=direct 2>/dev/null; done) & echo go
-			sleep 3
+			read go </dev/console
 			dd if=/dev/vdb of=/dev/null bs=1M 2>/dev/null && echo after
 			dd if=/dev/vdb of=/dev/vdb bs=1M conv=notrunc,fsync 2>/dev/null && echo written
 			cat /other/file
 			poweroff -n -f
 		END
-		)\"" >out 2>err </dev/null &
-	vmm=$!
+	)" --disk a.qcow2 --disk b.img --share share --share other
 	wait_for out go
 	pidof qemu-storage-daemon >pids || fail 'no daemon runs'
 	kill -9 "$(cat pids)"
 	kill_virtiofsd "$PWD/share"
+	wait_for err 'qemu-storage-daemon was killed'
+	wait_for err 'virtiofsd was killed'
+	go
 	wait $vmm
 	status=$?
 	[ $status = 0 ] || fail "status $status"
@@ -204,20 +206,18 @@ case_daemons_end_with_us()
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
 	qemu-img create -q -f qcow2 a.qcow2 64M
 	mkdir share
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$VHOST/initrd" \
-		--disk a.qcow2 --share share --append \
-		'quiet microvm.run="mkdir /mnt; mount -t virtiofs share0 /mnt && echo go; sleep 100"' \
-		>out 2>err </dev/null &
-	vmm=$!
+	INITRD=$VHOST/initrd
+	start 'mkdir /mnt; mount -t virtiofs share0 /mnt && echo go; sleep 999' \
+		--disk a.qcow2 --share share
 	wait_for out go
 	pidof qemu-storage-daemon virtiofsd >pids || fail 'no daemon runs'
 	kill -9 $vmm
-	tries=100
-	while pidof qemu-storage-daemon virtiofsd >pids && [ $tries -gt 0 ]; do
-		tries=$((tries - 1))
-		sleep 0.1
-	done
-	[ $tries -gt 0 ] || fail "still there: $(cat pids)"
+	await no_daemons || fail "still there: $(cat pids)"
+}
+
+no_daemons()
+{
+	! pidof qemu-storage-daemon virtiofsd >pids
 }
 
 # 16 MiB there and back, by the kernel's thread and not by us; then its tap is set down and up
@@ -226,20 +226,20 @@ case_network_by_vhost_net()
 	[ -c /dev/net/tun ] && [ -c /dev/vhost-net ] || skip 'no /dev/net/tun or no /dev/vhost-net'
 	# busybox's nc leaves when its input ends or the peer's does: keep one open
 	mkfifo open
-	sleep 300 >open &
+	sleep 999 >open &
 	opener=$!
 	random_file blob 16
 	sum=$(md5sum <blob)
 	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --memory 512M \
 		--net tap=mvvhost0,vhost=on --append "quiet microvm.run=\"$(one_line <<-'END'
-			mkfifo /open; (sleep 300 >/open &)
+			mkfifo /open; (sleep 999 >/open &)
 			ip addr add 10.96.0.2/24 dev eth0
 			ip link set eth0 up
 			echo ready
 			nc -l -p 5000 </open >/blob
 			md5sum </blob
-			ping -c 2 -W 5 10.96.0.1 && echo ping
-			nc 10.96.0.1 5001 </blob
+			ping -c 2 -W 30 10.96.0.1 && echo ping
+			until nc 10.96.0.1 5001 </blob; do usleep 100000; done
 			while [ $(cat /sys/class/net/eth0/carrier) = 1 ]; do sleep 0.1; done; echo carrier down
 			while [ $(cat /sys/class/net/eth0/carrier) = 0 ]; do sleep 0.1; done; echo carrier up
 		END
@@ -248,10 +248,10 @@ case_network_by_vhost_net()
 	wait_for out ready
 	ip addr add 10.96.0.1/24 dev mvvhost0 || fail 'microvm made no tap'
 	ip link set mvvhost0 up
-	ping -c 2 -W 5 10.96.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
+	ping -c 2 -W 30 10.96.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
 	grep -hq "^vhost-$vmm" /proc/[0-9]*/comm /proc/$vmm/task/*/comm ||
 		fail 'no thread of the kernel serves it'
-	nc 10.96.0.2 5000 <blob
+	dial 10.96.0.2 5000 <blob
 	nc -l -p 5001 <open >back
 	kill $opener
 	ip link set mvvhost0 down

@@ -11,12 +11,8 @@
 # sock_guest COMMAND OPTION... - the guest runs COMMAND in the background of ours, as $vmm
 sock_guest()
 {
-	run=$1
-	shift
-	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$VSOCK_INITRD" \
-		--vsock v.sock,cid=42 --append "quiet microvm.run=\"$run\"" "$@" \
-		>out 2>err </dev/null &
-	vmm=$!
+	INITRD=$VSOCK_INITRD
+	start "$@" --vsock v.sock,cid=42
 }
 
 # peer NAME ARGUMENT... - on the host, its words in ./NAME
@@ -88,6 +84,11 @@ case_vsock_thousand_connections_and_a_stuck_reader()
 	grep -q 'the stuck one is complete' client || fail "$(cat client)"
 }
 
+pushes()
+{
+	"$PEER" push "host:v.sock:$1" 1000 >again 2>&1
+}
+
 # A driver that lets go of the device, and a guest that ends, end their connections.
 case_vsock_hosts_are_let_go()
 {
@@ -100,10 +101,10 @@ case_vsock_hosts_are_let_go()
 		echo $dev >bind
 		echo bound
 		vsock-peer sink vsock:4294967295:5002
-		{ vsock-peer sink vsock:4294967295:5003 & }
-		usleep 300000
+		{ vsock-peer sink vsock:4294967295:5003 >/sunk & }
+		until grep -q ready /sunk; do usleep 10000; done
 		echo last
-		sleep 60
+		sleep 999
 	END
 	)"
 	wait_for out ready
@@ -114,12 +115,7 @@ case_vsock_hosts_are_let_go()
 	wait $holder || fail "held: $(cat held)"
 	grep -q 'let go' held || fail "held: $(cat held)"
 	wait_for out bound
-	tries=50
-	until "$PEER" push host:v.sock:5002 1000 >again 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "again: $(cat again)"
-		sleep 0.1
-	done
+	await pushes 5002 || fail "again: $(cat again)"
 	wait_for out last
 	said 'sank 1000 bytes'
 	"$PEER" hold host:v.sock:5003 >held_on 2>&1 &
