@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# builds.sh - the builds that tests are made from, each in a directory of its own, build-NAME,
+# with warnings as errors.  Source it after host.sh; call it for as many suites at once as you
+# like: a build is made by one of them, and the others wait.
+#
+# shellcheck disable=SC2054,SC2154 # a comma is meson's; $top is host.sh's
+sanitizers=(-Db_sanitize=address,undefined -Db_lundef=false)
+
+# build NAME - bring build-NAME up to date; if it fails, its log is on stdout
+build() {
+	local lock status=0
+	exec {lock}>"$top/build-$1.lock" || return
+	flock "$lock"
+	"build_$1" || status=$?
+	exec {lock}>&-
+	return $status
+}
+
+build_release() { host_build_release; }
+
+build_clang() { host_build clang clang; }
+
+# no more than is run of it, here and below
+build_asan() {
+	host_build asan "${CC:-gcc}" "${sanitizers[@]}" -- \
+		meson-test-prereq payloads tests/payload/tap-peer
+}
+
+build_tsan() { host_build tsan clang -Db_sanitize=thread -Db_lundef=false -- meson-test-prereq; }
+
+build_fuzz() { host_build fuzz clang -Dfuzz=true "${sanitizers[@]}" -- fuzzers; }
+
+build_arm64() { host_build_arm64 gcc; }
+
+build_arm64-clang() { host_build_arm64 clang; }
+
+# compiler_of NAME - the compiler of build-NAME
+compiler_of() {
+	case $1 in
+	clang | tsan | fuzz) echo clang ;;
+	arm64*) echo aarch64-linux-gnu-gcc ;;
+	*) echo "${CC:-gcc}" ;;
+	esac
+}
+
+# built NAME [LINE-NAME] - build(), for a suite: a line says what is wrong
+built() {
+	local log
+	command -v "$(compiler_of "$1")" >/dev/null || {
+		echo "skip ${2:-build}: no $(compiler_of "$1")"
+		return 1
+	}
+	log=$(build "$1") && return
+	echo "not ok ${2:-build}: see below"
+	printf '%s\n' "$log" | sed 's/^/  | /'
+	return 1
+}
