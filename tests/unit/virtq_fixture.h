@@ -50,7 +50,7 @@ static void teardown(void)
 }
 
 /* Raw descriptors 0 .. n-1, each a byte at DATA, linked; the last one ends the chain */
-static void link_up(unsigned int n)
+static inline void link_up(unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
 		driver_desc(&r, i, DATA, 1, i + 1 < n ? NEXT : 0, (uint16_t)(i + 1));

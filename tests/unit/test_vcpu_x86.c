@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_vcpu_x86 - a vCPU's thread: how it stops, and what it does with KVM's exits. */
+#include "tests/unit/fake_kvm.h"
+
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "vmm/core/util.h"
+#include "vmm/kvm/vcpu.h"
+
+#define PORT   0x3f0
+#define WINDOW 0x1000
+#define LEN    8 /* of either of the device's windows */
+
+static union {
+	struct kvm_run run;
+	uint8_t bytes[2 * 4096];
+} area; /* what KVM maps for a vCPU: struct kvm_run, then the data of port accesses */
+static struct vcpu vcpu;
+static struct bus mmio, pio;
+static struct err err;
+static sem_t entered;
+
+/* ---- a device that remembers ---- */
+
+static struct {
+	bool write;
+	uint64_t off, val;
+	unsigned int size;
+} seen[16];
+static unsigned int nseen;
+static sem_t *stops_at; /* NULL, or each access waits for it */
+
+static uint64_t device_access(uint64_t off, unsigned int size, bool write, uint64_t val)
+{
+	ck_assert_uint_lt(nseen, ARRAY_SIZE(seen));
+	seen[nseen].write = write;
+	seen[nseen].off = off;
+	seen[nseen].size = size;
+	seen[nseen++].val = val;
+	(void)sem_post(&entered);
+	while (stops_at && sem_wait(stops_at) < 0)
+		;
+	return 0x1122334455667788 + nseen;
+}
+
+static uint64_t device_read(struct device *d, uint64_t off, unsigned int size)
+{
+	(void)d;
+	return device_access(off, size, false, 0);
+}
+
+static void device_write(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	(void)d;
+	(void)device_access(off, size, true, val);
+}
+
+static const struct device_ops ops = {
+	.read = device_read,
+	.write = device_write,
+	.reset = device_nop_reset,
+	.state = device_nop_state,
+	.destroy = device_fini,
+};
+static struct device ports, registers;
+
+/* ---- KVM_RUN ---- */
+
+static int (*on_run[8])(struct kvm_run *run); /* what each KVM_RUN does */
+static unsigned int nrun;
+
+static int on_ioctl(unsigned long request, void *arg)
+{
+	(void)arg;
+	errno = EIO;
+	if (request != KVM_RUN)
+		return -1;
+	if (area.run.immediate_exit) {
+		errno = EINTR;
+		return -1;
+	}
+	ck_assert_uint_lt(nrun, ARRAY_SIZE(on_run));
+	return on_run[nrun++](&area.run);
+}
+
+static int run_ends(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+static int run_is_interrupted(struct kvm_run *run)
+{
+	(void)run;
+	errno = EINTR;
+	return -1;
+}
+
+static int run_is_refused(struct kvm_run *run)
+{
+	(void)run;
+	errno = EFAULT;
+	return -1;
+}
+
+/* The guest needs nothing; only a signal ends it */
+static int run_for_ever(struct kvm_run *run)
+{
+	sigset_t all, mine;
+
+	(void)run;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mine);
+	(void)sem_post(&entered);
+	(void)sigsuspend(&mine);
+	pthread_sigmask(SIG_SETMASK, &mine, NULL);
+	errno = EINTR;
+	return -1;
+}
+
+static int run_reads_register(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = WINDOW;
+	run->mmio.len = 4;
+	run->mmio.is_write = 0;
+	return 0;
+}
+
+/* ---- the machine's side ---- */
+
+static unsigned int nended;
+static enum vcpu_end how;
+static char detail[512];
+
+static void on_ended(struct vcpu_host *h, enum vcpu_end why, const char *text)
+{
+	(void)h;
+	how = why;
+	(void)snprintf(detail, sizeof(detail), "%s", text);
+	nended++;
+}
+
+static struct vcpu_host host = {.mmio = &mmio, .pio = &pio, .ended = on_ended};
+
+static void setup(void)
+{
+	mmio = (struct bus){.name = "MMIO"};
+	pio = (struct bus){.name = "port"};
+	device_init(&ports, &ops, DEVICE_SERIAL, "ports", PORT, LEN);
+	device_init(&registers, &ops, DEVICE_SERIAL, "registers", WINDOW, LEN);
+	ck_assert_int_eq(bus_add(&pio, &ports, &err), 0);
+	ck_assert_int_eq(bus_add(&mmio, &registers, &err), 0);
+	ck_assert_int_eq(sem_init(&entered, 0, 0), 0);
+	area.run = (struct kvm_run){0};
+	nended = nseen = nrun = 0;
+	stops_at = NULL;
+	vcpu = (struct vcpu){.fd = FAKE_KVM_FD, .run = &area.run, .host = &host};
+	vcpu_init_signals();
+}
+
+/* Run @steps to their end.  Return: what ended it */
+static enum vcpu_end run(int (*const *step)(struct kvm_run *run), unsigned int n)
+{
+	memcpy(on_run, step, n * sizeof(*step));
+	nrun = 0;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nrun, n);
+	ck_assert_uint_eq(nended, 1);
+	return how;
+}
+
+START_TEST(interrupted_run_goes_on)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_is_interrupted,
+							 run_is_interrupted, run_ends};
+
+	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
+	ck_assert_uint_eq(vcpu.exits[KVM_EXIT_INTR], 2);
+	ck_assert_uint_eq(vcpu.exits[KVM_EXIT_SHUTDOWN], 1);
+}
+END_TEST
+
+START_TEST(refused_run_is_the_end_and_says_why)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_is_refused};
+
+	ck_assert_int_eq(run(steps, 1), VCPU_CANNOT_GO_ON);
+	ck_assert_msg(strstr(detail, "KVM_RUN: Bad address") != NULL, "%s", detail);
+}
+END_TEST
+
+START_TEST(vcpu_in_the_guest_is_stopped)
+{
+	on_run[0] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	while (sem_wait(&entered) < 0)
+		;
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nended, 0);
+}
+END_TEST
+
+/* The signal comes while the vCPU is in a device; the guest would run for ever */
+START_TEST(vcpu_outside_of_the_guest_is_stopped)
+{
+	sem_t gate;
+
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+	stops_at = &gate;
+	on_run[0] = run_reads_register;
+	on_run[1] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	while (sem_wait(&entered) < 0)
+		;
+	vcpu_stop(&vcpu);
+	(void)sem_post(&gate);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nrun, 1);
+}
+END_TEST
+
+/* ---- accesses ---- */
+
+static unsigned int mmio_len;
+static bool mmio_write;
+
+static int run_touches_register(struct kvm_run *run)
+{
+	static const uint8_t data[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+	(void)run_reads_register(run);
+	run->mmio.len = mmio_len;
+	run->mmio.is_write = mmio_write;
+	memcpy(run->mmio.data, data, sizeof(data));
+	return 0;
+}
+
+START_TEST(accesses_of_no_registers_width_reach_nobody)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_touches_register, run_ends};
+	bool whole = _i == 1 || _i == 2 || _i == 4 || _i == 8;
+	uint64_t ones = UINT64_MAX, got = 0;
+
+	mmio_len = (unsigned int)_i;
+	for (unsigned int w = 0; w < 2; w++) {
+		mmio_write = w;
+		nended = nseen = 0;
+		ck_assert_int_eq(run(steps, 2), VCPU_TRIPLE_FAULT);
+		ck_assert_uint_eq(nseen, whole);
+		ck_assert(!whole || (seen[0].size == mmio_len && seen[0].write == w));
+		memcpy(&got, area.run.mmio.data, mmio_len);
+		if (!w && !whole)
+			ck_assert_mem_eq(&got, &ones, mmio_len);
+	}
+}
+END_TEST
+
+static struct {
+	uint16_t port;
+	uint8_t size, direction;
+	uint32_t count;
+} io;
+
+static int run_touches_port(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.port = io.port;
+	run->io.size = io.size;
+	run->io.direction = io.direction;
+	run->io.count = io.count;
+	run->io.data_offset = 4096;
+	return 0;
+}
+
+static void touch_port(uint16_t port, uint8_t size, uint8_t direction, uint32_t count)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_touches_port, run_ends};
+
+	io.port = port;
+	io.size = size;
+	io.direction = direction;
+	io.count = count;
+	nended = nseen = 0;
+	ck_assert_int_eq(run(steps, 2), VCPU_TRIPLE_FAULT);
+}
+
+START_TEST(string_output_is_an_access_for_each_item)
+{
+	static const uint8_t text[] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+	memcpy(area.bytes + 4096, text, sizeof(text));
+	touch_port(PORT + 1, 1, KVM_EXIT_IO_OUT, 8);
+	ck_assert_uint_eq(nseen, 8);
+	for (unsigned int i = 0; i < 8; i++)
+		ck_assert(seen[i].write && seen[i].off == 1 && seen[i].size == 1 &&
+			  seen[i].val == text[i]);
+	touch_port(PORT, 4, KVM_EXIT_IO_OUT, 2);
+	ck_assert_uint_eq(nseen, 2);
+	ck_assert_uint_eq(seen[1].val, 0x08070605);
+}
+END_TEST
+
+START_TEST(string_input_fills_each_item)
+{
+	static const uint8_t want[] = {0x89, 0x77, 0x8a, 0x77, 0x8b, 0x77, 0xee, 0xee};
+
+	memset(area.bytes + 4096, 0xee, 64);
+	touch_port(PORT, 2, KVM_EXIT_IO_IN, 3);
+	ck_assert_uint_eq(nseen, 3);
+	ck_assert_mem_eq(area.bytes + 4096, want, sizeof(want));
+}
+END_TEST
+
+/* So does each of its items */
+START_TEST(string_across_the_end_of_a_window_reaches_nobody)
+{
+	memset(area.bytes + 4096, 0, 64);
+	touch_port(PORT + LEN - 1, 2, KVM_EXIT_IO_IN, 4);
+	ck_assert_uint_eq(nseen, 0);
+	for (unsigned int i = 0; i < 8; i++)
+		ck_assert_uint_eq(area.bytes[4096 + i], 0xff);
+	touch_port(PORT + LEN - 2, 4, KVM_EXIT_IO_OUT, 4);
+	ck_assert_uint_eq(nseen, 0);
+	touch_port(UINT16_MAX, 4, KVM_EXIT_IO_OUT, 1);
+	ck_assert_uint_eq(nseen, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("vcpu_x86");
+	TCase *t = tcase_create("vcpu_x86");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	fake_kvm = on_ioctl;
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_test(t, interrupted_run_goes_on);
+	tcase_add_test(t, refused_run_is_the_end_and_says_why);
+	tcase_add_test(t, vcpu_in_the_guest_is_stopped);
+	tcase_add_test(t, vcpu_outside_of_the_guest_is_stopped);
+	tcase_add_loop_test(t, accesses_of_no_registers_width_reach_nobody, 1, 9);
+	tcase_add_test(t, string_output_is_an_access_for_each_item);
+	tcase_add_test(t, string_input_fills_each_item);
+	tcase_add_test(t, string_across_the_end_of_a_window_reaches_nobody);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
