@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmm/core/util.h"
 
@@ -66,7 +67,11 @@ static void fake_config_written(struct virtio_dev *v, unsigned int off, unsigned
 
 static void fake_reset(struct virtio_dev *v)
 {
-	fake_of(v)->resets++;
+	struct fake *f = fake_of(v);
+
+	f->resets++;
+	if (f->resetting)
+		f->resetting(f);
 }
 
 static void fake_state(struct virtio_dev *v, struct state *s)
@@ -97,6 +102,7 @@ struct fake *fake_create_wide(const struct virtio_env *env, unsigned int nvq)
 		virtq_init(&f->vq[i], FAKE_QUEUE_SIZE);
 	for (unsigned int i = 0; i < FAKE_CONFIG_LEN; i++)
 		f->config[i] = (uint8_t)(0x10 + i);
+	memset(f->after, 0xff, sizeof(f->after));
 	f->v = (struct virtio_dev){
 		.ops = &fake_ops,
 		.name = "fake0",

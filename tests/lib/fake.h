@@ -19,8 +19,10 @@ struct fake {
 	struct virtio_dev v;
 	struct virtq vq[VIRTIO_QUEUES_MAX]; /* FAKE_QUEUES, unless a test asks for more */
 	uint8_t config[FAKE_CONFIG_LEN];    /* 0x10, 0x11, ... */
+	uint8_t after[3];                   /* 0xff: what no driver may see */
 	int activate_rc;                    /* what activate() returns */
 	void (*echoed)(struct fake *f);     /* NULL, or called after each chain */
+	void (*resetting)(struct fake *f);  /* NULL, or called by each reset */
 	unsigned int activated, resets, kicks[VIRTIO_QUEUES_MAX], chains, written;
 	unsigned int written_off, written_len;
 	uint32_t sum; /* of the bytes echoed: goes through state() */

@@ -164,6 +164,19 @@ START_TEST(access_across_the_end_of_a_window_reaches_nobody)
 }
 END_TEST
 
+/* The window ends at the last address */
+START_TEST(access_that_wraps_reaches_nobody)
+{
+	ck_assert_int_eq(add(0, UINT64_MAX - 0xff, 0xff), 0);
+	ck_assert_uint_eq(bus_read(&bus, UINT64_MAX - 3, 8), UINT64_MAX);
+	bus_write(&bus, UINT64_MAX - 1, 4, 0);
+	bus_write(&bus, UINT64_MAX, 1, 0);
+	ck_assert_uint_eq(probe[0].reads + probe[0].writes, 0);
+	bus_write(&bus, UINT64_MAX - 8, 8, 0);
+	ck_assert_uint_eq(probe[0].writes, 1);
+}
+END_TEST
+
 START_TEST(values_are_cut_to_the_access)
 {
 	ck_assert_int_eq(add(0, 0x1000, 0x100), 0);
@@ -225,6 +238,7 @@ int main(void)
 	tcase_add_test(t, full_bus_refuses_the_next_device);
 	tcase_add_test(t, nobody_home_reads_as_ones_of_the_size);
 	tcase_add_test(t, access_across_the_end_of_a_window_reaches_nobody);
+	tcase_add_test(t, access_that_wraps_reaches_nobody);
 	tcase_add_test(t, values_are_cut_to_the_access);
 	tcase_add_test(t, devices_are_called_under_their_lock);
 	tcase_add_test(t, device_without_registers_reads_as_ones);

@@ -126,6 +126,16 @@ START_TEST(four_gib_behind_a_region_still_fault)
 }
 END_TEST
 
+/* The kernel puts no other mapping there: the range is ours */
+START_TEST(four_gib_after_a_region_are_reserved)
+{
+	for (uint64_t off = 0; off < 4 * GIB; off += 64 * MIB)
+		ck_assert_int_eq(
+			msync(mem.region[0].host + LOW_LEN + off, PAGE_SIZE, MS_ASYNC),
+			0);
+}
+END_TEST
+
 START_TEST(sizes_that_are_no_pages_are_refused)
 {
 	struct gmem m;
@@ -328,6 +338,7 @@ int main(void)
 	tcase_add_test(t, ranges_in_one_region_are_given);
 	tcase_add_test(t, ranges_that_leave_ram_are_refused);
 	tcase_add_test(t, written_bytes_are_read_back);
+	tcase_add_test(t, four_gib_after_a_region_are_reserved);
 	tcase_add_test_raise_signal(t, the_byte_behind_a_region_faults, SIGSEGV);
 	tcase_add_test_raise_signal(t, four_gib_behind_a_region_still_fault, SIGSEGV);
 	tcase_add_test(t, sizes_that_are_no_pages_are_refused);

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -91,6 +93,33 @@ START_TEST(a_loop_runs_again_after_a_stop)
 		ck_assert_uint_eq(calls, i);
 	}
 	ck_assert_uint_eq(seen, EPOLLIN);
+}
+END_TEST
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void *send_signals(void *arg)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		(void)usleep(500); /* the loop waits by then, most of the times */
+		pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	}
+	loop_stop(loop);
+	return NULL;
+}
+
+START_TEST(signals_do_not_end_the_loop)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+	pthread_t us = pthread_self(), other;
+
+	ck_assert_int_eq(sigaction(SIGUSR1, &sa, NULL), 0);
+	ck_assert_int_eq(pthread_create(&other, NULL, send_signals, &us), 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	pthread_join(other, NULL);
 }
 END_TEST
 
@@ -279,6 +308,7 @@ int main(void)
 	tcase_add_test(t, stop_before_run_is_not_lost);
 	tcase_add_test(t, stop_keeps_errno);
 	tcase_add_test(t, a_loop_runs_again_after_a_stop);
+	tcase_add_test(t, signals_do_not_end_the_loop);
 	tcase_add_test(t, sources_are_called_under_their_devices_lock);
 	tcase_add_test(t, regular_file_is_refused);
 	tcase_add_test(t, a_sleeping_source_is_not_called);

@@ -155,6 +155,22 @@ START_TEST(features_are_final_after_features_ok)
 }
 END_TEST
 
+START_TEST(reset_forgets_what_was_negotiated)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_ne(f->v.acked, VERSION_1);
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	ck_assert_uint_eq(f->v.acked, 0);
+	driver_write(&d, VIRTIO_MMIO_STATUS, ACK);
+	driver_write(&d, VIRTIO_MMIO_STATUS, ACK | DRIVER);
+	driver_write(&d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	driver_write(&d, VIRTIO_MMIO_DRIVER_FEATURES, VERSION_1 >> 32);
+	driver_write(&d, VIRTIO_MMIO_STATUS, SET_UP);
+	ck_assert_uint_eq(f->v.acked,
+			  VERSION_1); /* nothing of what the last driver wrote */
+}
+END_TEST
+
 static const uint32_t wild[] = {2,          3,          4,          31,
 				32,         255,        256,        0x7fffffff,
 				0x80000000, 0x80000001, 0xfffffffe, 0xffffffff,
@@ -364,6 +380,7 @@ int main(void)
 	tcase_add_test(t, features_that_were_not_offered_are_refused);
 	tcase_add_test(t, driver_without_version_1_is_refused);
 	tcase_add_test(t, features_are_final_after_features_ok);
+	tcase_add_test(t, reset_forgets_what_was_negotiated);
 	tcase_add_test(t, feature_selectors_beyond_the_last_select_nothing);
 	tcase_add_test(t, queue_selectors_beyond_the_last_select_nothing);
 	tcase_add_loop_test(t, queue_registers_out_of_turn_are_dropped, 0,

@@ -70,6 +70,21 @@ START_TEST(written_bytes_land_in_order)
 }
 END_TEST
 
+/* A driver's buffers need be neither adjacent nor in order */
+START_TEST(nothing_is_written_between_the_buffers)
+{
+	char apart[16] = "..........";
+
+	iov[0].iov_base = apart + 8;
+	iov[1].iov_base = apart + 6;
+	iov[2].iov_base = apart;
+	iov[0].iov_len = 2;
+	s.len = 9;
+	ck_assert(span_put(&s, "0123456", 7));
+	ck_assert_str_eq(apart, "3456..2.01");
+}
+END_TEST
+
 START_TEST(skip_ends_inside_a_buffer)
 {
 	char c;
@@ -129,6 +144,7 @@ int main(void)
 	tcase_add_test(t, more_than_there_is_takes_nothing);
 	tcase_add_test(t, nothing_is_always_there);
 	tcase_add_test(t, written_bytes_land_in_order);
+	tcase_add_test(t, nothing_is_written_between_the_buffers);
 	tcase_add_test(t, skip_ends_inside_a_buffer);
 	tcase_add_test(t, tail_is_cut_off);
 	tcase_add_test(t, tail_that_is_the_whole_last_buffer);

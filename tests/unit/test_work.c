@@ -349,6 +349,29 @@ START_TEST(work_of_no_device_is_lost_or_locked)
 }
 END_TEST
 
+static _Atomic bool begun, ended;
+
+static void job_run_slowly(struct work *w)
+{
+	begun = true;
+	(void)usleep(20000);
+	job_run(w);
+	ended = true;
+}
+
+START_TEST(no_thread_outlives_the_pool)
+{
+	struct job j = {0};
+
+	submit(&j, 0, job_run_slowly);
+	while (!begun)
+		(void)usleep(100);
+	work_pool_destroy(pool);
+	pool = NULL;
+	ck_assert(ended);
+}
+END_TEST
+
 START_TEST(work_not_delivered_is_dropped)
 {
 	struct job j[20] = {0};
@@ -419,6 +442,7 @@ int main(void)
 	tcase_add_test(t, workers_take_no_signal_but_a_crash);
 	tcase_add_test(t, work_of_no_device_is_lost_or_locked);
 	tcase_add_test(t, work_not_delivered_is_dropped);
+	tcase_add_test(t, no_thread_outlives_the_pool);
 	tcase_add_test(t, every_piece_is_done_once_whoever_delivers);
 	suite_add_tcase(suite, t);
 	srunner_run_all(r, CK_ENV);
