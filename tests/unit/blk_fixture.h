@@ -20,6 +20,7 @@
 
 #include "devices/backend/disk.h"
 #include "devices/backend/ring.h"
+#include "devices/virtio/blk.h"
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
 #include "vmm/core/log.h"
@@ -39,6 +40,7 @@ static bool use_ring;
 static atomic_int fail_write, fail_sync, fail_allocate; /* errno of each call; 0: none */
 static atomic_uint nsync, nallocate;
 static atomic_uint short_writes; /* bytes that a call writes at most; 0: all */
+static void (*on_sync)(void);    /* NULL, or called in each datasync */
 
 static inline int fixture_fails(int code)
 {
@@ -60,6 +62,8 @@ static inline ssize_t fixture_writev(int fd, const struct iovec *v, int n, off_t
 static inline int fixture_datasync(int fd)
 {
 	nsync++;
+	if (on_sync)
+		on_sync();
 	return fixture_fails(fail_sync) ? -1 : fdatasync(fd);
 }
 

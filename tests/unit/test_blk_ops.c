@@ -131,6 +131,31 @@ START_TEST(lying_segments_are_refused_and_nothing_happens)
 }
 END_TEST
 
+/* They could keep the host busy for minutes */
+START_TEST(ranges_that_are_too_long_are_refused)
+{
+	static const struct {
+		uint32_t type;
+		uint64_t most;
+	} range[] = {{VIRTIO_BLK_T_DISCARD, BLK_DISCARD_SECTORS},
+		     {VIRTIO_BLK_T_WRITE_ZEROES, BLK_ZERO_SECTORS}};
+
+	unplug();
+	ck_assert_int_eq(truncate(path, 2 * BLK_DISCARD_SECTORS * 512), 0);
+	plug((struct config_disk){.path = path}, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(range); i++) {
+		nallocate = 0;
+		ck_assert_uint_eq(
+			request_range(range[i].type, 0, (uint32_t)range[i].most + 1, 0),
+			VIRTIO_BLK_S_IOERR);
+		ck_assert_uint_eq(nallocate, 0);
+		ck_assert_uint_eq(
+			request_range(range[i].type, 0, (uint32_t)range[i].most, 0),
+			VIRTIO_BLK_S_OK);
+	}
+}
+END_TEST
+
 START_TEST(failed_discard_is_an_io_error)
 {
 	static const int codes[] = {EIO, ENOSPC, EPERM};
@@ -358,6 +383,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, zeroes_are_written_where_the_file_system_cannot);
 	tcase_add_test(t, all_segments_of_a_discard_are_discarded);
 	tcase_add_test(t, lying_segments_are_refused_and_nothing_happens);
+	tcase_add_test(t, ranges_that_are_too_long_are_refused);
 	tcase_add_test(t, failed_discard_is_an_io_error);
 	tcase_add_test(t, readonly_disk_offers_neither);
 	tcase_add_test(t, writethrough_is_synced_before_the_driver_sees_it_done);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/inherited.h"
 #include "vmm/core/device.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -284,6 +285,15 @@ START_TEST(closed_disk_is_unlocked_though_still_held_open)
 }
 END_TEST
 
+START_TEST(open_disk_is_not_inherited)
+{
+	unsigned int before = inherited();
+
+	open_ok();
+	ck_assert_uint_eq(inherited(), before);
+}
+END_TEST
+
 START_TEST(disk_with_a_writer_elsewhere_is_refused)
 {
 	with_another_user(false, refuse_both);
@@ -405,6 +415,8 @@ static int fault;             /* errno that the calls fail with */
 static atomic_uint nfault;    /* how many more of them fail */
 static unsigned int max_move; /* bytes one call moves at most; 0: all */
 static atomic_uint nsync;
+static atomic_uint in_sync; /* calls of datasync that run */
+static bool meet; /* each waits a moment for a second; false once two have met */
 
 static bool fails(void)
 {
@@ -450,6 +462,11 @@ static ssize_t bad_writev(int fd, const struct iovec *v, int n, off_t off, int f
 static int bad_datasync(int fd)
 {
 	nsync++;
+	in_sync++;
+	for (unsigned int ms = 0; meet && in_sync < 2 && ms < 50; ms++)
+		(void)usleep(1000);
+	meet = meet && in_sync < 2;
+	in_sync--;
 	return fails() ? -1 : fdatasync(fd);
 }
 
@@ -560,7 +577,10 @@ START_TEST(no_overlapping_flush_succeeds_when_one_fails)
 	for (unsigned int i = 0; i < 4; i++)
 		r[i].op = DISK_FLUSH;
 	open_faulty(EIO, 1);
+	meet = true;
 	run(r, 4);
+	ck_assert(meet); /* no two of them ran at once */
+	meet = false;
 	for (unsigned int i = 0; i < 4; i++)
 		nok += r[i].result == 0;
 	ck_assert_uint_eq(nok, 0);
@@ -632,6 +652,7 @@ int main(void)
 	tcase_add_test(t, unreadable_disk_is_refused);
 	tcase_add_test(t, unwritable_disk_is_refused_with_the_cure);
 	tcase_add_test(t, closed_disk_is_unlocked_though_still_held_open);
+	tcase_add_test(t, open_disk_is_not_inherited);
 	tcase_add_test(t, disk_with_a_writer_elsewhere_is_refused);
 	tcase_add_test(t, disk_with_a_reader_elsewhere_cannot_be_written);
 	tcase_add_test(t, same_disk_twice_is_refused_by_any_name);

@@ -71,6 +71,8 @@ static int no_ring(unsigned int n, struct io_uring *u, struct io_uring_params *p
 
 static atomic_uint busy_left; /* how many submissions the kernel does not take */
 static atomic_uint nsubmit;
+/* Operations that the kernel was given in all, and the most that it had at once */
+static unsigned int ngiven, most;
 
 static int busy(struct io_uring *u)
 {
@@ -79,6 +81,8 @@ static int busy(struct io_uring *u)
 		busy_left--;
 		return -EAGAIN;
 	}
+	ngiven += io_uring_sq_ready(u);
+	most = MAX(most, ngiven - nresult);
 	return io_uring_submit(u);
 }
 
@@ -111,6 +115,7 @@ static void setup(void)
 	ring_sys = &lying;
 	lie_left = busy_left = 0;
 	nresult = nsubmit = 0;
+	ngiven = most = 0;
 	max_move = 0;
 	cfg = (struct config){.ndisk = 2};
 	loop = loop_create();
@@ -347,6 +352,23 @@ START_TEST(flushes_that_come_together_share_one)
 }
 END_TEST
 
+/* The first was submitted, so what was written since need not be part of it */
+START_TEST(flush_does_not_join_one_that_was_submitted)
+{
+	struct disk_req r[2] = {{.op = DISK_FLUSH}, {.op = DISK_FLUSH}};
+
+	start(&t[0]);
+	busy_left = 1;
+	submit(&t[0], &r[0], 1);
+	ck_assert_uint_eq(busy_left, 0);
+	submit(&t[0], &r[1], 1);
+	t[0].wanted = 2;
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_int_eq(r[0].result | r[1].result, 0);
+	ck_assert_uint_eq(nresult, 2);
+}
+END_TEST
+
 START_TEST(durable_write_is_synced_before_it_finishes)
 {
 	struct iovec v = {buf[0], 512};
@@ -444,6 +466,7 @@ START_TEST(more_than_the_ring_takes_all_finish)
 	run(&t[0], many[0], MANY);
 	for (unsigned int k = 0; k < MANY; k++)
 		ck_assert_int_eq(many[0][k].result, 0);
+	ck_assert_uint_eq(most, RING_SHARE); /* the rest waited in our list */
 }
 END_TEST
 
@@ -608,6 +631,7 @@ int main(void)
 		tcase_add_test(c, file_cut_short_under_us_is_an_error);
 		tcase_add_test(c, no_flush_succeeds_after_one_failed);
 		tcase_add_test(c, flushes_that_come_together_share_one);
+		tcase_add_test(c, flush_does_not_join_one_that_was_submitted);
 		tcase_add_test(c, durable_write_is_synced_before_it_finishes);
 		tcase_add_test(c, zeroing_is_made_stable_too);
 		tcase_add_test(c, other_operations_are_refused);

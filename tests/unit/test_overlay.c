@@ -6,6 +6,7 @@
 #include "tests/unit/blk_fixture.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -343,6 +344,53 @@ START_TEST(flush_with_nothing_new_syncs_once)
 }
 END_TEST
 
+static sem_t gate;
+
+static void wait_at_the_gate(void)
+{
+	while (sem_wait(&gate) < 0)
+		;
+}
+
+/* Return: the place of its status, which is 0xff until then */
+static const volatile uint8_t *begin_flush(void)
+{
+	struct virtio_blk_outhdr h = {.type = VIRTIO_BLK_T_FLUSH};
+	gpa_t at = driver_alloc(&d, sizeof(h) + 1, 16);
+	struct driver_buf b[] = {{at, sizeof(h), false}, {at + sizeof(h), 1, true}};
+
+	memcpy(driver_ptr(&d, at, sizeof(h)), &h, sizeof(h));
+	memset(driver_ptr(&d, at + sizeof(h), 1), 0xff, 1);
+	driver_send(&d, 0, b, 2);
+	return driver_ptr(&d, at + sizeof(h), 1);
+}
+
+/* The first has staged its bitmap, without the cluster that is written meanwhile */
+START_TEST(flush_covers_what_was_written_while_another_runs)
+{
+	const volatile uint8_t *first, *second;
+
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+	ck_assert_uint_eq(write_at(0, 512, 0x11), VIRTIO_BLK_S_OK);
+	on_sync = wait_at_the_gate;
+	nsync = 0;
+	first = begin_flush();
+	ck_assert(driver_until(&d, nsync == 1));
+	ck_assert_uint_eq(request_on(1, VIRTIO_BLK_T_OUT, CLUSTER / 512, 512),
+			  VIRTIO_BLK_S_OK);
+	second = begin_flush();
+	driver_settle(&d);
+	for (unsigned int i = 0; i < 4; i++)
+		(void)sem_post(&gate);
+	ck_assert(driver_until(&d, *first != 0xff && *second != 0xff));
+	ck_assert_uint_eq(*first | *second, VIRTIO_BLK_S_OK);
+	on_sync = NULL;
+	killed();
+	expect_at(0, 512, 0x11);
+	expect_at(CLUSTER, 512, 0x11);
+}
+END_TEST
+
 START_TEST(full_host_is_an_io_error_and_costs_nothing_else)
 {
 	ck_assert_uint_eq(write_at(0, 512, 0x11), VIRTIO_BLK_S_OK);
@@ -585,6 +633,24 @@ START_TEST(host_full_at_the_header_leaves_an_empty_file)
 }
 END_TEST
 
+/* The overlay is made through a dangling link; the link is not ours to remove */
+START_TEST(host_full_at_the_header_leaves_the_link)
+{
+	struct rlimit was, tight;
+	struct stat st;
+
+	unplug();
+	ck_assert_int_eq(symlink("target", copy), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	tight = (struct rlimit){.rlim_cur = 100, .rlim_max = was.rlim_max};
+	ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	refused(copy, "cannot be begun");
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+	ck_assert_int_eq(lstat(copy, &st), 0);
+}
+END_TEST
+
 /* The size reached the disk, and so did data of the guest's; the first pages did not */
 START_TEST(header_lost_with_the_power_is_written_again)
 {
@@ -629,10 +695,12 @@ static void add_tests(TCase *t)
 	tcase_add_loop_test(t, orderly_end_saves_what_was_not_flushed, 0, 2);
 	tcase_add_test(t, bits_are_written_only_after_their_data_is_safe);
 	tcase_add_test(t, flush_with_nothing_new_syncs_once);
+	tcase_add_test(t, flush_covers_what_was_written_while_another_runs);
 	tcase_add_test(t, full_host_is_an_io_error_and_costs_nothing_else);
 	tcase_add_test(t, truncating_the_overlay_is_a_reset);
 	tcase_add_test(t, range_of_clusters_is_set_and_no_more);
 	tcase_add_test(t, host_full_at_the_header_leaves_an_empty_file);
+	tcase_add_test(t, host_full_at_the_header_leaves_the_link);
 	tcase_add_test(t, header_lost_with_the_power_is_written_again);
 	tcase_add_test(t, start_killed_before_the_file_had_its_size_is_no_damage);
 	tcase_add_test(t, overlay_that_does_not_fit_is_refused);

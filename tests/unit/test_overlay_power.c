@@ -10,6 +10,7 @@
 #include "tests/unit/blk_fixture.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
 
 #include "devices/backend/overlay.h"
 
@@ -92,6 +93,18 @@ static int noted_allocate(int fd, int mode, off_t off, off_t len)
 		note((struct call){
 			.kind = PUNCHED, .off = (uint64_t)off, .len = (uint64_t)len});
 	return rc;
+}
+
+static unsigned int ndirectory; /* calls of fsync() for it */
+
+/* Replaces the C library's */
+int fsync(int fd)
+{
+	struct stat st, want;
+
+	if (fstat(fd, &st) == 0 && stat(dir, &want) == 0 && st.st_ino == want.st_ino)
+		ndirectory++;
+	return (int)syscall(SYS_fsync, fd);
 }
 
 static const struct disk_sys noted = {.readv = preadv2,
@@ -251,6 +264,18 @@ START_TEST(power_lost_at_any_call_costs_nothing_that_was_flushed)
 }
 END_TEST
 
+/* A flush makes the file's data stable, not its directory entry */
+START_TEST(new_overlay_has_its_name_before_its_guest_runs)
+{
+	begin();
+	ck_assert_uint_eq(ndirectory, 1);
+	unplug();
+	plug((struct config_disk){.path = path, .overlay = top}, 1);
+	ck_assert_uint_eq(ndirectory, 1); /* the file was there */
+	fixture_end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("overlay_power");
@@ -259,6 +284,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 30);
+	tcase_add_test(t, new_overlay_has_its_name_before_its_guest_runs);
 	tcase_add_loop_test(t, power_lost_at_any_call_costs_nothing_that_was_flushed, 0,
 			    2);
 	suite_add_tcase(s, t);

@@ -23,10 +23,15 @@ static char path[] = "/tmp/test_pmem.XXXXXX";
 static gpa_t type, answer;
 static atomic_int fail_sync;
 static atomic_uint nsync;
+static atomic_bool slow, under_way; /* datasync takes a while; one runs */
 
 static int counted_datasync(int fd)
 {
+	under_way = true;
 	nsync++;
+	if (slow)
+		(void)usleep(20000);
+	under_way = false;
 	errno = fail_sync;
 	return fail_sync ? -1 : fdatasync(fd);
 }
@@ -142,6 +147,25 @@ START_TEST(failed_flush_is_never_made_good)
 }
 END_TEST
 
+START_TEST(reset_waits_for_a_flush_under_way)
+{
+	struct driver_buf b[2];
+
+	plug(2 * MIB, false);
+	memset(driver_ptr(&d, type, 4), 0, 4);
+	b[0] = (struct driver_buf){type, 4, false};
+	b[1] = (struct driver_buf){answer, 4, true};
+	slow = true;
+	driver_send(&d, 0, b, 2);
+	ck_assert(driver_until(&d, nsync == 1));
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	ck_assert(!under_way);
+	slow = false;
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_int_eq(ask(0), 0);
+}
+END_TEST
+
 START_TEST(unknown_request_is_an_error)
 {
 	plug(2 * MIB, false);
@@ -235,6 +259,7 @@ int main(void)
 	tcase_add_test(t, what_is_written_is_in_the_file);
 	tcase_add_test(t, rest_of_a_readonly_file_is_zero);
 	tcase_add_test(t, failed_flush_is_never_made_good);
+	tcase_add_test(t, reset_waits_for_a_flush_under_way);
 	tcase_add_test(t, unknown_request_is_an_error);
 	tcase_add_loop_test(t, request_without_its_parts_costs_the_device, 0, 5);
 	tcase_add_test(t, file_cut_short_does_not_touch_us);
