@@ -131,6 +131,7 @@ static void peer_drop(struct vu_msg *m)
 
 static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 {
+	char huge[16 * VU_PAYLOAD_MAX] = {0};
 	struct vhost_user u = {.fd = p->fd};
 	uint32_t flags = VU_REPLY;
 
@@ -166,12 +167,16 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 		m->p.u64 = 1;
 		break;
 	case PEER_HUGE:
+		memcpy(huge,
+		       &(struct vu_header){m->h.request, VU_VERSION | VU_REPLY,
+					   sizeof(huge) - sizeof(m->h)},
+		       sizeof(m->h));
+		(void)!send(p->fd, huge, sizeof(huge), MSG_NOSIGNAL);
+		return;
 	case PEER_HALF:
 		m->h.flags = VU_VERSION | VU_REPLY;
-		m->h.size = p->lie == PEER_HUGE ? UINT32_MAX : (uint32_t)size;
 		(void)!send(p->fd, m, sizeof(m->h) + size / 2, MSG_NOSIGNAL);
-		if (p->lie == PEER_HALF)
-			(void)shutdown(p->fd, SHUT_RDWR);
+		(void)shutdown(p->fd, SHUT_RDWR);
 		return;
 	case PEER_HONEST:
 	case PEER_DIES:

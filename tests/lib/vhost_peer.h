@@ -23,7 +23,7 @@ enum peer_lie {
 	PEER_NO_REPLY_BIT, /* in the answer */
 	PEER_VERSION,
 	PEER_SHORT,    /* one byte too few */
-	PEER_HUGE,     /* says that 4 GiB follow */
+	PEER_HUGE,     /* sends more than a reply may hold */
 	PEER_FDS,      /* sends descriptors along */
 	PEER_HALF,     /* half of an answer, then the end */
 	PEER_NACKS,    /* says that it failed */

@@ -65,6 +65,22 @@ START_TEST(list_without_end)
 }
 END_TEST
 
+/* Every page number is valid; there are too many of them */
+START_TEST(list_with_one_page_too_many)
+{
+	static uint32_t list[64 * KIB / sizeof(uint32_t) + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		list[i] = FREE / 4096;
+	ck_assert(balloon_list(INFLATE, list, ARRAY_SIZE(list) - 1));
+	ck_assert_uint_eq(balloon_gone(FREE, FREE_LEN), 1);
+	balloon_fill();
+	ck_assert(!balloon_list(INFLATE, list, ARRAY_SIZE(list)));
+	ck_assert(driver_broken(&d));
+	ck_assert_uint_eq(balloon_gone(FREE, FREE_LEN), 0);
+}
+END_TEST
+
 START_TEST(list_for_us_to_write)
 {
 	uint32_t id, len;
@@ -168,6 +184,7 @@ int main(void)
 	tcase_add_test(t, run_over_the_end_of_memory);
 	tcase_add_test(t, list_that_ends_in_the_middle_of_a_number);
 	tcase_add_test(t, list_without_end);
+	tcase_add_test(t, list_with_one_page_too_many);
 	tcase_add_test(t, list_for_us_to_write);
 	tcase_add_test(t, free_range_for_us_to_read);
 	tcase_add_test(t, free_range_over_the_end_of_memory);

@@ -103,6 +103,18 @@ START_TEST(without_mergeable_buffers_a_frame_is_in_one)
 }
 END_TEST
 
+START_TEST(without_mergeable_buffers_a_frame_is_never_in_two)
+{
+	ck_assert(driver_bring_up(&d, NO_MRG));
+	post(buf, 800);
+	post(buf + 2048, 800);
+	wire_send(TAP_HDR_LEN + 1000); /* lost: no buffer is large enough */
+	expect_no_used(NET_RX);
+	wire_send(FRAME);
+	expect_received(FRAME, buf, 800);
+}
+END_TEST
+
 START_TEST(flood_without_buffers_costs_nothing_and_ends_with_a_refill)
 {
 	uint64_t before;
@@ -305,6 +317,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, frame_that_waits_dies_with_a_reset);
 	tcase_add_test(t, full_ring_of_tiny_buffers_loses_the_big_frame_only);
 	tcase_add_test(t, without_mergeable_buffers_a_frame_is_in_one);
+	tcase_add_test(t, without_mergeable_buffers_a_frame_is_never_in_two);
 	tcase_add_test(t, flood_without_buffers_costs_nothing_and_ends_with_a_refill);
 	tcase_add_test(t, many_frames_come_in_order_through_a_small_ring);
 	tcase_add_test(t, lone_frame_is_shown_at_once_and_a_flood_in_batches);

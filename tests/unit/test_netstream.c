@@ -15,7 +15,7 @@
 #include "vmm/core/util.h"
 
 static struct netstream *stream;
-static int peer;
+static int ours, peer;
 static uint8_t got[TAP_HDR_LEN + TAP_FRAME_MAX];
 
 static void setup(void)
@@ -23,7 +23,8 @@ static void setup(void)
 	int pair[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	stream = netstream_create(pair[0]);
+	ours = pair[0];
+	stream = netstream_create(ours);
 	ck_assert_ptr_nonnull(stream);
 	peer = pair[1];
 }
@@ -90,13 +91,12 @@ END_TEST
 
 START_TEST(frame_in_pieces_waits_for_its_end)
 {
-	const uint8_t start[] = {0, 0, 0, 20, 9, 9, 9}, rest[17] = {[0 ... 16] = 9};
+	const uint8_t wire[24] = {0, 0, 0, 20, [4 ... 23] = 9};
 
-	for (size_t i = 0; i < sizeof(start); i++) {
-		say(start + i, 1);
+	for (size_t i = 0; i < sizeof(wire); i++) {
 		expect_none(EAGAIN);
+		say(wire + i, 1);
 	}
-	say(rest, sizeof(rest));
 	expect_frame(9, 20);
 }
 END_TEST
@@ -189,6 +189,52 @@ START_TEST(slow_peer_gets_every_frame_whole)
 }
 END_TEST
 
+#define LARGE 60000
+
+static uint8_t large_byte(unsigned int frame, size_t i)
+{
+	return (uint8_t)(i * 7 + i / 251 + frame * 13);
+}
+
+static void hear_large(unsigned int frame)
+{
+	static const uint8_t length[] = {0, 0, LARGE >> 8, LARGE & 0xff};
+	static uint8_t wire[sizeof(length) + LARGE];
+	size_t have = 0;
+
+	while (have < sizeof(wire)) {
+		ssize_t n;
+
+		(void)netstream_flush(stream);
+		n = recv(peer, wire + have, sizeof(wire) - have, MSG_DONTWAIT);
+		ck_assert_msg(n > 0, "%zu bytes of frame %u are lost",
+			      sizeof(wire) - have, frame);
+		have += (size_t)n;
+	}
+	ck_assert_mem_eq(wire, length, sizeof(length));
+	for (size_t i = 0; i < LARGE; i++)
+		ck_assert_uint_eq(wire[4 + i], large_byte(frame, i));
+}
+
+/* The socket's buffer is smaller than a frame, so each write takes a part of it */
+START_TEST(socket_that_takes_a_part_gets_each_byte_once)
+{
+	static uint8_t out[TAP_HDR_LEN + LARGE];
+	struct iovec v[2] = {{out, 100}, {out + 100, sizeof(out) - 100}};
+	const int small = 4096;
+
+	ck_assert_int_eq(setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)),
+			 0);
+	for (unsigned int frame = 0; frame < 3; frame++) {
+		for (size_t i = 0; i < LARGE; i++)
+			out[TAP_HDR_LEN + i] = large_byte(frame, i);
+		ck_assert_int_eq(netstream_writev(stream, v, 2), sizeof(out));
+		ck_assert(!netstream_flush(stream)); /* a part is left */
+		hear_large(frame);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("netstream");
@@ -204,6 +250,7 @@ int main(void)
 	tcase_add_test(t, peer_that_left_is_an_end);
 	tcase_add_test(t, frames_go_without_their_header);
 	tcase_add_test(t, slow_peer_gets_every_frame_whole);
+	tcase_add_test(t, socket_that_takes_a_part_gets_each_byte_once);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

@@ -332,6 +332,23 @@ START_TEST(driver_that_says_the_same_for_ever_is_told_no_more_than_once)
 }
 END_TEST
 
+/* The image ends with the last port's news (bits 0 to 3), ready and open */
+START_TEST(impossible_news_are_not_loaded)
+{
+	uint8_t image[4096];
+	struct state s;
+
+	state_saver(&s, image, sizeof(image));
+	d.dev->ops->state(d.dev, &s);
+	ck_assert_ptr_null(s.why);
+	image[s.pos - 3] = 0x10;
+	state_loader(&s, image, s.pos);
+	d.dev->ops->state(d.dev, &s);
+	ck_assert_ptr_nonnull(s.why);
+	ck_assert_uint_eq(driver_status(&d), 0);
+}
+END_TEST
+
 START_TEST(driver_without_multiport_finds_nothing)
 {
 	uint32_t head, len;
@@ -371,6 +388,7 @@ int main(void)
 	tcase_add_test(t, readable_receive_buffer_costs_the_device);
 	tcase_add_test(t, driver_that_says_the_same_for_ever_is_told_no_more_than_once);
 	tcase_add_test(t, driver_without_multiport_finds_nothing);
+	tcase_add_test(t, impossible_news_are_not_loaded);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -306,6 +306,10 @@ START_TEST(state_comes_back_with_the_time)
 		dev->ops->state(dev, &s);
 		ck_assert_ptr_nonnull(s.why);
 	}
+	buf[0] = 128; /* the index; all else is valid */
+	state_loader(&s, buf, len);
+	dev->ops->state(dev, &s);
+	ck_assert_ptr_nonnull(s.why);
 	memset(buf, 0xff, sizeof(buf));
 	state_loader(&s, buf, len);
 	dev->ops->state(dev, &s);

@@ -237,6 +237,38 @@ static void share_failed(const char *why)
 	ck_assert_msg(strstr(d.err.msg, dir) != NULL, "%s", d.err.msg);
 }
 
+/* To qemu-storage-daemon two commas are one, and one ends the name */
+START_TEST(commas_in_an_images_name_are_doubled)
+{
+	char daemon[64], image[64], args[64], line[4096] = "", want[96];
+	FILE *f;
+
+	(void)peer_run(&peer);
+	(void)snprintf(daemon, sizeof(daemon), "%s/qemu-storage-daemon", dir);
+	(void)snprintf(image, sizeof(image), "%s/a,,b,read-only=on", dir);
+	(void)snprintf(args, sizeof(args), "%s/args", dir);
+	(void)snprintf(want, sizeof(want), "filename=%s/a,,,,b,,read-only=on\n", dir);
+	f = fopen(image, "we");
+	ck_assert_uint_eq(fwrite("QFI\xfb\0\0\0\2", 8, 1, f), 1);
+	ck_assert_int_eq(fclose(f), 0);
+	f = fopen(daemon, "we");
+	(void)fprintf(f, "#!/bin/sh\necho \"$2\" >%s\nexit 1\n", args);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(daemon, 0755), 0);
+	setenv("PATH", dir, 1);
+	d.cfg.disk[0] = (struct config_disk){.path = image, .format = DISK_FORMAT_QCOW2};
+	d.cfg.ndisk = 1;
+	ck_assert_ptr_null(blk_vhost_create(&d.env, 0, &d.err));
+	f = fopen(args, "re");
+	ck_assert_msg(f && fgets(line, sizeof(line), f), "%s", d.err.msg);
+	ck_assert_msg(strstr(line, want) != NULL, "%s", line);
+	(void)fclose(f);
+	unlink(args);
+	unlink(image);
+	unlink(daemon);
+}
+END_TEST
+
 START_TEST(daemon_that_dies_at_the_start_is_quoted)
 {
 	ck_assert_ptr_null(share_by("echo no luck today >&2; exit 3"));
@@ -350,6 +382,23 @@ START_TEST(disk_with_notes_comes_again)
 }
 END_TEST
 
+/* The driver would go on using a feature that the new back end lacks */
+START_TEST(successor_with_fewer_features_is_refused)
+{
+	peer.protocol |= 1ULL << VHOST_USER_P_INFLIGHT;
+	plug_blk();
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(echoes(0));
+	peer.features &= ~(1ULL << VIRTIO_BLK_F_RO);
+	peer.dies_kicked = true;
+	driver_kick(&d, 0);
+	ck_assert(
+		driver_until(&d, peer.connections == 3)); /* the second was hung up on */
+	ck_assert_uint_eq(peer.inflight_set, 1);
+	ck_assert(!driver_broken(&d));
+}
+END_TEST
+
 START_TEST(reset_while_nobody_is_there)
 {
 	peer.protocol |= 1ULL << VHOST_USER_P_INFLIGHT;
@@ -451,6 +500,7 @@ int main(void)
 	tcase_add_test(t, disk_is_as_its_process_says_within_reason);
 	tcase_add_test(t, impossible_number_of_queues_is_one);
 	tcase_add_test(t, daemon_that_dies_at_the_start_is_quoted);
+	tcase_add_test(t, commas_in_an_images_name_are_doubled);
 	tcase_add_test(t, daemon_that_dies_without_a_word_or_of_ours_has_a_cure);
 	tcase_add_test(t, daemon_that_hangs_at_the_start_is_given_up);
 	tcase_add_test(t, memory_that_is_not_shared_is_refused);
@@ -459,6 +509,7 @@ int main(void)
 	tcase_add_test(t, refusal_at_the_start_costs_the_device);
 	tcase_add_test(t, death_during_a_reset_does_not_hinder_it);
 	tcase_add_test(t, disk_with_notes_comes_again);
+	tcase_add_test(t, successor_with_fewer_features_is_refused);
 	tcase_add_test(t, reset_while_nobody_is_there);
 	tcase_add_test(t, disk_without_notes_is_lost);
 	tcase_add_test(t, card_has_two_queues_and_our_address);

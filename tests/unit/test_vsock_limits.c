@@ -57,18 +57,25 @@ START_TEST(many_connections_share_a_bounded_credit)
 {
 	static int many[MANY];
 	int s = serve();
+	uint32_t first = 0;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < MANY; i++) {
 		many[i] = connected(s, i);
+		first = first ? first : got.buf_alloc;
 		ck_assert_uint_ge(got.buf_alloc, VSOCK_CREDIT_MIN);
 		sum += got.buf_alloc - VSOCK_CREDIT_MIN;
 	}
 	ck_assert_uint_le(sum, VSOCK_CREDIT_POOL);
 	for (uint32_t i = 0; i < MANY; i++)
 		expect_alive(many[i], i, PORT);
-	for (uint32_t i = 0; i < MANY; i++)
+	for (uint32_t i = 0; i < MANY; i++) {
+		say(VIRTIO_VSOCK_OP_RST, i, PORT);
 		close(many[i]);
+	}
+	many[0] = connected(s, 0);
+	ck_assert_uint_eq(got.buf_alloc, first); /* the pool is full again */
+	close(many[0]);
 	close(s);
 }
 END_TEST
@@ -110,6 +117,25 @@ START_TEST(one_connection_more_than_there_can_be)
 }
 END_TEST
 
+/* The socket stays readable, for the guest has no buffers left */
+START_TEST(connection_that_the_guest_does_not_read_wakes_nobody)
+{
+	int s = serve(), c = connected(s, GPORT);
+	struct vsock *v = container_of(d.v, struct vsock, v);
+	struct epoll_event ev;
+
+	do {
+		while (write(c, bytes, sizeof(bytes)) > 0)
+			;
+		driver_settle(&d);
+	} while (write(c, bytes, 1) > 0);
+	driver_settle(&d);
+	ck_assert_int_eq(epoll_wait(v->source.fd, &ev, 1, 20), 0);
+	close(c);
+	close(s);
+}
+END_TEST
+
 START_TEST(idle_connections_wake_nobody)
 {
 	int s = serve(), c = connected(s, GPORT), w = client("");
@@ -143,6 +169,7 @@ int main(void)
 	tcase_add_test(t, many_connections_share_a_bounded_credit);
 	tcase_add_test(t, one_connection_more_than_there_can_be);
 	tcase_add_test(t, idle_connections_wake_nobody);
+	tcase_add_test(t, connection_that_the_guest_does_not_read_wakes_nobody);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
