@@ -159,6 +159,21 @@ START_TEST(endless_help)
 }
 END_TEST
 
+/* The comma would start another option of virtiofsd, here one that removes its sandbox */
+START_TEST(comma_in_the_directorys_name)
+{
+	char comma[64];
+
+	(void)snprintf(comma, sizeof(comma), "%s/a,sandbox=none", dir);
+	ck_assert_int_eq(mkdir(comma, 0700), 0);
+	d.cfg.share[0].path = comma;
+	install(OLD_HELP, "--fd=3 -o source=$DIR/a,sandbox=none,sandbox=namespace,*", "");
+	must_fail("no directory with a comma");
+	ck_assert_uint_eq(starts(), 0);
+	ck_assert_int_eq(rmdir(comma), 0);
+}
+END_TEST
+
 START_TEST(none_is_installed)
 {
 	if (access("/usr/libexec/virtiofsd", F_OK) == 0 ||
@@ -199,6 +214,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, newer_kind_that_dies_is_quoted);
 	tcase_add_test(t, one_that_explains_nothing_is_quoted);
 	tcase_add_test(t, endless_help);
+	tcase_add_test(t, comma_in_the_directorys_name);
 	tcase_add_test(t, none_is_installed);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

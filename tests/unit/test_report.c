@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,16 @@
 static char dir[] = "/tmp/test_report.XXXXXX";
 static char path[64];
 static struct err e;
+static bool guessed; /* the random part of a temporary name: it is all zeroes then */
+
+/* Replaces the C library's */
+ssize_t getrandom(void *p, size_t len, unsigned int flags)
+{
+	if (!guessed)
+		return syscall(SYS_getrandom, p, len, flags);
+	memset(p, 0, len);
+	return (ssize_t)len;
+}
 
 static void setup(void)
 {
@@ -292,6 +304,30 @@ START_TEST(path_that_cannot_be_written)
 }
 END_TEST
 
+/* Another user has put a link to a file, or a file, at the temporary name */
+START_TEST(temporary_name_is_taken)
+{
+	char tmp[96], victim[96];
+	struct report_file f;
+
+	guessed = true;
+	(void)snprintf(tmp, sizeof(tmp), "%s.%016d.tmp", path, 0);
+	(void)snprintf(victim, sizeof(victim), "%s/victim", dir);
+	close(open(victim, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	ck_assert_int_eq(symlink(victim, tmp), 0);
+	ck_assert_int_eq(report_open(&f, path, &e), -EEXIST);
+	report_close(&f);
+	ck_assert_int_eq(unlink(tmp), 0);
+	ck_assert_int_eq(rename(victim, tmp), 0);
+	ck_assert_int_eq(report_open(&f, path, &e), -EEXIST);
+	report_close(&f);
+	ck_assert_uint_eq(names(), 1);
+	guessed = false;
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	report_close(&f);
+}
+END_TEST
+
 START_TEST(somebody_else_s_file)
 {
 	pid_t pid;
@@ -411,6 +447,7 @@ int main(void)
 	tcase_add_test(t, older_report_keeps_its_mode_and_its_link);
 	tcase_add_test(t, path_that_cannot_be_written);
 	tcase_add_test(t, somebody_else_s_file);
+	tcase_add_test(t, temporary_name_is_taken);
 	tcase_add_test(t, directory_is_closed_but_file_is_not);
 	tcase_add_test(t, descriptor_is_written_to_as_it_is);
 	tcase_add_test(t, disk_is_full);

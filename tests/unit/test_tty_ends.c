@@ -18,6 +18,7 @@
 
 #include "devices/backend/tty.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/inherited.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -466,6 +467,37 @@ START_TEST(file_is_appended_to)
 }
 END_TEST
 
+START_TEST(file_is_private_to_its_owner)
+{
+	struct stat st;
+
+	(void)umask(0);
+	start(tty_create_file(d.loop, "console", path, &err));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+}
+END_TEST
+
+START_TEST(no_end_is_inherited)
+{
+	unsigned int before = inherited();
+	int fd;
+
+	start(tty_create_file(d.loop, "console", path, &err));
+	ck_assert_uint_eq(inherited(), before);
+	stop();
+	(void)unlink(path);
+	start(tty_create_pty(d.loop, "console", &err));
+	ck_assert_uint_eq(inherited(), before);
+	stop();
+	start(tty_create_unix(d.loop, "console", path, &err));
+	fd = dial();
+	ck_assert(driver_until(&d, ncame));
+	ck_assert_uint_eq(inherited(), before);
+	close(fd);
+}
+END_TEST
+
 START_TEST(file_is_left_behind_by_a_machine_that_never_ran)
 {
 	tty_destroy(tty_create_file(d.loop, "console", path, &err));
@@ -580,6 +612,8 @@ int main(void)
 	tcase_add_test(t, pty_talks_both_ways_and_does_not_echo);
 	tcase_add_test(t, pty_without_a_reader_does_not_hold_the_guest_for_long);
 	tcase_add_test(t, file_is_appended_to);
+	tcase_add_test(t, file_is_private_to_its_owner);
+	tcase_add_test(t, no_end_is_inherited);
 	tcase_add_test(t, file_is_left_behind_by_a_machine_that_never_ran);
 	tcase_add_test(t, file_that_is_not_ours_stays);
 	tcase_add_test(t, full_file_does_not_stop_the_guest);
