@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/kernel_line.h"
 #include "vmm/core/util.h"
 
 #define CONFIG_HUGEPAGE (2 * MIB)
@@ -105,22 +106,6 @@ void config_fini(struct config *cfg)
 	free(cfg->dump_dtb);
 	free(cfg->dtb_overlay);
 	*cfg = (struct config){0};
-}
-
-/* Is @word among the words of @line? */
-static bool config_has_word(const char *line, const char *word)
-{
-	size_t len = strlen(word);
-
-	while (line && *line) {
-		size_t n = strcspn(line, " \t\n");
-
-		if (n == len && strncmp(line, word, len) == 0)
-			return true;
-		line += n;
-		line += strspn(line, " \t\n");
-	}
-	return false;
 }
 
 static int config_check_memory(const struct config *cfg, struct err *e)
@@ -244,8 +229,8 @@ int config_validate(struct config *cfg, struct err *e)
 		rc = config_check_net(cfg, e);
 	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)
 		rc = config_check_port(cfg, i, e);
-	if (config_has_word(cfg->append, "acpi=off") ||
-	    config_has_word(cfg->cmdline, "acpi=off"))
+	if (kernel_line_says(cfg->append, "acpi", "off") ||
+	    kernel_line_says(cfg->cmdline, "acpi", "off"))
 		cfg->acpi = false;
 	return rc;
 }

@@ -27,27 +27,49 @@ guest_console()
 	fi
 }
 
+# guest_word - take the first word off $line as the kernel does: blanks between quotation
+# marks part nothing, and marks around a word or its value are not of it.  Sets name and
+# value; fails if there is no word, or if "--" says that the rest is for init alone.
+guest_word()
+{
+	line=${line#"${line%%[![:space:]]*}"}
+	[ -n "$line" ] || return 1
+	word='' marked=''
+	while :; do
+		piece=${line%%[\"[:space:]]*}
+		line=${line#"$piece"}
+		word=$word$piece
+		[ "${line#\"}" != "$line" ] || break
+		line=${line#\"}
+		piece=${line%%\"*}
+		line=${line#"$piece"}
+		word="$word\"$piece${line:+\"}"
+		line=${line#\"}
+	done
+	case $word in \"*) marked=y ;; esac
+	word=${word#\"}
+	name=${word%%=*} value=''
+	[ "$name" = "$word" ] || value=${word#*=}
+	case $value in \"*) marked=y ;; esac
+	value=${value#\"}
+	[ -z "$marked" ] || value=${value%\"} name=${name%\"}
+	[ "$name" != -- ] || [ "${word%\"}" != -- ]
+}
+
 # guest_cmdline - set root, type, flags, mode, init and run from the kernel's command line
 # shellcheck disable=SC2034 # they are for whoever calls
 guest_cmdline()
 {
 	root='' type='' flags='' mode='' init=/sbin/init run=''
-	line=" $(cat /proc/cmdline) "
-	case $line in
-	*' microvm.run="'*)
-		run=${line#* microvm.run=\"}
-		line="${line%% microvm.run=*} ${run#*\"}"
-		run=${run%%\"*}
-		;;
-	esac
-	for word in $line; do
-		case $word in
-		root=*) root=${word#root=} ;;
-		rootfstype=*) type=${word#*=} ;;
-		rootflags=*) flags=${word#*=} ;;
-		init=*) init=${word#*=} ;;
-		microvm.run=*) run=${word#*=} ;;
-		rw | ro) mode=$word ;;
+	line=$(cat /proc/cmdline)
+	while guest_word; do
+		case $name in
+		root) root=$value ;;
+		rootfstype) type=$value ;;
+		rootflags) flags=$value ;;
+		init) init=$value ;;
+		microvm.run) run=$value ;;
+		rw | ro) mode=$name ;;
 		esac
 	done
 }

@@ -354,6 +354,21 @@ START_TEST(acpi_off_word_is_overlooked)
 	ck_assert(cfg.acpi);
 	ck_assert_int_eq(parse("--kernel k --append acpi=off2"), 0);
 	ck_assert(cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --append \"acpi=off\""), 0);
+	ck_assert(!cfg.acpi);
+}
+END_TEST
+
+START_TEST(acpi_off_is_found_where_it_is_no_word)
+{
+	ck_assert_int_eq(parse("--kernel k --append run=\"a\tacpi=off\tb\""), 0);
+	ck_assert(cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --cmdline run=\"a\tacpi=off\tb\""), 0);
+	ck_assert(cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --append quiet\t--\tacpi=off"), 0);
+	ck_assert(cfg.acpi);
+	ck_assert_int_eq(parse("--kernel k --append run=\"a\tacpi=off"), 0);
+	ck_assert(cfg.acpi);
 }
 END_TEST
 
@@ -478,6 +493,7 @@ int main(void)
 	tcase_add_test(t, too_many_of_a_list);
 	tcase_add_test(t, net_none_leaves_a_card);
 	tcase_add_test(t, acpi_off_word_is_overlooked);
+	tcase_add_test(t, acpi_off_is_found_where_it_is_no_word);
 	tcase_add_loop_test(t, option_of_another_architecture_is_taken, 0,
 			    ARRAY_SIZE(own));
 	tcase_add_test(t, own_option_does_not_arrive);
