@@ -25,6 +25,7 @@ static const struct acpi_row acpi_rows[] = {
 	{DEVICE_VIRTIO_MMIO, 'V', .hid = "LNRO0005", .interrupt = true},
 	{DEVICE_SERIAL, 'S', .eisaid = "PNP0501", .ports = true, .interrupt = true},
 	{DEVICE_RTC, 'R', .eisaid = "PNP0B00", .ports = true},
+	{DEVICE_PVPANIC, 'P', .hid = "QEMU0001", .ports = true},
 };
 
 static void acpi_dsdt_device(struct aml *a, const struct acpi_row *row,

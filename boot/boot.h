@@ -41,7 +41,8 @@ struct boot_result {
 
 	/* for --dry-run */
 	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;
-	char *cmdline; /* the resolved command line; the caller frees it */
+	bool panic_is_warm; /* by its command line, only a panic's reset is a warm one */
+	char *cmdline;      /* the resolved command line; the caller frees it */
 };
 
 /* boot_load() - all of the above from @cfg (kernel, initrd, cmdline, append, console,

@@ -105,6 +105,7 @@ int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m
 	r->cmdline = cmdline_build(cfg, p, m);
 	if (!r->cmdline)
 		return err_set(e, ENOMEM, "command line: out of memory");
+	r->panic_is_warm = cmdline_panic_is_warm(r->cmdline);
 	rc = cmdline_check(r->cmdline, k.cmdline_max, e);
 	if (rc == 0)
 		rc = boot_write_dtb(cfg, p, &initrd, m, r, e);

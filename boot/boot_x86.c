@@ -51,6 +51,7 @@ static void boot_write_tables(const struct kernel *k, const struct initrd *initr
 		zeropage_write(m, k, &map, initrd, rsdp);
 		r->rsi = LAYOUT_ZERO_PAGE;
 	}
+	start_write_reset(m);
 	start_write_gdt(m, k->mode);
 	r->gdt = LAYOUT_GDT;
 	r->stack = LAYOUT_STACK;
@@ -86,6 +87,7 @@ int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m
 	r->cmdline = cmdline_build(cfg, p, m);
 	if (!r->cmdline)
 		return err_set(e, ENOMEM, "command line: out of memory");
+	r->panic_is_warm = cmdline_panic_is_warm(r->cmdline);
 	rc = cmdline_write(m, r->cmdline, &k, e);
 	if (rc < 0) {
 		free(r->cmdline);

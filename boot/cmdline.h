@@ -11,6 +11,11 @@
 char *cmdline_build(const struct config *cfg, const struct platform *p,
 		    const struct gmem *m);
 
+/* cmdline_panic_is_warm() - does a Linux that gets @text reset warmly after a panic, and never
+ * else?
+ */
+bool cmdline_panic_is_warm(const char *text);
+
 /* cmdline_check() - is @text as short as @max characters?  Return: 0, or -E2BIG with a
  * sentence in @e
  */

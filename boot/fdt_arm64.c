@@ -225,6 +225,12 @@ static void fdt_add_virtio(struct dtree *t)
 	dtree_flag(t, "dma-coherent");
 }
 
+/* misc/pvpanic-mmio.txt */
+static void fdt_add_pvpanic(struct dtree *t)
+{
+	dtree_text(t, "compatible", "qemu,pvpanic-mmio");
+}
+
 /* How a kind of device is described besides its window and line, and what it is called as
  * a node and by a label
  */
@@ -232,10 +238,12 @@ static const struct {
 	enum device_kind kind;
 	void (*add)(struct dtree *t);
 	const char *node, *label;
+	bool line;
 } fdt_devices[] = {
-	{DEVICE_RTC, fdt_add_rtc, "rtc", "rtc"},
-	{DEVICE_SERIAL, fdt_add_serial, "serial", "serial"},
-	{DEVICE_VIRTIO_MMIO, fdt_add_virtio, "virtio_mmio", "virtio"},
+	{DEVICE_RTC, fdt_add_rtc, "rtc", "rtc", .line = true},
+	{DEVICE_SERIAL, fdt_add_serial, "serial", "serial", .line = true},
+	{DEVICE_VIRTIO_MMIO, fdt_add_virtio, "virtio_mmio", "virtio", .line = true},
+	{DEVICE_PVPANIC, fdt_add_pvpanic, "pvpanic", "pvpanic", .line = false},
 };
 
 /* Lines are eventfds that KVM takes for pulses, so they are edge-triggered. */
@@ -247,8 +255,9 @@ static void fdt_add_device(struct dtree *t, const struct platform *p, unsigned i
 	dtree_node(t, "%s@%llx", fdt_devices[kind].node, (unsigned long long)d->base);
 	fdt_devices[kind].add(t);
 	fdt_add_window(t, d->base, d->len);
-	dtree_cells(t, "interrupts", (const uint32_t[]){FDT_SPI, d->gsi, FDT_EDGE_RISING},
-		    3);
+	if (fdt_devices[kind].line)
+		dtree_cells(t, "interrupts",
+			    (const uint32_t[]){FDT_SPI, d->gsi, FDT_EDGE_RISING}, 3);
 	dtree_u32(t, "phandle", FDT_PHANDLE_DEVICE + i);
 	dtree_end(t);
 }

@@ -2,6 +2,7 @@
 /* start_x86 - the descriptor and page tables that vCPU 0 starts on. */
 #include "boot/start_x86.h"
 
+#include "vmm/core/acpi_pm.h"
 #include "vmm/core/util.h"
 #include "vmm/layout_x86.h"
 
@@ -24,6 +25,26 @@ void start_write_gdt(struct gmem *m, enum boot_mode mode)
 	};
 
 	BUG_ON(gmem_write(m, LAYOUT_GDT, gdt, sizeof(gdt)) < 0);
+}
+
+/* The last of Linux's ways to reset is to jump to the BIOS, in real mode.  There is none, so
+ * what it would do is there: mov al, value; mov dx, port; out dx, al; hlt; jmp back.
+ */
+void start_write_reset(struct gmem *m)
+{
+	static const uint8_t code[] = {0xb0,
+				       ACPI_PM_RESET_VALUE,
+				       0xba,
+				       (LAYOUT_ACPI_PM + ACPI_PM_RESET) & 0xff,
+				       (LAYOUT_ACPI_PM + ACPI_PM_RESET) >> 8,
+				       0xee,
+				       0xf4,
+				       0xeb,
+				       0xfd};
+	uint16_t unused = LAYOUT_REBOOT_UNUSED;
+
+	BUG_ON(gmem_write(m, LAYOUT_RESET, code, sizeof(code)) < 0);
+	BUG_ON(gmem_write(m, LAYOUT_REBOOT_FLAG, &unused, sizeof(unused)) < 0);
 }
 
 static uint64_t *start_table(struct gmem *m, gpa_t at)

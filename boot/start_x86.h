@@ -9,6 +9,11 @@
 /* start_write_gdt() - four flat descriptors at LAYOUT_GDT, for @mode as in boot.h */
 void start_write_gdt(struct gmem *m, enum boot_mode mode);
 
+/* start_write_reset() - what a guest finds that resets by the BIOS, and at
+ * LAYOUT_REBOOT_FLAG before it chose a way to reset
+ */
+void start_write_reset(struct gmem *m);
+
 /* start_write_page_tables() - map RAM below the hole and the fourth GiB, where device
  * windows and APICs are, 1:1 by 2 MiB pages.  Return: CR3
  */

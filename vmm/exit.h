@@ -9,6 +9,7 @@
 enum exit_cause {
 	CAUSE_POWEROFF,     /* the guest powered off */
 	CAUSE_REBOOT,       /* the guest asked for a reset */
+	CAUSE_HALT,         /* the guest stopped all its processors for good */
 	CAUSE_QUIT,         /* the operator typed Ctrl-A x */
 	CAUSE_HOST_ERROR,   /* we could not start, or the host failed */
 	CAUSE_USAGE,        /* the command line or the config file is wrong */

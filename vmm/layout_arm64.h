@@ -10,6 +10,7 @@
 #define LAYOUT_GICC_LEN   0x10000ULL
 #define LAYOUT_COM1       0x09000000ULL
 #define LAYOUT_RTC        0x09010000ULL
+#define LAYOUT_PVPANIC    0x09020000ULL
 #define LAYOUT_VIRTIO     0x0a000000ULL /* windows of VIRTIO_MMIO_WINDOW, ascending */
 #define LAYOUT_GICR       0x10000000ULL /* GICv3: a redistributor for each vCPU */
 #define LAYOUT_GICR_LEN   0x20000ULL /* of one: its registers, then those of its SGIs */

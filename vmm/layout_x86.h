@@ -24,16 +24,20 @@
 #define LAYOUT_CMDLINE_MAX 0x10000ULL /* 64 KiB, NUL included */
 #define LAYOUT_EBDA        0x9fc00ULL /* end of low RAM in the e820 map */
 #define LAYOUT_ACPI        0xe0000ULL /* RSDP first: old kernels scan for it */
-#define LAYOUT_ACPI_END    0x100000ULL
+#define LAYOUT_ACPI_END    0xff000ULL
+#define LAYOUT_RESET       0xffff0ULL /* where a guest that resets by "BIOS" jumps to */
 #define LAYOUT_KERNEL      0x100000ULL
 
-/* Linux leaves its reboot mode here (0x1234 is "warm") before any reset: the command line
- * says reboot=panic_warm, so a panic's reset can be told from the user's reboot
+/* Linux leaves its reboot mode here before any reset: 0x1234 for warm, else 0.  What boot/
+ * puts there tells a reset by triple fault from a fault that nobody wanted.
  */
-#define LAYOUT_REBOOT_FLAG 0x472ULL
+#define LAYOUT_REBOOT_FLAG   0x472ULL
+#define LAYOUT_REBOOT_UNUSED 0x4d56u
+#define LAYOUT_REBOOT_WARM   0x1234u
 
 /* Ports */
 #define LAYOUT_COM1    0x3f8
+#define LAYOUT_PVPANIC 0x505 /* QEMU's, for drivers that know no other */
 #define LAYOUT_ACPI_PM 0x600
 
 /* GSIs.  The IOAPIC is ours (split irqchip), with a pin for each line in use, at most

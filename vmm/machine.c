@@ -30,32 +30,6 @@ void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	loop_stop(m->loop);
 }
 
-/* A vCPU will not run any more.  vCPU thread. */
-static void machine_on_vcpu_end(struct vcpu_host *h, enum vcpu_end why,
-				const char *detail)
-{
-	struct machine *m = container_of(h, struct machine, vcpu_host);
-
-	switch (why) {
-	case VCPU_POWEROFF:
-		machine_end(m, CAUSE_POWEROFF, "%s", "");
-		break;
-	case VCPU_REBOOT:
-		machine_end(m, CAUSE_REBOOT, "%s", "");
-		break;
-	case VCPU_PANIC:
-		machine_end(m, CAUSE_PANIC, "the guest's kernel panicked");
-		break;
-	case VCPU_TRIPLE_FAULT:
-		machine_end(m, CAUSE_TRIPLE_FAULT,
-			    "the guest's processor shut down (triple fault)");
-		break;
-	case VCPU_CANNOT_GO_ON:
-	default:
-		machine_end(m, CAUSE_KVM_ERROR, "%s", detail);
-	}
-}
-
 /* A device goes live: the first one also turns the register images into guest memory, so
  * that reading a register costs no exit.  Done here, not at the start, because a guest
  * that uses no virtio device should not pay for the slot; and before any doorbell,
@@ -99,13 +73,12 @@ static void machine_init(struct machine *m, const struct config *cfg)
 	m->mmio.name = "memory";
 	m->pio.name = "port";
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
-	m->signals.fd = m->timeout.fd = m->live.timer.fd = -1;
+	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
 	m->doorbells.bind = machine_bind_doorbell;
 	pthread_mutex_init(&m->doorbell_lock, NULL);
-	m->vcpu_host = (struct vcpu_host){.mmio = &m->mmio,
-					  .pio = &m->pio,
-					  .mem = &m->mem,
-					  .ended = machine_on_vcpu_end};
+	m->vcpu_host =
+		(struct vcpu_host){.mmio = &m->mmio, .pio = &m->pio, .mem = &m->mem};
+	machine_ends_init(m);
 	gmem_init(&m->mem, cfg->hugepages);
 	if (machine_virtio_shares(cfg))
 		gmem_share(&m->mem);

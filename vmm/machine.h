@@ -25,6 +25,7 @@
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/report.h"
+#include "vmm/witness.h"
 
 #define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
 
@@ -43,6 +44,14 @@ struct machine_live {
 	struct work work;
 	struct report report;
 	struct err failure;
+};
+
+/* How the guest's own end is told (machine_ends.c) */
+struct machine_ends {
+	struct witness witness;
+	struct loop_source timer;   /* any thread sets it, the loop takes it */
+	_Atomic unsigned int tries; /* of a look at the vCPUs */
+	unsigned int agreed;        /* looks in a row; the loop's */
 };
 
 struct machine {
@@ -81,6 +90,7 @@ struct machine {
 	bool virtio_pages_mapped; /* under doorbell_lock */
 	struct loop_source signals, timeout;
 	struct machine_live live;
+	struct machine_ends ends;
 	_Atomic bool has_verdict;
 	struct exit_verdict
 		verdict; /* the first; written once, read when all is joined */

@@ -38,7 +38,17 @@ int machine_arch_devices(struct machine *m, struct err *e)
 		rc = machine_add_device(m, &m->mmio,
 					pl031_create(LAYOUT_RTC, LAYOUT_GSI_RTC, m->loop),
 					e);
+	if (rc == 0)
+		rc = machine_add_device(m, &m->mmio,
+					pvpanic_create(LAYOUT_PVPANIC, &m->power), e);
 	return rc;
+}
+
+/* PSCI says it with the reset */
+enum machine_reset machine_arch_reset(const struct machine *m)
+{
+	(void)m;
+	return MACHINE_RESET_UNSAID;
 }
 
 void machine_arch_platform(const struct machine *m, struct platform *p)

@@ -107,6 +107,8 @@ int machine_watch_events(struct machine *m, struct err *e)
 {
 	int rc = machine_watch_signals(m, e);
 
+	if (rc == 0)
+		rc = machine_watch_ends(m, e);
 	if (rc == 0 && m->cfg->timeout_ns)
 		rc = machine_watch_timeout(m, e);
 	return rc;
@@ -117,5 +119,6 @@ void machine_unwatch_events(struct machine *m)
 	cleanup_close_fd(&m->signals.fd);
 	cleanup_close_fd(&m->timeout.fd);
 	cleanup_close_fd(&m->live.timer.fd);
-	m->signals.fd = m->timeout.fd = m->live.timer.fd = -1;
+	cleanup_close_fd(&m->ends.timer.fd);
+	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
 }

@@ -44,6 +44,20 @@ void machine_destroy_ttys(struct machine *m);
 /* machine_report_now() - SIGUSR1 came.  Loop thread */
 void machine_report_now(struct machine *m);
 
+/* How a reset was asked for.  machine_arch_reset() (machine_<arch>.c): by what is in memory */
+enum machine_reset {
+	MACHINE_RESET_UNSAID, /* the guest chose no way to reset, or none that we know */
+	MACHINE_RESET_COLD,
+	MACHINE_RESET_WARM,
+};
+enum machine_reset machine_arch_reset(const struct machine *m);
+
+/* machine_ends_init() - who is told when devices and vCPUs see the guest's end.
+ * machine_watch_ends(): and of an end that only the console tells, from now on
+ */
+void machine_ends_init(struct machine *m);
+int machine_watch_ends(struct machine *m, struct err *e);
+
 /* machine_watch_events() - signals and --timeout, on the loop */
 int machine_watch_events(struct machine *m, struct err *e);
 void machine_unwatch_events(struct machine *m);

@@ -9,8 +9,6 @@
 #include "vmm/core/util.h"
 #include "vmm/layout_x86.h"
 
-#define LINUX_REBOOT_WARM 0x1234u
-
 int machine_arch_memory(struct machine *m, struct err *e)
 {
 	uint64_t low = MIN(m->cfg->memory, LAYOUT_RAM_HOLE);
@@ -20,29 +18,20 @@ int machine_arch_memory(struct machine *m, struct err *e)
 	return rc < 0 || high == 0 ? rc : gmem_add(&m->mem, LAYOUT_RAM_HIGH, high, e);
 }
 
-/* Linux leaves its reboot mode in low memory before any reset; our command line makes a
- * panic's mode "warm" (boot/cmdline).
- */
-static enum exit_cause machine_reset_cause(const struct machine *m)
+/* Linux writes its mode before it resets, by whatever way */
+enum machine_reset machine_arch_reset(const struct machine *m)
 {
-	uint16_t mode;
+	uint16_t mode = LAYOUT_REBOOT_UNUSED;
 
-	if (gmem_read(&m->mem, LAYOUT_REBOOT_FLAG, &mode, sizeof(mode)) == 0 &&
-	    mode == LINUX_REBOOT_WARM)
-		return CAUSE_PANIC;
-	return CAUSE_REBOOT;
-}
-
-/* A device: the guest wants to end.  vCPU thread. */
-static void machine_on_power(struct power *p, enum power_event ev)
-{
-	struct machine *m = container_of(p, struct machine, power);
-	enum exit_cause cause = CAUSE_POWEROFF;
-
-	if (ev == POWER_RESET)
-		cause = machine_reset_cause(m);
-	machine_end(m, cause, "%s",
-		    cause == CAUSE_PANIC ? "the guest's kernel panicked" : "");
+	(void)gmem_read(&m->mem, LAYOUT_REBOOT_FLAG, &mode, sizeof(mode));
+	switch (mode) {
+	case LAYOUT_REBOOT_WARM:
+		return MACHINE_RESET_WARM;
+	case LAYOUT_REBOOT_UNUSED:
+		return MACHINE_RESET_UNSAID;
+	default:
+		return MACHINE_RESET_COLD;
+	}
 }
 
 int machine_arch_devices(struct machine *m, struct err *e)
@@ -54,7 +43,6 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	unsigned int pins;
 	int rc;
 
-	m->power.request = machine_on_power;
 	if (serial && tty)
 		m->console = serial_client(serial);
 	if ((rc = machine_add_device(m, &m->pio, serial, e)) < 0 ||
@@ -63,7 +51,9 @@ int machine_arch_devices(struct machine *m, struct err *e)
 				     e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio,
 				     acpi_pm_create(LAYOUT_ACPI_PM, &m->power), e)) < 0 ||
-	    (rc = machine_add_device(m, &m->pio, pci_address_create(), e)) < 0)
+	    (rc = machine_add_device(m, &m->pio, pci_address_create(), e)) < 0 ||
+	    (rc = machine_add_device(m, &m->pio,
+				     pvpanic_create(LAYOUT_PVPANIC, &m->power), e)) < 0)
 		return rc;
 	if (!m->cfg->acpi) /* the 8259 pair and the 8254 are KVM's */
 		return 0;

@@ -156,6 +156,13 @@ int tty_start(struct tty *t, struct tty_client *c, struct err *e)
 	return 0;
 }
 
+void tty_set_watcher(struct tty *t, void (*fn)(void *ctx, const uint8_t *p, size_t n),
+		     void *ctx)
+{
+	t->watch = fn;
+	t->watch_ctx = ctx;
+}
+
 void tty_destroy(struct tty *t)
 {
 	if (!t)

@@ -62,6 +62,12 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 /* tty_path() - of the pseudo terminal; NULL: it is none */
 const char *tty_path(const struct tty *t);
 
+/* tty_set_watcher() - @fn gets all that the client writes and that is taken, in order, on the thread
+ * and with the lock of tty_write().  Before tty_start()
+ */
+void tty_set_watcher(struct tty *t, void (*fn)(void *ctx, const uint8_t *p, size_t n),
+		     void *ctx);
+
 /* tty_start() - attach the client and put the terminal in raw mode.  @c NULL: no guest
  * console; only Ctrl-A works.  Return: 0 or -errno with a sentence in @e
  */

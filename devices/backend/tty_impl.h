@@ -35,6 +35,8 @@ struct tty {
 	struct tty_client *client;
 	void (*quit)(void *ctx);
 	void *ctx;
+	void (*watch)(void *ctx, const uint8_t *p, size_t n); /* or NULL */
+	void *watch_ctx;
 	int term; /* the operator's fd when stdin is a terminal, else -1 */
 	int size; /* a terminal to ask for its size, else -1 */
 

@@ -118,7 +118,7 @@ static void tty_refuse(struct tty *t)
 	}
 }
 
-size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
+static size_t tty_take(struct tty *t, const uint8_t *p, size_t n)
 {
 	size_t most = MIN(n, TTY_BURST_MAX - t->burst), taken = 0;
 
@@ -143,6 +143,15 @@ size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
 		tty_refuse(t);
 	else if (t->n && !t->blocked && !t->armed)
 		tty_arm(t, TTY_HOLD_NS);
+	return taken;
+}
+
+size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
+{
+	size_t taken = tty_take(t, p, n);
+
+	if (t->watch)
+		t->watch(t->watch_ctx, p, taken);
 	return taken;
 }
 

@@ -34,6 +34,9 @@ struct device *cmos_create(uint64_t ram_below_4g, uint64_t ram_above_4g);
 /* pci_address_create() - port 0xcf8 of an empty PCI bus: what keeps Linux from complaining */
 struct device *pci_address_create(void);
 
+/* pvpanic_create() - where a guest says that it panicked: one byte at @base of either bus */
+struct device *pvpanic_create(uint64_t base, struct power *p);
+
 /* pl031_create() - an Arm PL031 clock, 4 KiB of memory at @base, in UTC from the host; its
  * alarm is line @gsi, by a timer on @loop
  */

@@ -274,7 +274,7 @@ static void take_device(unsigned int i, char letter, const char *hid, size_t hid
 	take_bytes("\x08_UID", 5);
 	ck_assert_uint_eq(take_integer(), uid);
 	take_bytes("\x08_CRS", 5);
-	take_resources(&plat.dev[i], letter != 'R');
+	take_resources(&plat.dev[i], letter != 'R' && letter != 'P');
 	ck_assert_uint_eq(dsdt_at, end);
 }
 
@@ -291,10 +291,11 @@ static void expect_devices(unsigned int ncpu, unsigned int nvirtio)
 	scope = pkg_end();
 	take_bytes("_SB_", 4);
 	for (unsigned int i = 0; i < nvirtio; i++)
-		take_device(5 + i, 'V', "\x0dLNRO0005", 10, i);
+		take_device(6 + i, 'V', "\x0dLNRO0005", 10, i);
 	if (nvirtio) {
 		take_device(3, 'S', "\x0c\x41\xd0\x05\x01", 5, 0);
 		take_device(2, 'R', "\x0c\x41\xd0\x0b\x00", 5, 0);
+		take_device(5, 'P', "\x0dQEMU0001", 10, 0);
 	}
 	ck_assert_uint_eq(dsdt_at, scope);
 	take_bytes("\x08_S5_\x12\x06\x02\x0a\x05\x0a\x05", 12);
@@ -308,7 +309,7 @@ START_TEST(dsdt_describes_every_device)
 	expect_devices(4, 3);
 	expect_devices(300, 3);
 	expect_devices(1, 24);
-	expect_devices(1024, PLATFORM_DEVICES_MAX - 5);
+	expect_devices(1024, PLATFORM_DEVICES_MAX - 6);
 }
 END_TEST
 

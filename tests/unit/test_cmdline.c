@@ -241,6 +241,36 @@ START_TEST(a_kernel_that_takes_too_much_is_held_to_our_room)
 }
 END_TEST
 
+START_TEST(reset_of_a_panic_is_known_by_the_line)
+{
+	static const struct {
+		const char *line;
+		bool warm;
+	} t[] = {
+		{"panic=-1 reboot=panic_warm,acpi", true},
+		{"reboot=panic_warm reboot=acpi,force", true},
+		{"reboot=k reboot=panic_w", true},
+		{"reboot=panic_warm reboot=w", false}, /* as any reset */
+		{"reboot=panic_warm,warm", false},
+		{"reboot=panic_warm reboot=panic_cold", false},
+		{"reboot=panic_cold reboot=panic_warm", true},
+		{"reboot=warm reboot=panic_warm reboot=hard", true},
+		{"reboot=warm", false},
+		{"reboot=", false},
+		{"reboot=,", false},
+		{"reboot=panic_", false},
+		{"xreboot=panic_warm", false},
+		{"a=\"b reboot=panic_warm\"", false},
+		{"quiet", false},
+		{"", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		ck_assert_msg(cmdline_panic_is_warm(t[i].line) == t[i].warm, "%s",
+			      t[i].line);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("cmdline");
@@ -262,6 +292,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_empty_append_changes_nothing);
 	tcase_add_test(t, cmdline_replaces_everything);
 	tcase_add_test(t, the_longest_line_that_the_kernel_takes_is_written);
+	tcase_add_test(t, reset_of_a_panic_is_known_by_the_line);
 	tcase_add_test(t, a_kernel_that_takes_too_much_is_held_to_our_room);
 	return s;
 }

@@ -14,6 +14,7 @@ static const struct {
 } promised[] = {
 	{CAUSE_POWEROFF, 0, "poweroff"},
 	{CAUSE_REBOOT, 0, "reboot"},
+	{CAUSE_HALT, 0, "halt"},
 	{CAUSE_QUIT, 0, "quit"},
 	{CAUSE_HOST_ERROR, 1, "host-error"},
 	{CAUSE_USAGE, 2, "usage"},

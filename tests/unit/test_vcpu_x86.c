@@ -71,9 +71,25 @@ static struct device ports, registers;
 static int (*on_run[8])(struct kvm_run *run); /* what each KVM_RUN does */
 static unsigned int nrun;
 
+static struct kvm_mp_state mp;
+static struct kvm_regs regs;
+static struct kvm_sregs sregs;
+
 static int on_ioctl(unsigned long request, void *arg)
 {
-	(void)arg;
+	switch (request) {
+	case KVM_GET_MP_STATE:
+		memcpy(arg, &mp, sizeof(mp));
+		return 0;
+	case KVM_GET_REGS:
+		memcpy(arg, &regs, sizeof(regs));
+		return 0;
+	case KVM_GET_SREGS:
+		memcpy(arg, &sregs, sizeof(sregs));
+		return 0;
+	default:
+		break;
+	}
 	errno = EIO;
 	if (request != KVM_RUN)
 		return -1;
@@ -224,6 +240,50 @@ START_TEST(vcpu_outside_of_the_guest_is_stopped)
 }
 END_TEST
 
+/* ---- what the guest is at ---- */
+
+#define RFLAGS_IF 0x200u
+
+static const struct {
+	uint32_t mp_state, rflags;
+	uint8_t cpl;
+	enum vcpu_look look;
+} looks[] = {
+	{KVM_MP_STATE_RUNNABLE, RFLAGS_IF, 0, VCPU_KERNEL},
+	{KVM_MP_STATE_RUNNABLE, 0, 0, VCPU_KERNEL},
+	{KVM_MP_STATE_RUNNABLE, RFLAGS_IF, 3, VCPU_BUSY},
+	{KVM_MP_STATE_HALTED, RFLAGS_IF, 0, VCPU_BUSY}, /* idle */
+	{KVM_MP_STATE_HALTED, 0, 0, VCPU_DEAD},
+	{KVM_MP_STATE_UNINITIALIZED, 2, 0, VCPU_DEAD},
+	{KVM_MP_STATE_INIT_RECEIVED, 2, 0, VCPU_DEAD},
+};
+
+START_TEST(vcpu_that_is_asked_answers_and_goes_on)
+{
+	enum vcpu_look look = VCPU_BUSY;
+
+	mp.mp_state = looks[_i].mp_state;
+	regs.rflags = looks[_i].rflags;
+	sregs.ss.dpl = looks[_i].cpl;
+	ck_assert(!vcpu_answer(&vcpu, &look)); /* it does not run */
+	on_run[0] = on_run[1] = on_run[2] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		while (sem_wait(&entered) < 0)
+			;
+		if (i == 2)
+			break;
+		vcpu_ask(&vcpu);
+		while (!vcpu_answer(&vcpu, &look))
+			;
+		ck_assert_int_eq(look, looks[_i].look);
+	}
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nended, 0);
+}
+END_TEST
+
 /* ---- accesses ---- */
 
 static unsigned int mmio_len;
@@ -344,6 +404,8 @@ int main(void)
 	tcase_add_test(t, refused_run_is_the_end_and_says_why);
 	tcase_add_test(t, vcpu_in_the_guest_is_stopped);
 	tcase_add_test(t, vcpu_outside_of_the_guest_is_stopped);
+	tcase_add_loop_test(t, vcpu_that_is_asked_answers_and_goes_on, 0,
+			    ARRAY_SIZE(looks));
 	tcase_add_loop_test(t, accesses_of_no_registers_width_reach_nobody, 1, 9);
 	tcase_add_test(t, string_output_is_an_access_for_each_item);
 	tcase_add_test(t, string_input_fills_each_item);

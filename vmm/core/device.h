@@ -39,6 +39,7 @@ enum device_kind {
 	DEVICE_ACPI_PM,
 	DEVICE_IOAPIC,
 	DEVICE_PCI_ADDRESS,
+	DEVICE_PVPANIC,
 };
 
 struct io_counters {

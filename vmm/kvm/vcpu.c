@@ -176,6 +176,16 @@ static void vcpu_run_failed(struct vcpu *c, int code)
 				 : "");
 }
 
+/* vcpu_stop() sets @stopping before immediate_exit: if this undoes the latter, vcpu_thread()
+ * still sees the former.
+ */
+static void vcpu_look(struct vcpu *c)
+{
+	__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	c->look = vcpu_arch_look(c);
+	c->asked = false;
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
@@ -188,6 +198,8 @@ static void *vcpu_thread(void *arg)
 				break;
 		} else if (errno == EINTR || errno == EAGAIN) {
 			vcpu_count(c, KVM_EXIT_INTR);
+			if (c->asked)
+				vcpu_look(c);
 		} else {
 			vcpu_run_failed(c, errno);
 			break;
@@ -218,13 +230,34 @@ int vcpu_start(struct vcpu *c, struct err *e)
 	return 0;
 }
 
+static void vcpu_kick(struct vcpu *c)
+{
+	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(c->thread, VCPU_SIGNAL);
+}
+
 void vcpu_stop(struct vcpu *c)
 {
 	if (!c->started)
 		return;
 	c->stopping = true;
-	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	pthread_kill(c->thread, VCPU_SIGNAL);
+	vcpu_kick(c);
+}
+
+void vcpu_ask(struct vcpu *c)
+{
+	if (!c->started || c->asked)
+		return;
+	c->asked = true;
+	vcpu_kick(c);
+}
+
+bool vcpu_answer(const struct vcpu *c, enum vcpu_look *look)
+{
+	if (!c->started || c->asked)
+		return false;
+	*look = (enum vcpu_look)c->look;
+	return true;
 }
 
 void vcpu_join(struct vcpu *c)

@@ -23,9 +23,17 @@
 enum vcpu_end {
 	VCPU_POWEROFF, /* the guest asked the hypervisor itself for one of these, */
 	VCPU_REBOOT,   /* not a device */
+	VCPU_REBOOT_WARM,
 	VCPU_PANIC,
 	VCPU_TRIPLE_FAULT, /* KVM_EXIT_SHUTDOWN */
 	VCPU_CANNOT_GO_ON, /* KVM gave up; @detail says what and where */
+};
+
+/* What a vCPU is at, for who asks whether the guest has come to its end */
+enum vcpu_look {
+	VCPU_BUSY,   /* with something, or it waits for it */
+	VCPU_KERNEL, /* runs privileged code, and takes interrupts */
+	VCPU_DEAD,   /* off, or stopped where no interrupt reaches it */
 };
 
 struct vcpu_host {
@@ -48,6 +56,8 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	_Atomic bool stopping;
+	_Atomic bool asked; /* by vcpu_ask(), and not answered yet */
+	_Atomic int look;   /* the answer: enum vcpu_look */
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
 
@@ -68,6 +78,11 @@ int vcpu_start(struct vcpu *c, struct err *e);
 /* vcpu_stop() - ask it to leave the guest for good; vcpu_join() waits until it has */
 void vcpu_stop(struct vcpu *c);
 void vcpu_join(struct vcpu *c);
+/* vcpu_ask() - have its thread look what the guest is at.  vcpu_answer(): into @look.  Return:
+ * has it looked since?  One thread asks at a time; between vcpu_start() and vcpu_join()
+ */
+void vcpu_ask(struct vcpu *c);
+bool vcpu_answer(const struct vcpu *c, enum vcpu_look *look);
 void vcpu_destroy(struct vcpu *c); /* joined, or never started */
 
 /* vcpu_exit_name() - "mmio" for KVM_EXIT_MMIO and so on; NULL for a number with no name */

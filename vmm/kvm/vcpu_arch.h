@@ -18,6 +18,9 @@ int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err 
  */
 bool vcpu_arch_exit(struct vcpu *c);
 
+/* vcpu_arch_look() - what the guest is at.  vCPU thread, outside of KVM_RUN */
+enum vcpu_look vcpu_arch_look(const struct vcpu *c);
+
 /* vcpu_arch_where() - where the vCPU stands, for a message: program counter and the bytes
  * there, as far as they can be read.  Always leaves a string in @buf
  */

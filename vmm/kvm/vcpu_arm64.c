@@ -22,11 +22,16 @@
 #include "vmm/kvm/store_arm64.h"
 #include "vmm/layout_arm64.h"
 
-#define PSTATE_START 0x3c5u /* EL1h; D, A, I and F masked */
-#define PSTATE_A32   0x10u  /* not A64 */
-#define STORE_SP     31u
-#define SGIS         16 /* the private peripheral interrupts come after them */
-#define MMFR2_FWB(v) ((v) >> 40 & 0xf)
+#define PSTATE_START       0x3c5u /* EL1h; D, A, I and F masked */
+#define PSTATE_A32         0x10u  /* not A64 */
+#define PSTATE_MODE        0x1fu
+#define PSTATE_EL1T        0x4u
+#define PSTATE_DAIF        0x3c0u
+#define PSTATE_I           0x80u
+#define A64_BRANCH_TO_SELF 0x14000000u
+#define STORE_SP           31u
+#define SGIS               16 /* the private peripheral interrupts come after them */
+#define MMFR2_FWB(v)       ((v) >> 40 & 0xf)
 
 static int vcpu_add_sve(struct vcpu *c, struct err *e)
 {
@@ -105,16 +110,13 @@ int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e)
 	return 0;
 }
 
-/* Our command line says reboot=panic_warm, and Linux asks for a warm reset by
- * SYSTEM_RESET2 (boot/cmdline_arm64.c).  The flags lie where kernels before 5.19, which
- * count no data, have them too.
- */
+/* The flags lie where kernels before 5.19, which count no data, have them as well. */
 static void vcpu_exit_reset(struct vcpu *c)
 {
 	bool warm = c->run->system_event.data[0] &
 		    KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2;
 
-	c->host->ended(c->host, warm ? VCPU_PANIC : VCPU_REBOOT, "");
+	c->host->ended(c->host, warm ? VCPU_REBOOT_WARM : VCPU_REBOOT, "");
 }
 
 static void vcpu_exit_system_event(struct vcpu *c)
@@ -215,6 +217,33 @@ bool vcpu_arch_exit(struct vcpu *c)
 	default:
 		return false;
 	}
+}
+
+/* Linux stops its other processors with all exceptions masked, and the last one in a jump
+ * to itself.  One that is idle has its interrupts masked as well, but stands at a WFI.
+ */
+enum vcpu_look vcpu_arch_look(const struct vcpu *c)
+{
+	struct kvm_mp_state mp;
+	uint64_t pstate, pc;
+	uint32_t code;
+	gpa_t at;
+
+	if (ioctl(c->fd, KVM_GET_MP_STATE, &mp) < 0 ||
+	    regs_get(c->fd, REG_PSTATE, &pstate) < 0 || regs_get(c->fd, REG_PC, &pc) < 0)
+		return VCPU_BUSY;
+	if (mp.mp_state == KVM_MP_STATE_STOPPED)
+		return VCPU_DEAD;
+	if ((pstate & PSTATE_A32) || (pstate & PSTATE_MODE) < PSTATE_EL1T)
+		return VCPU_BUSY;
+	if ((pstate & PSTATE_DAIF) == PSTATE_DAIF)
+		return VCPU_DEAD;
+	if (!(pstate & PSTATE_I))
+		return VCPU_KERNEL;
+	if (regs_translate(c->fd, c->host->mem, pc, &at) < 0 ||
+	    gmem_read(c->host->mem, at, &code, sizeof(code)) < 0)
+		return VCPU_BUSY;
+	return le32toh(code) == A64_BRANCH_TO_SELF ? VCPU_DEAD : VCPU_BUSY;
 }
 
 void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)

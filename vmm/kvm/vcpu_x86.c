@@ -23,6 +23,7 @@
 #define EFER_LME          (UINT64_C(1) << 8)
 #define EFER_LMA          (UINT64_C(1) << 10)
 #define RFLAGS_RESERVED   UINT64_C(2)
+#define RFLAGS_IF         (UINT64_C(1) << 9)
 /* struct boot_result's GDT */
 #define GDT_CODE  0x10
 #define GDT_DATA  0x18
@@ -158,6 +159,26 @@ bool vcpu_arch_exit(struct vcpu *c)
 		return true;
 	default:
 		return false;
+	}
+}
+
+enum vcpu_look vcpu_arch_look(const struct vcpu *c)
+{
+	struct kvm_mp_state mp;
+	struct kvm_regs regs;
+	struct kvm_sregs s;
+
+	if (ioctl(c->fd, KVM_GET_MP_STATE, &mp) < 0 ||
+	    ioctl(c->fd, KVM_GET_REGS, &regs) < 0 || ioctl(c->fd, KVM_GET_SREGS, &s) < 0)
+		return VCPU_BUSY;
+	switch (mp.mp_state) {
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+		return VCPU_DEAD;
+	case KVM_MP_STATE_HALTED:
+		return regs.rflags & RFLAGS_IF ? VCPU_BUSY : VCPU_DEAD;
+	default:
+		return s.ss.dpl == 0 ? VCPU_KERNEL : VCPU_BUSY;
 	}
 }
 

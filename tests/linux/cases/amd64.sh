@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash
 #
-# amd64.sh - what only x86-64 has: the small kernel, ELF kernels, the old entry, ACPI or not,
-# triple faults.
+# amd64.sh - what only x86-64 has: the small kernel, ELF kernels, the old entry, ACPI or not.
 #
 # shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
 
@@ -19,13 +18,6 @@ case_small_kernel_root_on_disk()
 	guest 0 --kernel "$SMALL/bzImage" --disk root.img \
 		--append 'quiet microvm.run="touch /root/x && echo writable"'
 	said writable
-}
-
-case_triple_fault()
-{
-	guest 71 --kernel "$KERNEL" --initrd "$INITRD" --report report.json \
-		--append 'quiet reboot=t microvm.run="reboot -f; sleep 999"'
-	[ "$(field cause)" = triple-fault ] || fail "cause $(field cause)"
 }
 
 case_elf_vmlinux()

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_pvpanic - what a guest's kernel can say of itself, and what it cannot. */
+#include "devices/legacy/legacy.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "vmm/core/bus.h"
+
+#define AT       0x505
+#define PANICKED 1u
+#define CRASH    2u
+
+static struct bus bus;
+static struct device *dev;
+static unsigned int heard[POWER_CRASH + 1];
+
+static void request(struct power *p, enum power_event ev)
+{
+	(void)p;
+	heard[ev]++;
+}
+
+static void setup(void)
+{
+	static struct power power = {request};
+	struct err e = {0};
+
+	bus = (struct bus){.name = "port"};
+	dev = pvpanic_create(AT, &power);
+	ck_assert_ptr_nonnull(dev);
+	ck_assert_int_eq(bus_add(&bus, dev, &e), 0);
+}
+
+static void teardown(void)
+{
+	dev->ops->destroy(dev);
+}
+
+START_TEST(driver_is_told_what_may_be_said)
+{
+	ck_assert_uint_eq(bus_read(&bus, AT, 1), PANICKED | CRASH);
+}
+END_TEST
+
+START_TEST(only_known_events_are_heard)
+{
+	for (unsigned int v = 0; v < 256; v++) {
+		heard[POWER_PANIC] = heard[POWER_CRASH] = 0;
+		bus_write(&bus, AT, 1, v);
+		ck_assert_uint_eq(heard[POWER_PANIC], (v & PANICKED) != 0);
+		ck_assert_uint_eq(heard[POWER_CRASH], (v & (PANICKED | CRASH)) == CRASH);
+	}
+	ck_assert_uint_eq(heard[POWER_OFF] + heard[POWER_RESET], 0);
+}
+END_TEST
+
+START_TEST(wide_access_is_nobodys)
+{
+	bus_write(&bus, AT, 2, PANICKED);
+	bus_write(&bus, AT, 4, PANICKED);
+	ck_assert_uint_eq(heard[POWER_PANIC], 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("pvpanic");
+	TCase *t = tcase_create("device");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, driver_is_told_what_may_be_said);
+	tcase_add_test(t, only_known_events_are_heard);
+	tcase_add_test(t, wide_access_is_nobodys);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * witness - what a guest's kernel said of its end: to its panic device, and on its console.
+ *
+ * No word of its command line takes either away.  The console's words are those that Linux
+ * prints at its most urgent level, so `quiet` does not hide them: kernel/panic.c has
+ * "Kernel panic - not syncing" and, where it stands still for ever, "---[ end Kernel panic";
+ * kernel/reboot.c has "reboot: Restarting system" and "reboot: System halted".
+ */
+#ifndef MICROVM_WITNESS_H
+#define MICROVM_WITNESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WITNESS_LINE_MAX 256 /* of a longer line the end is looked at */
+
+/* The newest of the console's words */
+enum witness_said {
+	SAID_NOTHING,
+	SAID_RESTARTING,
+	SAID_PANIC,
+	SAID_PANIC_OVER, /* the kernel that panicked stands still */
+	SAID_HALTED,
+};
+
+struct witness {
+	_Atomic bool panicked; /* by its device.  Any thread */
+	_Atomic bool crashed;  /* likewise: a crash kernel goes on */
+	_Atomic int said;      /* enum witness_said */
+	size_t n;              /* the rest is of the console's thread */
+	char line[WITNESS_LINE_MAX];
+};
+
+/* witness_output() - the guest printed the @n bytes at @p.  Calls of one witness come one after
+ * another.  Return: did it say that it stands still for good (said has which)?
+ */
+bool witness_output(struct witness *w, const uint8_t *p, size_t n);
+
+/* witness_panicked() - by all that is known, did its kernel panic before this reset?  A clean
+ * restart after a panic is another's: a crash kernel's, or of one who printed an old log.
+ * witness_knows(): or did it say that it restarts?  Any thread
+ */
+bool witness_panicked(const struct witness *w);
+bool witness_knows(const struct witness *w);
+
+#endif
