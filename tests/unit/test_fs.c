@@ -60,7 +60,7 @@ static void install(const char *help, const char *takes, const char *says)
 	(void)fprintf(f,
 		      "#!/bin/sh\nDIR=%s\necho \"$*\" >>$DIR/args\n"
 		      "case \"$*\" in\n--help) echo '%s'; exit ;;\n"
-		      "\"%s\") exec %s serve ;;\nesac\necho '%s' >&2\nexit 2\n",
+		      "\"%s\") exec '%s' serve ;;\nesac\necho '%s' >&2\nexit 2\n",
 		      dir, help, takes, us, says);
 	ck_assert_int_eq(fclose(f), 0);
 	ck_assert_int_eq(chmod(file, 0755), 0);
