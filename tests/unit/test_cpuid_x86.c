@@ -61,10 +61,119 @@ START_TEST(attack_surface_is_off)
 	add(0x8000000a, 0, ~0u);
 	cpuid_adjust(t, 1, 0, true);
 	ck_assert_uint_eq(find(1, 0)->ecx & (BIT(3) | BIT(5) | BIT(15)), 0);
-	ck_assert_uint_eq(find(5, 0)->eax | find(5, 0)->ecx, 0);
-	ck_assert_uint_eq(find(0xa, 0)->eax | find(0xa, 0)->edx, 0);
+	ck_assert_ptr_null(find(5, 0)); /* a leaf that is not there reads as zeroes */
+	ck_assert_ptr_null(find(0xa, 0));
 	ck_assert_uint_eq(find(0x80000001, 0)->ecx & (BIT(2) | BIT(23) | BIT(24)), 0);
-	ck_assert_uint_eq(find(0x8000000a, 0)->eax | find(0x8000000a, 0)->edx, 0);
+	ck_assert_ptr_null(find(0x8000000a, 0));
+}
+END_TEST
+
+/* A host that has everything, today's and tomorrow's: each bit of each leaf */
+static void add_everything(void)
+{
+	static const uint32_t base[] = {0, 0x80000000};
+
+	t->nent = 0;
+	for (unsigned int b = 0; b < ARRAY_SIZE(base); b++)
+		for (uint32_t leaf = 0; leaf < 0x2a; leaf++)
+			add(base[b] + leaf, 0, ~0u);
+	for (uint32_t sub = 1; sub < 4; sub++)
+		add(7, sub, ~0u);
+	for (uint32_t sub = 1; sub < 24; sub++)
+		add(0xd, sub, ~0u);
+	add(KVM_CPUID_SIGNATURE, 0, 0x40000001);
+	add(KVM_CPUID_FEATURES, 0, ~0u);
+	add(0xc0000001, 0, ~0u); /* Centaur's */
+	ck_assert_uint_le(t->nent, CPUID_ENTRIES_MAX);
+}
+
+START_TEST(leaf_that_nobody_looked_at_is_shown)
+{
+	/* MONITOR, counters, RDT, SGX, processor trace, key locker, AMX, TDX, counters;
+	 * SVM, IBS, LWP, SEV, counters, what is not yet
+	 */
+	static const uint32_t hidden[] = {
+		0x3,        0x5,        0x8,        0x9,        0xa,        0xc,
+		0xe,        0xf,        0x10,       0x12,       0x14,       0x17,
+		0x19,       0x1c,       0x1d,       0x1e,       0x20,       0x21,
+		0x23,       0x25,       0x29,       0x8000000a, 0x8000001b, 0x8000001c,
+		0x8000001f, 0x80000020, 0x80000022, 0x80000023, 0x80000026, 0x80000029,
+		0xc0000001};
+
+	add_everything();
+	cpuid_adjust(t, 2, 0, true);
+	for (unsigned int i = 0; i < ARRAY_SIZE(hidden); i++)
+		ck_assert_msg(!find(hidden[i], 0), "0x%x", hidden[i]);
+	ck_assert_ptr_null(find(7, 3));
+	for (uint32_t sub = 0; sub < 24; sub++) /* MPX, processor trace, PASID, AMX */
+		ck_assert_int_eq(find(0xd, sub) != NULL,
+				 sub < 3 || (sub > 4 && sub < 8) || sub == 9 ||
+					 sub == 11 || sub == 12);
+}
+END_TEST
+
+START_TEST(bit_that_nobody_looked_at_is_shown)
+{
+	add_everything();
+	cpuid_adjust(t, 2, 0, true);
+	/* debug store, EST, TM2, SDBG, xTPR, DCA; serial number, debug store, thermal */
+	ck_assert_uint_eq(find(1, 0)->ecx & 0x0005cdfc, 0);
+	ck_assert_uint_eq(find(1, 0)->edx & 0xe0740400, 0);
+	ck_assert_uint_eq(find(6, 0)->eax, BIT(2));
+	ck_assert_uint_eq(find(6, 0)->ebx | find(6, 0)->ecx | find(6, 0)->edx, 0);
+	/* SGX, HLE, RTM, RDT, MPX, processor trace; TME, key locker, ENQCMD, SGX, PKS */
+	ck_assert_uint_eq(find(7, 0)->ebx & 0x0240d814, 0);
+	ck_assert_uint_eq(find(7, 0)->ecx & 0xe4bea000, 0);
+	/* UINTR, SRBDS, RTM, hybrid, TSX's tracking, PCONFIG, LBR, AMX, core capabilities */
+	ck_assert_uint_eq(find(7, 0)->edx & 0x436fbae3, 0);
+	ck_assert_uint_eq(find(7, 1)->eax & 0xfb71e308, 0);
+	ck_assert_uint_eq(find(7, 1)->ebx | find(7, 1)->ecx, 0);
+	ck_assert_uint_eq(find(0xd, 0)->eax, 0x2e7);
+	ck_assert_uint_eq(find(0xd, 1)->eax, 0xf);
+	ck_assert_uint_eq(find(0xd, 1)->ecx, 0x1800);
+	/* SVM, IBS, SKINIT, watchdog, LWP, counters, breakpoints, MWAITX */
+	ck_assert_uint_eq(find(0x80000001, 0)->ecx & 0xff9ef40c, 0);
+	ck_assert_uint_eq(find(0x80000007, 0)->edx, BIT(8));
+	ck_assert_uint_eq(find(0x80000008, 0)->ebx & BIT(4), 0); /* RDPRU */
+	/* encrypted and nested guests */
+	ck_assert_uint_eq(find(KVM_CPUID_FEATURES, 0)->eax & 0xfeff0504, 0);
+}
+END_TEST
+
+START_TEST(feature_that_guests_use_is_hidden)
+{
+	add_everything();
+	cpuid_adjust(t, 2, 0, true);
+	ck_assert_uint_eq(find(1, 0)->ecx, 0xfffa3203);
+	ck_assert_uint_eq(find(1, 0)->edx, 0x1f8bfbff);
+	ck_assert_uint_eq(find(7, 0)->ebx, 0xfdbf27eb);
+	ck_assert_uint_eq(find(7, 0)->ecx, 0x1b415fff);
+	ck_assert_uint_eq(find(7, 0)->edx, 0xbc90451c);
+	ck_assert_uint_eq(find(7, 2)->edx, 0x3f);
+	ck_assert_uint_eq(find(0x80000001, 0)->edx, 0xefd3fbff);
+	ck_assert_uint_eq(find(0x80000001, 0)->ecx, 0x00610bf3);
+	ck_assert_uint_eq(find(0x80000008, 0)->ebx, 0x770fd205);
+	ck_assert_uint_eq(find(0x80000021, 0)->eax, 0xf8100f67);
+	ck_assert_uint_eq(find(KVM_CPUID_FEATURES, 0)->eax, 0x0100fafb);
+}
+END_TEST
+
+START_TEST(last_leaves_are_the_hosts)
+{
+	add_everything();
+	cpuid_adjust(t, 2, 0, true);
+	ck_assert_uint_eq(find(0, 0)->eax, 0x24);
+	ck_assert_uint_eq(find(0x80000000, 0)->eax, 0x80000021);
+	ck_assert_uint_eq(find(7, 0)->eax, 2);
+	/* an older processor keeps its own */
+	t->nent = 0;
+	add(0, 0, ~0u)->eax = 0xd;
+	add(0xd, 0, ~0u);
+	add(0x80000000, 0, 0)->eax = 0x80000004;
+	add(0x80000004, 0, ~0u);
+	cpuid_adjust(t, 1, 0, true);
+	ck_assert_uint_eq(find(0, 0)->eax, 0xd);
+	ck_assert_uint_eq(find(0x80000000, 0)->eax, 0x80000004);
 }
 END_TEST
 
@@ -249,6 +358,10 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, attack_surface_is_off);
+	tcase_add_test(tc, leaf_that_nobody_looked_at_is_shown);
+	tcase_add_test(tc, bit_that_nobody_looked_at_is_shown);
+	tcase_add_test(tc, feature_that_guests_use_is_hidden);
+	tcase_add_test(tc, last_leaves_are_the_hosts);
 	tcase_add_test(tc, guests_know_of_their_hypervisor_and_x2apic);
 	tcase_add_test(tc, no_tsc_deadline_where_kvm_has_none);
 	tcase_add_test(tc, timing_leaf_is_added_once_and_announced);

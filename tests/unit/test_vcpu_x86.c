@@ -153,7 +153,7 @@ static char detail[512];
 
 static void on_ended(struct vcpu_host *h, enum vcpu_end why, const char *text)
 {
-	(void)h;
+	h->over = true;
 	how = why;
 	(void)snprintf(detail, sizeof(detail), "%s", text);
 	nended++;
@@ -182,6 +182,7 @@ static enum vcpu_end run(int (*const *step)(struct kvm_run *run), unsigned int n
 {
 	memcpy(on_run, step, n * sizeof(*step));
 	nrun = 0;
+	host.over = false;
 	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
 	vcpu_join(&vcpu);
 	ck_assert_uint_eq(nrun, n);
@@ -391,6 +392,52 @@ START_TEST(string_across_the_end_of_a_window_reaches_nobody)
 }
 END_TEST
 
+/* ---- what a guest does to others ---- */
+
+static int run_locks_the_bus(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_X86_BUS_LOCK;
+	return 0;
+}
+
+START_TEST(bus_is_locked_as_often_as_the_guest_likes)
+{
+	static int (*const steps[])(struct kvm_run *) = {
+		run_locks_the_bus, run_locks_the_bus, run_locks_the_bus, run_ends};
+	uint64_t begun = monotonic_ns();
+
+	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
+	ck_assert_uint_eq(vcpu.exits[KVM_EXIT_X86_BUS_LOCK], 3);
+	ck_assert_uint_ge(monotonic_ns() - begun, 3000000);
+	ck_assert_str_eq(vcpu_exit_name(KVM_EXIT_X86_BUS_LOCK), "bus-lock");
+}
+END_TEST
+
+static int run_is_blocked(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_NOTIFY;
+	run->notify.flags = 0;
+	return 0;
+}
+
+static int run_is_blocked_and_lost(struct kvm_run *run)
+{
+	(void)run_is_blocked(run);
+	run->notify.flags = KVM_NOTIFY_CONTEXT_INVALID;
+	return 0;
+}
+
+START_TEST(guest_that_blocks_its_processor_goes_on_if_it_can)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_is_blocked, run_is_blocked,
+							 run_is_blocked_and_lost};
+
+	ck_assert_int_eq(run(steps, 3), VCPU_CANNOT_GO_ON);
+	ck_assert_msg(strstr(detail, "whose state is lost at") != NULL, "%s", detail);
+	ck_assert_str_eq(vcpu_exit_name(KVM_EXIT_NOTIFY), "notify");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("vcpu_x86");
@@ -410,6 +457,8 @@ int main(void)
 	tcase_add_test(t, string_output_is_an_access_for_each_item);
 	tcase_add_test(t, string_input_fills_each_item);
 	tcase_add_test(t, string_across_the_end_of_a_window_reaches_nobody);
+	tcase_add_test(t, bus_is_locked_as_often_as_the_guest_likes);
+	tcase_add_test(t, guest_that_blocks_its_processor_goes_on_if_it_can);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -10,23 +10,19 @@
 #include <sys/ioctl.h>
 
 #include "vmm/core/util.h"
+#include "vmm/kvm/cpuid_allow_x86.h"
 #include "vmm/kvm/kvm.h"
 
 #define BIT(n) (UINT32_C(1) << (n))
 
 /* Leaf 1 */
-#define L1_ECX_MONITOR      BIT(3)
-#define L1_ECX_VMX          BIT(5)
-#define L1_ECX_PDCM         BIT(15)
 #define L1_ECX_X2APIC       BIT(21)
 #define L1_ECX_TSC_DEADLINE BIT(24)
 #define L1_ECX_HYPERVISOR   BIT(31)
 #define L1_EDX_HTT          BIT(28)
 /* Leaf 0x80000001 */
 #define E1_ECX_CMP_LEGACY BIT(1)
-#define E1_ECX_SVM        BIT(2)
 #define E1_ECX_TOPOEXT    BIT(22)
-#define E1_ECX_PERFCTR    (BIT(23) | BIT(24) | BIT(28))
 /* KVM's leaves (KVM document, x86/cpuid.rst) */
 #define KVM_LEAF_TIMING  0x40000010u
 #define KVM_APIC_BUS_KHZ 1000000u /* KVM's local APIC timer counts nanoseconds */
@@ -59,7 +55,7 @@ static uint32_t cpuid_id_bits(unsigned int ncpu)
 static void cpuid_adjust_features(struct kvm_cpuid_entry2 *l, unsigned int ncpu,
 				  bool tsc_deadline)
 {
-	l->ecx &= ~(L1_ECX_MONITOR | L1_ECX_VMX | L1_ECX_PDCM | L1_ECX_TSC_DEADLINE);
+	l->ecx &= ~L1_ECX_TSC_DEADLINE;
 	l->ecx |= L1_ECX_HYPERVISOR | L1_ECX_X2APIC;
 	if (tsc_deadline)
 		l->ecx |= L1_ECX_TSC_DEADLINE;
@@ -104,15 +100,12 @@ static void cpuid_adjust_amd(struct kvm_cpuid_entry2 *l, unsigned int ncpu)
 {
 	switch (l->function) {
 	case 0x80000001:
-		l->ecx &= ~(E1_ECX_SVM | E1_ECX_PERFCTR | E1_ECX_CMP_LEGACY);
+		l->ecx &= ~E1_ECX_CMP_LEGACY;
 		if (ncpu > 1 && (l->ecx & E1_ECX_TOPOEXT))
 			l->ecx |= E1_ECX_CMP_LEGACY;
 		break;
 	case 0x80000008:
 		l->ecx = cpuid_id_bits(ncpu) << 12 | MIN(ncpu - 1, 255u);
-		break;
-	case 0x8000000a: /* SVM's own leaf */
-		l->eax = l->ebx = l->ecx = l->edx = 0;
 		break;
 	case 0x8000001d:
 		cpuid_adjust_cache(l, ncpu);
@@ -148,6 +141,7 @@ static void cpuid_complete_topology(struct kvm_cpuid2 *t, uint32_t function)
 void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,
 		  bool tsc_deadline)
 {
+	cpuid_allow(t);
 	cpuid_complete_topology(t, 0xb);
 	cpuid_complete_topology(t, 0x1f);
 	if (!cpuid_has(t, KVM_LEAF_TIMING, 0))
@@ -162,10 +156,6 @@ void cpuid_adjust(struct kvm_cpuid2 *t, unsigned int ncpu, uint32_t tsc_khz,
 			break;
 		case 4:
 			cpuid_adjust_cache(l, ncpu);
-			break;
-		case 5:   /* MONITOR */
-		case 0xa: /* performance counters */
-			l->eax = l->ebx = l->ecx = l->edx = 0;
 			break;
 		case 0xb:
 		case 0x1f:

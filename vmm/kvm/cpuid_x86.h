@@ -2,10 +2,9 @@
 /*
  * cpuid_x86 - what the guest's processors say of themselves.
  *
- * Starts from what KVM can give on this host, then: one package of @ncpu cores, one
- * thread each, APIC id = vCPU id; x2APIC, TSC deadline, kvmclock and KVM's other
- * paravirtual features on; nested virtualization and the performance counters off (both
- * are attack surface that no guest of ours needs).
+ * Starts from what KVM can give on this host and what a guest may know of it
+ * (cpuid_allow_x86.h), then: one package of @ncpu cores, one thread each, APIC id = vCPU
+ * id; x2APIC, TSC deadline, kvmclock and KVM's other paravirtual features on.
  */
 #ifndef MICROVM_KVM_CPUID_X86_H
 #define MICROVM_KVM_CPUID_X86_H

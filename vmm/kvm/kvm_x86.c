@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/kvm/cpuid_x86.h"
+#include "vmm/kvm/msr_x86.h"
 #include "vmm/layout_x86.h"
 
 const char kvm_arch_cure[] = "load the module (modprobe kvm_intel or kvm_amd), switch "
@@ -45,6 +46,41 @@ unsigned long kvm_arch_type(const struct kvm *k)
 	return 0; /* the only one */
 }
 
+/* Switch on one thing that keeps a guest within its bounds, where the host has it */
+static int kvm_limit(const struct kvm *k, int cap, int needs, uint64_t arg,
+		     const char *what, struct err *e)
+{
+	struct kvm_enable_cap on = {.cap = (uint32_t)cap, .args = {arg}};
+
+	if ((kvm_has(k, cap) & needs) != needs)
+		return 0;
+	if (ioctl(k->vm_fd, KVM_ENABLE_CAP, &on) < 0)
+		return err_set(e, errno, "KVM refuses to %s: %s", what, strerror(errno));
+	return 0;
+}
+
+/* Before the first vCPU */
+static int kvm_limit_guest(const struct kvm *k, struct err *e)
+{
+	int rc = kvm_limit(k, KVM_CAP_PMU_CAPABILITY, KVM_PMU_CAP_DISABLE,
+			   KVM_PMU_CAP_DISABLE, "take the performance counters away", e);
+
+	/* A locked access across two cache lines stops the memory of all processors: the
+	 * guest leaves for each, and the vCPU's thread slows it down (vcpu_x86.c).
+	 */
+	if (rc == 0)
+		rc = kvm_limit(k, KVM_CAP_X86_BUS_LOCK_EXIT, KVM_BUS_LOCK_DETECTION_EXIT,
+			       KVM_BUS_LOCK_DETECTION_EXIT, "report bus locks", e);
+	/* A guest may keep its processor from any interrupt, the host's as well, by an
+	 * endless chain of exceptions.  A window of 0 is the processor's own measure.
+	 */
+	if (rc == 0)
+		rc = kvm_limit(k, KVM_CAP_X86_NOTIFY_VMEXIT, 1,
+			       KVM_X86_NOTIFY_VMEXIT_ENABLED | KVM_X86_NOTIFY_VMEXIT_USER,
+			       "watch for a guest that blocks interrupts", e);
+	return rc == 0 ? msr_limit(k, e) : rc;
+}
+
 int kvm_arch_open(struct kvm *k, struct err *e)
 {
 	uint64_t idmap = LAYOUT_KVM_IDMAP;
@@ -57,7 +93,7 @@ int kvm_arch_open(struct kvm *k, struct err *e)
 	    ioctl(k->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_KVM_TSS) < 0)
 		return err_set(e, errno, "KVM refuses its own pages: %s",
 			       strerror(errno));
-	return 0;
+	return kvm_limit_guest(k, e);
 }
 
 void kvm_arch_close(struct kvm *k)

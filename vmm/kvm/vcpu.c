@@ -283,6 +283,8 @@ const char *vcpu_exit_name(unsigned int reason)
 		[KVM_EXIT_SYSTEM_EVENT] = "system-event",
 		[KVM_EXIT_IOAPIC_EOI] = "ioapic-eoi",
 		[KVM_EXIT_ARM_NISV] = "arm-nisv",
+		[KVM_EXIT_X86_BUS_LOCK] = "bus-lock",
+		[KVM_EXIT_NOTIFY] = "notify",
 		[VCPU_EXIT_REASONS - 1] = "other",
 	};
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
@@ -47,6 +48,22 @@ static int vcpu_set_msrs(struct vcpu *c, struct err *e)
 	return 0;
 }
 
+/* KVM answers hypercalls and MSRs of its own only where the identification says so; else it
+ * would have all that it knows, whatever the guest is told.
+ */
+static int vcpu_enforce_features(struct vcpu *c, const struct kvm *k, struct err *e)
+{
+	struct kvm_enable_cap on = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = {1}};
+
+	if (kvm_has(k, KVM_CAP_ENFORCE_PV_FEATURE_CPUID) <= 0) /* before Linux 5.10 */
+		return 0;
+	if (ioctl(c->fd, KVM_ENABLE_CAP, &on) < 0)
+		return err_set(e, errno,
+			       "vCPU %u: KVM refuses to keep to its identification: %s",
+			       c->id, strerror(errno));
+	return 0;
+}
+
 int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err *e)
 {
 	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
@@ -58,6 +75,8 @@ int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err 
 	if (ioctl(c->fd, KVM_SET_CPUID2, t) < 0)
 		return err_set(e, errno, "vCPU %u: KVM refuses its identification: %s",
 			       c->id, strerror(errno));
+	if (vcpu_enforce_features(c, k, e) < 0)
+		return -e->code;
 	return vcpu_set_msrs(c, e);
 }
 
@@ -149,11 +168,34 @@ static void vcpu_exit_io(struct vcpu *c)
 	}
 }
 
+/* The guest locked the memory of the whole host: a thousand times a second at most.  A
+ * signal ends the wait.
+ */
+static void vcpu_exit_bus_lock(void)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	(void)nanosleep(&ms, NULL);
+}
+
+/* The guest kept its processor from interrupts; where its state is whole it goes on */
+static void vcpu_exit_notify(struct vcpu *c)
+{
+	if (c->run->notify.flags & KVM_NOTIFY_CONTEXT_INVALID)
+		vcpu_fail(c, "the guest blocked its processor, whose state is lost", "");
+}
+
 bool vcpu_arch_exit(struct vcpu *c)
 {
 	switch (c->run->exit_reason) {
 	case KVM_EXIT_IO:
 		vcpu_exit_io(c);
+		return true;
+	case KVM_EXIT_X86_BUS_LOCK:
+		vcpu_exit_bus_lock();
+		return true;
+	case KVM_EXIT_NOTIFY:
+		vcpu_exit_notify(c);
 		return true;
 	case KVM_EXIT_IOAPIC_EOI: /* level-triggered lines: we have none */
 		return true;

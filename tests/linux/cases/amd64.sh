@@ -43,6 +43,21 @@ case_small_kernel_without_acpi()
 	said no-acpi
 }
 
+# A kernel complains where an MSR that it does not doubt is not there, or where one leaf of its
+# processor contradicts another.
+case_stock_kernel_believes_its_processor()
+{
+	stock 0 "$(one_line <<-'END'
+		dmesg | grep -v 'ommand line' >/log
+		grep -E 'unchecked MSR|WARNING: CPU|BUG:|mismatch|[Bb]roken|Hardware Error' /log
+		grep -qw -e svm -e vmx -e perfctr_core -e sgx -e rtm -e monitor /proc/cpuinfo || echo kept
+	END
+	)" --cpus 2
+	said kept
+	! grep -v 'Command line' out | grep -E 'MSR|WARNING|BUG|mismatch|roken|Error' ||
+		fail 'it complains'
+}
+
 case_small_kernel_vmlinux()
 {
 	guest 0 --kernel "$SMALL/vmlinux" --disk "$ROOT,ro" --cpus 2 \
