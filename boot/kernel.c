@@ -56,6 +56,50 @@ const char *kernel_match(const struct kernel_file *f, const struct kernel_strang
 	return NULL;
 }
 
+/* The PE header (Microsoft's "PE Format"), as far as the section table */
+struct kernel_pe {
+	uint8_t signature[4];
+	uint16_t machine, nsection;
+	uint8_t unused[12];
+	uint16_t optional_len; /* of what lies between this header and the table */
+	uint16_t flags;
+};
+_Static_assert(sizeof(struct kernel_pe) == 24, "as in the file");
+
+struct kernel_pe_section {
+	char name[8];
+	uint8_t unused[32];
+};
+
+#define KERNEL_PE_AT       0x3c
+#define KERNEL_PE_SECTIONS 96 /* the most that the format's loader takes */
+
+/* A unified kernel image is a program for EFI with a kernel in its section .linux (UAPI
+ * Group, "Unified Kernel Image")
+ */
+static bool kernel_is_uki(const struct kernel_file *f)
+{
+	struct kernel_pe_section section;
+	struct kernel_pe pe;
+	uint32_t at;
+	uint64_t table;
+
+	memcpy(&at, f->head + KERNEL_PE_AT, sizeof(at));
+	if (memcmp(f->head, "MZ", 2) != 0 ||
+	    pread_full(f->file.fd, &pe, sizeof(pe), at) != sizeof(pe) ||
+	    memcmp(pe.signature, "PE\0", sizeof(pe.signature)) != 0)
+		return false;
+	table = (uint64_t)at + sizeof(pe) + pe.optional_len;
+	for (unsigned int i = 0; i < MIN(pe.nsection, KERNEL_PE_SECTIONS); i++) {
+		if (pread_full(f->file.fd, &section, sizeof(section),
+			       table + i * sizeof(section)) != sizeof(section))
+			return false;
+		if (memcmp(section.name, ".linux\0", sizeof(section.name)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool kernel_is_text(const struct kernel_file *f)
 {
 	for (size_t i = 0; i < f->head_len; i++) {
@@ -71,6 +115,10 @@ int kernel_refuse(const struct kernel_file *f, struct err *e)
 {
 	const char *is = kernel_arch_stranger(f);
 
+	if (kernel_is_uki(f))
+		is = "is a unified kernel image (UKI), which takes EFI; take the kernel "
+		     "out of it by objcopy -O binary -j .linux UKI KERNEL, and likewise "
+		     ".initrd for --initrd and .cmdline for --append";
 	if (!is)
 		is = kernel_match(f, kernel_strangers, ARRAY_SIZE(kernel_strangers));
 	if (is)

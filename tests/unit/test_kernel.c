@@ -103,6 +103,49 @@ START_TEST(a_disk_is_named)
 }
 END_TEST
 
+/* A program for EFI whose PE header is at @at and whose last section is @last */
+static void check_efi(uint32_t at, uint16_t optional, const char *last, const char *words)
+{
+	static const char *const names[] = {".text", ".cmdline", ".linuxes"};
+	uint8_t file[2048] = {'M', 'Z'};
+	uint16_t n = ARRAY_SIZE(names) + 1;
+	size_t table = at + 24 + optional;
+
+	memcpy(file + 0x3c, &at, sizeof(at));
+	memcpy(file + at, "PE\0", 4);
+	memcpy(file + at + 6, &n, sizeof(n));
+	memcpy(file + at + 20, &optional, sizeof(optional));
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		memcpy(file + table + 40 * i, names[i], strlen(names[i]));
+	memcpy(file + table + 40 * ARRAY_SIZE(names), last, strlen(last));
+	check_is(file, sizeof(file), words);
+}
+
+START_TEST(a_unified_kernel_image_is_named_with_its_cure)
+{
+	check_efi(0x80, 240, ".linux", "objcopy -O binary -j .linux");
+	check_efi(0x80, 240, ".linux", ".initrd for --initrd");
+	check_efi(1500, 0, ".linux", "unified kernel image");
+	check_efi(0x80, 240, ".initrd", "is an EFI or Windows program");
+}
+END_TEST
+
+START_TEST(an_efi_program_that_lies_is_refused)
+{
+	static const uint32_t places[] = {0, 0x3c, 2040, 2048, UINT32_MAX - 3};
+	uint8_t file[2048];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
+		memset(file, 0xff, sizeof(file));
+		memcpy(file, "MZ", 2);
+		memcpy(file + 0x3c, &places[i], sizeof(places[i]));
+		if (places[i] <= sizeof(file) - 4 && places[i] > 0x3c)
+			memcpy(file + places[i], "PE\0", 4);
+		check_is(file, sizeof(file), "is an EFI or Windows program");
+	}
+}
+END_TEST
+
 START_TEST(random_bytes_are_refused)
 {
 	uint8_t bytes[2048];
@@ -155,6 +198,8 @@ static Suite *suite(void)
 	tcase_add_test(t, compressed_files_are_named);
 	tcase_add_test(t, an_initrd_is_named);
 	tcase_add_test(t, a_disk_is_named);
+	tcase_add_test(t, a_unified_kernel_image_is_named_with_its_cure);
+	tcase_add_test(t, an_efi_program_that_lies_is_refused);
 	tcase_add_test(t, random_bytes_are_refused);
 	tcase_add_test(t, a_text_file_is_refused);
 	tcase_add_test(t, one_byte_is_refused);
