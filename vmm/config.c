@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/core/kernel_line.h"
+#include "vmm/config_line.h"
 #include "vmm/core/util.h"
 
 #define CONFIG_HUGEPAGE (2 * MIB)
@@ -229,8 +229,6 @@ int config_validate(struct config *cfg, struct err *e)
 		rc = config_check_net(cfg, e);
 	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)
 		rc = config_check_port(cfg, i, e);
-	if (kernel_line_says(cfg->append, "acpi", "off") ||
-	    kernel_line_says(cfg->cmdline, "acpi", "off"))
-		cfg->acpi = false;
+	config_read_line(cfg);
 	return rc;
 }

@@ -25,7 +25,7 @@ void config_end_clear(struct config_end *end);
 void config_port_clear(struct config_port *p);
 
 /* config_validate() - once all settings are read: check those that must fit together, and
- * let the word acpi=off on the operator's kernel command line switch cfg->acpi off.
+ * let words on the operator's kernel command line decide on cfg->acpi (config_line.h).
  * Return: 0, or -EINVAL with a usage error in @e
  */
 int config_validate(struct config *cfg, struct err *e);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "devices/legacy/legacy.h"
+#include "vmm/core/kernel_line.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/layout_arm64.h"
@@ -24,6 +25,16 @@ int machine_arch_memory(struct machine *m, struct err *e)
 	return gmem_add(&m->mem, LAYOUT_RAM, m->cfg->memory, e);
 }
 
+static void machine_warn_line(const struct config *cfg)
+{
+	if (kernel_line_says(cfg->append, "acpi", "force") ||
+	    kernel_line_says(cfg->cmdline, "acpi", "force"))
+		log_warn(
+			"the kernel command line's word acpi=force makes Linux pass over "
+			"the device tree for ACPI tables, which this machine has none of: "
+			"it will find no device; leave the word out");
+}
+
 int machine_arch_devices(struct machine *m, struct err *e)
 {
 	struct tty *tty = m->cfg->console == CONSOLE_SERIAL ? m->tty : NULL;
@@ -31,6 +42,7 @@ int machine_arch_devices(struct machine *m, struct err *e)
 		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, tty);
 	int rc;
 
+	machine_warn_line(m->cfg);
 	if (serial && tty)
 		m->console = serial_client(serial);
 	rc = machine_add_device(m, &m->mmio, serial, e);

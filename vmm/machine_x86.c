@@ -3,9 +3,12 @@
 #include "vmm/machine_parts.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "devices/legacy/ioapic.h"
 #include "devices/legacy/legacy.h"
+#include "vmm/core/kernel_line.h"
 #include "vmm/core/util.h"
 #include "vmm/layout_x86.h"
 
@@ -34,6 +37,52 @@ enum machine_reset machine_arch_reset(const struct machine *m)
 	}
 }
 
+/* Without ACPI most of a machine cannot be described to a guest.  A kernel says nothing of
+ * what it does not find, so this is said at the start.
+ */
+static void machine_warn_without_acpi(const struct config *cfg)
+{
+	const char *word = cfg->acpi_word;
+	char cure[64] = "use --acpi on";
+
+	if (word)
+		(void)snprintf(cure, sizeof(cure), "leave the word %s out", word);
+	if (word && strcmp(word, "acpi=off") != 0)
+		log_warn(
+			"the kernel command line's word %s switches off what a machine "
+			"with ACPI has for interrupts or time, so this one is made as by "
+			"--acpi off; for a machine with ACPI %s",
+			word, cure);
+	if (cfg->ncpu > 1)
+		log_warn("--cpus %u: a guest without ACPI finds one vCPU only, since "
+			 "nothing else lists them; %s, or use --cpus 1",
+			 cfg->ncpu, cure);
+	if (machine_virtio_count(cfg) == 1) /* the source of random numbers */
+		return;
+	if (!cfg->cmdline)
+		log_warn("a guest without ACPI finds its virtio devices by its command "
+			 "line, which takes a kernel with "
+			 "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES; kernels of distributions "
+			 "lack that: for them %s",
+			 cure);
+	else if (!kernel_line_has(cfg->cmdline, "virtio_mmio.device"))
+		log_warn("a guest without ACPI finds its virtio devices by the words "
+			 "virtio_mmio.device= on its command line, and --cmdline has "
+			 "none; use --append, which keeps them, or %s",
+			 cure);
+}
+
+/* With ACPI Linux finds the serial port by that alone */
+static void machine_warn_serial(const struct config *cfg)
+{
+	if (cfg->console == CONSOLE_SERIAL &&
+	    (kernel_line_says(cfg->append, "pnpacpi", "off") ||
+	     kernel_line_says(cfg->cmdline, "pnpacpi", "off")))
+		log_warn("the kernel command line's word pnpacpi=off hides the serial "
+			 "port's interrupt, so programs of the guest cannot use the "
+			 "console; use --console virtio, or leave the word out");
+}
+
 int machine_arch_devices(struct machine *m, struct err *e)
 {
 	uint64_t low = MIN(m->cfg->memory, LAYOUT_RAM_HOLE);
@@ -55,8 +104,11 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	    (rc = machine_add_device(m, &m->pio,
 				     pvpanic_create(LAYOUT_PVPANIC, &m->power), e)) < 0)
 		return rc;
-	if (!m->cfg->acpi) /* the 8259 pair and the 8254 are KVM's */
+	if (!m->cfg->acpi) { /* the 8259 pair and the 8254 are KVM's */
+		machine_warn_without_acpi(m->cfg);
 		return 0;
+	}
+	machine_warn_serial(m->cfg);
 	/* Linux writes every pin of an IOAPIC, at 20 exits each: no more than are used */
 	pins = MIN(LAYOUT_GSI_VIRTIO + machine_virtio_count(m->cfg), LAYOUT_IOAPIC_PINS);
 	return machine_add_device(

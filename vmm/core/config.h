@@ -150,6 +150,9 @@ struct config {
 	uint64_t timeout_ns; /* 0: none */
 	char *report;        /* NULL: none */
 	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
+	const char *acpi_word; /* on the kernel's command line, which switched @acpi off;
+				* NULL: none did.  Not freed
+				*/
 	enum log_level log_level;
 	char *dump_dtb;    /* where the device tree is to be written; NULL: nowhere */
 	char *dtb_overlay; /* what is applied to it first; NULL: nothing */

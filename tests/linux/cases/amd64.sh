@@ -43,6 +43,42 @@ case_small_kernel_without_acpi()
 	said no-acpi
 }
 
+case_words_that_take_interrupts_or_time_leave_a_guest_that_works()
+{
+	# a disk that is read and a timer that wakes, by what is left: the other interrupts, the other
+	# timer, the other clock
+	for word in noapic nosmp nolapic nolapic_timer no-kvmclock nopv; do
+		guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --append \
+			"quiet $word microvm.run=\"dd if=/dev/vda of=/dev/null bs=1M count=8 2>/dev/null && sleep 0.1 && echo works\""
+		said works
+		complained "word $word switches off .* leave the word $word out"
+	done
+}
+
+case_firecrackers_words_boot()
+{
+	guest 0 --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --append \
+		'console=ttyS0 noapic reboot=k panic=1 pci=off nomodules rw quiet microvm.run="echo up"'
+	said up
+}
+
+case_stock_kernel_without_acpi_is_told_what_it_lacks()
+{
+	guest 0 --kernel "$KERNEL" --initrd "$INITRD" --disk "$ROOT,ro" --cpus 2 --append \
+		'quiet noapic microvm.run="sleep 0.1; echo cpus=$(nproc) disks=$(ls /sys/class/block | wc -l)"'
+	said 'cpus=1 disks=0'
+	complained '--cpus 2: a guest without ACPI finds one vCPU only'
+	complained 'CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES; kernels of distributions lack that'
+}
+
+case_words_inside_others_change_nothing()
+{
+	guest 0 --kernel "$KERNEL" --initrd "$INITRD" --cpus 2 --append \
+		'quiet microvm.run="echo acpi=off cpus=$(nproc)" other="a noapic b" -- nosmp'
+	said 'acpi=off cpus=2'
+	[ ! -s err ] || fail "we said: $(cat err)"
+}
+
 # A kernel complains where an MSR that it does not doubt is not there, or where one leaf of its
 # processor contradicts another.
 case_stock_kernel_believes_its_processor()
@@ -56,6 +92,22 @@ case_stock_kernel_believes_its_processor()
 	said kept
 	! grep -v 'Command line' out | grep -E 'MSR|WARNING|BUG|mismatch|roken|Error' ||
 		fail 'it complains'
+}
+
+case_key_wakes_a_suspended_guest()
+{
+	start "$(one_line <<-'END'
+		echo enabled >/sys/class/tty/ttyS0/power/wakeup
+		echo asleep
+		echo freeze >/sys/power/state && echo awake
+	END
+	)"
+	wait_for out asleep
+	sleep 3
+	! tr -d '\r' <out | grep -q '^awake$' || fail 'it did not sleep'
+	go
+	wait $vmm || fail "status $?"
+	said awake
 }
 
 case_small_kernel_vmlinux()

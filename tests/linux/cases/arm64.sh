@@ -121,6 +121,18 @@ case_alarm_of_the_clock()
 	said alarms=1
 }
 
+case_alarm_wakes_a_suspended_guest()
+{
+	stock 0 "$(one_line <<-'END'
+		seconds() { cut -d. -f1 /proc/uptime; }
+		before=$(seconds)
+		echo +3 >/sys/class/rtc/rtc0/wakealarm
+		echo freeze >/sys/power/state && [ $(($(seconds) - before)) -ge 2 ] && echo slept
+	END
+	)"
+	said slept
+}
+
 case_memory_64m()
 {
 	stock 0 'echo up' --memory 64M
