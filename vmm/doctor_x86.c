@@ -289,5 +289,9 @@ const struct doctor_cap doctor_arch_caps[] = {
 	 "timers that cost less"},
 	{KVM_CAP_GET_TSC_KHZ, "KVM_CAP_GET_TSC_KHZ", DOCTOR_NOTE,
 	 "a clock without calibration"},
+	{KVM_CAP_X86_MSR_FILTER, "KVM_CAP_X86_MSR_FILTER", DOCTOR_NOTE,
+	 "limiting the MSRs of a guest"},
+	{KVM_CAP_ENFORCE_PV_FEATURE_CPUID, "KVM_CAP_ENFORCE_PV_FEATURE_CPUID",
+	 DOCTOR_NOTE, "limiting the hypercalls of a guest"},
 };
 const unsigned int doctor_arch_ncaps = ARRAY_SIZE(doctor_arch_caps);
