@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/config.h"
@@ -111,18 +110,19 @@ static int net_set_host(struct config *cfg, const char *value, struct err *e)
 	return parts_switch(&cfg->net[cfg->nnet].host, value, e);
 }
 
-static bool net_is_port(const char *s)
+static bool net_is_port(const char *s, uint64_t *n)
 {
-	uint64_t n;
-
-	return parse_uint(s, UINT16_MAX, &n) == 0 && n > 0;
+	return parse_uint(s, UINT16_MAX, n) == 0 && *n > 0;
 }
 
-/* [ADDRESS:]HOST:GUEST, cut at its colons in place */
+/* [ADDRESS:]HOST:GUEST, cut at its colons in place.  passt gets the numbers that were
+ * read here, not the operator's text, which it might read differently.
+ */
 static int net_parse_publish(struct config_publish *p, char *text)
 {
+	char *guest = strrchr(text, ':'), *host, shown[INET_ADDRSTRLEN] = "";
 	struct in_addr address = {0};
-	char *guest = strrchr(text, ':'), *host;
+	uint64_t from, to;
 
 	if (!guest)
 		return -EINVAL;
@@ -130,15 +130,15 @@ static int net_parse_publish(struct config_publish *p, char *text)
 	host = strrchr(text, ':');
 	if (host)
 		*host++ = '\0';
-	if (!net_is_port(guest) || !net_is_port(host ? host : text) ||
+	if (!net_is_port(guest, &to) || !net_is_port(host ? host : text, &from) ||
 	    (host && inet_pton(AF_INET, text, &address) != 1))
 		return -EINVAL;
 	p->address = address.s_addr;
-	p->port = (uint16_t)strtoul(host ? host : text, NULL, 10);
+	p->port = (uint16_t)from;
 	if (host)
-		(void)snprintf(p->spec, sizeof(p->spec), "%s/%s:%s", text, host, guest);
-	else
-		(void)snprintf(p->spec, sizeof(p->spec), "%s:%s", text, guest);
+		(void)inet_ntop(AF_INET, &address, shown, sizeof(shown));
+	(void)snprintf(p->spec, sizeof(p->spec), "%s%s%u:%u", shown, host ? "/" : "",
+		       (unsigned int)from, (unsigned int)to);
 	return 0;
 }
 

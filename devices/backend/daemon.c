@@ -93,13 +93,23 @@ struct daemon_exec {
 	struct daemon_room room;
 };
 
+/* The new process says what went wrong, and ends */
+static _Noreturn void daemon_give_up(const char *lost)
+{
+	const char *why = strerrordesc_np(errno);
+
+	(void)!write(STDERR_FILENO, lost, strlen(lost));
+	(void)!write(STDERR_FILENO, why, strlen(why));
+	_exit(DAEMON_NOT_RUN);
+}
+
 /* The new process until it is the program, in our memory: system calls only, and what it
  * writes is not ours.
  */
 static _Noreturn void daemon_become(const struct daemon_exec *x)
 {
 	unsigned int last = DAEMON_FD_FIRST + x->nfd;
-	const char *why, *lost;
+	const char *lost;
 	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -109,6 +119,8 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	(void)dup2(x->null, STDIN_FILENO);
 	(void)dup2(x->out, STDOUT_FILENO);
 	(void)dup2(x->out, STDERR_FILENO);
+	if ((lost = daemon_room_stand(&x->room)))
+		daemon_give_up(lost);
 	for (unsigned int i = 0; i < x->nfd; i++)
 		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
 	/* also what was not ours to mark close-on-exec; before Linux 5.9 it stays */
@@ -118,15 +130,10 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 		(void)signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	lost = daemon_room_enter(&x->room);
-	if (!lost) {
-		(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
-		lost = "cannot be executed: ";
-	}
-	why = strerrordesc_np(errno);
-	(void)!write(STDERR_FILENO, lost, strlen(lost));
-	(void)!write(STDERR_FILENO, why, strlen(why));
-	_exit(DAEMON_NOT_RUN);
+	if ((lost = daemon_room_enter(&x->room)))
+		daemon_give_up(lost);
+	(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
+	daemon_give_up("cannot be executed: ");
 }
 
 /* vfork: no copy of the guest's page tables.  Signals are kept off while the child uses

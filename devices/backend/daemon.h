@@ -23,6 +23,17 @@
 #define DAEMON_FDS_MAX  16
 #define DAEMON_FD_FIRST 3 /* what spec.fd[0] is in the program */
 
+/* A directory that the program finds at @at, so that its option parser never sees the
+ * directory's own name.  It is mounted there, with all that is mounted in it, in a mount
+ * namespace that only the program is in.
+ */
+struct daemon_dir {
+	int fd; /* ours; O_PATH is enough.  The program does not get it */
+	const char *
+		at; /* absolute; a directory of the host that the program can do without */
+	bool readonly; /* for the program and all that it starts */
+};
+
 /* What to start */
 struct daemon_spec {
 	const char *program;       /* "virtiofsd": looked for in $PATH, then in @places */
@@ -31,8 +42,7 @@ struct daemon_spec {
 	const char *const *args; /* what follows its name, NULL at the end */
 	const int *fd;           /* @nfd of ours: its 3, 4, ...; they stay ours, too */
 	unsigned int nfd;
-	/* a directory that it may read, and that is read-only for it and what it starts */
-	const char *readonly;
+	const struct daemon_dir *dir; /* NULL: none */
 	/* it is root in a user namespace of its own, and we are nobody outside of it */
 	bool userns;
 };

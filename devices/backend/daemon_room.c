@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * daemon_room - a user namespace in which a daemon is root, and a mount namespace in which
- * a directory is read-only.
+ * a directory has a name that we chose.
  */
 #include "devices/backend/daemon_room.h"
 
@@ -24,11 +24,12 @@
 #define ROOM_MS_BIND    4096UL
 #define ROOM_MS_REC     16384UL
 #define ROOM_MS_PRIVATE (1UL << 18)
+#define ROOM_MS_SLAVE   (1UL << 19)
 #define ROOM_RECURSIVE  0x8000 /* AT_RECURSIVE */
 
 void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s)
 {
-	*r = (struct daemon_room){.readonly = s->readonly, .userns = s->userns};
+	*r = (struct daemon_room){.dir = s->dir, .userns = s->userns};
 	(void)snprintf(r->uids, sizeof(r->uids), "0 %u 1", geteuid());
 	(void)snprintf(r->gids, sizeof(r->gids), "0 %u 1", getegid());
 }
@@ -62,21 +63,37 @@ static int room_pretend_setgroups(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }
 
-static int room_make_readonly(const char *dir)
+/* unshare(2) copies all mounts.  A descriptor still refers to the old ones, which cannot be
+ * mounted in the new namespace; the current directory is moved to the copy.
+ */
+const char *daemon_room_stand(const struct daemon_room *r)
+{
+	if (r->dir && fchdir(r->dir->fd) < 0)
+		return "cannot enter its directory: ";
+	return NULL;
+}
+
+/* Mount the current directory at @d->at.  What the host mounts in it later appears there as
+ * well, unless @d is read-only: such a mount would be writable.
+ */
+static int room_mount(const struct daemon_dir *d)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+	unsigned long kind = d->readonly ? ROOM_MS_PRIVATE : ROOM_MS_SLAVE;
 
-	if (syscall(SYS_mount, "none", "/", NULL, ROOM_MS_REC | ROOM_MS_PRIVATE, NULL) <
-		    0 ||
-	    syscall(SYS_mount, dir, dir, NULL, ROOM_MS_BIND | ROOM_MS_REC, NULL) < 0)
+	if (syscall(SYS_mount, "none", "/", NULL, ROOM_MS_REC | kind, NULL) < 0 ||
+	    syscall(SYS_mount, ".", d->at, NULL, ROOM_MS_BIND | ROOM_MS_REC, NULL) < 0 ||
+	    chdir("/") < 0)
 		return -1;
-	return (int)syscall(SYS_mount_setattr, AT_FDCWD, dir, ROOM_RECURSIVE, &ro,
+	if (!d->readonly)
+		return 0;
+	return (int)syscall(SYS_mount_setattr, AT_FDCWD, d->at, ROOM_RECURSIVE, &ro,
 			    sizeof(ro));
 }
 
 const char *daemon_room_enter(const struct daemon_room *r)
 {
-	int flags = (r->userns ? CLONE_NEWUSER : 0) | (r->readonly ? CLONE_NEWNS : 0);
+	int flags = (r->userns ? CLONE_NEWUSER : 0) | (r->dir ? CLONE_NEWNS : 0);
 
 	if (flags && unshare(flags) < 0)
 		return "cannot have namespaces of its own: ";
@@ -85,7 +102,7 @@ const char *daemon_room_enter(const struct daemon_room *r)
 			  room_write("/proc/self/gid_map", r->gids) < 0 ||
 			  room_pretend_setgroups() < 0))
 		return "cannot be root in a user namespace: ";
-	if (r->readonly && room_make_readonly(r->readonly) < 0)
-		return "cannot have its directory read-only: ";
+	if (r->dir && room_mount(r->dir) < 0)
+		return "cannot have its directory in a namespace of its own: ";
 	return NULL;
 }

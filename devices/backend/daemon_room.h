@@ -9,16 +9,17 @@
 #include "devices/backend/daemon.h"
 
 struct daemon_room {
-	const char *readonly; /* as in the spec */
+	const struct daemon_dir *dir; /* as in the spec */
 	bool userns;
 	char uids[32], gids[32];
 };
 
 /* daemon_room_init() - what @s asks for; on our side */
 void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s);
-/* daemon_room_enter() - in the new process: system calls only.
- * Return: NULL, or what did not work, errno set
+/* Both in the new process: system calls only.  Return: NULL, or what did not work, errno set.
+ * daemon_room_stand() - while our descriptors are still open; daemon_room_enter() - later
  */
+const char *daemon_room_stand(const struct daemon_room *r);
 const char *daemon_room_enter(const struct daemon_room *r);
 
 #endif

@@ -116,22 +116,46 @@ struct disk *disk_open_file(const char *path, bool readonly, bool direct, bool d
 	return d;
 }
 
+struct disk *disk_take_file(int fd, const char *path, bool readonly, bool direct,
+			    bool dry, struct err *e)
+{
+	struct disk *d = disk_alloc(path, readonly, direct, e);
+
+	if (!d) {
+		close(fd);
+		return NULL;
+	}
+	d->fd = fd;
+	if (disk_init(d, dry, e) == 0)
+		return d;
+	disk_close(d);
+	return NULL;
+}
+
 struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 {
 	const struct config_disk *c = &cfg->disk[i];
-	struct disk *d;
+	struct disk *d, *base;
 
 	if (disk_check_twice(cfg, i, e) < 0)
 		return NULL;
-	disk_image_warn(c);
-	if (!c->overlay)
-		return disk_open_file(c->path, c->readonly, c->direct, cfg->dry_run, e);
-	d = disk_alloc(c->path, false, c->direct, e);
-	if (d && overlay_open(d, c->overlay, cfg->dry_run, e) < 0) {
-		disk_close(d);
+	base = disk_open_file(c->path, c->readonly || c->overlay, c->direct, cfg->dry_run,
+			      e);
+	if (base && disk_image_raw(c, base->fd, e) < 0) {
+		disk_close(base);
 		return NULL;
 	}
-	return d;
+	if (!base || !c->overlay)
+		return base;
+	d = disk_alloc(c->path, false, c->direct, e);
+	if (!d) {
+		disk_close(base);
+		return NULL;
+	}
+	if (overlay_open(d, base, c->overlay, cfg->dry_run, e) == 0)
+		return d;
+	disk_close(d);
+	return NULL;
 }
 
 void disk_close(struct disk *d)

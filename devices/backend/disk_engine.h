@@ -35,8 +35,13 @@ void disk_log_sync_failed(const struct disk *d, int rc);
  */
 struct disk *disk_open_file(const char *path, bool readonly, bool direct, bool dry,
 			    struct err *e);
-/* disk_file_open() - the file d->path, as d->readonly and d->direct say: opened, locked,
- * its size and blocks in @d.  Return: 0, or -errno with a sentence in @e
+/* disk_take_file() - as disk_open_file(), of a file that is open: @fd, named @path in messages.
+ * @fd belongs to the disk from now on, and is closed if this fails
+ */
+struct disk *disk_take_file(int fd, const char *path, bool readonly, bool direct,
+			    bool dry, struct err *e);
+/* disk_file_open() - open d->path as d->readonly and d->direct say, unless d->fd is open; lock
+ * it, and fill in its size and blocks.  Return: 0, or -errno with a sentence in @e
  */
 int disk_file_open(struct disk *d, struct err *e);
 /* disk_file_close() - and it is unlocked at once, whoever else still holds it open */
@@ -54,12 +59,13 @@ void disk_space_probe(struct disk *d);
 int disk_space(const struct disk *d, const struct disk_sys *sys,
 	       const struct disk_req *r);
 
-/* overlay_open() - base and top of @d, which is its base's path, as an engine of @d; the
- * file @top is made, or begun anew, if it is not there or empty.  @dry: it is not, and the
- * base stands in for it.
+/* overlay_open() - give @d an engine that stands on @base, which belongs to @d from now on (and
+ * is closed with it), and on the file @top, which is made if it is not there and begun anew
+ * if it is empty.  @dry: the file is neither made nor begun, and the base stands in for it.
  * Return: 0, or -errno with a sentence in @e
  */
-int overlay_open(struct disk *d, const char *top, bool dry, struct err *e);
+int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
+		 struct err *e);
 /* overlay_use_ring() - disk_use_ring() for the two of @d */
 int overlay_use_ring(struct disk *d, struct ring *ring);
 

@@ -88,6 +88,26 @@ static int disk_open_error(const struct disk *d, int code, struct err *e)
 	}
 }
 
+static int disk_not_direct(const struct disk *d, struct err *e)
+{
+	return err_set(e, EINVAL,
+		       "disk %s is on a file system without O_DIRECT; remove ,direct",
+		       d->path);
+}
+
+/* disk_open_fd() chose the flags for the kind of file that it @saw.  Return: @fd, or -errno */
+static int disk_check_opened(const struct disk *d, int fd, mode_t saw, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == (saw & S_IFMT))
+		return fd;
+	close(fd);
+	return err_set(e, ESTALE,
+		       "disk %s became another file at this moment; start again",
+		       d->path);
+}
+
 /* O_EXCL on a block device that we write: the kernel refuses one that is mounted. */
 static int disk_open_fd(const struct disk *d, struct err *e)
 {
@@ -106,11 +126,19 @@ static int disk_open_fd(const struct disk *d, struct err *e)
 		flags |= O_EXCL;
 	fd = open(d->path, flags);
 	if (fd < 0 && errno == EINVAL && d->direct)
-		return err_set(e, EINVAL,
-			       "disk %s is on a file system without O_DIRECT; remove "
-			       ",direct",
-			       d->path);
-	return fd < 0 ? disk_open_error(d, errno, e) : fd;
+		return disk_not_direct(d, e);
+	return fd < 0 ? disk_open_error(d, errno, e)
+		      : disk_check_opened(d, fd, st.st_mode, e);
+}
+
+/* For a file that somebody else opened, without O_DIRECT */
+static int disk_make_direct(const struct disk *d, struct err *e)
+{
+	int flags = fcntl(d->fd, F_GETFL);
+
+	if (!d->direct || fcntl(d->fd, F_SETFL, flags | O_DIRECT) == 0)
+		return 0;
+	return disk_not_direct(d, e);
 }
 
 /* Lock it, or wait a moment for one that is going: the kernel takes the io_uring of a
@@ -304,15 +332,15 @@ int disk_file_open(struct disk *d, struct err *e)
 	struct stat st;
 	int rc;
 
-	d->fd = disk_open_fd(d, e);
 	if (d->fd < 0)
-		return d->fd;
-	/* again: the path may have changed hands since disk_open_fd() looked */
+		rc = d->fd = disk_open_fd(d, e);
+	else
+		rc = disk_make_direct(d, e);
+	if (rc < 0)
+		return rc;
 	if (fstat(d->fd, &st) < 0)
 		return err_set(e, errno, "disk %s: %s", d->path, strerror(errno));
-	rc = disk_check_kind(d->path, &st, e);
-	if (rc == 0)
-		rc = disk_lock(d, e);
+	rc = disk_lock(d, e);
 	if (rc == 0)
 		rc = disk_size(d, e);
 	if (rc < 0)

@@ -16,7 +16,7 @@
 #define IMAGE_HEAD (16 * KIB)
 
 struct image_head {
-	uint8_t bytes[IMAGE_HEAD + 1]; /* NUL at the end */
+	_Alignas(PAGE_SIZE) uint8_t bytes[IMAGE_HEAD + 1]; /* NUL at the end */
 	size_t len;
 };
 
@@ -67,27 +67,39 @@ static enum disk_format image_content(const struct image_head *h)
 }
 
 /* Return: 0 or -errno */
-static int image_read(const char *path, struct image_head *h)
+static int image_read(int fd, struct image_head *h)
 {
-	/* not blocking, lest a FIFO of that name makes us wait */
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	long n;
 
 	memset(h, 0, sizeof(*h));
-	if (fd < 0)
-		return -errno;
 	n = pread_full(fd, h->bytes, IMAGE_HEAD, 0);
 	h->len = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? (int)n : 0;
 }
 
+/* O_NONBLOCK: a FIFO of that name must not make us wait.  Return: fd or -errno */
+static int image_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The format of the file that has this name now.  What is opened later is checked again */
+static enum disk_format image_guess(const char *path)
+{
+	cleanup_close int fd = image_open(path);
+	struct image_head h;
+
+	return fd < 0 || image_read(fd, &h) < 0 ? DISK_FORMAT_RAW : image_content(&h);
+}
+
 enum disk_format disk_image_format(const struct config_disk *c)
 {
 	size_t len = strlen(c->path);
-	struct image_head h;
 
 	if (c->format == DISK_FORMAT_AUTO)
-		return image_read(c->path, &h) < 0 ? DISK_FORMAT_RAW : image_content(&h);
+		return image_guess(c->path);
 	if (c->format != DISK_FORMAT_BY_NAME)
 		return c->format;
 	for (unsigned int i = 0; i < ARRAY_SIZE(image_formats); i++) {
@@ -157,10 +169,11 @@ static int image_check_others(const struct config_disk *c, enum disk_format f,
 		c->path, other);
 }
 
-int disk_image_check(const struct config_disk *c, enum disk_format f, struct err *e)
+static int image_check(const struct config_disk *c, int fd, enum disk_format f,
+		       struct err *e)
 {
 	struct image_head h;
-	int rc = image_read(c->path, &h);
+	int rc = image_read(fd, &h);
 
 	if (rc < 0)
 		return err_set(e, -rc, "disk %s: cannot read it: %s", c->path,
@@ -183,14 +196,33 @@ int disk_image_check(const struct config_disk *c, enum disk_format f, struct err
 	return image_check_others(c, f, &h, e);
 }
 
-void disk_image_warn(const struct config_disk *c)
+int disk_image_open(const struct config_disk *c, enum disk_format f, struct err *e)
+{
+	int fd = image_open(c->path), rc;
+
+	if (fd < 0)
+		return err_set(e, -fd, "disk %s: cannot open it: %s", c->path,
+			       strerror(-fd));
+	rc = image_check(c, fd, f, e);
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+int disk_image_raw(const struct config_disk *c, int fd, struct err *e)
 {
 	struct image_head h;
 	const char *name;
 
-	if (c->format != DISK_FORMAT_BY_NAME || image_read(c->path, &h) < 0)
-		return;
+	if ((c->format != DISK_FORMAT_BY_NAME && c->format != DISK_FORMAT_AUTO) ||
+	    image_read(fd, &h) < 0)
+		return 0;
 	name = disk_image_name(image_content(&h));
+	if (image_content(&h) != DISK_FORMAT_RAW && c->format == DISK_FORMAT_AUTO)
+		return err_set(e, EAGAIN,
+			       "disk %s became a %s image at this moment; start again",
+			       c->path, name);
 	if (image_content(&h) != DISK_FORMAT_RAW)
 		log_warn("disk %s looks like a %s image, but is raw by its name, so the "
 			 "guest sees the file as it is; if it is one: format=%s",
@@ -200,4 +232,5 @@ void disk_image_warn(const struct config_disk *c)
 			"disk %s looks like an overlay, but is given as a disk; if it is "
 			"one: --disk BASE,overlay=%s",
 			c->path, c->path);
+	return 0;
 }

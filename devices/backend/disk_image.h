@@ -24,13 +24,16 @@
 enum disk_format disk_image_format(const struct config_disk *c);
 /* disk_image_name() - "qcow2", as qemu's block drivers are called, too */
 const char *disk_image_name(enum disk_format f);
-/* disk_image_check() - is it an image of format @f, not raw, that may be opened?
- * Return: 0, or -errno with a sentence in @e
+/* disk_image_open() - open the disk's file, once, and check what was opened: is it an image of
+ * format @f, not raw, that may be served?
+ * Return: a descriptor for reading, or -errno with a sentence in @e
  */
-int disk_image_check(const struct config_disk *c, enum disk_format f, struct err *e);
-/* disk_image_warn() - of a disk that is raw by its name alone: log it if the content looks like
- * another format, as that of many cloud images called .img does
+int disk_image_open(const struct config_disk *c, enum disk_format f, struct err *e);
+/* disk_image_raw() - check @fd, the open file of a disk that was taken for raw.  If its name
+ * decided that, and the content looks like another format (many cloud images are qcow2 files
+ * called .img), log it.  Return: 0; -EAGAIN with a sentence in @e: content was to decide
+ * (format=auto), and is not raw any more
  */
-void disk_image_warn(const struct config_disk *c);
+int disk_image_raw(const struct config_disk *c, int fd, struct err *e);
 
 #endif

@@ -10,7 +10,8 @@
  * storage (overlay_flush.c), and a flush is not finished before its bits are.
  *
  * overlay.c serves requests, overlay_map.c is the bitmap in memory, overlay_flush.c brings
- * it to the file, overlay_file.c opens and makes files.  All runs under dev->lock.
+ * it to the file, overlay_make.c opens and makes files, overlay_file.c reads them.  All runs
+ * under dev->lock.
  */
 #ifndef MICROVM_BACKEND_OVERLAY_H
 #define MICROVM_BACKEND_OVERLAY_H
@@ -106,6 +107,14 @@ struct disk_engine { /* of an overlay */
 	bool pumping, staged, retry, cancelling;
 };
 
+/* overlay_is_one() - does @fd begin as an overlay does? */
+bool overlay_is_one(int fd);
+/* overlay_top() - open the file @path, once, as a disk.  If it is not there it is made, and if it
+ * is empty it gets the header ov->head.  @dry: neither happens, and the base stands in for
+ * such a file, read-only.  Return: NULL with a sentence in @e
+ */
+struct disk *overlay_top(struct disk_engine *ov, const char *path, bool dry,
+			 struct err *e);
 /* overlay_unmake() - no guest ever had it: remove the file if we made it */
 void overlay_unmake(struct disk_engine *ov);
 /* overlay_save() - write what bits are not in the file yet, with blocking calls, data

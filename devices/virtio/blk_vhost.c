@@ -2,6 +2,10 @@
 /*
  * blk_vhost - a virtio disk (virtio 1.2, 5.2) that another process serves: one that listens
  * at a socket, or a qemu-storage-daemon that we start, for images that are not raw.
+ *
+ * An image is opened here, once, and the daemon gets the descriptor: it serves the file that was
+ * checked, even if another file has the name by then.  Only an image that may name other
+ * files (backing=on) is passed by its own name, because theirs are relative to it.
  */
 #include "devices/virtio/devices.h"
 
@@ -18,6 +22,7 @@
 
 #define BLK_QUEUE    256
 #define BLK_NAME_MAX 4096
+#define BLK_FD_4     "/proc/self/fd/4" /* the descriptor after the socket's */
 /* What passes through: CONFIG_WCE does not, the driver would have to write the
  * configuration; nor what comes after the configuration that we know
  */
@@ -28,6 +33,7 @@
 	 1ULL << VIRTIO_BLK_F_MQ | 1ULL << VIRTIO_BLK_F_DISCARD |       \
 	 1ULL << VIRTIO_BLK_F_WRITE_ZEROES)
 #define BLK_CONFIG_LEN offsetof(struct virtio_blk_config, unused1)
+_Static_assert(DAEMON_FD_FIRST == 3, "what BLK_FD_4 says");
 
 static const struct daemon_spec storage_daemon = {
 	.program = "qemu-storage-daemon",
@@ -38,7 +44,9 @@ static const struct daemon_spec storage_daemon = {
 		"qemu-img convert -O raw",
 };
 
-/* In the daemon's options a comma ends a value, and two are one. */
+/* In the daemon's options a comma ends a value, and two commas stand for one.  No other byte
+ * of a value has a meaning.
+ */
 static int blk_put_path(char *to, size_t size, const char *path)
 {
 	size_t n = strlen(to);
@@ -54,16 +62,16 @@ static int blk_put_path(char *to, size_t size, const char *path)
 	return 0;
 }
 
-static bool blk_is_device(const char *path)
+static bool blk_is_device(int fd)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 /* What qemu-storage-daemon is told: the file, the image in it, what limits it, the export */
 struct blk_told {
-	char file[BLK_NAME_MAX], node[128], limits[128], slow[80], exp[256];
+	char file[BLK_NAME_MAX], node[160], limits[128], slow[80], exp[256];
 	const char *args[12];
 	unsigned int n;
 };
@@ -87,11 +95,28 @@ static void blk_tell_limits(struct blk_told *t, const struct config_rate *r)
 	blk_tell(t, "--blockdev", t->slow);
 }
 
-static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
-			enum disk_format f, unsigned int nqueue, bool uring,
-			struct err *e)
+/* In JSON, because "backing" can be null there: the daemon then opens no backing file, even if
+ * the header names one by the time it reads it.
+ */
+static void blk_tell_image(struct blk_told *t, const struct config_disk *c,
+			   enum disk_format f)
 {
-	bool limited = c->rate.bytes || c->rate.ops;
+	bool may_back = f == DISK_FORMAT_QCOW2 || f == DISK_FORMAT_VMDK;
+
+	(void)snprintf(t->node, sizeof(t->node),
+		       "{\"driver\":\"%s\",\"node-name\":\"disk\",\"file\":\"file\","
+		       "\"read-only\":%s,\"discard\":\"unmap\","
+		       "\"cache\":{\"direct\":%s}%s}",
+		       disk_image_name(f), c->readonly ? "true" : "false",
+		       c->direct ? "true" : "false",
+		       may_back && !c->backing ? ",\"backing\":null" : "");
+	blk_tell(t, "--blockdev", t->node);
+}
+
+static int blk_tell_all(struct blk_told *t, const struct config_disk *c, int fd,
+			enum disk_format f, unsigned int nqueue, struct err *e)
+{
+	bool limited = c->rate.bytes || c->rate.ops, uring = c->io == DISK_IO_URING;
 	const char *ro = c->readonly ? "on" : "off", *direct = c->direct ? "on" : "off";
 
 	*t = (struct blk_told){0};
@@ -99,15 +124,11 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
 		t->file, sizeof(t->file),
 		"driver=%s,node-name=file,read-only=%s,discard=unmap,cache.direct=%s%s,"
 		"filename=",
-		blk_is_device(c->path) ? "host_device" : "file", ro, direct,
+		blk_is_device(fd) ? "host_device" : "file", ro, direct,
 		uring ? ",aio=io_uring" : "");
-	if (blk_put_path(t->file, sizeof(t->file), c->path) < 0)
+	if (blk_put_path(t->file, sizeof(t->file), c->backing ? c->path : BLK_FD_4) < 0)
 		return err_set(e, ENAMETOOLONG, "disk %.60s...: the name is too long",
 			       c->path);
-	(void)snprintf(t->node, sizeof(t->node),
-		       "driver=%s,node-name=disk,file=file,read-only=%s,discard=unmap,"
-		       "cache.direct=%s",
-		       disk_image_name(f), ro, direct);
 	(void)snprintf(t->exp, sizeof(t->exp),
 		       "type=vhost-user-blk,id=disk,node-name=%s,writable=%s,"
 		       "writethrough=%s,num-queues=%u,addr.type=fd,addr.str=%d",
@@ -115,7 +136,7 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
 		       c->cache == CACHE_WRITETHROUGH ? "on" : "off", nqueue,
 		       DAEMON_FD_FIRST);
 	blk_tell(t, "--blockdev", t->file);
-	blk_tell(t, "--blockdev", t->node);
+	blk_tell_image(t, c, f);
 	if (limited)
 		blk_tell_limits(t, &c->rate);
 	blk_tell(t, "--export", t->exp);
@@ -125,23 +146,26 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
 /* By io_uring only if the operator says so: qemu-storage-daemon 7.2 then waits for ever for
  * what lies behind the end of a file that is cut short.
  */
-static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c,
+static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c, int fd,
 			    enum disk_format f, struct err *e)
 {
 	unsigned int nqueue = MIN(d->v.env->cfg->ncpu, VIRTIO_QUEUES_MAX);
 	struct daemon_spec s = storage_daemon;
 	struct blk_told t;
-	int rc = blk_tell_all(&t, c, f, nqueue, c->io == DISK_IO_URING, e);
+	int rc = blk_tell_all(&t, c, fd, f, nqueue, e);
 
 	if (rc < 0)
 		return rc;
 	s.args = t.args;
+	s.fd = &fd;
+	s.nfd = c->backing ? 0 : 1;
 	rc = vu_start_daemon(d, &s, e);
 	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
 }
 
 /* What cannot be had of it */
-static int blk_check(const struct config_disk *c, enum disk_format f, struct err *e)
+static int blk_check_options(const struct config_disk *c, enum disk_format f,
+			     struct err *e)
 {
 	const char *no = c->serial ? "serial=" : NULL;
 
@@ -155,21 +179,24 @@ static int blk_check(const struct config_disk *c, enum disk_format f, struct err
 			       "qemu-storage-daemon serves; leave it out, or convert the "
 			       "image: qemu-img convert -O raw",
 			       c->path, no, disk_image_name(f));
-	return disk_image_check(c, f, e);
+	return 0;
 }
 
 static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
 		    struct err *e)
 {
 	const struct config_disk *c = &cfg->disk[i];
+	cleanup_close int fd = -1;
 	enum disk_format f;
 	int rc;
 
 	if (c->vhost_user)
 		return vu_connect(d, c->vhost_user, e);
 	f = disk_image_format(c);
-	rc = blk_check(c, f, e);
-	return rc < 0 ? rc : blk_start_daemon(d, c, f, e);
+	rc = blk_check_options(c, f, e);
+	if (rc == 0)
+		rc = fd = disk_image_open(c, f, e);
+	return rc < 0 ? rc : blk_start_daemon(d, c, fd, f, e);
 }
 
 /* What a process said, as far as it can be true */

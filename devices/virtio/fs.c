@@ -6,15 +6,17 @@
  * There are two virtiofsd, one in C (of QEMU up to 7.2) and one in Rust.  The first's options
  * are tried first, for which no question is needed: the second understands them, too, if it
  * is not too new.  One that dies of them is asked what it takes.
+ *
+ * Neither gets the directory's name.  The first ends a value at a comma and decodes \054 to a
+ * comma, the second ends it at any comma, and both would look the name up again.  So the
+ * directory is opened here, once, and the program finds it at a constant name.
  */
 #include "devices/virtio/devices.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +28,14 @@
 #define FS_QUEUE    256
 #define FS_HELP_MAX 16384 /* of --help: bytes that are looked at */
 
+/* Where the program finds the directory: mounted at /sys in a mount namespace of its own (every
+ * host has /sys, and no virtiofsd reads it), or, where no such namespace is allowed, as the
+ * descriptor after the socket's.  Only sandbox=chroot works with the latter: for "namespace"
+ * the program covers /proc first.  The last slash is for the program's lstat(2).
+ */
+#define FS_PLACE   "/sys"
+#define FS_PLACE_4 "/proc/self/fd/4/"
+
 static const struct daemon_spec virtiofsd = {
 	.program = "virtiofsd",
 	.places =
@@ -34,32 +44,28 @@ static const struct daemon_spec virtiofsd = {
 		"qemu-system-common)",
 };
 
-/* The directory, with nothing in its name that is relative.  Return: 0 or -errno */
-static int fs_resolve(const char *dir, char path[PATH_MAX], struct err *e)
+/* Return: the directory, or -errno */
+static int fs_open_dir(const char *dir, struct err *e)
 {
-	struct stat st;
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (!realpath(dir, path) || stat(path, &st) < 0)
-		return err_set(e, errno,
-			       "share %s: %s; check the path, or make it: mkdir %s", dir,
-			       strerror(errno), dir);
-	if (!S_ISDIR(st.st_mode))
+	if (fd < 0 && errno == ENOTDIR)
 		return err_set(e, ENOTDIR,
 			       "share %s: this is no directory; a file is shared by its "
 			       "directory, or as a disk",
 			       dir);
-	if (access(path, R_OK | X_OK) < 0)
+	if (fd < 0)
 		return err_set(e, errno,
-			       "share %s: this user may not read it; change its "
-			       "permissions, or run as a user who may",
-			       dir);
-	if (strchr(path, ',')) /* which no option of virtiofsd's can hold */
-		return err_set(
-			e, EINVAL,
-			"share %s: virtiofsd takes no directory with a comma in its "
-			"name; rename it",
-			path);
-	return 0;
+			       "share %s: %s; check the path, or make it: mkdir %s", dir,
+			       strerror(errno), dir);
+	if (faccessat(fd, ".", R_OK | X_OK, 0) == 0)
+		return fd;
+	err_set(e, errno,
+		"share %s: this user may not read it; change its permissions, or run as "
+		"a user who may",
+		dir);
+	close(fd);
+	return -e->code;
 }
 
 enum fs_options {
@@ -68,21 +74,44 @@ enum fs_options {
 	FS_NONE, /* it cannot be given a socket */
 };
 
-static int fs_start(struct vu_dev *d, const struct config_share *c, const char *path,
-		    const char *sandbox, enum fs_options how, struct err *e)
+enum fs_box {
+	FS_NAMESPACE,
+	FS_CHROOT,
+	FS_CHROOT_4, /* the same, with the directory as FS_PLACE_4 */
+};
+
+#define FS_OLD_ARGS(place, box)                                               \
+	{                                                                     \
+		"--fd=3", "-o", "source=" place ",sandbox=" box ",cache=auto" \
+	}
+#define FS_NEW_ARGS(place, box)                                                   \
+	{                                                                         \
+		"--fd=3", "--shared-dir=" place, "--sandbox=" box, "--cache=auto" \
+	}
+static const char *const fs_args[][3][5] = {
+	[FS_OLD] = {[FS_NAMESPACE] = FS_OLD_ARGS(FS_PLACE, "namespace"),
+		    [FS_CHROOT] = FS_OLD_ARGS(FS_PLACE, "chroot"),
+		    [FS_CHROOT_4] = FS_OLD_ARGS(FS_PLACE_4, "chroot")},
+	[FS_NEW] = {[FS_NAMESPACE] = FS_NEW_ARGS(FS_PLACE, "namespace"),
+		    [FS_CHROOT] = FS_NEW_ARGS(FS_PLACE, "chroot"),
+		    [FS_CHROOT_4] = FS_NEW_ARGS(FS_PLACE_4, "chroot")},
+};
+_Static_assert(DAEMON_FD_FIRST == 3, "what --fd and FS_PLACE_4 say");
+
+static int fs_start(struct vu_dev *d, const struct config_share *c, int dir,
+		    enum fs_box box, enum fs_options how, struct err *e)
 {
-	char list[PATH_MAX + 64], dir[PATH_MAX + 16], box[32];
-	const char *const old[] = {"--fd=3", "-o", list, NULL};
-	const char *const new[] = {"--fd=3", dir, box, "--cache=auto", NULL};
+	const struct daemon_dir at = {.fd = dir, .at = FS_PLACE, .readonly = c->readonly};
 	struct daemon_spec s = virtiofsd;
 
-	(void)snprintf(list, sizeof(list), "source=%s,sandbox=%s,cache=auto", path,
-		       sandbox);
-	(void)snprintf(dir, sizeof(dir), "--shared-dir=%s", path);
-	(void)snprintf(box, sizeof(box), "--sandbox=%s", sandbox);
-	s.args = how == FS_NEW ? new : old;
-	s.readonly = c->readonly ? path : NULL;
+	s.args = fs_args[how][box];
 	s.userns = geteuid() != 0;
+	if (box == FS_CHROOT_4) {
+		s.fd = &dir;
+		s.nfd = 1;
+	} else {
+		s.dir = &at;
+	}
 	return vu_start_daemon(d, &s, e);
 }
 
@@ -102,9 +131,8 @@ static enum fs_options fs_ask(void)
 	return strstr(text, "--shared-dir") ? FS_NEW : FS_OLD;
 }
 
-static struct vu_dev *fs_try(const struct virtio_env *env, unsigned int i,
-			     const char *path, const char *sandbox, enum fs_options how,
-			     struct err *e)
+static struct vu_dev *fs_try(const struct virtio_env *env, unsigned int i, int dir,
+			     enum fs_box box, enum fs_options how, struct err *e)
 {
 	const struct config_share *c = &env->cfg->share[i];
 	struct vu_dev *d = vu_create(env, "fs", i, e);
@@ -112,8 +140,7 @@ static struct vu_dev *fs_try(const struct virtio_env *env, unsigned int i,
 
 	if (!d)
 		return NULL;
-	rc = c->socket ? vu_connect(d, c->socket, e)
-		       : fs_start(d, c, path, sandbox, how, e);
+	rc = c->socket ? vu_connect(d, c->socket, e) : fs_start(d, c, dir, box, how, e);
 	if (rc == 0)
 		return d;
 	vu_destroy(d);
@@ -121,15 +148,17 @@ static struct vu_dev *fs_try(const struct virtio_env *env, unsigned int i,
 }
 
 /* In a container it may not be allowed to make the namespaces that it shuts itself into;
- * changing its root directory still keeps it in the one that it shares.
+ * changing its root directory still keeps it in the one that it shares.  Read-only takes a
+ * mount; a descriptor cannot be made so.
  */
-static struct vu_dev *fs_open_how(const struct virtio_env *env, unsigned int i,
-				  const char *path, enum fs_options how, struct err *e)
+static struct vu_dev *fs_open_how(const struct virtio_env *env, unsigned int i, int dir,
+				  enum fs_options how, struct err *e)
 {
-	struct vu_dev *d = fs_try(env, i, path, "namespace", how, e);
+	struct vu_dev *d = fs_try(env, i, dir, FS_NAMESPACE, how, e);
 
 	if (!d && e->code == ECHILD) /* it died */
-		d = fs_try(env, i, path, "chroot", how, e);
+		d = fs_try(env, i, dir,
+			   env->cfg->share[i].readonly ? FS_CHROOT : FS_CHROOT_4, how, e);
 	return d;
 }
 
@@ -137,16 +166,16 @@ static struct vu_dev *fs_open(const struct virtio_env *env, unsigned int i, stru
 {
 	const struct config_share *c = &env->cfg->share[i];
 	enum fs_options how = FS_OLD;
-	char path[PATH_MAX];
+	cleanup_close int dir = c->path ? fs_open_dir(c->path, e) : -1;
 	struct vu_dev *d;
 
-	if (c->path && fs_resolve(c->path, path, e) < 0)
+	if (c->path && dir < 0)
 		return NULL;
-	d = fs_open_how(env, i, path, how, e);
+	d = fs_open_how(env, i, dir, how, e);
 	if (!d && e->code == ECHILD)
 		how = fs_ask();
 	if (how == FS_NEW)
-		d = fs_open_how(env, i, path, how, e);
+		d = fs_open_how(env, i, dir, how, e);
 	else if (how == FS_NONE)
 		err_set(e, ECHILD, "virtiofsd is too old, it has no --fd; %s",
 			virtiofsd.cure);

@@ -98,6 +98,36 @@ START_TEST(ready_passt_costs_one_descriptor)
 }
 END_TEST
 
+/* The program itself, if it is installed: the port that it is told of is open, and no other */
+START_TEST(passt_itself_opens_the_port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	struct config_net c = {.user = true, .npublish = 1, .mtu = 1400};
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+	if (access("/usr/bin/passt", X_OK) < 0)
+		return;
+	ck_assert_int_eq(setenv("PATH", "/usr/bin", 1), 0);
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&a, sizeof(a)), 0); /* a free one */
+	ck_assert_int_eq(getsockname(s, (struct sockaddr *)&a, &len), 0);
+	close(s);
+	c.publish[0].port = ntohs(a.sin_port);
+	c.publish[0].address = a.sin_addr.s_addr;
+	(void)snprintf(c.publish[0].spec, sizeof(c.publish[0].spec), "127.0.0.1/%u:80",
+		       c.publish[0].port);
+	fd = passt_start(&c, &err);
+	if (fd < 0 && strstr(err.msg, "namespace"))
+		return; /* a container that allows none */
+	ck_assert_msg(fd >= 0, "%s", err.msg);
+	s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	close(s);
+	close(fd);
+}
+END_TEST
+
 START_TEST(missing_passt_is_said_with_its_package)
 {
 	refused(&(struct config_net){.user = true}, "apt install passt");
@@ -139,6 +169,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, ready_passt_costs_one_descriptor);
+	tcase_add_test(t, passt_itself_opens_the_port);
 	tcase_add_test(t, missing_passt_is_said_with_its_package);
 	tcase_add_test(t, passt_that_fails_is_quoted);
 	tcase_add_test(t, port_that_is_taken_is_said_before_passt_starts);

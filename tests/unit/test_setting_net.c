@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_setting_net - --net and "net": limits and namespaces; the rest is test_cli's */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,34 @@ START_TEST(one_name_in_two_namespaces_is_two_taps)
 }
 END_TEST
 
+/* What passt is told is made of numbers, whichever byte stands wherever in the option */
+START_TEST(published_ports_are_numbers_for_passt)
+{
+	static const char good[] = "127.0.0.1:8080:80/udp";
+
+	for (size_t at = 0; at < sizeof(good); at++) {
+		for (int c = 1; c < 256; c++) {
+			char text[64];
+			int n = snprintf(text, sizeof(text), "user,publish=%.*s%c%s",
+					 (int)at, good, c, good + at);
+			const struct config_publish *p = &cfg.net[0].publish[0];
+
+			ck_assert_int_eq(n, 13 + (int)sizeof(good));
+			if (option(text) == 0)
+				ck_assert_msg(p->spec[strspn(p->spec, "0123456789.:/")] ==
+							      '\0' &&
+						      strlen(p->spec) < 30,
+					      "%s: %s", text, p->spec);
+			setting_teardown();
+			setting_setup();
+		}
+	}
+	ck_assert_int_eq(option("user,publish=0.0.0.0:00080:000000081,publish=7:8"), 0);
+	ck_assert_str_eq(cfg.net[0].publish[0].spec, "0.0.0.0/80:81");
+	ck_assert_str_eq(cfg.net[0].publish[1].spec, "7:8");
+}
+END_TEST
+
 static const struct {
 	const char *text, *says, *also;
 } wrong[] = {
@@ -93,6 +122,7 @@ int main(void)
 	tcase_add_test(t, limits_are_understood);
 	tcase_add_test(t, json_is_understood);
 	tcase_add_test(t, one_name_in_two_namespaces_is_two_taps);
+	tcase_add_test(t, published_ports_are_numbers_for_passt);
 	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -237,38 +237,6 @@ static void share_failed(const char *why)
 	ck_assert_msg(strstr(d.err.msg, dir) != NULL, "%s", d.err.msg);
 }
 
-/* To qemu-storage-daemon two commas are one, and one ends the name */
-START_TEST(commas_in_an_images_name_are_doubled)
-{
-	char daemon[64], image[64], args[64], line[4096] = "", want[96];
-	FILE *f;
-
-	(void)peer_run(&peer);
-	(void)snprintf(daemon, sizeof(daemon), "%s/qemu-storage-daemon", dir);
-	(void)snprintf(image, sizeof(image), "%s/a,,b,read-only=on", dir);
-	(void)snprintf(args, sizeof(args), "%s/args", dir);
-	(void)snprintf(want, sizeof(want), "filename=%s/a,,,,b,,read-only=on\n", dir);
-	f = fopen(image, "we");
-	ck_assert_uint_eq(fwrite("QFI\xfb\0\0\0\2", 8, 1, f), 1);
-	ck_assert_int_eq(fclose(f), 0);
-	f = fopen(daemon, "we");
-	(void)fprintf(f, "#!/bin/sh\necho \"$2\" >%s\nexit 1\n", args);
-	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_int_eq(chmod(daemon, 0755), 0);
-	setenv("PATH", dir, 1);
-	d.cfg.disk[0] = (struct config_disk){.path = image, .format = DISK_FORMAT_QCOW2};
-	d.cfg.ndisk = 1;
-	ck_assert_ptr_null(blk_vhost_create(&d.env, 0, &d.err));
-	f = fopen(args, "re");
-	ck_assert_msg(f && fgets(line, sizeof(line), f), "%s", d.err.msg);
-	ck_assert_msg(strstr(line, want) != NULL, "%s", line);
-	(void)fclose(f);
-	unlink(args);
-	unlink(image);
-	unlink(daemon);
-}
-END_TEST
-
 START_TEST(daemon_that_dies_at_the_start_is_quoted)
 {
 	ck_assert_ptr_null(share_by("echo no luck today >&2; exit 3"));
@@ -500,7 +468,6 @@ int main(void)
 	tcase_add_test(t, disk_is_as_its_process_says_within_reason);
 	tcase_add_test(t, impossible_number_of_queues_is_one);
 	tcase_add_test(t, daemon_that_dies_at_the_start_is_quoted);
-	tcase_add_test(t, commas_in_an_images_name_are_doubled);
 	tcase_add_test(t, daemon_that_dies_without_a_word_or_of_ours_has_a_cure);
 	tcase_add_test(t, daemon_that_hangs_at_the_start_is_given_up);
 	tcase_add_test(t, memory_that_is_not_shared_is_refused);

@@ -153,11 +153,41 @@ case_shared_directory_readonly_and_named()
 	[ "$(cat share/file)" = hello ] || fail 'the file changed'
 }
 
-# kill_virtiofsd DIRECTORY - those that serve it
+# To virtiofsd's options the first would be share/../secret, writable, and the second be without
+# a sandbox; to qemu-storage-daemon's, the image would be another
+case_names_that_are_options()
+{
+	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	mkdir share secret 'share\057..\057secret' 'a,sandbox=none'
+	echo secret >secret/file
+	echo mine >'share\057..\057secret/file'
+	echo other >'a,sandbox=none/file'
+	qemu-img create -q -f qcow2 'a,read-only=on,b\054.qcow2' 1M
+	vhost 0 "$(one_line <<-'END'
+		mkdir /mnt /other; mount -t virtiofs share0 /mnt; mount -t virtiofs share1 /other
+		cat /mnt/file /other/file; echo x 2>/dev/null >/mnt/new || echo refused
+		echo guest >/other/new; echo written | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
+	END
+	)" --share 'share\057..\057secret,ro' --share 'a,,sandbox=none' \
+		--disk 'a,,read-only=on,,b\054.qcow2'
+	said mine
+	said other
+	said refused
+	[ "$(ls secret)" = file ] || fail 'the guest reached another directory'
+	[ "$(cat 'a,sandbox=none/new')" = guest ] || fail 'what the guest wrote is not there'
+	qemu-img convert -O raw 'a,read-only=on,b\054.qcow2' raw.img ||
+		fail 'the image is damaged'
+	[ "$(head -n 1 raw.img)" = written ] || fail 'what the guest wrote is not in the image'
+}
+
+# kill_virtiofsd DIRECTORY - those whose root it is
 kill_virtiofsd()
 {
+	want=$(stat -L -c %d:%i "$1")
 	for dir in /proc/[0-9]*; do
-		! grep -qs "^virtiofsd.*source=$1," "$dir/cmdline" || kill -9 "${dir#/proc/}"
+		! grep -qs '^virtiofsd' "$dir/cmdline" ||
+			[ "$(stat -L -c %d:%i "$dir/root/." 2>&1)" != "$want" ] ||
+			kill -9 "${dir#/proc/}" 2>/dev/null || true # its parent took it along
 	done
 }
 

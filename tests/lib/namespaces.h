@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* namespaces - may a program of ours have a mount namespace here?  Some containers allow none. */
+#ifndef MICROVM_TESTS_NAMESPACES_H
+#define MICROVM_TESTS_NAMESPACES_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static inline bool namespaces_allowed(void)
+{
+	int flags = CLONE_NEWNS | (geteuid() != 0 ? CLONE_NEWUSER : 0), status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(flags) < 0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+#endif
