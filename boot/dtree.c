@@ -3,13 +3,11 @@
 #include "boot/dtree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libfdt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "boot/file.h"
 #include "vmm/core/util.h"
@@ -217,16 +215,4 @@ int dtree_reserve(struct dtree *t, gpa_t at, struct err *e)
 size_t dtree_len(const struct dtree *t)
 {
 	return fdt_totalsize(t->blob);
-}
-
-int dtree_dump(const struct dtree *t, const char *path, struct err *e)
-{
-	cleanup_close int fd =
-		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-	long n = fd < 0 ? -errno : write_full(fd, t->blob, dtree_len(t));
-
-	if (n >= 0)
-		return 0;
-	return err_set(e, (int)-n, "--dump-dtb %s: cannot be written: %s; check the path",
-		       path, strerror((int)-n));
 }

@@ -12,11 +12,13 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
 
 #define REPORT_STUCK_MS 1000
+#define REPORT_ACL_MAX  4096
 
 /* "/dev/stderr", "/dev/fd/3": the descriptor that is meant, or -1.  Opening such a path
  * again would truncate a log or fail on a socket.
@@ -63,7 +65,37 @@ static int report_open_inherited(struct report_file *f, int fd, const char *path
 	return f->fd < 0 ? report_explain(path, errno, e) : 0;
 }
 
-/* A file of a random name beside @f->path, with the mode that the older file has */
+/* An access list, if @path has one: without it, the mode's group bits, which are the list's mask,
+ * would be the group's.  Return: false, there is one and @fd cannot have it
+ */
+static bool report_copy_acl(int fd, const char *path)
+{
+	static const char name[] = "system.posix_acl_access";
+	char acl[REPORT_ACL_MAX];
+	ssize_t n = getxattr(path, name, acl, sizeof(acl));
+
+	if (n < 0)
+		return errno != ERANGE;
+	return fsetxattr(fd, name, acl, (size_t)n, 0) == 0;
+}
+
+/* Give @fd owner, group and mode of the older file @path.  If this user cannot give a file to that
+ * group, the mode's group bits would apply to another group, so they are left out.
+ */
+static void report_like(int fd, const char *path, const struct stat *older)
+{
+	mode_t mode = older->st_mode & 0777;
+	bool same = fchown(fd, older->st_uid, older->st_gid) == 0 ||
+		    fchown(fd, (uid_t)-1, older->st_gid) == 0;
+
+	if (!same || !report_copy_acl(fd, path))
+		mode &= ~(mode_t)070;
+	(void)fchmod(fd, mode);
+}
+
+/* A file of a random name beside @f->path.  If there is an older file, nobody can open the new
+ * one, even for a moment, who could not open that
+ */
 static int report_open_tmp(struct report_file *f, const struct stat *older)
 {
 	uint64_t r;
@@ -74,10 +106,11 @@ static int report_open_tmp(struct report_file *f, const struct stat *older)
 		f->tmp = NULL;
 		return -ENOMEM;
 	}
-	f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		     older ? 0600 : 0666);
 	if (f->fd >= 0) {
 		if (older)
-			(void)fchmod(f->fd, older->st_mode & 0777);
+			report_like(f->fd, f->path, older);
 		return 0;
 	}
 	free(f->tmp);
@@ -97,7 +130,7 @@ static int report_open_regular(struct report_file *f, const struct stat *older,
 	if (rc == 0 || !older || rc == -ENOMEM)
 		return rc < 0 ? report_explain(f->path, -rc, e) : 0;
 	/* The file may be written, its directory may not: no replacing in one step. */
-	f->fd = open(f->path, O_WRONLY | O_CLOEXEC);
+	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return f->fd < 0 ? report_explain(f->path, errno, e) : 0;
 }
 

@@ -112,14 +112,17 @@ static int overlay_check_kind(int fd, const struct stat *st, const char *path,
 	return 0;
 }
 
-/* Open @path, which was not there.  @made: it is ours to remove.  Return: fd, or -1 */
+/* Open @path, which was not there.  It shows what is in the base, whose mode need not suit the
+ * owner and group of a new file, so only the owner may read it.  @made: it is ours to remove.
+ * Return: fd, or -1
+ */
 static int overlay_open_or_make(const char *path, int flags, bool *made)
 {
-	int fd = open(path, flags | O_CREAT | O_EXCL, 0666);
+	int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
 
 	*made = fd >= 0;
 	/* a link to nothing; or made by somebody else at this moment */
-	return fd < 0 && errno == EEXIST ? open(path, flags | O_CREAT, 0666) : fd;
+	return fd < 0 && errno == EEXIST ? open(path, flags | O_CREAT, 0600) : fd;
 }
 
 void overlay_unmake(struct disk_engine *ov)

@@ -12,10 +12,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
-/* Raw: with the kernel's echo, what the guest prints would come back as its input. */
+/* Raw: with the kernel's echo, what the guest prints would come back as its input.
+ * Mode 0600: most hosts let the group tty write to terminals (wall, write), and here that
+ * would be typing into the guest's console.
+ */
 static int tty_pty_open_slave(struct tty *t)
 {
 	struct termios raw;
@@ -26,7 +30,7 @@ static int tty_pty_open_slave(struct tty *t)
 		return -errno;
 	memcpy(t->pty_path, path, sizeof(path));
 	t->slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (t->slave < 0 || tcgetattr(t->slave, &raw) < 0)
+	if (t->slave < 0 || fchmod(t->slave, 0600) < 0 || tcgetattr(t->slave, &raw) < 0)
 		return -errno;
 	cfmakeraw(&raw);
 	return tcsetattr(t->slave, TCSANOW, &raw) < 0 ? -errno : 0;

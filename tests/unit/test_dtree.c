@@ -191,6 +191,61 @@ START_TEST(the_tree_keeps_its_own_memory)
 }
 END_TEST
 
+/* The seeds are in it.  A file that others may read, and one of them has it open */
+START_TEST(older_file_that_others_read_is_replaced)
+{
+	char path[] = "/tmp/test_dtree.XXXXXX", link[] = "/tmp/test_dtree.link.XXXXXX", c;
+	int fd = mkstemp(path), reader, other = mkstemp(link);
+	struct stat st;
+
+	ck_assert_int_eq(write(fd, "old", 3), 3);
+	close(fd);
+	close(other);
+	unlink(link);
+	ck_assert_int_eq(symlink(path, link), 0);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	reader = open(path, O_RDONLY);
+	ck_assert_int_eq(dtree_reserve(&t, 0x40200000, &e), 0);
+	ck_assert_int_eq(dtree_dump(&t, _i ? link : path, &e), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	ck_assert_int_eq(st.st_size, (off_t)dtree_len(&t));
+	ck_assert_int_eq(lstat(link, &st), 0);
+	ck_assert(S_ISLNK(st.st_mode));
+	ck_assert_int_eq(lseek(reader, 3, SEEK_SET), 3);
+	ck_assert_int_eq(read(reader, &c, 1), 0);
+	close(reader);
+	unlink(path);
+	unlink(link);
+}
+END_TEST
+
+/* A pipe or a terminal is written to as it is, and so is where stdout goes */
+START_TEST(what_is_no_file_of_its_own_stays)
+{
+	char path[] = "/tmp/test_dtree.XXXXXX", stream[32];
+	int fd = mkstemp(path), saved = dup(STDOUT_FILENO), p[2];
+	struct stat st;
+
+	ck_assert_int_eq(dtree_reserve(&t, 0x40200000, &e), 0);
+	ck_assert_int_eq(pipe(p), 0);
+	(void)snprintf(stream, sizeof(stream), "/dev/fd/%d", p[1]);
+	ck_assert_int_eq(dtree_dump(&t, stream, &e), 0);
+	ck_assert_int_eq(read(p[0], stream, sizeof(stream)), (ssize_t)sizeof(stream));
+	ck_assert_mem_eq(stream, t.blob, sizeof(stream));
+	ck_assert_int_eq(fchmod(fd, 0644), 0);
+	ck_assert_int_eq(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+	ck_assert_int_eq(dtree_dump(&t, "/dev/stdout", &e), 0);
+	ck_assert_int_eq(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, (off_t)dtree_len(&t));
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	ck_assert_uint_eq(st.st_nlink, 1);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(the_copy_is_whole_and_the_owners)
 {
 	char path[] = "/tmp/test_dtree.XXXXXX";
@@ -231,6 +286,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_damaged_overlay_does_no_harm);
 	tcase_add_test(tc, a_huge_overlay_is_refused);
 	tcase_add_test(tc, the_tree_keeps_its_own_memory);
+	tcase_add_loop_test(tc, older_file_that_others_read_is_replaced, 0, 2);
+	tcase_add_test(tc, what_is_no_file_of_its_own_stays);
 	tcase_add_test(tc, the_copy_is_whole_and_the_owners);
 	return s;
 }

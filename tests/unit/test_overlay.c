@@ -611,6 +611,23 @@ START_TEST(range_of_clusters_is_set_and_no_more)
 }
 END_TEST
 
+/* Whatever the base's mode is: a file that was there before keeps its own */
+START_TEST(new_overlay_is_private_to_its_owner)
+{
+	unplug();
+	ck_assert_int_eq(unlink(top), 0);
+	ck_assert_int_eq(chmod(path, 0444), 0);
+	(void)umask(0);
+	plug_overlay(top, (struct config_disk){0});
+	ck_assert_uint_eq(file_stat(top).st_mode & 0777, 0600);
+	unplug();
+	close(open(top, O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
+	ck_assert_int_eq(chmod(top, 0640), 0);
+	plug_overlay(top, (struct config_disk){0});
+	ck_assert_uint_eq(file_stat(top).st_mode & 0777, 0640);
+}
+END_TEST
+
 START_TEST(host_full_at_the_header_leaves_an_empty_file)
 {
 	struct rlimit was, tight;
@@ -699,6 +716,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, full_host_is_an_io_error_and_costs_nothing_else);
 	tcase_add_test(t, truncating_the_overlay_is_a_reset);
 	tcase_add_test(t, range_of_clusters_is_set_and_no_more);
+	tcase_add_test(t, new_overlay_is_private_to_its_owner);
 	tcase_add_test(t, host_full_at_the_header_leaves_an_empty_file);
 	tcase_add_test(t, host_full_at_the_header_leaves_the_link);
 	tcase_add_test(t, header_lost_with_the_power_is_written_again);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
@@ -279,6 +280,74 @@ START_TEST(older_report_keeps_its_mode_and_its_link)
 }
 END_TEST
 
+/* The mode of a file means its group: another's may not come to read it by ours */
+START_TEST(older_report_keeps_its_group_or_the_group_loses_it)
+{
+	struct report_file f;
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return; /* only root has groups to choose from */
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	put("{}");
+	ck_assert_int_eq(chown(path, 1234, 4321), 0);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(report_refresh(&f, &sample, &e), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, 1234);
+	ck_assert_uint_eq(st.st_gid, 4321);
+	ck_assert_uint_eq(st.st_mode & 0777, 0666);
+	report_close(&f);
+	pid = fork();
+	if (pid == 0) {
+		if (setgid(65534) < 0 || setuid(65534) < 0 ||
+		    report_open(&f, path, &e) < 0 || report_commit(&f, &sample, &e) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_gid, 65534);
+	ck_assert_uint_eq(st.st_mode & 0777, 0606);
+	json_decref(get(path));
+}
+END_TEST
+
+/* A file that one user more may read, and its group not: the mode shows the list's mask there */
+START_TEST(older_report_keeps_its_access_list)
+{
+	static const char name[] = "system.posix_acl_access";
+	const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entry[5];
+	} acl = {2,
+		 {{1, 6, UINT32_MAX},  /* its owner */
+		  {2, 4, 1234},        /* a user */
+		  {4, 0, UINT32_MAX},  /* its group */
+		  {16, 4, UINT32_MAX}, /* the mask */
+		  {32, 0, UINT32_MAX}}};
+	struct report_file f;
+	char got[64];
+
+	put("{}");
+	if (setxattr(path, name, &acl, sizeof(acl), 0) < 0)
+		return; /* not on this file system */
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(report_refresh(&f, &sample, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &sample, &e), 0);
+	report_close(&f);
+	ck_assert_int_eq(getxattr(path, name, got, sizeof(got)), (ssize_t)sizeof(acl));
+	ck_assert_mem_eq(got, &acl, sizeof(acl));
+}
+END_TEST
+
 static void expect_refused(const char *p, int code)
 {
 	struct report_file f;
@@ -445,6 +514,8 @@ int main(void)
 	tcase_add_test(t, live_reports_by_a_pipe_are_lines);
 	tcase_add_test(t, run_died_before_its_report);
 	tcase_add_test(t, older_report_keeps_its_mode_and_its_link);
+	tcase_add_test(t, older_report_keeps_its_access_list);
+	tcase_add_test(t, older_report_keeps_its_group_or_the_group_loses_it);
 	tcase_add_test(t, path_that_cannot_be_written);
 	tcase_add_test(t, somebody_else_s_file);
 	tcase_add_test(t, temporary_name_is_taken);

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -423,6 +425,22 @@ START_TEST(pty_talks_both_ways_and_does_not_echo)
 }
 END_TEST
 
+/* The group tty may write to terminals as most hosts have them; here that would be typing */
+START_TEST(pty_is_private_to_its_owner)
+{
+	struct stat st;
+
+	(void)umask(0);
+	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		(void)mount("none", "/dev/pts", "devpts", 0,
+			    "gid=5,mode=0620,ptmxmode=0666");
+	start(tty_create_pty(d.loop, "console", &err));
+	ck_assert_int_eq(stat(tty_path(tty), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+}
+END_TEST
+
 START_TEST(pty_without_a_reader_does_not_hold_the_guest_for_long)
 {
 	static char buf[4 * TTY_OUT_MAX];
@@ -610,6 +628,7 @@ int main(void)
 	tcase_add_test(t, dead_socket_is_replaced_and_ours_is_removed);
 	tcase_add_test(t, socket_where_none_can_be_is_refused);
 	tcase_add_test(t, pty_talks_both_ways_and_does_not_echo);
+	tcase_add_test(t, pty_is_private_to_its_owner);
 	tcase_add_test(t, pty_without_a_reader_does_not_hold_the_guest_for_long);
 	tcase_add_test(t, file_is_appended_to);
 	tcase_add_test(t, file_is_private_to_its_owner);
