@@ -188,12 +188,11 @@ static void vu_inflight_forget(struct vhost_user_inflight *in)
 	in->fd = -1;
 }
 
-static int vu_inflight_get(struct vhost_user *u, struct vhost_user_inflight *in,
-			   unsigned int nqueue, uint16_t queue_size)
+static int vu_inflight_get(struct vhost_user *u, struct vhost_user_inflight *in)
 {
 	struct vu_msg m = {
 		.h = {.request = VU_GET_INFLIGHT_FD, .size = sizeof(m.p.inflight)},
-		.p.inflight = {.nqueue = (uint16_t)nqueue, .queue_size = queue_size}};
+		.p.inflight = {.nqueue = in->nqueue, .queue_size = in->queue_size}};
 	int rc = vu_send(u, &m, 0, u->deadline);
 
 	if (rc == 0)
@@ -202,18 +201,15 @@ static int vu_inflight_get(struct vhost_user *u, struct vhost_user_inflight *in,
 		return rc;
 	if (!m.nfd || !m.p.inflight.size) /* it has changed its mind */
 		rc = vu_fail(u, EPROTO, "it keeps no notes on requests in flight");
-	*in = (struct vhost_user_inflight){.fd = m.nfd ? m.fd[0] : -1,
-					   .size = m.p.inflight.size,
-					   .offset = m.p.inflight.offset,
-					   .nqueue = (uint16_t)nqueue,
-					   .queue_size = queue_size};
+	in->fd = m.nfd ? m.fd[0] : -1;
+	in->size = m.p.inflight.size;
+	in->offset = m.p.inflight.offset;
 	if (rc < 0)
 		vu_inflight_forget(in);
 	return rc;
 }
 
-static int vu_inflight(struct vhost_user *u, struct vhost_user_inflight *in,
-		       unsigned int nqueue, uint16_t queue_size)
+static int vu_inflight(struct vhost_user *u, struct vhost_user_inflight *in)
 {
 	struct vu_msg m = {0};
 	int rc = 0;
@@ -221,7 +217,7 @@ static int vu_inflight(struct vhost_user *u, struct vhost_user_inflight *in,
 	if (!in || !vhost_user_has(u, VHOST_USER_P_INFLIGHT))
 		return 0;
 	if (in->fd < 0)
-		rc = vu_inflight_get(u, in, nqueue, queue_size);
+		rc = vu_inflight_get(u, in);
 	if (rc < 0)
 		return rc;
 	m.p.inflight = (struct vu_inflight){.size = in->size,
@@ -236,7 +232,6 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 		     const struct vhost_ring *ring, unsigned int n,
 		     struct vhost_user_inflight *in)
 {
-	unsigned int last = n ? ring[n - 1].index + 1 : 0;
 	int rc;
 
 	u->deadline = vu_deadline();
@@ -245,7 +240,7 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 	if (rc == 0)
 		rc = vu_memory(u, mem);
 	if (rc == 0 && n)
-		rc = vu_inflight(u, in, last, ring[0].size);
+		rc = vu_inflight(u, in);
 	for (unsigned int i = 0; rc == 0 && i < n; i++)
 		rc = vu_ring(u, &ring[i]);
 	/* the last word, so that its acknowledgement is one of all */

@@ -32,6 +32,9 @@ enum vhost_user_protocol {
 struct vhost_user_inflight {
 	int fd; /* -1: none */
 	uint64_t size, offset;
+	/* What the notes have room for.  The device's own maxima, because the back end trusts
+	 * them and a driver may choose smaller rings in one life than in the next
+	 */
 	uint16_t nqueue, queue_size;
 };
 
@@ -59,8 +62,8 @@ static inline bool vhost_user_has(const struct vhost_user *u,
 /* vhost_user_config() - the first @len bytes of the device's configuration */
 int vhost_user_config(struct vhost_user *u, void *config, size_t len);
 /* vhost_user_start() - serve these @n rings from now on, with @features of u->features.
- * @mem is shared.  @in: what a back end before this one left, or room (fd -1) for notes
- * that this one keeps; NULL: none are wanted
+ * @mem is shared.  @in: the notes that the back end before this one left; with fd -1, only
+ * nqueue and queue_size are given and the rest is filled in; NULL: no notes are wanted
  */
 int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem *mem,
 		     const struct vhost_ring *ring, unsigned int n,

@@ -197,6 +197,15 @@ struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struc
 
 	if (!d)
 		return NULL;
+	if (d->u.queues < FS_QUEUES) {
+		err_set(e, EPROTO,
+			"share %s: what serves it has %u queue%s, and a share needs %d; "
+			"is it a virtio-fs back end?",
+			env->cfg->share[i].socket ? env->cfg->share[i].socket : tag,
+			d->u.queues, d->u.queues == 1 ? "" : "s", FS_QUEUES);
+		vu_destroy(d);
+		return NULL;
+	}
 	memcpy(config.tag, tag, strnlen(tag, sizeof(config.tag)));
 	vu_put_config(d, &config, sizeof(config));
 	return vu_offer(d, VIRTIO_ID_FS, FS_QUEUES, FS_QUEUE, 0, 0);

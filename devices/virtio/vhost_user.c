@@ -82,8 +82,10 @@ int vu_start_daemon(struct vu_dev *d, const struct daemon_spec *s, struct err *e
 	char path[PATH_MAX];
 
 	BUG_ON(s->nfd + 1 > DAEMON_FDS_MAX);
-	if (vu_dry(d))
+	if (vu_dry(d)) {
+		d->u.queues = VIRTIO_QUEUES_MAX;
 		return daemon_find(s, path, sizeof(path), e);
+	}
 	rc = vhost_socket_pair(&listener, &d->u.fd, e);
 	if (rc < 0)
 		return rc;
@@ -324,6 +326,8 @@ struct virtio_dev *vu_offer(struct vu_dev *d, uint32_t id, unsigned int nvq,
 	d->v.nvq = nvq;
 	for (unsigned int i = 0; i < nvq; i++)
 		virtq_init(&d->vq[i], size);
+	d->inflight.nqueue = (uint16_t)nvq;
+	d->inflight.queue_size = size;
 	d->v.offered = (d->u.features & (features | VU_RING_FEATURES)) | ours;
 	return &d->v;
 }

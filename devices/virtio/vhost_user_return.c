@@ -35,6 +35,17 @@ struct vu_return {
 	struct vhost_user_inflight inflight;
 };
 
+/* Can the back end r->u go on where its predecessor stopped?  The requests in flight then are in
+ * the predecessor's notes; a successor that cannot read these would do some twice.
+ */
+static bool vu_return_fits(const struct vu_return *r)
+{
+	bool notes = r->inflight.fd >= 0;
+
+	return !(r->features & ~r->u.features) && r->u.queues >= r->inflight.nqueue &&
+	       (!notes || vhost_user_has(&r->u, VHOST_USER_P_INFLIGHT));
+}
+
 /* Worker thread */
 static void vu_return_try(struct work *w)
 {
@@ -43,7 +54,7 @@ static void vu_return_try(struct work *w)
 	int fd = vhost_socket_connect(r->socket, &e);
 	int rc = fd < 0 ? fd : vhost_user_open(&r->u, fd);
 
-	if (rc == 0 && (r->features & ~r->u.features)) {
+	if (rc == 0 && !vu_return_fits(r)) {
 		r->u.why = "it offers less than the one before it";
 		rc = -EPROTO;
 	}

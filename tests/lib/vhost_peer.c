@@ -195,6 +195,9 @@ static void peer_inflight(struct peer *p, struct vu_msg *m)
 	BUG_ON(fd < 0 || ftruncate(fd, PEER_INFLIGHT_LEN) < 0 || fstat(fd, &st) < 0);
 	p->inflight_id = st.st_ino;
 	m->p.inflight.size = PEER_INFLIGHT_LEN;
+	p->notes = m->p.inflight;
+	p->asked_nqueue = p->notes.nqueue;
+	p->asked_size = p->notes.queue_size;
 	m->fd[0] = fd;
 	m->nfd = 1;
 	peer_answer(p, m, sizeof(m->p.inflight));
@@ -321,6 +324,7 @@ static bool peer_message(struct peer *p)
 		peer_drop(&m);
 		return false;
 	}
+	peer_check(p, &m);
 	peer_told(p, &m);
 	peer_drop(&m);
 	return true;

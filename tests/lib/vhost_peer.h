@@ -13,7 +13,8 @@
 
 #include "devices/backend/vhost_user_msg.h"
 
-#define PEER_QUEUES 8
+#define PEER_QUEUES   8
+#define PEER_RING_MAX 256 /* the largest ring that a device of ours has */
 
 enum peer_lie {
 	PEER_HONEST,
@@ -46,12 +47,18 @@ struct peer {
 	/* what came, to be looked at after peer_stop() */
 	struct vu_mem_region told_mem[GMEM_REGIONS_MAX];
 	unsigned int told_n;
-	uint64_t told_used; /* of the last ring */
+	uint64_t told_used;                        /* of the last ring */
+	struct vu_inflight notes;                  /* those that it gave out */
+	_Atomic uint32_t asked_nqueue, asked_size; /* of @notes */
+	/* the first message that breaks the protocol, and how; NULL: none did */
+	const char *_Atomic wrong;
+	_Atomic uint32_t wrong_at;
 	/* its own */
 	_Atomic int fd;
 	int stop;
 	pthread_t thread;
 	uint64_t inflight_id; /* of the memory file that it gave out */
+	uint64_t agreed;      /* protocol features */
 	unsigned int nmem;
 	struct vu_mem_region mem[GMEM_REGIONS_MAX];
 	uint8_t *map[GMEM_REGIONS_MAX];
@@ -63,6 +70,8 @@ struct peer {
 	} ring[PEER_QUEUES];
 };
 
+/* peer_check() - note what is wrong with @m, which has just come; vhost_peer.c calls it */
+void peer_check(struct peer *p, const struct vu_msg *m);
 /* peer_init() - honest, with all features that are worth having */
 void peer_init(struct peer *p);
 /* peer_run() - on its end of a connection; Return: ours.  With p->listener >= 0: -1 */

@@ -45,11 +45,14 @@ static void setup(void)
 
 static void teardown(void)
 {
+	const char *wrong = peer.wrong;
+
 	driver_fini(&d);
 	peer_stop(&peer);
 	close(peer.listener);
 	unlink(path);
 	rmdir(dir);
+	ck_assert_msg(!wrong, "message %u: %s", peer.wrong_at, wrong);
 }
 
 static void plug_fs(void)
@@ -350,6 +353,82 @@ START_TEST(disk_with_notes_comes_again)
 }
 END_TEST
 
+/* Queues of which the driver makes ready what it likes, at the size that it likes: a back end
+ * has notes for all of them, or it writes past their end.
+ */
+START_TEST(notes_have_room_for_whatever_the_driver_chooses)
+{
+	static const struct {
+		unsigned int qi;
+		uint16_t size;
+	} made[][2] = {
+		{{0, 2}, {2, 256}},
+		{{0, 256}, {1, 1}},
+		{{1, 1}, {2, 16}},
+	};
+
+	peer.protocol |= 1ULL << VHOST_USER_P_INFLIGHT;
+	plug_blk();
+	for (unsigned int i = 0; i < ARRAY_SIZE(made); i++) {
+		ck_assert(driver_negotiate(&d, ~0ULL));
+		for (unsigned int k = 0; k < 2; k++)
+			driver_queue(&d, made[i][k].qi, made[i][k].size);
+		driver_write(&d, VIRTIO_MMIO_STATUS,
+			     driver_status(&d) | VIRTIO_CONFIG_S_DRIVER_OK);
+		ck_assert(!driver_broken(&d));
+		ck_assert_uint_eq(peer.started, 2 * (i + 1));
+		ck_assert_uint_eq(peer.asked_nqueue, 3);
+		ck_assert_uint_eq(peer.asked_size, 256);
+	}
+}
+END_TEST
+
+/* The driver's indices are any: its back end is told 16 bits of them */
+START_TEST(used_index_that_the_driver_made_up)
+{
+	peer.protocol |= 1ULL << VHOST_USER_P_INFLIGHT;
+	plug_blk();
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(echoes(0));
+	memset(driver_ptr(&d, d.ring[1].used, 4), 0xff, 4);
+	peer.dies_kicked = true;
+	driver_kick(&d, 0);
+	ck_assert(driver_until(&d, peer.connections == 2 && peer.inflight_set == 2));
+	ck_assert(driver_until(&d, peer.base[1] == 0xffff));
+}
+END_TEST
+
+/* One that cannot read the notes would do again what is done */
+START_TEST(successor_without_notes_or_with_fewer_queues_is_refused)
+{
+	peer.protocol |= 1ULL << VHOST_USER_P_INFLIGHT;
+	plug_blk();
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(echoes(0));
+	if (_i)
+		peer.queues = 2;
+	else
+		peer.protocol &= ~(1ULL << VHOST_USER_P_INFLIGHT);
+	peer.dies_kicked = true;
+	driver_kick(&d, 0);
+	ck_assert(driver_until(&d, peer.connections == 3));
+	ck_assert_uint_eq(peer.started, 3);
+	ck_assert(!driver_broken(&d));
+}
+END_TEST
+
+START_TEST(who_has_one_queue_serves_no_share)
+{
+	peer.queues = 1;
+	(void)peer_run(&peer);
+	d.cfg.share[0].socket = path;
+	d.cfg.share[0].tag = share0;
+	d.cfg.nshare = 1;
+	ck_assert_ptr_null(fs_create(&d.env, 0, &d.err));
+	ck_assert_ptr_nonnull(strstr(d.err.msg, "1 queue"));
+}
+END_TEST
+
 /* The driver would go on using a feature that the new back end lacks */
 START_TEST(successor_with_fewer_features_is_refused)
 {
@@ -476,6 +555,11 @@ int main(void)
 	tcase_add_test(t, refusal_at_the_start_costs_the_device);
 	tcase_add_test(t, death_during_a_reset_does_not_hinder_it);
 	tcase_add_test(t, disk_with_notes_comes_again);
+	tcase_add_test(t, notes_have_room_for_whatever_the_driver_chooses);
+	tcase_add_test(t, used_index_that_the_driver_made_up);
+	tcase_add_loop_test(t, successor_without_notes_or_with_fewer_queues_is_refused, 0,
+			    2);
+	tcase_add_test(t, who_has_one_queue_serves_no_share);
 	tcase_add_test(t, successor_with_fewer_features_is_refused);
 	tcase_add_test(t, reset_while_nobody_is_there);
 	tcase_add_test(t, disk_without_notes_is_lost);

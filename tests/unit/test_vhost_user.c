@@ -34,7 +34,7 @@ static void setup(void)
 	gmem_share(&mem);
 	ck_assert_int_eq(gmem_add(&mem, 0, MIB, &err), 0);
 	ck_assert_int_eq(gmem_add(&mem, 4 * GIB, MIB, &err), 0);
-	in.fd = -1;
+	in = (struct vhost_user_inflight){.fd = -1, .nqueue = 2, .queue_size = 16};
 	for (unsigned int i = 0; i < 2; i++)
 		ring[i] = (struct vhost_ring){.index = i,
 					      .size = 16,
@@ -48,6 +48,9 @@ static void setup(void)
 
 static void teardown(void)
 {
+	const char *wrong = peer.wrong;
+
+	ck_assert_msg(!wrong, "message %u: %s", peer.wrong_at, wrong);
 	vhost_user_close(&u);
 	cleanup_close_fd(&in.fd);
 	for (unsigned int i = 0; i < 2; i++) {
