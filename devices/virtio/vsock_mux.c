@@ -120,7 +120,9 @@ static int64_t vsock_greeting_port(const char *line)
 	return port;
 }
 
-/* What follows the line is for the guest, so the line is taken and not a byte more. */
+/* What follows the line is for the guest, so the line is taken and not a byte more.  The line
+ * ends with \n or \r\n.
+ */
 static ssize_t vsock_greeting_line(const struct vsock_conn *c, char *line)
 {
 	ssize_t n = recv(c->fd, line, VSOCK_GREETING_MAX, MSG_PEEK | MSG_DONTWAIT);
@@ -132,6 +134,8 @@ static ssize_t vsock_greeting_line(const struct vsock_conn *c, char *line)
 	if (!end) /* more may come, unless it hung up or says too much */
 		return n > 0 && n < VSOCK_GREETING_MAX ? 0 : -1;
 	n = recv(c->fd, line, (size_t)(end - line) + 1, MSG_DONTWAIT);
+	if (end > line && end[-1] == '\r')
+		end--;
 	*end = '\0';
 	return n;
 }

@@ -109,8 +109,33 @@ START_TEST(guest_refuses_the_client)
 }
 END_TEST
 
+/* Clients whose lines end as those of other protocols; data that follows is the guest's */
+START_TEST(greeting_with_a_carriage_return)
+{
+	int fd = client("CONNECT 5000\r");
+	char ok[32];
+
+	expect_nothing();
+	ck_assert_int_eq(write(fd, "\n\rx\n", 4), 4);
+	ck_assert(receive());
+	ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_REQUEST);
+	ck_assert_uint_eq(got.dst_port, 5000);
+	say(VIRTIO_VSOCK_OP_RESPONSE, GPORT, got.src_port);
+	expect_data(GPORT, got.src_port, (const uint8_t *)"\rx\n", 3);
+	(void)snprintf(ok, sizeof(ok), "OK %u\n", got.src_port);
+	host_expect(fd, ok, strlen(ok));
+	close(fd);
+}
+END_TEST
+
 static const char *const bad_greeting[] = {
 	"\n",
+	"\r\n",
+	"CONNECT\r\n",
+	"CONNECT \r\n",
+	"CONNECT 12\r\r\n",
+	"CONNECT 12\r \n",
+	"CONNECT \r12\n",
 	"CONNECT\n",
 	"CONNECT \n",
 	"CONNECT x\n",
@@ -308,6 +333,7 @@ int main(void)
 	tcase_add_test(t, client_and_guest_talk);
 	tcase_add_test(t, bytes_behind_the_greeting_are_the_guests);
 	tcase_add_test(t, greeting_comes_in_pieces);
+	tcase_add_test(t, greeting_with_a_carriage_return);
 	tcase_add_test(t, guest_refuses_the_client);
 	tcase_add_loop_test(t, wrong_greeting_is_hung_up_on, 0,
 			    (int)ARRAY_SIZE(bad_greeting));
