@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* setting_console - the parts of --console and --port: which device, and where it goes. */
-#include "vmm/setting.h"
+#include "vmm/setting_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +36,9 @@ static int end_set_switch(struct config_end *end, enum config_end_kind kind,
 
 static int end_set_unix(struct config_end *end, const char *value, struct err *e)
 {
-	if (strlen(value) > SOCKET_PATH_MAX)
-		return err_usage(
-			e,
-			"\"%.60s...\" is too long for a socket; give at most %zu "
-			"bytes",
-			value, SOCKET_PATH_MAX);
 	if (end_set(end, END_UNIX, e) < 0)
 		return -e->code;
-	return config_string(&end->path, value, e);
+	return parts_socket(&end->path, value, SOCKET_PATH_MAX, "", e);
 }
 
 static int end_set_file(struct config_end *end, const char *value, struct err *e)

@@ -42,6 +42,39 @@ int parts_ops(uint64_t *out, const char *value, struct err *e)
 			 value);
 }
 
+/* Does @path end in "_" and a port, as printf("%u") writes it, with a name before that? */
+static bool parts_is_guests_port(const char *path)
+{
+	const char *port = strrchr(path, '_');
+	uint64_t n;
+
+	if (!port || port == path || port[-1] == '/')
+		return false;
+	port++;
+	return (*port != '0' || !port[1]) && parse_uint(port, UINT32_MAX, &n) == 0;
+}
+
+int parts_socket(char **out, const char *value, size_t max, const char *why,
+		 struct err *e)
+{
+	size_t len = strlen(value);
+
+	if (len > max)
+		return err_usage(
+			e,
+			"\"%.60s...\" is too long for a socket: give at most %zu "
+			"bytes%s",
+			value, max, why);
+	if (parts_is_guests_port(value))
+		return err_usage(e,
+				 "\"%s\" is where the guest of a machine with --vsock "
+				 "%.*s arrives that connects to port %s; end the name "
+				 "otherwise, like %s.sock",
+				 value, (int)(strrchr(value, '_') - value), value,
+				 strrchr(value, '_') + 1, value);
+	return config_string(out, value, e);
+}
+
 int parts_rate_end(const struct config_rate *r, const char *prefix, struct err *e)
 {
 	const char *unit = r->bytes_burst && !r->bytes ? "bps" : "iops";

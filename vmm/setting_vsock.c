@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* setting_vsock - the parts of --vsock: the socket's path and the guest's CID. */
-#include "vmm/setting.h"
+#include "vmm/setting_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +28,8 @@ static int vsock_begin(struct config *cfg, struct err *e)
 
 static int vsock_set_path(struct config *cfg, const char *value, struct err *e)
 {
-	if (strlen(value) > VSOCK_PATH_MAX)
-		return err_usage(
-			e,
-			"\"%.60s...\" is too long for a socket: give at most %zu "
-			"bytes, which leaves room for _PORT",
-			value, VSOCK_PATH_MAX);
-	return config_string(&cfg->vsock.path, value, e);
+	return parts_socket(&cfg->vsock.path, value, VSOCK_PATH_MAX,
+			    ", which leaves room for _PORT", e);
 }
 
 static int vsock_set_cid(struct config *cfg, const char *value, struct err *e)

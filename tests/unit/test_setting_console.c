@@ -58,6 +58,8 @@ static const struct {
 	 "on nor off"},
 	{"--kernel k --console file=", "--console: file has no value", "give one"},
 	{"--kernel k --console unix=" LONG, "too long for a socket", "at most 107"},
+	{"--kernel k --console unix=web_2", "--console: unix: \"web_2\"", "--vsock web"},
+	{"--kernel k --port a,unix=d/w_70", "--port: unix: \"d/w_70\"", "to port 70"},
 	{"--kernel k --console pty --console pty", "--console is given twice", "once"},
 	{"--kernel k --port agent", "--port: port \"agent\" goes nowhere", "unix=PATH"},
 	{"--kernel k --port pty=on", "--port: there is no name", "agent"},

@@ -50,6 +50,21 @@ START_TEST(longest_path_is_taken)
 }
 END_TEST
 
+START_TEST(names_that_no_guest_connects_to_are_taken)
+{
+	static const char *const fine[] = {
+		"web_",   "web_02", "web_00", "web_2.sock", "web-2",          "web_2x",
+		"web_-2", "web_+2", "_2",     "/run/_2",    "web_4294967296", "web_2_"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		ck_assert_msg(option(fine[i]) == 0, "%s: %s", fine[i], e.msg);
+		ck_assert_str_eq(cfg.vsock.path, fine[i]);
+		setting_teardown();
+		setting_setup();
+	}
+}
+END_TEST
+
 static const struct {
 	int (*parse)(const char *value);
 	const char *text, *says, *also;
@@ -66,6 +81,12 @@ static const struct {
 	{option, "v,cid=3,cid=4", "--vsock: cid is given twice", "once"},
 	{option, "v,port=3", "--vsock: \"port\" is not", "cid=N"},
 	{option, P32 P32 P32 "x", "too long for a socket", "at most 96 bytes"},
+	/* where the guest of another machine, `--vsock web`, would arrive */
+	{option, "web_2", "machine with --vsock web arrives", "port 2; end"},
+	{option, "web_0", "--vsock web arrives", "like web_0.sock"},
+	{option, "/run/a_b_4294967295,cid=4", "--vsock /run/a_b", "port 4294967295"},
+	{setting_json, "{\"vsock\": {\"path\": \"a_17\"}}", "vsock: path: \"a_17\"",
+	 "a_17.sock"},
 	{setting_json, "{\"vsock\": {}}", "vsock: there is no path", "path="},
 	{setting_json, "{\"vsock\": {\"path\": \"v\", \"cid\": \"4\"}}",
 	 "vsock: cid: it is a string", "whole number"},
@@ -100,6 +121,7 @@ int main(void)
 	tcase_add_test(t, option_is_understood);
 	tcase_add_test(t, json_is_understood_and_the_option_replaces_it);
 	tcase_add_test(t, longest_path_is_taken);
+	tcase_add_test(t, names_that_no_guest_connects_to_are_taken);
 	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
