@@ -49,9 +49,10 @@ static int dump_over(int fd, const char *path)
 		rc = -errno;
 	else if (!S_ISREG(st.st_mode)) /* a pipe is waited for */
 		rc = fcntl(fd, F_SETFL, 0) == 0 ? fd : -errno;
-	else if (!dump_is(&st, STDOUT_FILENO) && !dump_is(&st, STDERR_FILENO))
+	else if (st.st_nlink && !dump_is(&st, STDOUT_FILENO) &&
+		 !dump_is(&st, STDERR_FILENO))
 		rc = dump_replace(path);
-	else /* which the caller's shell has opened, and goes on with */
+	else /* it has no name, or the caller's shell has it open and goes on with it */
 		rc = fchmod(fd, S_IRUSR | S_IWUSR) == 0 && ftruncate(fd, 0) == 0 ? fd
 										 : -errno;
 	if (rc != fd)
