@@ -10,6 +10,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/loop.h"
@@ -120,6 +122,59 @@ START_TEST(signals_do_not_end_the_loop)
 	ck_assert_int_eq(pthread_create(&other, NULL, send_signals, &us), 0);
 	ck_assert_int_eq(loop_run(loop), 0);
 	pthread_join(other, NULL);
+}
+END_TEST
+
+/* ---- a lock that may be held for long ---- */
+
+static bool clock_steps; /* the wall clock is set back by an hour after each look at it */
+
+/* In place of the C library's, for the code under test as well */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int rc = (int)syscall(SYS_clock_gettime, id, ts);
+
+	if (clock_steps && id == CLOCK_REALTIME)
+		ts->tv_sec += 3600;
+	return rc;
+}
+
+static void *hold_the_lock(void *arg)
+{
+	int *step = arg; /* pipes: held; and let go */
+	char c;
+
+	pthread_mutex_lock(&dev.lock);
+	(void)!write(step[1], "x", 1);
+	(void)usleep(5000); /* who wants it waits by then */
+	dev.waiting = true;
+	(void)!read(step[2], &c, 1);
+	dev.waiting = false;
+	pthread_mutex_unlock(&dev.lock);
+	return NULL;
+}
+
+START_TEST(a_clock_that_is_set_back_stops_no_loop)
+{
+	uint64_t start = monotonic_ns();
+	pthread_t t;
+	int step[4];
+	char c;
+
+	ck_assert_int_eq(pipe(step), 0);
+	ck_assert_int_eq(pipe(step + 2), 0);
+	clock_steps = true;
+	ck_assert_int_eq(pthread_create(&t, NULL, hold_the_lock, step), 0);
+	ck_assert_int_eq(read(step[0], &c, 1), 1);
+	ck_assert(!device_lock_soon(&dev)); /* which begins to wait meanwhile */
+	ck_assert_uint_lt(monotonic_ns() - start, 10000000000ULL);
+	ck_assert_int_eq(write(step[3], "x", 1), 1);
+	ck_assert(device_lock_soon(&dev));
+	pthread_mutex_unlock(&dev.lock);
+	pthread_join(t, NULL);
+	clock_steps = false;
+	for (unsigned int i = 0; i < 4; i++)
+		close(step[i]);
 }
 END_TEST
 
@@ -309,6 +364,7 @@ int main(void)
 	tcase_add_test(t, stop_keeps_errno);
 	tcase_add_test(t, a_loop_runs_again_after_a_stop);
 	tcase_add_test(t, signals_do_not_end_the_loop);
+	tcase_add_test(t, a_clock_that_is_set_back_stops_no_loop);
 	tcase_add_test(t, sources_are_called_under_their_devices_lock);
 	tcase_add_test(t, regular_file_is_refused);
 	tcase_add_test(t, a_sleeping_source_is_not_called);
