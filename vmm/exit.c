@@ -2,6 +2,8 @@
 /* exit - the one table of causes, statuses and names. */
 #include "vmm/exit.h"
 
+#include <signal.h>
+
 #include "vmm/core/util.h"
 
 static const struct exit_row {
@@ -28,6 +30,18 @@ int exit_status(enum exit_cause cause)
 {
 	BUG_ON(cause >= CAUSE_COUNT);
 	return exit_table[cause].status;
+}
+
+struct exit_verdict exit_by_signal(int sig)
+{
+	if (sig == SIGINT)
+		return (struct exit_verdict){.cause = CAUSE_SIGINT};
+	if (sig == SIGXCPU)
+		return (struct exit_verdict){
+			.cause = CAUSE_HOST_ERROR,
+			.detail = "the limit of processor time is used up; raise it "
+				  "(ulimit -t), or end the guest earlier (--timeout)"};
+	return (struct exit_verdict){.cause = CAUSE_SIGTERM};
 }
 
 const char *exit_name(enum exit_cause cause)

@@ -30,6 +30,8 @@ struct exit_verdict {
 
 /* exit_status() - the process's exit status for @cause */
 int exit_status(enum exit_cause cause);
+/* exit_by_signal() - what signal @sig, one of those that end us (signals.h), means */
+struct exit_verdict exit_by_signal(int sig);
 /* exit_name() - @cause in the report, like "triple-fault" */
 const char *exit_name(enum exit_cause cause);
 

@@ -11,17 +11,12 @@
 #include <unistd.h>
 
 #include "devices/virtio/devices.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-/* The kernel says SIGHUP when the terminal goes, and shells pass it on to their jobs. */
-static bool machine_lost_terminal(const struct signalfd_siginfo *si)
-{
-	return si->ssi_code == SI_KERNEL || (!isatty(STDIN_FILENO) && errno == EIO);
-}
-
-/* kill -HUP: look at the disks again, their files may have grown */
+/* Look at the disks again: their files may have grown */
 static void machine_look_again(struct machine *m)
 {
 	for (unsigned int i = 0; i < m->ndisk; i++)
@@ -32,18 +27,22 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, signals);
 	struct signalfd_siginfo si;
+	struct exit_verdict v;
 
 	(void)events;
 	if (read(s->fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return;
-	if (si.ssi_signo == SIGINT)
-		machine_end(m, CAUSE_SIGINT, "%s", "");
-	else if (si.ssi_signo == SIGHUP && !machine_lost_terminal(&si))
-		machine_look_again(m);
-	else if (si.ssi_signo == SIGUSR1)
+	switch (si.ssi_signo) {
+	case SIGUSR1:
 		machine_report_now(m);
-	else
-		machine_end(m, CAUSE_SIGTERM, "%s", "");
+		break;
+	case SIGUSR2:
+		machine_look_again(m);
+		break;
+	default:
+		v = exit_by_signal((int)si.ssi_signo);
+		machine_end(m, v.cause, "%s", v.detail);
+	}
 }
 
 static void machine_on_timeout(struct loop_source *s, uint32_t events)
@@ -55,33 +54,13 @@ static void machine_on_timeout(struct loop_source *s, uint32_t events)
 		    (double)m->cfg->timeout_ns / 1e9);
 }
 
-/* A signal that our parent made us ignore (nohup, a background job) stays ignored. */
-static void machine_add_signal(sigset_t *set, int sig)
-{
-	struct sigaction sa;
-
-	if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
-		sigaddset(set, sig);
-}
-
 static int machine_watch_signals(struct machine *m, struct err *e)
 {
-	sigset_t set;
-	int rc;
+	int fd = signals_open(), rc;
 
-	sigemptyset(&set);
-	machine_add_signal(&set, SIGINT);
-	machine_add_signal(&set, SIGTERM);
-	machine_add_signal(&set, SIGHUP);
-	machine_add_signal(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* A file that may not grow (ulimit -f) is an error of the write, not our end */
-	(void)signal(SIGXFSZ, SIG_IGN);
-	m->signals =
-		(struct loop_source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-				     .events = EPOLLIN,
-				     .fn = machine_on_signal};
-	rc = m->signals.fd < 0 ? -errno : loop_add(m->loop, &m->signals);
+	m->signals = (struct loop_source){
+		.fd = fd, .events = EPOLLIN, .fn = machine_on_signal};
+	rc = fd < 0 ? fd : loop_add(m->loop, &m->signals);
 	return rc < 0 ? err_set(e, -rc, "cannot wait for signals: %s", strerror(-rc)) : 0;
 }
 

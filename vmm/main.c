@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* microvm - argv to config to machine to report to exit status. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "vmm/cli.h"
 #include "vmm/config.h"
+#include "vmm/core/limits.h"
 #include "vmm/core/log.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/doctor.h"
 #include "vmm/exit.h"
@@ -53,6 +54,19 @@ static int main_flush(int status)
 	return exit_status(CAUSE_HOST_ERROR);
 }
 
+/* There will be no machine: the cause is @e, or a signal that came meanwhile */
+static struct exit_verdict main_not_built(const struct err *e)
+{
+	struct exit_verdict v = {.cause = e->usage ? CAUSE_USAGE : CAUSE_HOST_ERROR};
+	int sig = signals_ending();
+
+	if (sig)
+		v = exit_by_signal(sig);
+	else
+		(void)snprintf(v.detail, sizeof(v.detail), "%s", e->msg);
+	return v;
+}
+
 /* The run, from nothing to nothing: @r says how it went */
 static void main_run(struct machine *m, const struct config *cfg, struct report_file *f,
 		     struct report *r)
@@ -64,8 +78,7 @@ static void main_run(struct machine *m, const struct config *cfg, struct report_
 		r->verdict = machine_run(m);
 		machine_report(m, r);
 	} else {
-		r->verdict.cause = e.usage ? CAUSE_USAGE : CAUSE_HOST_ERROR;
-		(void)snprintf(r->verdict.detail, sizeof(r->verdict.detail), "%s", e.msg);
+		r->verdict = main_not_built(&e);
 	}
 	machine_destroy(m); /* the terminal is the operator's again */
 	if (r->verdict.detail[0])
@@ -80,6 +93,7 @@ static int main_machine(const struct config *cfg, uint64_t start_ns)
 	struct err e = {0};
 	int status;
 
+	signals_hold();
 	if (report_open(&f, cfg->report, &e) < 0) {
 		report_close(&f);
 		return main_fail(&e);
@@ -128,18 +142,6 @@ static int main_do(enum cli_action action, const struct config *cfg, uint64_t st
 	}
 }
 
-/* SIGUSR1 is a question and not an end, also where no machine answers it, or not yet: then
- * it waits.
- */
-static void main_hold_question(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 /* Descriptors 0, 1 and 2 are what their names say or fail as if closed: with one closed,
  * the next file opened, say the report, would be taken for standard output.
  */
@@ -150,20 +152,27 @@ static void main_hold_streams(void)
 			(void)!open("/", O_PATH);
 }
 
-int main(int argc, char **argv)
+static int main_parse(int argc, char **argv, uint64_t start_ns)
 {
-	uint64_t start_ns = monotonic_ns();
 	enum cli_action action;
 	struct config cfg;
 	struct err e = {0};
 	int status;
 
-	main_hold_question();
-	main_hold_streams();
 	if (config_init(&cfg, &e) < 0 || cli_parse(argc, argv, &cfg, &action, &e) < 0)
 		status = main_fail(&e);
 	else
 		status = main_do(action, &cfg, start_ns);
 	config_fini(&cfg);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t start_ns = monotonic_ns();
+	struct err e = {0};
+
+	signals_init();
+	main_hold_streams();
+	return limits_init(&e) < 0 ? main_fail(&e) : main_parse(argc, argv, start_ns);
 }

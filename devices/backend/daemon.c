@@ -17,12 +17,16 @@
 #include <unistd.h>
 
 #include "devices/backend/daemon_room.h"
+#include "vmm/core/limits.h"
 #include "vmm/core/log.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
-#define DAEMON_ARGS_MAX   64
-#define DAEMON_STOP_MS    1000 /* between SIGTERM and SIGKILL */
-#define DAEMON_NOT_RUN    127  /* the exit status when exec failed, as in a shell */
+#define DAEMON_ARGS_MAX 64
+#define DAEMON_STOP_MS  1000 /* between SIGTERM and SIGKILL */
+#define DAEMON_NOT_RUN  127  /* the exit status when exec failed, as in a shell */
+#define DAEMON_STATUS_LOST \
+	(-1) /* no status that waitpid(2) has: somebody else has reaped it */
 #define DAEMON_TALK_CHUNK 512
 #define DAEMON_TALK_TURNS 8   /* chunks before others have their turn */
 #define DAEMON_TALK_LAST  256 /* chunks at its end: more than a pipe holds */
@@ -125,9 +129,11 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
 	/* also what was not ours to mark close-on-exec; before Linux 5.9 it stays */
 	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
-	/* what we ignore, and what nohup or a script's `&` made us */
+	/* what we ignore, and what nohup or a script's `&` made us; but a guest that writes
+	 * beyond ulimit -f shall not end who writes for it
+	 */
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+		(void)signal(sig, sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if ((lost = daemon_room_enter(&x->room)))
@@ -221,8 +227,8 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 	}
 	if (rc < 0) {
 		daemon_stop(d);
-		return err_set(e, -rc, "%s cannot be started: %s", s->program,
-			       strerror(-rc));
+		return err_set(e, -rc, "%s cannot be started: %s%s", s->program,
+			       strerror(-rc), limits_thread_cure(-rc));
 	}
 	log_debug("%s started as process %d", path, (int)d->pid);
 	return 0;
@@ -307,10 +313,16 @@ static void daemon_on_talk(struct loop_source *s, uint32_t events)
 
 /* ---- its end ---- */
 
-/* Reap it if it has ended.  Return: has it? */
+/* Reap it if it has ended.  One that is no child of ours any more has ended, and the kernel
+ * has kept its status for nobody.  Return: has it?
+ */
 static bool daemon_reap(struct daemon *d)
 {
-	if (d->pid && waitpid(d->pid, &d->status, WNOHANG) == d->pid)
+	pid_t rc = d->pid ? waitpid(d->pid, &d->status, WNOHANG) : 0;
+
+	if (rc < 0 && errno == ECHILD)
+		d->status = DAEMON_STATUS_LOST;
+	if (rc > 0 || (rc < 0 && errno == ECHILD))
 		d->pid = 0;
 	return !d->pid;
 }
@@ -323,7 +335,9 @@ static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
 	(void)daemon_hear(d, DAEMON_TALK_LAST);
 	if (d->nsaid)
 		colon = ": ";
-	if (WIFSIGNALED(d->status))
+	if (d->status == DAEMON_STATUS_LOST)
+		(void)snprintf(end, sizeof(end), "ended, and its status is lost");
+	else if (WIFSIGNALED(d->status))
 		(void)snprintf(end, sizeof(end), "was killed by signal %d",
 			       WTERMSIG(d->status));
 	else
@@ -332,8 +346,8 @@ static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
 	(void)snprintf(how, DAEMON_HOW_MAX, "%s %s%s%s", d->program, end, colon, d->said);
 }
 
-/* Return: has it ended, within @ms? */
-static bool daemon_wait(struct daemon *d, int ms)
+/* Return: has it ended, within @ms?  @hurried: and before we are told to end ourselves */
+static bool daemon_wait(struct daemon *d, int ms, bool hurried)
 {
 	uint64_t end = monotonic_ns() + (uint64_t)ms * 1000000;
 
@@ -343,10 +357,22 @@ static bool daemon_wait(struct daemon *d, int ms)
 
 		if (daemon_reap(d))
 			return true;
-		if (now >= end)
+		if (now >= end || (hurried && signals_ending()))
 			return false;
-		(void)poll(&p, 1, (int)((end - now) / 1000000) + 1);
+		if (hurried)
+			(void)signals_poll(&p, (int)((end - now) / 1000000) + 1);
+		else
+			(void)poll(&p, 1, (int)((end - now) / 1000000) + 1);
 	}
+}
+
+/* By its descriptor: a number may be another process's by now */
+static void daemon_signal(const struct daemon *d, int sig)
+{
+	if (d->end.fd < 0)
+		(void)kill(d->pid, sig);
+	else
+		(void)syscall(SYS_pidfd_send_signal, d->end.fd, sig, NULL, 0);
 }
 
 /* Did it end because it does not know what we ask of it? */
@@ -365,7 +391,7 @@ int daemon_dead(struct daemon *d, int ms, struct err *e)
 {
 	char how[DAEMON_HOW_MAX];
 
-	if (!daemon_wait(d, ms))
+	if (!daemon_wait(d, ms, true))
 		return 0;
 	daemon_how(d, how);
 	if (daemon_strange(d))
@@ -422,10 +448,10 @@ void daemon_stop(struct daemon *d)
 		loop_del(d->loop, &d->end);
 	}
 	if (d->pid)
-		(void)kill(d->pid, SIGTERM);
-	if (d->pid && (d->end.fd < 0 || !daemon_wait(d, DAEMON_STOP_MS))) {
+		daemon_signal(d, SIGTERM);
+	if (d->pid && (d->end.fd < 0 || !daemon_wait(d, DAEMON_STOP_MS, false))) {
 		log_warn("%s does not end when asked to; killing it", d->program);
-		(void)kill(d->pid, SIGKILL);
+		daemon_signal(d, SIGKILL);
 		while (waitpid(d->pid, &d->status, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -74,7 +74,8 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e);
  * most, then end it.  Main thread.  Return: 0, @text a string; or -errno as daemon_start()
  */
 int daemon_ask(const struct daemon_spec *s, char *text, size_t size, struct err *e);
-/* daemon_dead() - it does not answer: has it ended, within @ms milliseconds?
+/* daemon_dead() - it does not answer: has it ended, within @ms milliseconds, and before we
+ * are told to end (signals_ending())?
  * Return: 0, it runs; else -errno with the sentence in @e.  Not once it is watched
  */
 int daemon_dead(struct daemon *d, int ms, struct err *e);

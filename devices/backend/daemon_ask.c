@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
 #define DAEMON_ASK_NS UINT64_C(2000000000)
@@ -20,11 +21,11 @@ int daemon_ask(const struct daemon_spec *s, char *text, size_t size, struct err 
 	text[0] = '\0';
 	if (rc < 0)
 		return rc;
-	for (; n < size - 1 && now < end; now = monotonic_ns()) {
+	for (; n < size - 1 && now < end && !signals_ending(); now = monotonic_ns()) {
 		struct pollfd p = {.fd = d.talk.fd, .events = POLLIN};
 		ssize_t got;
 
-		(void)poll(&p, 1, (int)((end - now) / 1000000) + 1);
+		(void)signals_poll(&p, (int)((end - now) / 1000000) + 1);
 		got = read(d.talk.fd, text + n, size - 1 - n);
 		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 			break;

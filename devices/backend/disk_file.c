@@ -16,6 +16,7 @@
 
 #include "devices/backend/disk_engine.h"
 #include "vmm/core/log.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
 #define DISK_LOCK_NAP_NS 10000000
@@ -153,7 +154,8 @@ static int disk_try_lock(int fd, const struct flock *want)
 
 		if (fcntl(fd, F_OFD_SETLK, &l) == 0)
 			return 0;
-		if ((errno != EAGAIN && errno != EACCES) || n == DISK_LOCK_NAPS)
+		if ((errno != EAGAIN && errno != EACCES) || n == DISK_LOCK_NAPS ||
+		    signals_ending())
 			return -1;
 		(void)nanosleep(&nap, NULL);
 	}

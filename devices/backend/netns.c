@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/core/limits.h"
 #include "vmm/core/util.h"
 
 struct netns_job {
@@ -60,15 +61,18 @@ int netns_run(const char *path, int (*fn)(void *arg, struct err *e), void *arg,
 	      struct err *e)
 {
 	struct netns_job job = {.path = path, .fn = fn, .arg = arg, .e = e};
+	pthread_attr_t attr;
 	pthread_t t;
 	int rc;
 
 	if (!path)
 		return fn(arg, e);
-	rc = pthread_create(&t, NULL, netns_thread, &job);
+	limits_thread_attr(&attr);
+	rc = pthread_create(&t, &attr, netns_thread, &job);
+	pthread_attr_destroy(&attr);
 	if (rc)
-		return err_set(e, rc, "netns %s: no thread to enter it: %s", path,
-			       strerror(rc));
+		return err_set(e, rc, "netns %s: no thread to enter it: %s%s", path,
+			       strerror(rc), limits_thread_cure(rc));
 	(void)pthread_join(t, NULL);
 	return job.rc;
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -38,7 +39,9 @@ static int vu_wait(struct vhost_user *u, short events, uint64_t deadline)
 
 	if (now >= deadline)
 		return vu_fail(u, ETIMEDOUT, "it does not answer");
-	rc = poll(&p, 1, (int)((deadline - now) / NS_PER_MS) + 1);
+	if (signals_ending())
+		return vu_fail(u, EINTR, "it has not answered yet");
+	rc = signals_poll(&p, (int)((deadline - now) / NS_PER_MS) + 1);
 	return rc < 0 && errno != EINTR ? vu_fail(u, errno, "poll failed") : 0;
 }
 

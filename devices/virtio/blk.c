@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "devices/virtio/devices.h"
+#include "vmm/core/limits.h"
 #include "vmm/core/log.h"
 
 /* ---- the queues ---- */
@@ -86,6 +87,20 @@ static void blk_go_on(struct rate *r)
 	}
 }
 
+/* An error of the host is the guest's to deal with; but that it comes of a limit of ours, the
+ * operator alone can know.
+ */
+static int blk_status(struct blk *b, int result)
+{
+	const char *cure = result < 0 ? limits_cure(-result) : NULL;
+
+	if (cure && !b->told)
+		log_warn("%s: the host refuses a write: %s; %s", b->v.name,
+			 strerror(-result), cure);
+	b->told |= cure != NULL;
+	return result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+}
+
 /* A device that is broken or being reset has slots to get back, and no queue to tell. */
 static void blk_done(void *ctx, struct disk_req *list)
 {
@@ -103,8 +118,7 @@ static void blk_done(void *ctx, struct disk_req *list)
 			more = true;
 		} else {
 			touched |= 1ULL << s->qi;
-			blk_finish(b, s,
-				   s->io.result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+			blk_finish(b, s, blk_status(b, s->io.result));
 		}
 	}
 	if (more)

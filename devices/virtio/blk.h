@@ -54,6 +54,7 @@ struct blk {
 	struct blk_slot *slot;
 	struct blk_slot **free;
 	unsigned int nfree;
+	bool told; /* the operator, that a limit of the process stops the guest's writes */
 };
 
 static inline struct blk *blk_of(struct virtio_dev *v)

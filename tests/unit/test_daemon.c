@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/backend/daemon.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
 #define SOON_MS 10000 /* far more than it takes */
@@ -219,11 +220,38 @@ START_TEST(signals_and_terminal_are_its_own)
 	ck_assert_int_eq(sigismember(&set, SIGTERM), 1); /* ours is as it was */
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	must_die();
-	says("SigBlk:?0000000000000000; SigIgn:?0000000000000000; own");
+	/* SIGXFSZ: a guest that writes beyond ulimit -f shall not end who writes for it */
+	says("SigBlk:?0000000000000000; SigIgn:?0000000001000000; own");
 }
 END_TEST
 
 /* ---- the end ---- */
+
+/* Where SIGCHLD is ignored the kernel keeps no status, and no process to wait for */
+START_TEST(an_end_that_the_kernel_keeps_for_nobody_is_one)
+{
+	uint64_t start = monotonic_ns();
+
+	(void)signal(SIGCHLD, SIG_IGN);
+	sh("echo alas; exit 7", NULL, 0);
+	must_die();
+	says("sh ended, and its status is lost: alas");
+	ck_assert_uint_lt(monotonic_ns() - start, SOON_MS * 1000000ULL / 2);
+	ck_assert_int_eq(d->pid, 0); /* which may be another's by now */
+}
+END_TEST
+
+START_TEST(nobody_waits_for_it_who_is_told_to_end)
+{
+	uint64_t start = monotonic_ns();
+
+	signals_hold();
+	sh("exec sleep 100", NULL, 0);
+	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+	ck_assert_int_eq(daemon_dead(d, SOON_MS, &e), 0);
+	ck_assert_uint_lt(monotonic_ns() - start, SOON_MS * 1000000ULL / 2);
+}
+END_TEST
 
 static struct loop *loop;
 static struct device dev;
@@ -333,6 +361,8 @@ int main(void)
 	tcase_add_test(tc, one_that_runs_is_not_dead);
 	tcase_add_test(tc, descriptors_arrive_in_order_and_alone);
 	tcase_add_test(tc, signals_and_terminal_are_its_own);
+	tcase_add_test(tc, an_end_that_the_kernel_keeps_for_nobody_is_one);
+	tcase_add_test(tc, nobody_waits_for_it_who_is_told_to_end);
 	tcase_add_test(tc, its_end_is_told_once_under_the_lock);
 	tcase_add_test(tc, stop_asks_first);
 	tcase_add_test(tc, stop_does_not_wait_for_ever);

@@ -7,6 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/core/limits.h"
+
+/* A resource limit that does this is named, unless the sentence names one itself */
+static void err_add_limit(struct err *e)
+{
+	const char *cure = limits_cure(e->code);
+	size_t n = strlen(e->msg);
+
+	if (cure && !strstr(e->msg, "ulimit"))
+		(void)snprintf(e->msg + n, sizeof(e->msg) - n, "; %s", cure);
+}
+
 __attribute__((format(printf, 4, 0))) static void err_format(struct err *e, int code,
 							     int usage, const char *fmt,
 							     va_list ap)
@@ -14,6 +26,7 @@ __attribute__((format(printf, 4, 0))) static void err_format(struct err *e, int 
 	e->code = code ? code : EINVAL; /* a failure is never 0 to its caller */
 	e->usage = usage;
 	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	err_add_limit(e);
 }
 
 int err_set(struct err *e, int code, const char *fmt, ...)

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/core/limits.h"
 #include "vmm/core/util.h"
 
 struct work_list {
@@ -230,6 +231,7 @@ void work_pool_destroy(struct work_pool *p)
 static bool work_start_worker(struct work_pool *p)
 {
 	struct worker *w = &p->worker[p->nworker];
+	pthread_attr_t attr;
 	sigset_t old;
 	bool ok;
 
@@ -244,9 +246,11 @@ static bool work_start_worker(struct work_pool *p)
 		}
 	}
 	w->pool = p;
+	limits_thread_attr(&attr);
 	signals_block(&old);
-	ok = pthread_create(&w->thread, NULL, work_thread, w) == 0;
+	ok = pthread_create(&w->thread, &attr, work_thread, w) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
 	p->nworker += ok;
 	return ok;
 }

@@ -147,10 +147,10 @@ case_disk_grows_and_shrinks_while_it_runs()
 	)" --disk a.img
 	wait_for out size=8192
 	truncate -s 8M a.img
-	kill -HUP $vmm
+	kill -USR2 $vmm
 	wait_for out written
 	truncate -s 1M a.img
-	kill -HUP $vmm
+	kill -USR2 $vmm
 	wait $vmm || fail "status $?"
 	said size=16384
 	said size=2048

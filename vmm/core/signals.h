@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signals - what each signal does to the program, set up before anything else.
+ *
+ *   SIGINT, SIGTERM, SIGHUP, SIGXCPU  end the machine in order
+ *   SIGUSR1, SIGUSR2                  are questions and never an end
+ *   SIGPIPE, SIGXFSZ                  are ignored: the call that they are about fails
+ *   SIGCHLD                           has its default action, or the kernel would reap
+ *                                     the daemons that we wait for
+ *
+ * Those of the first two lines that our parent made us ignore (nohup, a script's `&`)
+ * stay ignored.  A handler for any other signal is its owner's (tty_mode, vcpu, doctor).
+ */
+#ifndef MICROVM_CORE_SIGNALS_H
+#define MICROVM_CORE_SIGNALS_H
+
+#include <poll.h>
+#include <stdbool.h>
+
+/* signals_init() - the first thing in main(): dispositions and mask as above, whatever our
+ * parent left.  Questions are held from here on; what ends us still kills, as there is
+ * nothing to take apart yet.
+ */
+void signals_init(void);
+/* signals_hold() - main thread, before the first file is made: what ends us is held, too,
+ * until it is read from signals_open()
+ */
+void signals_hold(void);
+/* signals_open() - a signalfd of all that is held; the caller's to close.
+ * Return: it, or -errno
+ */
+int signals_open(void);
+/* signals_ending() - does one that ends us wait to be read?  Any thread.
+ * Return: its number, 0: none
+ */
+int signals_ending(void);
+/* signals_poll() - poll(2) of @p alone, @ms milliseconds at most, that also returns when one
+ * comes that ends us: for a wait that is not the loop's.  Any thread.
+ * Return: as poll(2); 0 also when one came
+ */
+int signals_poll(struct pollfd *p, int ms);
+
+#endif
