@@ -70,6 +70,8 @@ static struct device ports, registers;
 
 static int (*on_run[8])(struct kvm_run *run); /* what each KVM_RUN does */
 static unsigned int nrun;
+static unsigned int
+	told[ARRAY_SIZE(on_run) + 1]; /* KVM_KVMCLOCK_CTRL before each of them */
 
 static struct kvm_mp_state mp;
 static struct kvm_regs regs;
@@ -87,6 +89,10 @@ static int on_ioctl(unsigned long request, void *arg)
 	case KVM_GET_SREGS:
 		memcpy(arg, &sregs, sizeof(sregs));
 		return 0;
+	case KVM_KVMCLOCK_CTRL:
+		told[nrun]++;
+		errno = EINVAL; /* as for a guest without that clock */
+		return -1;
 	default:
 		break;
 	}
@@ -112,6 +118,20 @@ static int run_is_interrupted(struct kvm_run *run)
 	(void)run;
 	errno = EINTR;
 	return -1;
+}
+
+static unsigned int nrefused; /* by EAGAIN, before it goes on; or for ever */
+
+static int run_waits_for_a_thread(struct kvm_run *run)
+{
+	(void)run;
+	if (nrefused) {
+		nrefused--;
+		nrun--; /* the same step again */
+		errno = EAGAIN;
+		return -1;
+	}
+	return run_ends(run);
 }
 
 static int run_is_refused(struct kvm_run *run)
@@ -172,6 +192,8 @@ static void setup(void)
 	ck_assert_int_eq(sem_init(&entered, 0, 0), 0);
 	area.run = (struct kvm_run){0};
 	nended = nseen = nrun = 0;
+	memset(told, 0, sizeof(told));
+	host.pauses = 0;
 	stops_at = NULL;
 	vcpu = (struct vcpu){.fd = FAKE_KVM_FD, .run = &area.run, .host = &host};
 	vcpu_init_signals();
@@ -201,12 +223,60 @@ START_TEST(interrupted_run_goes_on)
 }
 END_TEST
 
+/* SIGSTOP and SIGCONT, a debugger, a frozen control group: for the guest no hang of its own */
+START_TEST(a_guest_that_was_stopped_is_told)
+{
+	static int (*const steps[])(struct kvm_run *) = {
+		run_reads_register, run_is_interrupted, run_reads_register, run_ends};
+
+	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
+	for (unsigned int i = 0; i <= ARRAY_SIZE(steps); i++)
+		ck_assert_uint_eq(told[i], i == 2);
+}
+END_TEST
+
+/* Another vCPU's KVM_RUN came back, this one was in a device */
+static int run_while_another_is_interrupted(struct kvm_run *run)
+{
+	host.pauses++;
+	return run_reads_register(run);
+}
+
+START_TEST(who_was_outside_of_the_guest_is_told_as_well)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_while_another_is_interrupted,
+							 run_reads_register, run_ends};
+
+	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
+	for (unsigned int i = 0; i <= ARRAY_SIZE(steps); i++)
+		ck_assert_uint_eq(told[i], i == 1);
+}
+END_TEST
+
 START_TEST(refused_run_is_the_end_and_says_why)
 {
 	static int (*const steps[])(struct kvm_run *) = {run_is_refused};
 
 	ck_assert_int_eq(run(steps, 1), VCPU_CANNOT_GO_ON);
 	ck_assert_msg(strstr(detail, "KVM_RUN: Bad address") != NULL, "%s", detail);
+}
+END_TEST
+
+/* A limit of processes keeps KVM from a thread of its own: it may be had a moment later, or never */
+START_TEST(run_that_wants_a_thread_is_tried_for_a_while)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_waits_for_a_thread};
+
+	nrefused = 20;
+	ck_assert_int_eq(run(steps, 1), VCPU_TRIPLE_FAULT);
+	nrefused = UINT32_MAX;
+	nended = nrun = 0;
+	on_run[0] = run_waits_for_a_thread;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nended, 1);
+	ck_assert_int_eq(how, VCPU_CANNOT_GO_ON);
+	ck_assert_msg(strstr(detail, "ulimit -u") != NULL, "%s", detail);
 }
 END_TEST
 
@@ -448,7 +518,10 @@ int main(void)
 	fake_kvm = on_ioctl;
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, interrupted_run_goes_on);
+	tcase_add_test(t, a_guest_that_was_stopped_is_told);
+	tcase_add_test(t, who_was_outside_of_the_guest_is_told_as_well);
 	tcase_add_test(t, refused_run_is_the_end_and_says_why);
+	tcase_add_test(t, run_that_wants_a_thread_is_tried_for_a_while);
 	tcase_add_test(t, vcpu_in_the_guest_is_stopped);
 	tcase_add_test(t, vcpu_outside_of_the_guest_is_stopped);
 	tcase_add_loop_test(t, vcpu_that_is_asked_answers_and_goes_on, 0,

@@ -15,13 +15,21 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "vmm/core/limits.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu_arch.h"
 
-#define VCPU_SIGNAL     SIGRTMIN /* SIGUSR1 is the operator's */
-#define VCPU_STACK_SIZE (256 * KIB)
+/* Below SIGRTMIN: those above are refused when their queue, which is the user's and has a
+ * limit (ulimit -i), is full.  Of these one that nobody sends, and that does nothing where
+ * there is no handler.
+ */
+#define VCPU_SIGNAL    SIGURG
+#define VCPU_AGAIN_FEW 8        /* in a row: what may come of a guest's own doing */
+#define VCPU_AGAIN_MAX 200      /* in a row: two seconds of the naps below */
+#define VCPU_AGAIN_NS  10000000 /* another process of the user's may end */
 
 static void vcpu_on_signal(int sig)
 {
@@ -173,7 +181,37 @@ static void vcpu_run_failed(struct vcpu *c, int code)
 	vcpu_fail(c, what,
 		  code == EFAULT ? "; was a file that its memory is mapped from cut "
 				   "short?  Replace such a file (by rename) instead"
-				 : "");
+				 : limits_thread_cure(code));
+}
+
+/* EAGAIN is what a vCPU gets that was woken by the one that starts it, once.  It is also what
+ * KVM returns, at once and always, where it cannot make a thread of its own for this VM (Linux 6.12
+ * and later make it by our limits, in the first KVM_RUN).  Return: try again?
+ */
+static bool vcpu_again(struct vcpu *c)
+{
+	const struct timespec nap = {.tv_nsec = VCPU_AGAIN_NS};
+	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
+
+	if (++c->again < VCPU_AGAIN_FEW)
+		return true;
+	if (c->again < VCPU_AGAIN_MAX) {
+		(void)nanosleep(&nap, NULL);
+		return true;
+	}
+	c->again = 0;
+	(void)ioctl(c->fd, KVM_GET_MP_STATE, &state);
+	errno = EAGAIN; /* and not that of a call before */
+	return state.mp_state != KVM_MP_STATE_RUNNABLE;
+}
+
+static void vcpu_tell_pause(struct vcpu *c)
+{
+	unsigned int n = atomic_load_explicit(&c->host->pauses, memory_order_relaxed);
+
+	if (n != c->pauses)
+		vcpu_arch_paused(c);
+	c->pauses = n;
 }
 
 /* vcpu_stop() sets @stopping before immediate_exit: if this undoes the latter, vcpu_thread()
@@ -186,6 +224,18 @@ static void vcpu_look(struct vcpu *c)
 	c->asked = false;
 }
 
+/* A KVM_RUN that is interrupted, and not by us: SIGSTOP, a debugger, a frozen control group or
+ * a host that slept stopped the process, and the other vCPUs with it, wherever they were.
+ */
+static void vcpu_interrupted(struct vcpu *c)
+{
+	vcpu_count(c, KVM_EXIT_INTR);
+	if (c->asked)
+		vcpu_look(c);
+	else if (!c->stopping)
+		atomic_fetch_add(&c->host->pauses, 1);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
@@ -193,14 +243,14 @@ static void *vcpu_thread(void *arg)
 	if (c->id == 0)
 		c->host->first_run_ns = monotonic_ns();
 	while (!c->stopping && !c->host->over) {
+		vcpu_tell_pause(c);
 		if (ioctl(c->fd, KVM_RUN, 0) == 0) {
+			c->again = 0;
 			if (!vcpu_handle_exit(c))
 				break;
-		} else if (errno == EINTR || errno == EAGAIN) {
-			vcpu_count(c, KVM_EXIT_INTR);
-			if (c->asked)
-				vcpu_look(c);
-		} else {
+		} else if (errno == EINTR) {
+			vcpu_interrupted(c);
+		} else if (errno != EAGAIN || !vcpu_again(c)) {
 			vcpu_run_failed(c, errno);
 			break;
 		}
@@ -214,8 +264,7 @@ int vcpu_start(struct vcpu *c, struct err *e)
 	pthread_attr_t attr;
 	int rc;
 
-	pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, VCPU_STACK_SIZE);
+	limits_thread_attr(&attr);
 	signals_block(&old);
 	sigemptyset(&mine);
 	sigaddset(&mine, VCPU_SIGNAL);
@@ -224,8 +273,8 @@ int vcpu_start(struct vcpu *c, struct err *e)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (rc)
-		return err_set(e, rc, "vCPU %u: no thread for it: %s", c->id,
-			       strerror(rc));
+		return err_set(e, rc, "vCPU %u: no thread for it: %s%s", c->id,
+			       strerror(rc), limits_thread_cure(rc));
 	c->started = true;
 	return 0;
 }

@@ -43,6 +43,8 @@ struct vcpu_host {
 	void (*ended)(struct vcpu_host *h, enum vcpu_end why, const char *detail);
 	_Atomic bool over; /* set by ended()'s owner: no vCPU enters the guest any more */
 	_Atomic uint64_t first_run_ns; /* CLOCK_MONOTONIC just before the first KVM_RUN */
+	_Atomic unsigned int
+		pauses; /* how often the process was seen to have been stopped */
 };
 
 struct kvm_run;
@@ -56,8 +58,10 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	_Atomic bool stopping;
-	_Atomic bool asked; /* by vcpu_ask(), and not answered yet */
-	_Atomic int look;   /* the answer: enum vcpu_look */
+	_Atomic bool asked;  /* by vcpu_ask(), and not answered yet */
+	_Atomic int look;    /* the answer: enum vcpu_look */
+	unsigned int again;  /* EAGAIN of KVM_RUN in a row */
+	unsigned int pauses; /* of host->pauses, those that the guest was told of */
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
 

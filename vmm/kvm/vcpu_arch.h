@@ -21,6 +21,11 @@ bool vcpu_arch_exit(struct vcpu *c);
 /* vcpu_arch_look() - what the guest is at.  vCPU thread, outside of KVM_RUN */
 enum vcpu_look vcpu_arch_look(const struct vcpu *c);
 
+/* vcpu_arch_paused() - the process was stopped for a while: tell the guest, so that its watchdogs
+ * do not take the time that is missing for a hang.  vCPU thread, before KVM_RUN
+ */
+void vcpu_arch_paused(struct vcpu *c);
+
 /* vcpu_arch_where() - where the vCPU stands, for a message: program counter and the bytes
  * there, as far as they can be read.  Always leaves a string in @buf
  */

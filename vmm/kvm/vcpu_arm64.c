@@ -264,6 +264,12 @@ void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)
 		(void)snprintf(buf + n, len - (size_t)n, ", instruction %08x", code);
 }
 
+/* Its clock is the host's counter, and there is no such flag: docs/arm64.md says what comes of it */
+void vcpu_arch_paused(struct vcpu *c)
+{
+	(void)c;
+}
+
 /* KVM on Arm runs all of a guest: nothing is interpreted */
 const char *vcpu_arch_advice(void)
 {

@@ -224,6 +224,14 @@ enum vcpu_look vcpu_arch_look(const struct vcpu *c)
 	}
 }
 
+/* A flag beside the guest's clock, where it has one from KVM (KVM API document, 4.75,
+ * KVM_KVMCLOCK_CTRL); else an error that does not matter.
+ */
+void vcpu_arch_paused(struct vcpu *c)
+{
+	(void)ioctl(c->fd, KVM_KVMCLOCK_CTRL, 0);
+}
+
 void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)
 {
 	struct kvm_regs regs;

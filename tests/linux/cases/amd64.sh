@@ -116,3 +116,23 @@ case_small_kernel_vmlinux()
 		--append 'quiet microvm.run="echo cpus=$(nproc)"'
 	said cpus=2
 }
+
+# Stopped for longer than its watchdog is patient, a guest learns that it was, and goes on
+case_stopped_for_long_is_no_lockup()
+{
+	mkfifo in
+	exec 3<>in
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --cpus 2 \
+		--append 'quiet softlockup_panic=1 watchdog_thresh=4 microvm.run="echo begun; read go </dev/console; dmesg | grep -i lockup; echo lives"' \
+		<in >out 2>err 3<&- &
+	vmm=$!
+	wait_for out begun
+	kill -STOP $vmm
+	sleep 16
+	kill -CONT $vmm
+	sleep 1
+	go
+	wait $vmm || fail "status $?"
+	said lives
+	! grep -qi lockup out || fail 'it saw a lockup'
+}
