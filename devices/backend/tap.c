@@ -9,6 +9,9 @@
 
 #include "vmm/core/util.h"
 
+#define TAP_CHANGES       50 /* a second */
+#define TAP_CHANGES_BURST 16
+
 #define TAP_TSO (1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 
 /* Linux 6.2 */
@@ -26,6 +29,31 @@ void tap_close(struct tap *t)
 		close(t->claim);
 	t->claim = -1;
 	tap_link_close(&t->link);
+	if (t->changes.loop)
+		rate_fini(&t->changes);
+}
+
+void tap_limit(struct tap *t, struct loop *l, void (*go_on)(struct rate *r))
+{
+	const struct config_rate limit = {.ops = TAP_CHANGES,
+					  .ops_burst = TAP_CHANGES_BURST};
+
+	rate_init(&t->changes, &limit, l, go_on);
+}
+
+int tap_limit_start(struct tap *t, struct device *dev)
+{
+	return rate_start(&t->changes, dev);
+}
+
+void tap_limit_stop(struct tap *t)
+{
+	rate_stop(&t->changes);
+}
+
+bool tap_may_change(struct tap *t)
+{
+	return rate_ready(&t->changes);
 }
 
 bool tap_is_there(const struct tap *t)
@@ -35,8 +63,9 @@ bool tap_is_there(const struct tap *t)
 	return ioctl(t->fd[0], TUNGETIFF, &ifr) == 0;
 }
 
-int tap_use(const struct tap *t, unsigned int queues)
+int tap_use(struct tap *t, unsigned int queues)
 {
+	rate_spend(&t->changes, 1, 0);
 	/* A queue that has been told before says EINVAL */
 	for (unsigned int i = 1; i < t->n; i++) {
 		struct ifreq ifr = {.ifr_flags = i < queues ? IFF_ATTACH_QUEUE
@@ -65,6 +94,9 @@ int tap_offloads(struct tap *t, uint64_t features)
 
 	if (asked == t->told)
 		return 0;
+	if (!tap_may_change(t))
+		return -EAGAIN;
+	rate_spend(&t->changes, 1, 0);
 	if ((features & TAP_USO) != TAP_USO)
 		features &= ~TAP_USO;
 	if (!(features & TAP_TSO))

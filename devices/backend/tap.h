@@ -17,6 +17,7 @@
 #include "devices/backend/tap_link.h"
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/rate.h"
 
 #define TAP_HDR_LEN 12
 #define TAP_FRAME_MAX \
@@ -44,6 +45,7 @@ struct tap {
 	char name[IFNAMSIZ];
 	uint64_t offloads;    /* of TAP_OFFLOADS, what the host's kernel can */
 	uint64_t told;        /* which of them it was asked for last */
+	struct rate changes;  /* none before tap_limit() */
 	struct tap_link link; /* what the host does with it, as far as we are told */
 };
 
@@ -60,15 +62,29 @@ void tap_close(struct tap *t);
 /* tap_is_there() - it has not been deleted, wherever it is now */
 bool tap_is_there(const struct tap *t);
 
-/* tap_use() - the first @queues are in use from now on: the host puts nothing into the
- * others.  Return: 0 or -errno
+/* A tap is changed in the host's kernel, under the lock of all its networks, for half a
+ * millisecond at worst, and all who listen to the host's interfaces are told.  So a guest that
+ * asks for a change again and again, by commands or by resets, has to wait.
+ *
+ * tap_limit() - from now on changes cost tokens; @go_on as rate_init() has it.  tap_limit_start()
+ * and tap_limit_stop(): as rate_start(), in activate(), and rate_stop(), in reset()
  */
-int tap_use(const struct tap *t, unsigned int queues);
+void tap_limit(struct tap *t, struct loop *l, void (*go_on)(struct rate *r));
+int tap_limit_start(struct tap *t, struct device *dev);
+void tap_limit_stop(struct tap *t);
+/* tap_may_change() - is there a token?  If not, go_on() comes when there is one */
+bool tap_may_change(struct tap *t);
+
+/* tap_use() - the first @queues are in use from now on: the host puts nothing into the
+ * others.  Costs a token, also one that is not there: a reset cannot wait, so whoever can asks
+ * tap_may_change() first.  Return: 0 or -errno
+ */
+int tap_use(struct tap *t, unsigned int queues);
 
 /* tap_offloads() - may the host hand us frames without checksum, or with more than one
  * segment in them?  @features as virtio names them, of TAP_OFFLOADS; without GUEST_CSUM
- * none, without both of TAP_USO neither of them, without TSO no ECN.  A change is told to all
- * who listen to the host's interfaces; what is none costs nothing.  Return: 0 or -errno
+ * none, without both of TAP_USO neither of them, without TSO no ECN.  What is no change costs
+ * nothing.  Return: 0; -EAGAIN: there is no token, and go_on() comes when there is one; -errno
  */
 int tap_offloads(struct tap *t, uint64_t features);
 

@@ -133,16 +133,18 @@ int net_offload(struct net *n, uint64_t offloads)
 {
 	int rc = n->tap.offloads && !n->dead ? tap_offloads(&n->tap, offloads) : 0;
 
-	if (rc == 0)
+	n->waits = rc == -EAGAIN;
+	if (rc == 0 || n->waits)
 		n->offloads = offloads;
-	return rc;
+	return n->waits ? 0 : rc;
 }
 
 void net_late(struct net *n)
 {
-	n->waits = false;
 	(void)net_offload(
 		n, n->offloads); /* a kernel takes what it took when it was asked */
+	if (n->waits)
+		return;
 	net_drain(&n->pair[0]);
 	for (unsigned int i = 0; i < n->used && n->v.active; i++)
 		(void)net_rx(&n->pair[i]);
@@ -206,7 +208,7 @@ static void net_reset(struct virtio_dev *v)
 	net_link_stop(&n->link);
 	rate_stop(&n->rx_rate);
 	rate_stop(&n->tx_rate);
-	rate_stop(&n->changes);
+	tap_limit_stop(&n->tap);
 	n->waits = false;
 	(void)net_use(n, 1);
 	for (unsigned int i = 0; i < n->npair; i++)
@@ -246,7 +248,6 @@ static void net_destroy(struct virtio_dev *v)
 	}
 	rate_fini(&n->rx_rate);
 	rate_fini(&n->tx_rate);
-	rate_fini(&n->changes);
 	net_link_fini(&n->link);
 	netstream_destroy(n->stream);
 	tap_close(&n->tap);

@@ -99,7 +99,6 @@ struct net {
 	uint64_t offloads;        /* of TAP_OFFLOADS: what the driver wants now */
 	bool waits; /* for the tap to be told of them; meanwhile nothing is received */
 	struct rate rx_rate, tx_rate;
-	struct rate changes;  /* of the tap: others hear of each */
 	unsigned int turn;    /* the pair that goes first when there are tokens again */
 	struct virtq_chain c; /* scratch */
 };
@@ -138,7 +137,7 @@ int net_offload(struct net *n, uint64_t offloads);
  */
 bool net_is_control(const struct net *n, unsigned int qi);
 void net_control(struct net *n);
-void net_control_init(struct net *n); /* n->changes */
+void net_control_init(struct net *n); /* the limit on changes of n->tap */
 /* net_control_start() - a new driver's offloads, now or when it may.  Return: 0 or -errno */
 int net_control_start(struct net *n);
 

@@ -10,9 +10,6 @@
 
 #include "vmm/core/util.h"
 
-#define NET_CHANGES       50 /* a second */
-#define NET_CHANGES_BURST 16
-
 static unsigned int net_control_queue(const struct net *n)
 {
 	return net_acked(n, VIRTIO_NET_F_MQ) ? 2 * n->npair : 2;
@@ -23,46 +20,27 @@ bool net_is_control(const struct net *n, unsigned int qi)
 	return qi == net_control_queue(n) && net_acked(n, VIRTIO_NET_F_CTRL_VQ);
 }
 
-/* What is changed is changed in the host's kernel, under the lock of all its networks, for half
- * a millisecond at worst.  A driver does it once; one that does it again and again, by commands
- * or by resets, waits.
- */
+/* The tap may be changed again.  A driver does it once, as a rule. */
 static void net_control_go_on(struct rate *r)
 {
-	struct net *n = container_of(r, struct net, changes);
+	struct net *n = container_of(r, struct net, tap.changes);
 
-	if (n->v.active && n->waits) {
-		rate_spend(r, 1, 0);
+	if (n->v.active && n->waits)
 		net_late(n);
-	}
 	if (n->v.active && net_acked(n, VIRTIO_NET_F_CTRL_VQ))
 		net_control(n);
 }
 
 int net_control_start(struct net *n)
 {
-	uint64_t offloads = n->v.acked & TAP_OFFLOADS;
-	int rc = rate_start(&n->changes, n->v.dev);
+	int rc = tap_limit_start(&n->tap, n->v.dev);
 
-	if (rc < 0)
-		return rc;
-	if (offloads == n->tap.told)
-		return net_offload(n, offloads);
-	if (rate_ready(&n->changes)) {
-		rate_spend(&n->changes, 1, 0);
-		return net_offload(n, offloads);
-	}
-	n->offloads = offloads;
-	n->waits = true;
-	return 0;
+	return rc < 0 ? rc : net_offload(n, n->v.acked & TAP_OFFLOADS);
 }
 
 void net_control_init(struct net *n)
 {
-	const struct config_rate limit = {.ops = NET_CHANGES,
-					  .ops_burst = NET_CHANGES_BURST};
-
-	rate_init(&n->changes, &limit, n->v.env->loop, net_control_go_on);
+	tap_limit(&n->tap, n->v.env->loop, net_control_go_on);
 }
 
 /* All of @s, and no more, into @dst */
@@ -78,10 +56,7 @@ static bool net_control_pairs(struct net *n, struct span *s)
 	if (!net_acked(n, VIRTIO_NET_F_MQ) || !net_operand(s, &pairs, sizeof(pairs)) ||
 	    pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > n->npair)
 		return false;
-	if (pairs == n->used)
-		return true;
-	rate_spend(&n->changes, 1, 0);
-	return net_use(n, pairs) == 0;
+	return pairs == n->used || net_use(n, pairs) == 0;
 }
 
 /* Only what was negotiated may be switched on again (5.1.6.5.6) */
@@ -93,10 +68,7 @@ static bool net_control_offloads(struct net *n, struct span *s)
 	    !net_operand(s, &offloads, sizeof(offloads)) ||
 	    (offloads & ~(n->v.acked & TAP_OFFLOADS)))
 		return false;
-	if (offloads == n->offloads)
-		return true;
-	rate_spend(&n->changes, 1, 0);
-	return net_offload(n, offloads) == 0;
+	return offloads == n->offloads || net_offload(n, offloads) == 0;
 }
 
 static bool net_command(struct net *n, struct span *s)
@@ -120,7 +92,7 @@ void net_control(struct net *n)
 	static const uint8_t answer[] = {VIRTIO_NET_ERR, VIRTIO_NET_OK};
 	struct virtq *q = &n->vq[net_control_queue(n)];
 
-	while (!n->waits && !(virtq_pending(q) && !rate_ready(&n->changes)) &&
+	while (!n->waits && !(virtq_pending(q) && !tap_may_change(&n->tap)) &&
 	       virtio_pop(&n->v, q, &n->c)) {
 		/* n->c is used by the frames that a command sets going */
 		uint16_t head = n->c.head;

@@ -86,6 +86,8 @@ struct net_kernel {
 	struct virtio_net_config config;
 	struct tap tap;
 	struct vhost_net h;
+	struct vhost_ring ring[2];
+	bool waits; /* for the tap to be changed; meanwhile nobody serves the queues */
 	struct loop_source errors;
 	struct net_link link; /* no control queue, so nothing is announced */
 };
@@ -106,32 +108,53 @@ static void net_kernel_failed(struct loop_source *s, uint32_t events)
 	virtio_broken(&n->v, "the kernel cannot make sense of a queue");
 }
 
+/* The tap as this driver wants it, then the queues: now, or when the tap may be changed.
+ * Return: 0 or -errno
+ */
+static int net_kernel_serve(struct net_kernel *n)
+{
+	uint64_t acked = n->v.acked;
+	int rc = n->tap.offloads ? tap_offloads(&n->tap, acked & TAP_OFFLOADS) : 0;
+
+	n->waits = rc == -EAGAIN;
+	if (n->waits)
+		return 0;
+	return vhost_net_start(&n->h, acked & n->h.features & NET_RING_FEATURES,
+			       n->v.env->mem, n->ring, n->tap.fd[0]);
+}
+
+static void net_kernel_go_on(struct rate *r)
+{
+	struct net_kernel *n = container_of(r, struct net_kernel, tap.changes);
+
+	if (n->v.active && n->waits && net_kernel_serve(n) < 0)
+		virtio_broken(&n->v, "the kernel refuses its queues");
+}
+
 static int net_kernel_activate(struct virtio_dev *v)
 {
 	struct net_kernel *n = net_kernel_of(v);
-	struct vhost_ring ring[2];
-	int rc;
+	int rc = tap_limit_start(&n->tap, v->dev);
 
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; rc == 0 && i < 2; i++) {
 		const struct virtq *q = &n->vq[i];
 
 		if (!q->desc_p)
 			return -EINVAL;
-		ring[i] = (struct vhost_ring){.index = i,
-					      .size = q->size,
-					      .desc = q->desc,
-					      .avail = q->avail,
-					      .used = q->used,
-					      .kick = virtio_kick_fd(v, i),
-					      .call = virtio_call_fd(v)};
+		n->ring[i] = (struct vhost_ring){.index = i,
+						 .size = q->size,
+						 .desc = q->desc,
+						 .avail = q->avail,
+						 .used = q->used,
+						 .kick = virtio_kick_fd(v, i),
+						 .call = virtio_call_fd(v)};
 	}
-	if (n->tap.offloads)
-		(void)tap_offloads(&n->tap, v->acked & TAP_OFFLOADS);
+	if (rc < 0)
+		return rc;
 	n->errors = (struct loop_source){
 		.fd = n->h.errors, .dev = v->dev, .fn = net_kernel_failed};
 	loop_want(v->env->loop, &n->errors, EPOLLIN);
-	rc = vhost_net_start(&n->h, v->acked & n->h.features & NET_RING_FEATURES,
-			     v->env->mem, ring, n->tap.fd[0]);
+	rc = net_kernel_serve(n);
 	return rc < 0 ? rc : net_link_start(&n->link);
 }
 
@@ -141,6 +164,8 @@ static void net_kernel_reset(struct virtio_dev *v)
 
 	loop_want(v->env->loop, &n->errors, 0);
 	net_link_stop(&n->link);
+	tap_limit_stop(&n->tap);
+	n->waits = false;
 	vhost_net_stop(&n->h);
 }
 
@@ -201,6 +226,7 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 		n->v.offered |= NET_BIT(VIRTIO_NET_F_HOST_USO);
 	n->v.offered |= net_describe(&n->config, env, i, tap->name);
 	net_link_init(&n->link, &n->v, &n->config, &n->tap);
+	tap_limit(&n->tap, env->loop, net_kernel_go_on);
 	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
 	virtq_init(&n->vq[NET_TX], NET_QUEUE);
