@@ -289,6 +289,40 @@ START_TEST(a_guest_cannot_flood_the_log)
 }
 END_TEST
 
+static unsigned int log_lines; /* that a guest had us write */
+
+static void log_flood_for_a_day(void)
+{
+	struct log_limit l = {0};
+
+	for (uint64_t now = 1000; now < 1000 + 86400; now++)
+		for (int i = 0; i < 50; i++)
+			log_lines += log_limit_ok_at(&l, now);
+	/* and after a rest each line counts again */
+	for (int i = 0; i < 5; i++)
+		ck_assert(log_limit_ok_at(&l, 10 * 86400));
+}
+
+START_TEST(a_log_does_not_grow_for_ever)
+{
+	const char *text = logged(log_flood_for_a_day);
+
+	ck_assert_uint_ge(log_lines, 10 * 24);
+	ck_assert_uint_le(log_lines, 10 * (24 + 12));
+	ck_assert_ptr_nonnull(strstr(text, "179990 more lines like the next"));
+}
+END_TEST
+
+START_TEST(a_few_lines_a_minute_are_never_left_out)
+{
+	struct log_limit l = {0};
+
+	for (uint64_t now = 0; now < 86400; now += 30)
+		for (int i = 0; i < 5; i++)
+			ck_assert(log_limit_ok_at(&l, now));
+}
+END_TEST
+
 /* Nobody reads the pipe: a guest that has us complain may not stop us with it. */
 START_TEST(lines_that_nobody_reads_are_dropped_and_counted)
 {
@@ -350,6 +384,8 @@ int main(void)
 	tcase_add_test(t, lines_on_a_raw_terminal_return_the_carriage);
 	tcase_add_test(t, an_overlong_line_is_cut_and_still_ends);
 	tcase_add_test(t, a_guest_cannot_flood_the_log);
+	tcase_add_test(t, a_log_does_not_grow_for_ever);
+	tcase_add_test(t, a_few_lines_a_minute_are_never_left_out);
 	tcase_add_test(t, lines_that_nobody_reads_are_dropped_and_counted);
 	tcase_add_test(t, levels_have_names);
 	suite_add_tcase(suite, t);

@@ -11,7 +11,8 @@
 
 #include "vmm/core/util.h"
 
-#define LOG_LINES_PER_SECOND 10
+#define LOG_LINES     10   /* in a window */
+#define LOG_WIDTH_MAX 3600 /* seconds, of a window */
 
 enum log_level log_threshold = LOG_WARN;
 
@@ -84,18 +85,37 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A window that was too small for what came makes the next twice as long; a quiet one, or a rest
+ * of that length, half as long, or one second again.  Two threads that begin a window at once
+ * miscount a few lines.
+ */
+static void log_limit_begin(struct log_limit *l, uint64_t now)
+{
+	unsigned int wanted = l->n, width = MAX(l->width, 1U);
+	bool over = wanted > LOG_LINES;
+
+	if (now - l->end >= width)
+		width = 1;
+	else if (over)
+		width = MIN(2 * width, LOG_WIDTH_MAX);
+	else
+		width = MAX(width / 2, 1U);
+	l->width = width;
+	l->end = now + width;
+	l->n = 0;
+	if (over)
+		log_line(LOG_WARN, "%u more lines like the next were left out",
+			 wanted - LOG_LINES);
+}
+
+bool log_limit_ok_at(struct log_limit *l, uint64_t now)
+{
+	if (now >= l->end)
+		log_limit_begin(l, now);
+	return atomic_fetch_add(&l->n, 1) < LOG_LINES;
+}
+
 bool log_limit_ok(struct log_limit *l)
 {
-	uint64_t now = monotonic_ns() / UINT64_C(1000000000);
-
-	if (l->window != now) {
-		unsigned int dropped = l->n;
-
-		l->window = now;
-		l->n = 0;
-		if (dropped > LOG_LINES_PER_SECOND)
-			log_line(LOG_WARN, "%u more lines like the next were left out",
-				 dropped - LOG_LINES_PER_SECOND);
-	}
-	return atomic_fetch_add(&l->n, 1) < LOG_LINES_PER_SECOND;
+	return log_limit_ok_at(l, monotonic_ns() / UINT64_C(1000000000));
 }

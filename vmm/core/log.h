@@ -5,8 +5,10 @@
  * Any thread, but no signal handler.  A line is one write(2), and it never waits: it is
  * dropped when nobody reads stderr, and the next that goes out says how many were.  (Who
  * logs holds a device's lock, or is the loop: a guest that makes us complain into a stuck
- * pipe could stop us with it.)  When the terminal is raw the line ends in CR LF.  What a guest can provoke goes through log_guest(), which
- * lets ten lines a second through for each call site and counts the rest.
+ * pipe could stop us with it.)  When the terminal is raw the line ends in CR LF.  What a guest
+ * can provoke goes through log_guest(): for each call site ten lines go out in a second, ten in
+ * the next two, the next four and so on up to an hour, for as long as there are more, and the
+ * rest is counted.  So a log does not grow for ever at a guest's will.
  */
 #ifndef MICROVM_CORE_LOG_H
 #define MICROVM_CORE_LOG_H
@@ -38,10 +40,13 @@ void log_line(enum log_level level, const char *fmt, ...)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
 
 struct log_limit {
-	_Atomic uint64_t window; /* second in which @n counts */
-	_Atomic unsigned int n;
+	_Atomic uint64_t end;       /* of the window in which @n counts, in seconds */
+	_Atomic unsigned int n;     /* lines that were wanted in it */
+	_Atomic unsigned int width; /* of it, in seconds */
 };
+/* log_limit_ok() - may another line go out?  log_limit_ok_at(): at second @now */
 bool log_limit_ok(struct log_limit *l);
+bool log_limit_ok_at(struct log_limit *l, uint64_t now);
 
 /* log_guest() - something a guest did wrong, at level "warn", rate-limited */
 #define log_guest(...)                                                      \
