@@ -14,6 +14,17 @@ static void machine_on_quit(void *ctx)
 	machine_end(ctx, CAUSE_QUIT, "%s", "");
 }
 
+static struct tty *machine_make_file(struct machine *m, const char *label,
+				     const struct config_end *end, struct err *e)
+{
+	struct tty *t = tty_create_file(m->loop, label, end->path, e);
+
+	if (!t || !end->file_size || tty_file_limit(t, end->path, end->file_size, e) == 0)
+		return t;
+	tty_destroy(t);
+	return NULL;
+}
+
 static struct tty *machine_make_tty(struct machine *m, const char *label,
 				    const struct config_end *end, struct err *e)
 {
@@ -23,7 +34,7 @@ static struct tty *machine_make_tty(struct machine *m, const char *label,
 	case END_UNIX:
 		return tty_create_unix(m->loop, label, end->path, e);
 	case END_FILE:
-		return tty_create_file(m->loop, label, end->path, e);
+		return machine_make_file(m, label, end, e);
 	case END_STDIO:
 	case END_UNSET:
 	default:

@@ -10,7 +10,9 @@
 #include "vmm/core/util.h"
 #include "vmm/parse.h"
 
-#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+#define FILE_SIZE_MIN     (64 * KIB)
+#define CONSOLE_FILE_SIZE (256 * MIB) /* of what a kernel says nobody misses more */
+#define SOCKET_PATH_MAX   (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
 /* ---- where it goes, the same for both ---- */
 
@@ -46,6 +48,31 @@ static int end_set_file(struct config_end *end, const char *value, struct err *e
 	if (end_set(end, END_FILE, e) < 0)
 		return -e->code;
 	return config_string(&end->path, value, e);
+}
+
+static int end_set_file_size(struct config_end *end, const char *value, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_size(value, &n) < 0 || (n && (n < FILE_SIZE_MIN || n > INT64_MAX)))
+		return err_usage(
+			e,
+			"\"%.60s\" is no size for a file; give 64K or more, like 16M, "
+			"or 0 for no limit",
+			value);
+	end->file_size = n;
+	end->has_file_size = true;
+	return 0;
+}
+
+/* All parts are there */
+static int end_check(const struct config_end *end, struct err *e)
+{
+	if (end->has_file_size && end->kind != END_FILE)
+		return err_usage(e,
+				 "there is no file whose size could have a limit; give "
+				 "file=PATH as well");
+	return 0;
 }
 
 /* ---- --console ---- */
@@ -103,13 +130,24 @@ static int console_set_file(struct config *cfg, const char *value, struct err *e
 	return end_set_file(&cfg->console_end, value, e);
 }
 
+static int console_set_file_size(struct config *cfg, const char *value, struct err *e)
+{
+	return end_set_file_size(&cfg->console_end, value, e);
+}
+
 static int console_end(struct config *cfg, struct err *e)
 {
+	struct config_end *end = &cfg->console_end;
+
 	if (cfg->console == CONSOLE_NONE && cfg->console_end.kind != END_UNSET)
 		return err_usage(e, "there is no console that could go anywhere; give "
 				    "serial or virtio instead of none");
-	if (cfg->console_end.kind == END_UNSET)
-		cfg->console_end.kind = END_STDIO;
+	if (end->kind == END_FILE && !end->has_file_size)
+		end->file_size = CONSOLE_FILE_SIZE;
+	if (end_check(end, e) < 0)
+		return -e->code;
+	if (end->kind == END_UNSET)
+		end->kind = END_STDIO;
 	return 0;
 }
 
@@ -119,6 +157,7 @@ static const struct setting_part console_parts[] = {
 	{"pty", NULL, SETTING_SWITCH, console_set_pty},
 	{"unix", NULL, SETTING_TEXT, console_set_unix},
 	{"file", NULL, SETTING_TEXT, console_set_file},
+	{"file-size", NULL, SETTING_QUANTITY, console_set_file_size},
 };
 
 const struct setting_parts setting_console = {
@@ -176,6 +215,11 @@ static int port_set_file(struct config *cfg, const char *value, struct err *e)
 	return end_set_file(&cfg->port[cfg->nport].end, value, e);
 }
 
+static int port_set_file_size(struct config *cfg, const char *value, struct err *e)
+{
+	return end_set_file_size(&cfg->port[cfg->nport].end, value, e);
+}
+
 static int port_end(struct config *cfg, struct err *e)
 {
 	const struct config_port *p = &cfg->port[cfg->nport];
@@ -187,6 +231,8 @@ static int port_end(struct config *cfg, struct err *e)
 				 "port \"%s\" goes nowhere; give unix=PATH, pty, "
 				 "file=PATH or stdio",
 				 p->name);
+	if (end_check(&p->end, e) < 0)
+		return -e->code;
 	cfg->nport++;
 	return 0;
 }
@@ -197,6 +243,7 @@ static const struct setting_part port_parts[] = {
 	{"pty", NULL, SETTING_SWITCH, port_set_pty},
 	{"unix", NULL, SETTING_TEXT, port_set_unix},
 	{"file", NULL, SETTING_TEXT, port_set_file},
+	{"file-size", NULL, SETTING_QUANTITY, port_set_file_size},
 };
 
 const struct setting_parts setting_port = {

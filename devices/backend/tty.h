@@ -59,6 +59,11 @@ struct tty *tty_create_unix(struct loop *l, const char *label, const char *path,
  */
 struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 			    struct err *e);
+/* tty_file_limit() - of tty_create_file() with the same @path, before tty_start(): at @max bytes
+ * the file becomes @path.1 (what was there goes), and @path begins anew.  A device or a pipe has
+ * no limit.  Return: 0 or -errno with a sentence in @e
+ */
+int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e);
 /* tty_path() - of the pseudo terminal; NULL: it is none */
 const char *tty_path(const struct tty *t);
 

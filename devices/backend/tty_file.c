@@ -57,4 +57,5 @@ void tty_file_destroy(struct tty *t)
 	    named.st_ino == st.st_ino)
 		(void)unlink(t->made);
 	free(t->made);
+	free(t->file.path);
 }

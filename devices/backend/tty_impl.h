@@ -26,7 +26,12 @@ struct tty {
 	enum tty_end end;
 	char label[TTY_LABEL_MAX];
 	struct tty_listener listener;
-	char *made;        /* a file that was not there before */
+	char *made; /* a file that was not there before */
+	struct {
+		char *path;   /* NULL: no limit */
+		uint64_t max; /* bytes; 0: no limit */
+		uint64_t len; /* as far as we have counted: another may cut it short */
+	} file;
 	bool started;      /* it has, or had, a guest */
 	int slave;         /* of a pty: keeps it from hanging up; else -1 */
 	char pty_path[32]; /* of @slave */
@@ -86,6 +91,11 @@ void tty_unix_destroy(struct tty *t);
 
 /* tty_file.c.  One that never had a guest leaves no file behind that it made */
 void tty_file_destroy(struct tty *t);
+
+/* tty_rotate.c.  tty_file_room(): how many of @n bytes @out takes within its limit, after a new
+ * file was begun if need be; 0: none can be, which has been said
+ */
+size_t tty_file_room(struct tty *t, size_t n);
 
 /* tty_out.c.  tty_out_open(): @out is another, and writable; what is held goes there.
  * tty_out_forget(): there is none now, and what was held for it goes

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "vmm/core/limits.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -33,12 +34,15 @@ static void tty_block(struct tty *t, bool blocked)
 static void tty_put_failed(struct tty *t, int error)
 {
 	bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+	const char *cure;
 
 	if (t->end == TTY_UNIX)
 		return;
+	cure = limits_cure(error);
 	if (!full || !t->told)
-		log_warn("%s: output goes nowhere %s: %s", t->label,
-			 full ? "until there is space" : "from now on", strerror(error));
+		log_warn("%s: output goes nowhere %s: %s%s%s", t->label,
+			 full ? "until there is space" : "from now on", strerror(error),
+			 cure ? "; " : "", cure ? cure : "");
 	t->told |= full;
 	if (full)
 		return;
@@ -49,10 +53,13 @@ static void tty_put_failed(struct tty *t, int error)
 /* Return: bytes that went out or that nobody will ever want; 0: wait */
 static size_t tty_put(struct tty *t, const uint8_t *p, size_t n)
 {
-	ssize_t k = tty_fd_write(&t->out, p, n);
+	size_t room = tty_file_room(t, n);
+	ssize_t k = room ? tty_fd_write(&t->out, p, room) : (ssize_t)n;
 
-	if (k >= 0)
+	if (k >= 0) {
+		t->file.len += room ? (size_t)k : 0;
 		return (size_t)k;
+	}
 	if (k == -EAGAIN) {
 		tty_block(t, true);
 		return 0;

@@ -77,6 +77,10 @@ static const struct {
 	 "its own"},
 	{"--kernel k --console none --port a,stdio --port b,stdio",
 	 "\"a\" and \"b\" both go to stdio", "its own"},
+	{"--kernel k --console file=x,file-size=1K", "--console: file-size: \"1K\"",
+	 "64K or more"},
+	{"--kernel k --console pty,file-size=1M", "--console: there is no file", "file="},
+	{"--kernel k --port a,unix=x,file-size=0", "--port: there is no file", "file="},
 	{"--kernel k --port 0,pty --port 1,pty --port 2,pty --port 3,pty --port 4,pty "
 	 "--port 5,pty --port 6,pty --port 7,pty --port 8,pty",
 	 "one too many", "at most 8"},
@@ -138,6 +142,26 @@ START_TEST(ports_are_others)
 }
 END_TEST
 
+/* What a kernel says has a limit unless it is told not to; what a port carries is data */
+START_TEST(files_have_a_size)
+{
+	ck_assert_int_eq(parse("--kernel k --console file=x --port a,file=y"), 0);
+	ck_assert_uint_eq(cfg.console_end.file_size, 256 * MIB);
+	ck_assert_uint_eq(cfg.port[0].end.file_size, 0);
+	ck_assert_int_eq(parse("--kernel k --console virtio,file-size=64K,file=x --port "
+			       "a,file=y,file-size=3M"),
+			 0);
+	ck_assert_uint_eq(cfg.console_end.file_size, 64 * KIB);
+	ck_assert_uint_eq(cfg.port[0].end.file_size, 3 * MIB);
+	ck_assert_int_eq(parse("--kernel k --console file=x,file-size=0"), 0);
+	ck_assert_uint_eq(cfg.console_end.file_size, 0);
+	ck_assert_int_eq(parse_json("{\"console\": {\"file\": \"x\", \"file-size\": "
+				    "\"1M\"}}"),
+			 0);
+	ck_assert_uint_eq(cfg.console_end.file_size, MIB);
+}
+END_TEST
+
 START_TEST(json_means_another_machine)
 {
 	ck_assert_int_eq(parse_json("{\"console\": {\"device\": \"virtio\", \"unix\": "
@@ -169,6 +193,7 @@ int main(void)
 			    (int)ARRAY_SIZE(wrong));
 	tcase_add_test(t, console_is_another);
 	tcase_add_test(t, ports_are_others);
+	tcase_add_test(t, files_have_a_size);
 	tcase_add_test(t, json_means_another_machine);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_ENV);

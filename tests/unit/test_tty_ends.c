@@ -567,6 +567,142 @@ START_TEST(full_file_does_not_stop_the_guest)
 }
 END_TEST
 
+/* ---- a file with a limit ---- */
+
+#define LIMIT 1000
+
+static char aside[sizeof(path) + 8];
+
+static void start_limited(void)
+{
+	struct tty *t = tty_create_file(d.loop, "console", path, &err);
+
+	(void)snprintf(aside, sizeof(aside), "%s.1", path);
+	ck_assert_ptr_nonnull(t);
+	ck_assert_int_eq(tty_file_limit(t, path, LIMIT, &err), 0);
+	start(t);
+}
+
+static size_t length(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) < 0 ? 0 : (size_t)st.st_size;
+}
+
+/* What @name has is 9 bytes a line, counted.  Return: the number in the last whole one */
+static unsigned int last_line(const char *name)
+{
+	char text[LIMIT + 1] = "";
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, LIMIT);
+	char *end;
+
+	close(fd);
+	ck_assert_int_gt(n, 9);
+	end = memrchr(text, '\n', (size_t)n);
+	return (unsigned int)strtoul(end - 8, NULL, 10);
+}
+
+START_TEST(full_file_is_put_aside)
+{
+	char first[10] = "", last[10] = "";
+	int fd;
+
+	start_limited();
+	flood(0, 150);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(aside), LIMIT);
+	ck_assert_uint_eq(length(path), 9 * 150 - LIMIT);
+	/* not a byte is lost between the two */
+	fd = open(aside, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(pread(fd, last, LIMIT % 9, LIMIT - LIMIT % 9), LIMIT % 9);
+	close(fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(read(fd, first, 9 - LIMIT % 9), 9 - LIMIT % 9);
+	close(fd);
+	strcat(last, first);
+	ck_assert_str_eq(last, "00000111\n");
+	/* for as long as it goes on, it is twice the limit and not more */
+	flood(150, 10000);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(aside), LIMIT);
+	ck_assert_uint_le(length(path), LIMIT);
+	ck_assert_uint_eq(last_line(path), 150 + 9999);
+	ck_assert_int_eq(unlink(aside), 0);
+}
+END_TEST
+
+START_TEST(file_of_an_earlier_run_counts)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	struct stat st;
+
+	ck_assert_int_eq(ftruncate(fd, 5 * LIMIT), 0);
+	close(fd);
+	start_limited();
+	say("new\n");
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(aside), 5 * LIMIT);
+	ck_assert_uint_eq(length(path), 4);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+	ck_assert_int_eq(unlink(aside), 0);
+}
+END_TEST
+
+/* As logrotate does it: copytruncate, and rename */
+START_TEST(file_that_another_rotates_is_left_to_him)
+{
+	char moved[sizeof(path) + 8];
+
+	(void)snprintf(moved, sizeof(moved), "%s.old", path);
+	start_limited();
+	flood(0, 100);
+	ck_assert_int_eq(truncate(path, 0), 0);
+	flood(100, 100);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(path), 900);
+	ck_assert_int_eq(access(aside, F_OK), -1);
+	ck_assert_int_eq(rename(path, moved), 0);
+	close(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	flood(200, 100);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(moved), LIMIT); /* ours until it is full */
+	ck_assert_uint_eq(length(path), 800);
+	ck_assert_int_eq(access(aside, F_OK), -1);
+	ck_assert_int_eq(unlink(moved), 0);
+}
+END_TEST
+
+START_TEST(file_that_cannot_be_put_aside_does_not_stop_the_guest)
+{
+	start_limited();
+	ck_assert_int_eq(mkdir(aside, 0700), 0); /* in the way */
+	flood(0, 10000);
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(path), LIMIT);
+	ck_assert_int_eq(rmdir(aside), 0);
+	say("again\n");
+	driver_run(&d, 20);
+	ck_assert_uint_eq(length(path), 6);
+	ck_assert_uint_eq(length(aside), LIMIT);
+	ck_assert_int_eq(unlink(aside), 0);
+}
+END_TEST
+
+START_TEST(device_has_no_limit)
+{
+	struct tty *t = tty_create_file(d.loop, "console", "/dev/null", &err);
+
+	ck_assert_int_eq(tty_file_limit(t, "/dev/null", LIMIT, &err), 0);
+	start(t);
+	flood(0, 1000);
+	driver_run(&d, 20);
+	ck_assert_int_eq(access("/dev/null.1", F_OK), -1);
+}
+END_TEST
+
 START_TEST(file_that_cannot_be_written_is_refused)
 {
 	char absent[80];
@@ -636,6 +772,11 @@ int main(void)
 	tcase_add_test(t, file_is_left_behind_by_a_machine_that_never_ran);
 	tcase_add_test(t, file_that_is_not_ours_stays);
 	tcase_add_test(t, full_file_does_not_stop_the_guest);
+	tcase_add_test(t, full_file_is_put_aside);
+	tcase_add_test(t, file_of_an_earlier_run_counts);
+	tcase_add_test(t, file_that_another_rotates_is_left_to_him);
+	tcase_add_test(t, file_that_cannot_be_put_aside_does_not_stop_the_guest);
+	tcase_add_test(t, device_has_no_limit);
 	tcase_add_test(t, file_that_cannot_be_written_is_refused);
 	tcase_add_test(t, loop_that_cannot_watch_is_said);
 	suite_add_tcase(s, t);

@@ -115,7 +115,9 @@ enum config_end_kind { END_UNSET, END_STDIO, END_PTY, END_UNIX, END_FILE };
 
 struct config_end {
 	enum config_end_kind kind;
-	char *path; /* of the socket or the file */
+	char *path;         /* of the socket or the file */
+	uint64_t file_size; /* bytes, from which on the file is PATH.1; 0: no limit */
+	bool has_file_size;
 };
 
 struct config_port {

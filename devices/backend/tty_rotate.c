@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * tty_rotate - a console's file with a limit: what is full becomes PATH.1, in place of the one
+ * that was there, and PATH begins anew.  So a guest fills twice the limit, for as long as it
+ * runs.
+ */
+#include "devices/backend/tty_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+/* By its own name, not by that of a link to it: that is what is renamed */
+int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(t->out.fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0; /* a device or a pipe stores nothing */
+	t->file.path = realpath(path, NULL);
+	if (!t->file.path)
+		return err_set(e, errno, "%s: %.150s: %s", t->label, path,
+			       strerror(errno));
+	t->file.max = max;
+	t->file.len = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* What is there now under our name, if it is still ours, is PATH.1 afterwards */
+static int tty_put_aside(const struct tty *t, const struct stat *ours)
+{
+	char old[PATH_MAX + 2];
+	struct stat named;
+
+	if (lstat(t->file.path, &named) < 0)
+		return errno == ENOENT ? 0 : -errno; /* somebody has moved it already */
+	if (named.st_dev != ours->st_dev || named.st_ino != ours->st_ino)
+		return 0;
+	(void)snprintf(old, sizeof(old), "%s.1", t->file.path);
+	return rename(t->file.path, old) < 0 ? -errno : 0;
+}
+
+/* The file is full, as far as we have counted.  Return: 0, there is room; -errno */
+static int tty_rotate(struct tty *t)
+{
+	const int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
+			  O_CREAT | O_NOFOLLOW;
+	struct stat st;
+	int fd, rc;
+
+	if (fstat(t->out.fd, &st) < 0)
+		return -errno;
+	t->file.len = (uint64_t)st.st_size;
+	if (t->file.len < t->file.max) /* it was cut short: logrotate's copytruncate */
+		return 0;
+	rc = tty_put_aside(t, &st);
+	if (rc < 0)
+		return rc;
+	fd = open(t->file.path, flags, st.st_mode & 0777);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size >= t->file.max) {
+		close(fd);
+		return -EEXIST;
+	}
+	tty_fd_close(&t->out);
+	t->out = (struct tty_fd){.fd = fd, .kind = TTY_FD_FILE, .own = true};
+	t->out_source.fd = fd;
+	t->file.len = (uint64_t)st.st_size;
+	return 0;
+}
+
+size_t tty_file_room(struct tty *t, size_t n)
+{
+	int rc;
+
+	if (!t->file.max)
+		return n;
+	rc = t->file.len < t->file.max ? 0 : tty_rotate(t);
+	if (rc == 0)
+		return MIN(n, t->file.max - t->file.len);
+	if (!t->told)
+		log_warn(
+			"%s: output goes nowhere: %.150s is as large as file-size allows "
+			"and cannot be renamed to .1 beside it: %s",
+			t->label, t->file.path, strerror(-rc));
+	t->told = true;
+	return 0;
+}
