@@ -213,7 +213,8 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	    (rc = irqchip_init(&m->irqchip, &m->kvm, cfg, e)) < 0 ||
 	    (rc = machine_build_vcpus(m, e)) < 0)
 		return rc;
-	return machine_watch_events(m, e);
+	rc = machine_watch_events(m, e);
+	return rc < 0 ? rc : machine_reserve_fds(m, e);
 }
 
 struct exit_verdict machine_run(struct machine *m)

@@ -72,6 +72,8 @@ struct machine {
 	struct virtio_dev *pmem[CONFIG_PMEMS_MAX];
 	unsigned int npmem;
 	struct virtio_dev *balloon; /* NULL: none */
+	struct virtio_dev *vsock;   /* likewise */
+	unsigned int late_fds;      /* what the virtio devices open only when they live */
 	struct virtio_env env;
 	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
 	size_t virtio_pages_len;

@@ -31,6 +31,11 @@ bool machine_virtio_shares(const struct config *cfg);
 /* machine_virtio_devices() - every virtio device that the config asks for */
 int machine_virtio_devices(struct machine *m, struct err *e);
 
+/* machine_reserve_fds() - all that the start opens is open: what guests and peers may take of the
+ * rest, so that what the machine opens later still gets its own
+ */
+int machine_reserve_fds(struct machine *m, struct err *e);
+
 /* machine_add_pmem() - the files of the pmem devices as slots of KVM's; before the vCPUs */
 int machine_add_pmem(struct machine *m, struct err *e);
 

@@ -19,6 +19,13 @@
 #include "devices/virtio/pmem.h"
 #include "vmm/core/util.h"
 
+/* Opened late: of a device the eventfd of each queue's kicks, timers of its limits and link, what
+ * it talks to a back end with; of the machine io_uring and its wakes, the workers' eventfd, a
+ * report's files and timer, a file that is begun anew
+ */
+#define MACHINE_FDS_DEVICE 4
+#define MACHINE_FDS_LATE   12
+
 static unsigned int count_disks(const struct config *cfg)
 {
 	return cfg->ndisk;
@@ -175,7 +182,19 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 		m->disk[m->ndisk++] = v;
 	if (v->id == VIRTIO_ID_BALLOON)
 		m->balloon = v;
+	if (v->id == VIRTIO_ID_VSOCK)
+		m->vsock = v;
+	m->late_fds += v->nvq + MACHINE_FDS_DEVICE;
 	return machine_add_device(m, &m->mmio, d, e);
+}
+
+int machine_reserve_fds(struct machine *m, struct err *e)
+{
+	unsigned int peers = 1 + m->cfg->nport; /* of consoles and ports */
+
+	return m->vsock ? vsock_reserve(m->vsock, m->late_fds + peers + MACHINE_FDS_LATE,
+					e)
+			: 0;
 }
 
 int machine_add_pmem(struct machine *m, struct err *e)

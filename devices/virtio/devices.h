@@ -38,6 +38,11 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
 /* cfg->vsock: "vsock0" */
+/* vsock_reserve() - all else that the machine opens at its start is open, and it may come to need
+ * @others more: connections get what is left of the process's descriptors, which is said if it
+ * is not much.  Before the guest runs.  Return: 0, or -EMFILE with a sentence in @e
+ */
+int vsock_reserve(struct virtio_dev *v, unsigned int others, struct err *e);
 struct virtio_dev *vsock_create(const struct virtio_env *env, unsigned int i,
 				struct err *e);
 /* hvc0 on @tty (not owned): "console0" */

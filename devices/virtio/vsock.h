@@ -108,7 +108,7 @@ struct vsock {
 	bool tx_blocked; /* until there is room in @refusal */
 	bool event_due;  /* TRANSPORT_RESET */
 	/* vsock_table.c */
-	unsigned int nconn;
+	unsigned int nconn, conns_max;
 	uint32_t pool, next_port;
 	uint64_t seed; /* the guest cannot choose ports that share a bucket */
 	struct vsock_bucket bucket[VSOCK_BUCKETS];

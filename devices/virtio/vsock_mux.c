@@ -9,6 +9,7 @@
  */
 #include "devices/virtio/vsock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +20,18 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "devices/virtio/devices.h"
 #include "vmm/core/log.h"
 
-#define VSOCK_EVENTS_MAX   64  /* in a turn */
-#define VSOCK_ACCEPTS_MAX  16  /* likewise */
-#define VSOCK_GREETING_MAX 32  /* "CONNECT 4294967295\n" is 19 */
-#define VSOCK_FDS_OTHER    256 /* what the rest of the machine may need */
+#define VSOCK_EVENTS_MAX   64   /* in a turn */
+#define VSOCK_ACCEPTS_MAX  16   /* likewise */
+#define VSOCK_GREETING_MAX 32   /* "CONNECT 4294967295\n" is 19 */
+#define VSOCK_FDS_OTHER    256  /* what the rest of the machine may need */
+#define VSOCK_CONNS_FEW    1024 /* fewer is worth a line */
 
-/* Each connection is a descriptor; take as many as we may. */
+/* ---- descriptors: each connection is one ---- */
+
+/* Take as many as we may */
 static void vsock_raise_limit(void)
 {
 	const rlim_t want = VSOCK_CONNS_MAX + VSOCK_FDS_OTHER;
@@ -36,6 +41,45 @@ static void vsock_raise_limit(void)
 		return;
 	l.rlim_cur = MIN(l.rlim_max, want);
 	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
+/* Return: numbers below @limit that are taken, as far as we can see */
+static rlim_t vsock_open_descriptors(rlim_t limit)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *de;
+	rlim_t n = 0;
+
+	while (dir && (de = readdir(dir)))
+		n += de->d_name[0] != '.' && strtoul(de->d_name, NULL, 10) < limit;
+	if (!dir)
+		return VSOCK_FDS_OTHER;
+	closedir(dir);
+	return n ? n - 1 : 0; /* without @dir's own */
+}
+
+int vsock_reserve(struct virtio_dev *v, unsigned int others, struct err *e)
+{
+	struct vsock *s = container_of(v, struct vsock, v);
+	rlim_t taken, need;
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur == RLIM_INFINITY)
+		return 0;
+	taken = vsock_open_descriptors(l.rlim_cur);
+	need = taken + others;
+	if (l.rlim_cur < need + 1)
+		return err_set(e, EMFILE,
+			       "--vsock: of %llu descriptors the machine needs %llu, and "
+			       "none is left for a connection; raise ulimit -n",
+			       (unsigned long long)l.rlim_cur, (unsigned long long)need);
+	s->conns_max = (unsigned int)MIN(l.rlim_cur - need, (rlim_t)VSOCK_CONNS_MAX);
+	if (s->conns_max < VSOCK_CONNS_FEW)
+		log_warn("--vsock: at most %u connections at a time, for ulimit -n is "
+			 "%llu and the machine itself needs %llu",
+			 s->conns_max, (unsigned long long)l.rlim_cur,
+			 (unsigned long long)need);
+	return 0;
 }
 
 /* ---- epoll ---- */
@@ -85,10 +129,14 @@ static void vsock_listen_again(struct vsock *s, bool listen)
 static void vsock_accept(struct vsock *s)
 {
 	for (unsigned int i = 0; i < VSOCK_ACCEPTS_MAX; i++) {
-		int fd =
-			accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		struct vsock_conn *c;
+		int fd;
 
+		if (s->nconn >= s->conns_max && s->conns_max < VSOCK_CONNS_MAX) {
+			vsock_listen_again(s, false);
+			return;
+		}
+		fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
 			/* clients wait in the backlog until a descriptor is free */
 			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
@@ -167,10 +215,11 @@ void vsock_guest_connects(struct vsock *s, const struct virtio_vsock_hdr *h)
 {
 	char path[256];
 	struct vsock_conn *c;
-	int fd;
+	int fd = -1;
 
 	(void)snprintf(path, sizeof(path), "%s_%u", s->listener.path, h->dst_port);
-	fd = unix_connect(path);
+	if (s->nconn < s->conns_max)
+		fd = unix_connect(path);
 	c = fd < 0 ? NULL : vsock_conn_new(s, fd, VSOCK_GREETING);
 	if (!c || vsock_conn_bind(s, c, h->src_port, h->dst_port) < 0) {
 		if (c)

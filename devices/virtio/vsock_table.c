@@ -23,6 +23,7 @@ void vsock_table_init(struct vsock *s)
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
 		s->seed = monotonic_ns();
 	s->seed |= 1;
+	s->conns_max = VSOCK_CONNS_MAX;
 	s->pool = VSOCK_CREDIT_POOL;
 	s->next_port = VSOCK_PORT_FIRST;
 	TAILQ_INIT(&s->ready);
@@ -37,7 +38,7 @@ struct vsock_conn *vsock_conn_new(struct vsock *s, int fd, enum vsock_stage stag
 {
 	struct vsock_conn *c = NULL;
 
-	if (s->nconn < VSOCK_CONNS_MAX)
+	if (s->nconn < s->conns_max)
 		c = calloc(1, sizeof(*c));
 	if (c) {
 		c->fd = fd;

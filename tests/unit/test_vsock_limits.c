@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_vsock_limits - what there is only so much of: descriptors, credit, connections. */
+#include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
@@ -48,6 +50,104 @@ START_TEST(clients_wait_while_no_descriptor_is_left)
 	close(c);
 	close(waiting);
 	close(s);
+}
+END_TEST
+
+/* ---- what the rest of the machine needs ---- */
+
+/* A limit below which @n numbers are free.  Return: what it was */
+static struct rlimit spare(unsigned int n)
+{
+	struct rlimit was, few;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = (struct rlimit){0, was.rlim_max};
+	for (; n; few.rlim_cur++)
+		n -= fcntl((int)few.rlim_cur, F_GETFD) < 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	return was;
+}
+
+/* Return: how many more can be opened, @most at most; they are closed again */
+static unsigned int can_open(unsigned int most)
+{
+	unsigned int n = 0;
+	int fd[64];
+
+	while (n < most && (fd[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		n++;
+	for (unsigned int i = 0; i < n; i++)
+		close(fd[i]);
+	return n;
+}
+
+#define OTHERS 20 /* that the machine is to keep */
+#define OURS   10
+
+START_TEST(what_the_machine_needs_is_kept_from_the_guest)
+{
+	struct sockaddr_un a = address(server_path);
+	unsigned int got_one = 0;
+	struct rlimit was;
+	int s = host_socket();
+
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(s, 100), 0);
+	was = spare(OTHERS + OURS);
+	ck_assert_int_eq(vsock_reserve(d.v, OTHERS, &d.err), 0);
+	for (uint32_t i = 0; i < 2 * OURS; i++) {
+		say(VIRTIO_VSOCK_OP_REQUEST, i, PORT);
+		ck_assert(receive());
+		got_one += got.op == VIRTIO_VSOCK_OP_RESPONSE;
+	}
+	ck_assert_uint_eq(got_one, OURS);
+	ck_assert_uint_eq(can_open(OTHERS), OTHERS);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	close(s);
+}
+END_TEST
+
+START_TEST(what_the_machine_needs_is_kept_from_clients)
+{
+	struct sockaddr_un a = address(path);
+	int c[2 * OURS], first = -1;
+	struct rlimit was;
+	char byte;
+
+	/* theirs are this process's as well */
+	for (unsigned int i = 0; i < 2 * OURS; i++)
+		c[i] = host_socket();
+	was = spare(OTHERS + OURS);
+	ck_assert_int_eq(vsock_reserve(d.v, OTHERS, &d.err), 0);
+	for (unsigned int i = 0; i < 2 * OURS; i++) {
+		ck_assert_int_eq(connect(c[i], (struct sockaddr *)&a, sizeof(a)), 0);
+		ck_assert_int_eq(write(c[i], "CONNECT 5000\n", 13), 13);
+	}
+	for (unsigned int i = 0; i < OURS; i++) {
+		ck_assert(receive());
+		ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_REQUEST);
+	}
+	expect_nothing();
+	ck_assert_uint_eq(can_open(OTHERS), OTHERS);
+	for (unsigned int i = 0; i < 2 * OURS; i++) /* nobody is hung up on */
+		ck_assert_int_eq(recv(c[i], &byte, 1, MSG_DONTWAIT), -1);
+	first = (int)got.dst_port;
+	say(VIRTIO_VSOCK_OP_RST, (uint32_t)first, got.src_port);
+	ck_assert(receive()); /* the next has its turn */
+	ck_assert_uint_eq(got.op, VIRTIO_VSOCK_OP_REQUEST);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	for (unsigned int i = 0; i < 2 * OURS; i++)
+		close(c[i]);
+}
+END_TEST
+
+START_TEST(a_limit_that_leaves_no_connection_is_told)
+{
+	struct rlimit was = spare(OTHERS);
+
+	ck_assert_int_eq(vsock_reserve(d.v, OTHERS, &d.err), -EMFILE);
+	ck_assert_ptr_nonnull(strstr(d.err.msg, "ulimit -n"));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
 }
 END_TEST
 
@@ -165,6 +265,9 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, no_descriptor_left);
+	tcase_add_test(t, what_the_machine_needs_is_kept_from_the_guest);
+	tcase_add_test(t, what_the_machine_needs_is_kept_from_clients);
+	tcase_add_test(t, a_limit_that_leaves_no_connection_is_told);
 	tcase_add_test(t, clients_wait_while_no_descriptor_is_left);
 	tcase_add_test(t, many_connections_share_a_bounded_credit);
 	tcase_add_test(t, one_connection_more_than_there_can_be);
