@@ -20,6 +20,7 @@
 
 #include "devices/virtio/balloon_stats.h"
 #include "devices/virtio/devices.h"
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 /* Linux reports 32 ranges at a time and wants a queue for as many. */
@@ -352,13 +353,13 @@ static const struct virtio_ops balloon_ops = {
 /* With reporting comes the pattern: a guest that fills its free pages would not report them
  * otherwise, and zero, the usual one, is what they come back with.
  */
-static uint64_t balloon_offer(const struct config_balloon *c)
+static uint64_t balloon_offer(const struct config_balloon *c, bool reporting)
 {
 	uint64_t f = 1ULL << VIRTIO_BALLOON_F_STATS_VQ;
 
 	if (c->deflate_on_oom)
 		f |= 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM;
-	if (c->reporting)
+	if (reporting)
 		f |= 1ULL << VIRTIO_BALLOON_F_REPORTING |
 		     1ULL << VIRTIO_BALLOON_F_PAGE_POISON;
 	return f;
@@ -369,6 +370,8 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 {
 	const struct config_balloon *c = &env->cfg->balloon;
 	struct balloon *b = calloc(1, sizeof(*b));
+	/* what would be reported stays (gmem_release()), so the guest need not look for it */
+	bool reporting = c->reporting && !env->mem->hugepages;
 
 	(void)i;
 	if (!b) {
@@ -384,9 +387,9 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 		.ops = &balloon_ops,
 		.name = "balloon0",
 		.id = VIRTIO_ID_BALLOON,
-		.offered = balloon_offer(c),
+		.offered = balloon_offer(c, reporting),
 		.vq = b->vq,
-		.nvq = c->reporting ? BALLOON_QUEUES : BALLOON_REPORTING,
+		.nvq = reporting ? BALLOON_QUEUES : BALLOON_REPORTING,
 		.config = &b->config,
 		.config_len = sizeof(b->config),
 		.config_writable = sizeof(b->config),
@@ -394,5 +397,9 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 	};
 	for (unsigned int qi = 0; qi < b->v.nvq; qi++)
 		virtq_init(&b->vq[qi], BALLOON_QUEUE);
+	if (env->mem->hugepages)
+		log_warn(
+			"--balloon: with hugepages=on nothing goes back to the host, for its "
+			"pool would give the pages to others; leave out one of the two");
 	return &b->v;
 }

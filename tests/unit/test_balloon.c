@@ -4,6 +4,8 @@
 
 #include <linux/virtio_ids.h>
 
+#include "vmm/core/log.h"
+
 static void setup(void)
 {
 	driver_init(&d, RAM);
@@ -56,6 +58,21 @@ START_TEST(what_is_switched_off_is_not_offered)
 	ck_assert_uint_eq(driver_offered(&d) & 0xff, F(STATS_VQ));
 	driver_write(&d, VIRTIO_MMIO_QUEUE_SEL, REPORTING);
 	ck_assert_uint_eq(driver_read(&d, VIRTIO_MMIO_QUEUE_NUM_MAX), 0);
+}
+END_TEST
+
+/* Nothing of it would go back: its pool would give the page to others */
+START_TEST(a_guest_in_huge_pages_is_not_asked_for_reports)
+{
+	driver_unplug(&d);
+	d.mem.hugepages = true;
+	log_threshold = LOG_ERROR;
+	balloon_plug((struct config_balloon){.size = MIB, .reporting = true});
+	ck_assert_uint_eq(driver_offered(&d) & 0xff, F(STATS_VQ));
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(balloon_list(INFLATE, (uint32_t[]){FREE / 4096, FREE / 4096 + 1}, 2));
+	ck_assert_uint_eq(balloon_gone(FREE, FREE_LEN), 0);
+	d.mem.hugepages = false;
 }
 END_TEST
 
@@ -193,6 +210,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, target_and_features_are_offered);
 	tcase_add_test(t, what_is_switched_off_is_not_offered);
+	tcase_add_test(t, a_guest_in_huge_pages_is_not_asked_for_reports);
 	tcase_add_test(t, inflated_pages_go_to_the_host_and_no_others);
 	tcase_add_test(t, deflated_pages_can_be_used_again);
 	tcase_add_test(t, reported_ranges_go_to_the_host);

@@ -61,6 +61,13 @@ static void touch_kernel(void)
 	(void)gmem_read(&m, 3 * MIB, &v, sizeof(v));
 }
 
+/* As the host's memory file behaves when there is no page for it */
+static void touch_ram(void)
+{
+	(void)!ftruncate(m.region[0].fd, 0);
+	*(volatile char *)gmem_slice(&m, 8 * MIB, 1) = 1;
+}
+
 static void touch_other(void)
 {
 	int fd = memfd_create("other", MFD_CLOEXEC);
@@ -86,6 +93,29 @@ START_TEST(file_cut_short_ends_us_with_a_sentence)
 }
 END_TEST
 
+START_TEST(ram_without_a_page_ends_us_with_a_sentence)
+{
+	int fd = memfd_create("RAM", MFD_CLOEXEC);
+	char text[256] = "";
+	int status;
+
+	/* RAM in a memory file is sealed against just that; so one that is not takes its place */
+	ck_assert_int_eq(ftruncate(fd, 16 * MIB), 0);
+	ck_assert_ptr_ne(mmap(m.region[0].host + 8 * MIB, MIB, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, fd, 8 * (off_t)MIB),
+			 MAP_FAILED);
+	m.region[0].fd = fd;
+	status = end_of(touch_ram);
+	m.region[0].fd = -1;
+	close(fd);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
+	ck_assert_int_gt(read(says[0], text, sizeof(text) - 1), 0);
+	ck_assert_ptr_nonnull(strstr(text, "no page left for the guest's RAM"));
+	ck_assert_ptr_nonnull(strstr(text, "vm.nr_hugepages"));
+}
+END_TEST
+
 START_TEST(another_fault_still_kills)
 {
 	int status = end_of(touch_other);
@@ -105,6 +135,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, file_cut_short_ends_us_with_a_sentence);
+	tcase_add_test(t, ram_without_a_page_ends_us_with_a_sentence);
 	tcase_add_test(t, another_fault_still_kills);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_ENV);

@@ -161,6 +161,7 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 	}
 	if (!m->hugepages)
 		gmem_advise_huge(r);
+	gmem_guard(r->host, r->len, GMEM_RAM);
 	m->n++;
 	return 0;
 }
@@ -250,7 +251,7 @@ int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 	if (mmap(p, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
 		 (off_t)off) == MAP_FAILED)
 		return gmem_read_file(p, fd, off, len);
-	gmem_guard(p, whole);
+	gmem_guard(p, whole, GMEM_FILE);
 	m->file_start = m->file_end && m->file_start < p ? m->file_start : p;
 	m->file_end = MAX(m->file_end, (const uint8_t *)p + whole);
 	if (madvise(p, whole, MADV_DONTDUMP) < 0)

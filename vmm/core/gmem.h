@@ -67,8 +67,8 @@ int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 
 /* gmem_release() - give the host back the whole pages in [@p, @p + @len), a slice; they read
  * as zeroes afterwards, here, in the guest and in every process that maps them.  What is
- * mapped from a file, a part of a page, and with huge pages a part of one, stay as they
- * are.  Any thread.  Return: how many bytes the host has got
+ * mapped from a file, a part of a page, and huge pages of the host's pool stay as they are.
+ * Any thread.  Return: how many bytes the host has got
  */
 uint64_t gmem_release(const struct gmem *m, void *p, size_t len);
 

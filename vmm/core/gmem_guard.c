@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * gmem_guard - a sentence when a file under guest memory is cut short.
+ * gmem_guard - a sentence when guest memory is gone.
  *
  * State is global because a signal handler has nowhere else to look; it is written before
  * there are threads.  The terminal's own handler for crashes comes first where there is
@@ -10,26 +10,41 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
-#define GUARD_MAX 8 /* an ELF kernel has a handful of segments; the rest would crash */
+/* RAM, and an ELF kernel has a handful of segments; the rest would crash */
+#define GUARD_MAX 16
 
 static struct {
 	uintptr_t start[GUARD_MAX], len[GUARD_MAX];
+	enum gmem_kind kind[GUARD_MAX];
 	unsigned int n;
 } guard;
 
+static const char *gmem_guard_sentence(enum gmem_kind kind, int code)
+{
+	if (code == BUS_MCEERR_AR || code == BUS_MCEERR_AO)
+		return "microvm: the host's hardware has lost a page of the guest's memory; "
+		       "see the host's kernel log\n";
+	if (kind == GMEM_FILE)
+		return "microvm: the kernel's file was cut short while its guest ran on it; "
+		       "replace such a file (by rename) instead of writing over it\n";
+	return "microvm: the host has no page left for the guest's RAM; leave it more "
+	       "memory or huge pages (sysctl vm.nr_hugepages), or give the guest less\n";
+}
+
+/* The last that was told counts: a file is mapped over RAM. */
 static void gmem_guard_on_bus(int sig, siginfo_t *si, void *uc)
 {
-	static const char sentence[] =
-		"microvm: the kernel's file was cut short while its guest ran on it; "
-		"replace such a file (by rename) instead of writing over it\n";
+	const char *sentence;
 
 	(void)uc;
-	for (unsigned int i = 0; si->si_code > 0 && i < guard.n; i++) {
+	for (unsigned int i = guard.n; si->si_code > 0 && i-- > 0;) {
 		if ((uintptr_t)si->si_addr - guard.start[i] >= guard.len[i])
 			continue;
-		(void)!write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
+		sentence = gmem_guard_sentence(guard.kind[i], si->si_code);
+		(void)!write(STDERR_FILENO, sentence, strlen(sentence));
 		_exit(1);
 	}
 	(void)signal(sig, SIG_DFL); /* a fault happens again when we return */
@@ -37,13 +52,14 @@ static void gmem_guard_on_bus(int sig, siginfo_t *si, void *uc)
 		(void)raise(sig);
 }
 
-void gmem_guard(const void *p, size_t len)
+void gmem_guard(const void *p, size_t len, enum gmem_kind kind)
 {
 	struct sigaction sa = {.sa_sigaction = gmem_guard_on_bus, .sa_flags = SA_SIGINFO};
 
 	if (guard.n == GUARD_MAX)
 		return;
 	guard.start[guard.n] = (uintptr_t)p;
+	guard.kind[guard.n] = kind;
 	guard.len[guard.n++] = len;
 	sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGBUS, &sa, NULL);

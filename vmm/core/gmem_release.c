@@ -13,8 +13,6 @@
 
 #include "vmm/core/util.h"
 
-#define RELEASE_HUGEPAGE (2 * MIB)
-
 static const struct gmem_region *release_region(const struct gmem *m, const uint8_t *p)
 {
 	for (unsigned int i = 0; i < m->n; i++)
@@ -27,8 +25,15 @@ static const struct gmem_region *release_region(const struct gmem *m, const uint
 static uint64_t release_range(const struct gmem *m, const struct gmem_region *r,
 			      uint64_t off, uint64_t end)
 {
-	uint64_t page = m->hugepages ? RELEASE_HUGEPAGE : (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	int rc;
+
+	/* With a page of the pool its reservation would go: the next machine takes it, and this
+	 * guest's next use of it is a SIGBUS.  (Since Linux 6.9 the kernel keeps the reservation, of
+	 * anonymous memory; then nobody has anything of the page.)
+	 */
+	if (m->hugepages)
+		return 0;
 
 	off = ALIGN_UP(off, page);
 	end = ALIGN_DOWN(end, page);

@@ -180,7 +180,8 @@ static void vcpu_run_failed(struct vcpu *c, int code)
 	(void)snprintf(what, sizeof(what), "KVM_RUN: %s", strerror(code));
 	vcpu_fail(c, what,
 		  code == EFAULT ? "; was a file that its memory is mapped from cut "
-				   "short?  Replace such a file (by rename) instead"
+				   "short?  Replace such a file (by rename) instead; or "
+				   "has the host no page left for its RAM?"
 				 : limits_thread_cure(code));
 }
 
