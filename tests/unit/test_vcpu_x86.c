@@ -99,7 +99,7 @@ static int on_ioctl(unsigned long request, void *arg)
 	errno = EIO;
 	if (request != KVM_RUN)
 		return -1;
-	if (area.run.immediate_exit) {
+	if (__atomic_load_n(&area.run.immediate_exit, __ATOMIC_SEQ_CST)) {
 		errno = EINTR;
 		return -1;
 	}
