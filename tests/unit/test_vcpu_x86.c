@@ -270,6 +270,7 @@ START_TEST(run_that_wants_a_thread_is_tried_for_a_while)
 	nrefused = 20;
 	ck_assert_int_eq(run(steps, 1), VCPU_TRIPLE_FAULT);
 	nrefused = UINT32_MAX;
+	host.over = false;
 	nended = nrun = 0;
 	on_run[0] = run_waits_for_a_thread;
 	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
