@@ -9,11 +9,13 @@
 # number of scripts may run at once; a note of its size says later whether it is whole.
 
 MICROVM_CACHE=${MICROVM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/microvm}
+[[ $MICROVM_CACHE = /* ]] || MICROVM_CACHE=$PWD/$MICROVM_CACHE # some of us change directory
+export MICROVM_CACHE
 export PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain users lack it
 # How the caller's shell is set decides neither what is in an image nor how we read what a
-# program prints
+# program prints: TMOUT ends a `read` that waits, OMP_* is what nproc believes
 export LC_ALL=C
-unset CDPATH BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS
+unset CDPATH BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS TMOUT OMP_NUM_THREADS OMP_THREAD_LIMIT
 users_umask=$(umask)
 umask 022
 
@@ -78,16 +80,19 @@ cache_lock()
 	local fd
 	mkdir -p "$MICROVM_CACHE/lock"
 	exec {fd}>"$MICROVM_CACHE/lock/$1"
-	flock "$fd"
+	flock -n "$fd" || { say "waiting for another who makes $1" && flock "$fd"; }
 }
 
 # cache_tmp - print a new directory inside the cache, so that a rename out of it is atomic.
-# What a killed script left behind goes after a day.
+# What a killed script left behind goes a day after the last file in it was written: a machine
+# may run for longer.
 cache_tmp()
 {
+	local old
 	mkdir -p "$MICROVM_CACHE/tmp"
-	find "$MICROVM_CACHE/tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null ||
-		true
+	while IFS= read -r -d '' old; do
+		[ -n "$(find "$old" -mmin -1440 -print -quit 2>&1)" ] || rm -rf "$old" 2>/dev/null || true
+	done < <(find "$MICROVM_CACHE/tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -print0 2>/dev/null)
 	mktemp -d "$MICROVM_CACHE/tmp/${0##*/}.XXXXXX"
 }
 
@@ -101,21 +106,22 @@ deliver()
 }
 
 # cache_keep TMP OUT - move TMP, a file or a directory of cache_tmp's, to OUT, which is its place in
-# the cache, and note what it consists of
+# the cache, and note what it consists of.  In a command substitution nothing ends at a command
+# that fails, `set -e` or not: so whoever makes something to keep says `|| exit` at each
 cache_keep()
 {
-	cache_sizes "$1" >"$1.whole"
-	mkdir -p "${2%/*}"
-	mv -f "$1.whole" "$2.whole"
-	[ ! -d "$2" ] || rm -rf "$2"
-	mv -fT "$1" "$2"
+	{
+		[ -e "$1" ] && cache_sizes "$1" >"$1.whole" && [ -s "$1.whole" ] &&
+			mkdir -p "${2%/*}" && mv -f "$1.whole" "$2.whole" &&
+			{ [ ! -d "$2" ] || rm -rf "$2"; } && mv -fT "$1" "$2"
+	} || die "$2 could not be kept"
 }
 
 # cache_has OUT - is it in the cache, and whole?  A full disk or a crash can have cut it short
 cache_has()
 {
 	[ -e "$1" ] && [ -f "$1.whole" ] || return 1
-	[ -n "$(cache_sizes "$1" | LC_ALL=C comm -13 - "$1.whole")" ] || return 0
+	[ ! -s "$1.whole" ] || [ -n "$(cache_sizes "$1" | LC_ALL=C comm -13 - "$1.whole")" ] || return 0
 	say "$1 is not whole any more: it is made again"
 	return 1
 }
@@ -143,11 +149,14 @@ apt_private()
 		-o "Dir::State=$d/state" -o "Dir::State::status=$d/state/status"
 		-o "Dir::Cache=$d/cache" -o APT::Sandbox::User=)
 	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
-	if [ -z "$(find "$d/updated" -mmin -1440 2>/dev/null)" ]; then
-		apt-get -qq "${apt_opts[@]}" update >&2 ||
+	(
+		# apt itself does not wait for another who updates
+		exec 9>"$d/lock" && flock 9 || exit
+		[ -z "$(find "$d/updated" -mmin -1440 2>/dev/null)" ] || exit 0
+		apt-get -qq "${apt_opts[@]}" update >&2 9>&- ||
 			die "apt-get update failed for $1: see above for the source that did not answer"
 		touch "$d/updated"
-	fi
+	) || exit 1
 }
 
 # apt_select PACKAGE ARCH - choose $apt_opts with which apt can fetch PACKAGE: the lists
@@ -195,16 +204,18 @@ apt_deb()
 # fetched if need be
 static_program()
 {
-	local out=$MICROVM_CACHE/$3-$2 tmp deb
-	if ! cache_has "$out"; then
+	local out=$MICROVM_CACHE/$3-$2
+	cache_has "$out" || (
+		cache_lock "program-$3-$2"
+		! cache_has "$out" 2>/dev/null || exit 0
 		need dpkg xz-utils
-		tmp=$(cache_tmp)
-		deb=$(apt_deb "$1" "$2" "$tmp")
-		dpkg-deb -x "$deb" "$tmp/x"
-		mv "$(find "$tmp/x" -type f -path "*bin/$3" -print -quit)" "$tmp/program"
+		tmp=$(cache_tmp) || exit
+		trap 'rm -rf "$tmp"' EXIT
+		deb=$(apt_deb "$1" "$2" "$tmp") && dpkg-deb -x "$deb" "$tmp/x" &&
+			mv "$(find "$tmp/x" -type f -path "*bin/$3" -print -quit)" "$tmp/program" ||
+			die "$3 for $2 could not be had from the package $1"
 		cache_keep "$tmp/program" "$out"
-		rm -rf "$tmp"
-	fi
+	) || exit 1
 	printf '%s\n' "$out"
 }
 
@@ -218,13 +229,12 @@ foreign_tree()
 		need dpkg xz-utils
 		say "fetching $1 for $2, with its libraries"
 		apt_private "$2"
-		tmp=$(cache_tmp)
-		mkdir -p "$tmp/tree" "$tmp/archives/partial"
+		tmp=$(cache_tmp) && mkdir -p "$tmp/tree" "$tmp/archives/partial" || exit
 		apt-get -qq "${apt_opts[@]}" -o "Dir::Cache::archives=$tmp/archives" \
 			-o Debug::NoLocking=1 --no-install-recommends --download-only -y \
 			install "$1" >&2 || die "apt-get could not download $1 for $2"
 		for deb in "$tmp"/archives/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/tree"
+			dpkg-deb -x "$deb" "$tmp/tree" || die "${deb##*/} could not be unpacked"
 		done
 		cache_keep "$tmp/tree" "$out"
 		rm -rf "$tmp"
@@ -280,12 +290,12 @@ stage()
 	mkdir -p "${dst%/*}"
 	if [ -d "$src" ]; then
 		mkdir -p "$dst"
-		cp -a --reflink=auto "$src/." "$dst/"
+		cp -a --reflink=auto "$src/." "$dst/" || die "cannot copy $src"
 		while IFS= read -r -d '' f; do
 			stage_needs "$root" "$f"
 		done < <(find "$src/" -type f -perm /111 -print0)
 	else
-		cp -L --preserve=mode,timestamps --reflink=auto "$src" "$dst"
+		cp -L --preserve=mode,timestamps --reflink=auto "$src" "$dst" || die "cannot copy $src"
 		[ ! -x "$src" ] || stage_needs "$root" "$src"
 	fi
 }
