@@ -47,11 +47,17 @@ compiler_of() {
 
 # built NAME [LINE-NAME] - build(), for a suite: a line says what is wrong
 built() {
-	local log
-	command -v "$(compiler_of "$1")" >/dev/null || {
-		echo "skip ${2:-build}: no $(compiler_of "$1")"
+	local log cc
+	cc=$(compiler_of "$1")
+	# it may be several words, as in CC='ccache gcc'
+	if ! command -v "${cc%% *}" >/dev/null; then
+		if [ "$cc" = "${CC-}" ]; then
+			echo "not ok ${2:-build}: there is no compiler '$cc', which CC asks for"
+		else
+			echo "skip ${2:-build}: no $cc"
+		fi
 		return 1
-	}
+	fi
 	log=$(build "$1") && return
 	echo "not ok ${2:-build}: see below"
 	printf '%s\n' "$log" | sed 's/^/  | /'

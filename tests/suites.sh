@@ -32,19 +32,23 @@ fuzz_seconds=5 replant_sample=10
 
 # meson_suite BUILD - run what `meson test` runs there, and print it as lines
 meson_suite() {
-	local dir=$top/build-$1 fixed=()
+	local dir=$top/build-$1 fixed=() status=0 log=testlog-$BASHPID
 	# With the largest address randomization, sanitizers of 2022 find no room to shadow
 	! setarch -R true 2>/dev/null || fixed=(setarch -R)
-	# A busy machine is no failure
+	# A busy machine is no failure.  The log has a name of its own: what an earlier run found, or
+	# another one that runs now, is not ours
 	CK_VERBOSITY=verbose CK_TIMEOUT_MULTIPLIER=5 "${fixed[@]}" \
 		meson test -C "$dir" --no-rebuild --quiet --timeout-multiplier 5 \
-		--num-processes "$unit_at_once" \
-		>"$dir/meson-test.log" 2>&1
-	[ -s "$dir/meson-logs/testlog.json" ] || {
-		cat "$dir/meson-test.log"
-		return 1
-	}
-	"$here/meson-lines" "$dir/meson-logs/testlog.json"
+		--num-processes "$unit_at_once" --logbase "$log" \
+		>"$tmp/meson-test.log" 2>&1 || status=$?
+	if [ -s "$dir/meson-logs/$log.json" ]; then
+		"$here/meson-lines" "$dir/meson-logs/$log.json" || status=$?
+	else
+		cat "$tmp/meson-test.log"
+		status=1
+	fi
+	rm -f "$dir/meson-logs/$log".*
+	return $status
 }
 
 # with BUILD COMMAND... - if BUILD could be made; if not, a line has said so
