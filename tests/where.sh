@@ -95,6 +95,7 @@ in_nested() {
 		put+=(-f "$1") && shift
 	done
 	shift
+	trap end_children EXIT
 	nested_again "${put[@]}" -- "$(readlink -f "$0")" --build "$build" "$@"
 	exit
 }
