@@ -55,11 +55,12 @@ need()
 		as=(sudo -n)
 	fi
 	say "installing ${miss[*]}"
-	as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+	as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300
+		-o Dpkg::Options::=--force-confold) # a configuration file that somebody changed
 	# A machine that never ran "update" knows no package: not worth a word
-	"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null 2>&1 ||
-		{ "${as[@]}" update >/dev/null &&
-			"${as[@]}" install -y --no-install-recommends "${miss[@]}" >/dev/null; } ||
+	"${as[@]}" install -y --no-install-recommends "${miss[@]}" </dev/null >/dev/null 2>&1 ||
+		{ "${as[@]}" update </dev/null >/dev/null &&
+			"${as[@]}" install -y --no-install-recommends "${miss[@]}" </dev/null >/dev/null; } ||
 		die "apt-get could not install ${miss[*]}"
 }
 

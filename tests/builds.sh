@@ -13,7 +13,8 @@ build() {
 	local lock status=0
 	exec {lock}>"$top/build-$1.lock" || return
 	flock "$lock"
-	"build_$1" || status=$?
+	# what a compiler may leave running, a cache's server, say, does not hold it
+	(eval "exec $lock>&-" && "build_$1") || status=$?
 	exec {lock}>&-
 	return $status
 }
