@@ -52,8 +52,7 @@ qemu_files() {
 # lines as lines.sh has them.  If the nested host hangs (status 123, which no guest of ours can
 # cause: QEMU does), another one starts over, and says what the first has not said.
 nested_again() {
-	local try status line name said=' ' log
-	log=$(mktemp)
+	local try status line name said=' '
 	for try in 1 2 3; do
 		name=''
 		while IFS= read -r line; do
@@ -65,16 +64,13 @@ nested_again() {
 				;;
 			esac
 			[ "$name" = said ] || printf '%s\n' "$line"
-		done < <(
-			"$top/tests/nested/run" "${nested_options[@]}" "$@"
-			echo $? >"$log"
-		)
-		status=$(cat "$log")
+		done < <("$top/tests/nested/run" "${nested_options[@]}" "$@")
+		status=0
+		wait $! || status=$?
 		[ "$status$try" = 1231 ] || [ "$status$try" = 1232 ] || break
 		echo "# the nested host hung; another one starts over"
 	done
-	rm -f "$log"
-	return "$status"
+	return $status
 }
 
 # in_nested NAME FILE... -- ARGUMENT... - this script, with these arguments, in the nested host, in
