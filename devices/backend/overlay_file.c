@@ -159,7 +159,7 @@ int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 		 struct err *e)
 {
 	struct disk_engine *ov = calloc(1, sizeof(*ov));
-	struct stat st;
+	struct stat st, named;
 	int rc;
 
 	if (!ov) {
@@ -184,7 +184,10 @@ int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 		return -e->code;
 	if (ov->top->readonly) /* the base, in a dry run */
 		return overlay_fit(d, ov, e);
-	if (fstat(ov->top->fd, &st) == 0 && !st.st_nlink)
+	/* A file in memory never had a name of its own: /proc/self/fd/N leads to it all the same */
+	if (fstat(ov->top->fd, &st) == 0 && !st.st_nlink &&
+	    (stat(top, &named) < 0 || named.st_dev != st.st_dev ||
+	     named.st_ino != st.st_ino))
 		return err_set(e, ENOENT, /* by another microvm, whose start failed */
 			       "overlay %s was removed at this moment; start again", top);
 	rc = overlay_load(ov, dry, e);
