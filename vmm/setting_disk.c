@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vmm/config.h"
+#include "vmm/core/disk_format.h"
 #include "vmm/core/util.h"
 #include "vmm/setting_parts.h"
 
@@ -33,25 +34,18 @@ static int disk_set_vhost_user(struct config *cfg, const char *value, struct err
 
 static int disk_set_format(struct config *cfg, const char *value, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum disk_format format;
-	} known[] = {
-		{"raw", DISK_FORMAT_RAW},   {"qcow2", DISK_FORMAT_QCOW2},
-		{"vmdk", DISK_FORMAT_VMDK}, {"vdi", DISK_FORMAT_VDI},
-		{"vhdx", DISK_FORMAT_VHDX}, {"auto", DISK_FORMAT_AUTO},
-	};
+	enum disk_format f = disk_format_find(value);
+	const char *other = disk_format_other(value);
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strcmp(value, known[i].name) != 0)
-			continue;
-		cfg->disk[cfg->ndisk].format = known[i].format;
-		return 0;
-	}
-	return err_usage(e,
-			 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, vhdx or "
-			 "auto",
-			 value);
+	if (f == DISK_FORMAT_BY_NAME && other)
+		return err_usage(e, "\"%s\" %s", value, other);
+	if (f == DISK_FORMAT_BY_NAME)
+		return err_usage(e,
+				 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, "
+				 "vhdx, vhd, qed or auto",
+				 value);
+	cfg->disk[cfg->ndisk].format = f;
+	return 0;
 }
 
 static int disk_set_backing(struct config *cfg, const char *value, struct err *e)

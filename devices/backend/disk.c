@@ -121,9 +121,8 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 	const struct config_disk *c = &cfg->disk[i];
 	struct disk *d;
 
-	if (disk_check_twice(cfg, i, e) < 0)
+	if (disk_check_twice(cfg, i, e) < 0 || disk_image_raw(c, e) < 0)
 		return NULL;
-	disk_image_warn(c);
 	if (!c->overlay)
 		return disk_open_file(c->path, c->readonly, c->direct, cfg->dry_run, e);
 	d = disk_alloc(c->path, false, c->direct, e);

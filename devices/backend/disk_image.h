@@ -5,7 +5,7 @@
  * Who decides?  Never what a guest wrote.  A raw disk's first bytes are its guest's: one
  * that wrote a qcow2 header there, which names a file of the host's, would be given that
  * file at the next start, if content decided.  So the operator decides: by format=, or by
- * the ending of the file's name (.qcow2, .vmdk, .vdi, .vhdx; anything else is raw), and the
+ * the ending of the file's name (disk_format_of_path(); anything else is raw), and the
  * content only has to agree.  format=auto lets content decide, for files that no guest
  * has ever had raw.
  *
@@ -22,15 +22,20 @@
  * format=auto only; one that cannot be read is raw
  */
 enum disk_format disk_image_format(const struct config_disk *c);
-/* disk_image_name() - "qcow2", as qemu's block drivers are called, too */
+/* disk_image_name() - "qcow2": qemu's name of its block driver */
 const char *disk_image_name(enum disk_format f);
 /* disk_image_check() - is it an image of format @f, not raw, that may be opened?
- * Return: 0, or -errno with a sentence in @e
+ * Return: 0, or -errno with a sentence in @e: what is not served is named with its cure
  */
 int disk_image_check(const struct config_disk *c, enum disk_format f, struct err *e);
-/* disk_image_warn() - of a disk that is raw by its name alone: log it if the content looks like
- * another format, as that of many cloud images called .img does
+/* disk_image_raw() - of a disk that is raw by its name alone: log it if the content looks like
+ * another format, as that of many cloud images called .img does.  Return: 0, or -errno with a
+ * sentence in @e: it is packed, and was never a disk
  */
-void disk_image_warn(const struct config_disk *c);
+int disk_image_raw(const struct config_disk *c, struct err *e);
+/* disk_image_only_raw() - of a file that is mapped, so that it can only be raw.
+ * Return: 0, or -errno with a sentence in @e: both its name and its content say another
+ */
+int disk_image_only_raw(const char *path, struct err *e);
 
 #endif

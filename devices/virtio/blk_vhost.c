@@ -140,11 +140,14 @@ static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c,
 	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
 }
 
-/* What cannot be had of it */
+/* Is it served, and is what cannot be had of it left out? */
 static int blk_check(const struct config_disk *c, enum disk_format f, struct err *e)
 {
 	const char *no = c->serial ? "serial=" : NULL;
+	int rc = disk_image_check(c, f, e);
 
+	if (rc < 0)
+		return rc;
 	if (c->overlay)
 		no = "overlay=";
 	if (c->rate.bytes_burst || c->rate.ops_burst)
@@ -155,7 +158,7 @@ static int blk_check(const struct config_disk *c, enum disk_format f, struct err
 			       "qemu-storage-daemon serves; leave it out, or convert the "
 			       "image: qemu-img convert -O raw",
 			       c->path, no, disk_image_name(f));
-	return disk_image_check(c, f, e);
+	return 0;
 }
 
 static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,

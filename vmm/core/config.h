@@ -32,6 +32,23 @@ enum disk_format {
 	DISK_FORMAT_VMDK,
 	DISK_FORMAT_VDI,
 	DISK_FORMAT_VHDX,
+	DISK_FORMAT_VPC, /* Microsoft's VHD */
+	DISK_FORMAT_QED,
+	/* recognised, and refused with what to do about it */
+	DISK_FORMAT_QCOW,
+	DISK_FORMAT_PARALLELS,
+	DISK_FORMAT_BOCHS,
+	DISK_FORMAT_CLOOP,
+	DISK_FORMAT_DMG,
+	DISK_FORMAT_LUKS,
+	DISK_FORMAT_TAR, /* an OVA is one */
+	DISK_FORMAT_GZIP,
+	DISK_FORMAT_XZ,
+	DISK_FORMAT_BZIP2,
+	DISK_FORMAT_ZSTD,
+	DISK_FORMAT_ZIP,
+	DISK_FORMAT_SIMG, /* Android's sparse images */
+	DISK_FORMATS
 };
 
 /* Limits on what flows, a second; 0: none.  A burst of 0: rate.h chooses */
