@@ -151,8 +151,14 @@ int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
 	return d->ops->start(d, pool, dev, done, ctx);
 }
 
+uint64_t disk_price(const struct disk *d, const struct disk_req *r)
+{
+	return d->ops->price(d, r);
+}
+
 void disk_submit(struct disk *d, struct disk_req *r)
 {
+	r->moved = disk_price(d, r);
 	d->ops->submit(d, r);
 }
 
@@ -204,6 +210,26 @@ void disk_req_eat(struct disk_req *r, size_t n)
 
 		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
 		r->iov->iov_len -= k;
+		n -= k;
+		if (!r->iov->iov_len) {
+			r->iov++;
+			r->niov--;
+		}
+	}
+}
+
+void disk_req_copy(struct disk_req *r, uint8_t *buf, size_t n)
+{
+	while (n) {
+		size_t k = MIN(n, r->iov->iov_len);
+
+		if (r->op == DISK_READ)
+			memcpy(r->iov->iov_base, buf, k);
+		else
+			memcpy(buf, r->iov->iov_base, k);
+		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
+		r->iov->iov_len -= k;
+		buf += k;
 		n -= k;
 		if (!r->iov->iov_len) {
 			r->iov++;

@@ -11,6 +11,7 @@ struct disk_engine_ops {
 	int (*start)(struct disk *d, struct work_pool *pool, struct device *dev,
 		     disk_done_fn done, void *ctx);
 	void (*submit)(struct disk *d, struct disk_req *r);
+	uint64_t (*price)(const struct disk *d, const struct disk_req *r);
 	void (*commit)(struct disk *d);
 	void (*cancel)(struct disk *d);
 	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
@@ -23,6 +24,10 @@ int disk_sync_create(struct disk *d);
 
 /* disk_req_eat() - @n more bytes of @r are done */
 void disk_req_eat(struct disk_req *r, size_t n);
+/* disk_req_copy() - the next @n bytes of @r's buffers to @buf, or for a read from it; they are eaten,
+ * and r->off and r->len stay
+ */
+void disk_req_copy(struct disk_req *r, uint8_t *buf, size_t n);
 /* disk_req_aligned() - can @r, which is a read or write, go to @d without a bounce buffer? */
 bool disk_req_aligned(const struct disk *d, const struct disk_req *r);
 /* disk_log_failed(), disk_log_sync_failed() - for the operator: @rc is the -errno */
@@ -49,10 +54,13 @@ bool disk_file_same(const struct stat *a, const struct stat *b);
 /* disk_space_probe() - can the space of @d be given back?  Sets d->can_discard */
 void disk_space_probe(struct disk *d);
 /* disk_space() - a DISK_DISCARD or DISK_ZERO of @d, with blocking calls of @sys: as the
- * file system can, or by writing.  Return: 0 or -errno
+ * file system can, or by writing; @r->moved says which.  Return: 0 or -errno
  */
-int disk_space(const struct disk *d, const struct disk_sys *sys,
-	       const struct disk_req *r);
+int disk_space(const struct disk *d, const struct disk_sys *sys, struct disk_req *r);
+/* disk_space_learn() - @r is finished: @d does it in the same way the next time.  dev->lock held */
+void disk_space_learn(struct disk *d, const struct disk_req *r);
+/* disk_file_price() - disk_price() of one file or block device */
+uint64_t disk_file_price(const struct disk *d, const struct disk_req *r);
 
 /* overlay_open() - base and top of @d, which is its base's path, as an engine of @d; the
  * file @top is made, or begun anew, if it is not there or empty.  @dry: it is not, and the

@@ -66,25 +66,11 @@ static void overlay_merge(struct overlay_op *op)
 {
 	uint8_t *to = op->bounce + op->r->off % OVERLAY_CLUSTER;
 	struct disk_req *r = op->r;
-	uint64_t left = op->piece;
 
-	if (r->op != DISK_WRITE) {
-		memset(to, 0, left);
-		return;
-	}
-	while (left) {
-		size_t k = MIN(left, r->iov->iov_len);
-
-		memcpy(to, r->iov->iov_base, k);
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
-		to += k;
-		left -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
-	}
+	if (r->op == DISK_WRITE)
+		disk_req_copy(r, to, op->piece);
+	else
+		memset(to, 0, op->piece);
 }
 
 /* ---- pieces ---- */
@@ -122,6 +108,7 @@ static void overlay_end(struct disk_engine *ov, struct overlay_op *op, int resul
 	overlay_release(ov, op);
 	op->next = ov->free;
 	ov->free = op;
+	r->moved = op->moved;
 	if (result == 0 && r->durable)
 		disk_list_add(&ov->flush.waiting, r);
 	else
@@ -212,6 +199,7 @@ static void overlay_piece_done(struct disk_engine *ov, struct overlay_op *op)
 {
 	struct disk_req *r = op->r;
 
+	op->moved += op->io.moved;
 	if (op->io.result < 0) {
 		overlay_end(ov, op, op->io.result);
 		return;
@@ -256,6 +244,7 @@ static void overlay_retry(struct disk_engine *ov)
 		op = ov->free;
 		ov->free = op->next;
 		op->r = disk_list_pop(&ov->waiting);
+		op->moved = 0;
 		overlay_next(ov, op);
 	}
 	overlay_flush_begin(ov);
@@ -388,6 +377,7 @@ void overlay_attach(struct disk *d)
 	static const struct disk_engine_ops ops = {
 		.start = overlay_start,
 		.submit = overlay_submit,
+		.price = overlay_price,
 		.commit = overlay_commit,
 		.cancel = overlay_cancel,
 		.destroy = overlay_destroy,

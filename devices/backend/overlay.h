@@ -9,7 +9,7 @@
  * as good as one that was closed: a bit reaches the file only when its cluster is on stable
  * storage (overlay_flush.c), and a flush is not finished before its bits are.
  *
- * overlay.c serves requests, overlay_map.c is the bitmap in memory, overlay_flush.c brings
+ * overlay.c serves requests, overlay_price.c says what they cost, overlay_map.c is the bitmap in memory, overlay_flush.c brings
  * it to the file, overlay_file.c opens and makes files.  All runs under dev->lock.
  */
 #ifndef MICROVM_BACKEND_OVERLAY_H
@@ -76,6 +76,7 @@ struct overlay_op {
 	struct iovec rest; /* what was cut off iov[cut] for this piece */
 	unsigned int cut;  /* which is where the next begins */
 	uint64_t piece;    /* bytes of the request that this step does */
+	uint64_t moved;    /* by the host, for the request so far */
 	struct overlay_op *next;
 };
 
@@ -115,6 +116,8 @@ void overlay_save(struct disk_engine *ov);
 /* overlay_attach() - the ops, for an overlay that is open */
 void overlay_attach(struct disk *d);
 
+/* overlay_price() - disk_price(): a part of a cluster that the top lacks costs the cluster twice */
+uint64_t overlay_price(const struct disk *d, const struct disk_req *r);
 /* overlay_send() - @io to the base or the top; overlay_pump() will commit it */
 void overlay_send(struct disk_engine *ov, struct disk *to, struct disk_req *io);
 /* overlay_finish() - @r is done with @result */
