@@ -76,6 +76,20 @@ static int disk_set_direct(struct config *cfg, const char *value, struct err *e)
 	return parts_switch(&cfg->disk[cfg->ndisk].direct, value, e);
 }
 
+static int disk_set_block(struct config *cfg, const char *value, struct err *e)
+{
+	uint32_t *block = &cfg->disk[cfg->ndisk].block;
+
+	if (strcmp(value, "512") == 0)
+		*block = 512;
+	else if (strcmp(value, "4096") == 0)
+		*block = 4096;
+	else
+		return err_usage(e, "\"%.60s\" is not a block size; give 512 or 4096",
+				 value);
+	return 0;
+}
+
 static int disk_set_io(struct config *cfg, const char *value, struct err *e)
 {
 	enum disk_io *io = &cfg->disk[cfg->ndisk].io;
@@ -138,7 +152,7 @@ static int disk_end(struct config *cfg, struct err *e)
 	if (!d->path && !d->vhost_user)
 		return err_usage(e, "there is no path; give one, like path=root.img");
 	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct || d->io ||
-			      d->backing || d->format != DISK_FORMAT_BY_NAME))
+			      d->block || d->backing || d->format != DISK_FORMAT_BY_NAME))
 		return err_usage(e,
 				 "what serves vhost-user=%.60s says all about the disk; "
 				 "give nothing else with it",
@@ -166,6 +180,7 @@ static const struct setting_part disk_parts[] = {
 	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
 	{"serial", NULL, SETTING_TEXT, disk_set_serial},
 	{"direct", NULL, SETTING_SWITCH, disk_set_direct},
+	{"block-size", NULL, SETTING_NUMBER, disk_set_block},
 	{"io", NULL, SETTING_TEXT, disk_set_io},
 	{"format", NULL, SETTING_TEXT, disk_set_format},
 	{"backing", NULL, SETTING_SWITCH, disk_set_backing},

@@ -10,6 +10,7 @@
 
 #include "devices/backend/disk_engine.h"
 #include "devices/backend/disk_image.h"
+#include "devices/backend/disk_sector.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -116,6 +117,18 @@ struct disk *disk_open_file(const char *path, bool readonly, bool direct, bool d
 	return d;
 }
 
+static struct disk *disk_open_overlay(const struct config_disk *c, bool dry,
+				      struct err *e)
+{
+	struct disk *d = disk_alloc(c->path, false, c->direct, e);
+
+	if (d && overlay_open(d, c->overlay, dry, e) < 0) {
+		disk_close(d);
+		return NULL;
+	}
+	return d;
+}
+
 struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 {
 	const struct config_disk *c = &cfg->disk[i];
@@ -123,14 +136,11 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 
 	if (disk_check_twice(cfg, i, e) < 0 || disk_image_raw(c, e) < 0)
 		return NULL;
-	if (!c->overlay)
-		return disk_open_file(c->path, c->readonly, c->direct, cfg->dry_run, e);
-	d = disk_alloc(c->path, false, c->direct, e);
-	if (d && overlay_open(d, c->overlay, cfg->dry_run, e) < 0) {
-		disk_close(d);
-		return NULL;
-	}
-	return d;
+	if (c->overlay)
+		d = disk_open_overlay(c, cfg->dry_run, e);
+	else
+		d = disk_open_file(c->path, c->readonly, c->direct, cfg->dry_run, e);
+	return d ? disk_sector_fit(d, c->block, e) : NULL;
 }
 
 void disk_close(struct disk *d)
@@ -177,6 +187,12 @@ bool disk_look_again(struct disk *d)
 	uint64_t size, before = d->size;
 	int rc;
 
+	if (d->under) {
+		bool changed = disk_look_again(d->under);
+
+		d->size = d->under->size;
+		return changed;
+	}
 	if (d->fd < 0)
 		return false; /* an overlay fits the base that it was begun on */
 	rc = disk_file_size(d, &size);
@@ -200,53 +216,6 @@ bool disk_look_again(struct disk *d)
 }
 
 /* ---- what the engines share ---- */
-
-void disk_req_eat(struct disk_req *r, size_t n)
-{
-	r->off += n;
-	r->len -= n;
-	while (n) {
-		size_t k = MIN(n, r->iov->iov_len);
-
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
-		n -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
-	}
-}
-
-void disk_req_copy(struct disk_req *r, uint8_t *buf, size_t n)
-{
-	while (n) {
-		size_t k = MIN(n, r->iov->iov_len);
-
-		if (r->op == DISK_READ)
-			memcpy(r->iov->iov_base, buf, k);
-		else
-			memcpy(buf, r->iov->iov_base, k);
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
-		buf += k;
-		n -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
-	}
-}
-
-bool disk_req_aligned(const struct disk *d, const struct disk_req *r)
-{
-	for (unsigned int i = 0; i < r->niov; i++) {
-		if ((uintptr_t)r->iov[i].iov_base % d->dio_mem ||
-		    r->iov[i].iov_len % d->block)
-			return false;
-	}
-	return true;
-}
 
 void disk_log_failed(const struct disk *d, enum disk_op op, uint64_t off, int rc)
 {

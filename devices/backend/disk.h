@@ -60,7 +60,7 @@ enum disk_zeroes { ZEROES_UNKNOWN, ZEROES_MARKED, ZEROES_WRITTEN };
 
 struct disk {
 	char *path; /* for messages */
-	int fd;     /* -1: there is more than one file (overlay) */
+	int fd;     /* -1: it stands on other disks (overlay, disk_sector.h) */
 	bool readonly, direct;
 	bool device;            /* a block device, no file */
 	bool remote;            /* another host or process has to answer, or may not */
@@ -74,6 +74,7 @@ struct disk {
 	uint32_t io_min, io_opt;    /* bytes; io_opt 0: the host does not say */
 	uint32_t dio_mem; /* direct: what buffers and iovec lengths are aligned to */
 	const char *how; /* from disk_start() on: "uring" or "sync", which engine it is */
+	struct disk *under; /* with larger blocks, on which this one stands; NULL: none */
 	const struct disk_engine_ops *ops;
 	struct disk_engine *engine;
 };

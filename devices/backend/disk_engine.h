@@ -28,6 +28,17 @@ void disk_req_eat(struct disk_req *r, size_t n);
  * and r->off and r->len stay
  */
 void disk_req_copy(struct disk_req *r, uint8_t *buf, size_t n);
+struct disk_cut { /* where one of the buffers was divided */
+	struct iovec rest;
+	unsigned int at;
+};
+
+/* disk_req_cut() - give @io the first @len bytes of @r's buffers, for an engine that eats them;
+ * disk_req_paste() - that is done, and @r has the others
+ */
+void disk_req_cut(struct disk_req *r, uint64_t len, struct disk_req *io,
+		  struct disk_cut *cut);
+void disk_req_paste(struct disk_req *r, const struct disk_cut *cut);
 /* disk_req_aligned() - can @r, which is a read or write, go to @d without a bounce buffer? */
 bool disk_req_aligned(const struct disk *d, const struct disk_req *r);
 /* disk_log_failed(), disk_log_sync_failed() - for the operator: @rc is the -errno */
@@ -68,6 +79,8 @@ uint64_t disk_file_price(const struct disk *d, const struct disk_req *r);
  * Return: 0, or -errno with a sentence in @e
  */
 int overlay_open(struct disk *d, const char *top, bool dry, struct err *e);
+/* overlay_begin() - where the first cluster of @d is read: a file and an offset in it */
+int overlay_begin(const struct disk *d, uint64_t *off);
 /* overlay_use_ring() - disk_use_ring() for the two of @d */
 int overlay_use_ring(struct disk *d, struct ring *ring);
 

@@ -406,6 +406,8 @@ int disk_use_ring(struct disk *d, struct ring *ring)
 {
 	struct disk_engine *en;
 
+	if (d->under)
+		return disk_use_ring(d->under, ring);
 	if (d->fd < 0)
 		return overlay_use_ring(d, ring);
 	en = calloc(1, sizeof(*en));

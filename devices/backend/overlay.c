@@ -35,32 +35,6 @@ void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result)
 
 /* ---- the guest's buffers ---- */
 
-/* Give op->io the first op->piece bytes of the request's buffers: the engine eats them. */
-static void overlay_cut(struct overlay_op *op)
-{
-	struct disk_req *r = op->r;
-	uint64_t left = op->piece;
-	unsigned int i = 0;
-
-	while (left > r->iov[i].iov_len)
-		left -= r->iov[i++].iov_len;
-	op->cut = i;
-	op->rest = (struct iovec){(uint8_t *)r->iov[i].iov_base + left,
-				  r->iov[i].iov_len - left};
-	r->iov[i].iov_len = left;
-	op->io.iov = r->iov;
-	op->io.niov = i + 1;
-}
-
-static void overlay_paste(struct overlay_op *op)
-{
-	struct disk_req *r = op->r;
-
-	r->iov += op->cut;
-	r->niov -= op->cut;
-	*r->iov = op->rest;
-}
-
 /* The guest's bytes, or zeroes, into a copy of the base's cluster */
 static void overlay_merge(struct overlay_op *op)
 {
@@ -125,7 +99,7 @@ static void overlay_move(struct disk_engine *ov, struct overlay_op *op, bool bas
 				   .off = r->off + (base ? 0 : ov->head.data),
 				   .len = op->piece};
 	if (r->op == DISK_READ || r->op == DISK_WRITE)
-		overlay_cut(op);
+		disk_req_cut(op->r, op->piece, &op->io, &op->cut);
 	overlay_send(ov, base ? ov->base : ov->top, &op->io);
 }
 
@@ -222,7 +196,7 @@ static void overlay_piece_done(struct disk_engine *ov, struct overlay_op *op)
 		break;
 	}
 	if (op->step != OVERLAY_PUT && (r->op == DISK_READ || r->op == DISK_WRITE))
-		overlay_paste(op);
+		disk_req_paste(r, &op->cut);
 	r->off += op->piece;
 	r->len -= op->piece;
 	overlay_next(ov, op);

@@ -70,13 +70,12 @@ struct overlay_op {
 	struct disk_req io; /* the piece under way */
 	struct disk_req *r; /* what is left of the guest's request */
 	enum overlay_step step;
-	uint64_t first, n; /* clusters that others must not begin to change */
-	struct iovec one;  /* OVERLAY_COPY, OVERLAY_PUT: @bounce */
-	uint8_t *bounce;   /* a cluster, or NULL */
-	struct iovec rest; /* what was cut off iov[cut] for this piece */
-	unsigned int cut;  /* which is where the next begins */
-	uint64_t piece;    /* bytes of the request that this step does */
-	uint64_t moved;    /* by the host, for the request so far */
+	uint64_t first, n;   /* clusters that others must not begin to change */
+	struct iovec one;    /* OVERLAY_COPY, OVERLAY_PUT: @bounce */
+	uint8_t *bounce;     /* a cluster, or NULL */
+	struct disk_cut cut; /* of this piece */
+	uint64_t piece;      /* bytes of the request that this step does */
+	uint64_t moved;      /* by the host, for the request so far */
 	struct overlay_op *next;
 };
 

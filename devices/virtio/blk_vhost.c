@@ -114,6 +114,9 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c,
 		       limited ? "slow" : "disk", c->readonly ? "off" : "on",
 		       c->cache == CACHE_WRITETHROUGH ? "on" : "off", nqueue,
 		       DAEMON_FD_FIRST);
+	if (c->block)
+		(void)snprintf(t->exp + strlen(t->exp), sizeof(t->exp) - strlen(t->exp),
+			       ",logical-block-size=%u", c->block);
 	blk_tell(t, "--blockdev", t->file);
 	blk_tell(t, "--blockdev", t->node);
 	if (limited)

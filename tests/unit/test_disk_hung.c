@@ -70,6 +70,7 @@ static void open_disk(unsigned int i)
 		hung_file_mount(&hung, path[i], SIZE);
 	cfg.disk[i].path = path[i];
 	cfg.disk[i].format = DISK_FORMAT_RAW; /* or it would be looked into */
+	cfg.disk[i].block = DISK_SECTOR;      /* likewise */
 	device_init(&dev[i], &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 	disk[i] = disk_open(&cfg, i, &e);
 	ck_assert_msg(disk[i] != NULL, "%s", e.msg);

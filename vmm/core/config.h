@@ -70,6 +70,8 @@ struct config_disk {
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
 	bool readonly;
 	bool direct; /* O_DIRECT */
+	uint32_t
+		block; /* that the guest sees: 512 or 4096 bytes; 0: what the disk was made for */
 	enum disk_io io;
 	enum config_cache cache; /* until the guest chooses */
 	struct config_rate rate;
