@@ -234,13 +234,18 @@ struct exit_verdict machine_run(struct machine *m)
 			    strerror(-rc));
 	for (unsigned int i = 0; i < m->nvcpu; i++)
 		vcpu_stop(&m->vcpu[i]);
-	for (unsigned int i = 0; i < m->nvcpu; i++)
+	m->stuck = !machine_rest(m);
+	for (unsigned int i = 0; i < m->nvcpu && !m->stuck; i++)
 		vcpu_join(&m->vcpu[i]);
 	return m->verdict;
 }
 
 void machine_destroy(struct machine *m)
 {
+	if (m->stuck) {
+		machine_destroy_ttys(m);
+		return;
+	}
 	work_pool_destroy(m->pool); /* one may be at a report of all below */
 	for (unsigned int i = m->nvcpu; i-- > 0;)
 		vcpu_destroy(&m->vcpu[i]);

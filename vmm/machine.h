@@ -93,6 +93,7 @@ struct machine {
 	struct loop_source signals, timeout;
 	struct machine_live live;
 	struct machine_ends ends;
+	bool stuck; /* threads of ours are in calls that do not return: the process has to end */
 	_Atomic bool has_verdict;
 	struct exit_verdict
 		verdict; /* the first; written once, read when all is joined */
@@ -120,6 +121,9 @@ void machine_report(const struct machine *m, struct report *r);
 void machine_report_live(struct machine *m, struct report_file *f, uint64_t start_ns);
 /* machine_describe() - memory map, devices and command line, for --dry-run */
 void machine_describe(const struct machine *m, FILE *f);
-void machine_destroy(struct machine *m); /* last made, first unmade */
+/* machine_destroy() - last made, first unmade.  Of one that is ->stuck only the terminal is given
+ * back; _exit() has to follow
+ */
+void machine_destroy(struct machine *m);
 
 #endif

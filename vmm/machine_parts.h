@@ -46,6 +46,11 @@ int machine_build_ttys(struct machine *m, struct err *e);
 int machine_start_ttys(struct machine *m, struct err *e);
 void machine_destroy_ttys(struct machine *m);
 
+/* machine_rest() - after the loop: until all vCPUs have left and no worker is busy.  Return: false,
+ * the host does not let go of them, and nothing that they use may be taken apart
+ */
+bool machine_rest(struct machine *m);
+
 /* machine_report_now() - SIGUSR1 came.  Loop thread */
 void machine_report_now(struct machine *m);
 

@@ -67,6 +67,8 @@ void machine_report(const struct machine *m, struct report *r)
 	r->first_run_ns = m->vcpu_host.first_run_ns;
 	r->nexit = r->ndev = r->nmemory = 0;
 	report_exits(m, r);
+	if (m->stuck) /* with the locks of devices in their hands */
+		return;
 	report_devices(m, r);
 	report_guest_memory(m, r);
 }

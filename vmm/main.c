@@ -107,6 +107,8 @@ static int main_machine(const struct config *cfg, uint64_t start_ns)
 		status = status ? status : exit_status(CAUSE_HOST_ERROR);
 	}
 	report_close(&f);
+	if (m.stuck)
+		_exit(status);
 	return status;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vmm/config.h"
+#include "vmm/core/disk_format.h"
 #include "vmm/core/util.h"
 #include "vmm/setting_parts.h"
 
@@ -33,25 +34,18 @@ static int disk_set_vhost_user(struct config *cfg, const char *value, struct err
 
 static int disk_set_format(struct config *cfg, const char *value, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum disk_format format;
-	} known[] = {
-		{"raw", DISK_FORMAT_RAW},   {"qcow2", DISK_FORMAT_QCOW2},
-		{"vmdk", DISK_FORMAT_VMDK}, {"vdi", DISK_FORMAT_VDI},
-		{"vhdx", DISK_FORMAT_VHDX}, {"auto", DISK_FORMAT_AUTO},
-	};
+	enum disk_format f = disk_format_find(value);
+	const char *other = disk_format_other(value);
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strcmp(value, known[i].name) != 0)
-			continue;
-		cfg->disk[cfg->ndisk].format = known[i].format;
-		return 0;
-	}
-	return err_usage(e,
-			 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, vhdx or "
-			 "auto",
-			 value);
+	if (f == DISK_FORMAT_BY_NAME && other)
+		return err_usage(e, "\"%s\" %s", value, other);
+	if (f == DISK_FORMAT_BY_NAME)
+		return err_usage(e,
+				 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, "
+				 "vhdx, vhd, qed or auto",
+				 value);
+	cfg->disk[cfg->ndisk].format = f;
+	return 0;
 }
 
 static int disk_set_backing(struct config *cfg, const char *value, struct err *e)
@@ -80,6 +74,20 @@ static int disk_set_serial(struct config *cfg, const char *value, struct err *e)
 static int disk_set_direct(struct config *cfg, const char *value, struct err *e)
 {
 	return parts_switch(&cfg->disk[cfg->ndisk].direct, value, e);
+}
+
+static int disk_set_block(struct config *cfg, const char *value, struct err *e)
+{
+	uint32_t *block = &cfg->disk[cfg->ndisk].block;
+
+	if (strcmp(value, "512") == 0)
+		*block = 512;
+	else if (strcmp(value, "4096") == 0)
+		*block = 4096;
+	else
+		return err_usage(e, "\"%.60s\" is not a block size; give 512 or 4096",
+				 value);
+	return 0;
 }
 
 static int disk_set_io(struct config *cfg, const char *value, struct err *e)
@@ -144,7 +152,7 @@ static int disk_end(struct config *cfg, struct err *e)
 	if (!d->path && !d->vhost_user)
 		return err_usage(e, "there is no path; give one, like path=root.img");
 	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct || d->io ||
-			      d->backing || d->format != DISK_FORMAT_BY_NAME))
+			      d->block || d->backing || d->format != DISK_FORMAT_BY_NAME))
 		return err_usage(e,
 				 "what serves vhost-user=%.60s says all about the disk; "
 				 "give nothing else with it",
@@ -172,6 +180,7 @@ static const struct setting_part disk_parts[] = {
 	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
 	{"serial", NULL, SETTING_TEXT, disk_set_serial},
 	{"direct", NULL, SETTING_SWITCH, disk_set_direct},
+	{"block-size", NULL, SETTING_NUMBER, disk_set_block},
 	{"io", NULL, SETTING_TEXT, disk_set_io},
 	{"format", NULL, SETTING_TEXT, disk_set_format},
 	{"backing", NULL, SETTING_SWITCH, disk_set_backing},

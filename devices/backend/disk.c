@@ -10,6 +10,7 @@
 
 #include "devices/backend/disk_engine.h"
 #include "devices/backend/disk_image.h"
+#include "devices/backend/disk_sector.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -132,6 +133,22 @@ struct disk *disk_take_file(int fd, const char *path, bool readonly, bool direct
 	return NULL;
 }
 
+/* Owns @base */
+static struct disk *disk_open_overlay(const struct config_disk *c, struct disk *base,
+				      bool dry, struct err *e)
+{
+	struct disk *d = disk_alloc(c->path, false, c->direct, e);
+
+	if (!d) {
+		disk_close(base);
+		return NULL;
+	}
+	if (overlay_open(d, base, c->overlay, dry, e) == 0)
+		return d;
+	disk_close(d);
+	return NULL;
+}
+
 struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 {
 	const struct config_disk *c = &cfg->disk[i];
@@ -141,21 +158,16 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e)
 		return NULL;
 	base = disk_open_file(c->path, c->readonly || c->overlay, c->direct, cfg->dry_run,
 			      e);
-	if (base && disk_image_raw(c, base->fd, e) < 0) {
+	if (!base) {
+		disk_image_explain(c, e);
+		return NULL;
+	}
+	if (disk_image_raw(c, base->fd, e) < 0) {
 		disk_close(base);
 		return NULL;
 	}
-	if (!base || !c->overlay)
-		return base;
-	d = disk_alloc(c->path, false, c->direct, e);
-	if (!d) {
-		disk_close(base);
-		return NULL;
-	}
-	if (overlay_open(d, base, c->overlay, cfg->dry_run, e) == 0)
-		return d;
-	disk_close(d);
-	return NULL;
+	d = c->overlay ? disk_open_overlay(c, base, cfg->dry_run, e) : base;
+	return d ? disk_sector_fit(d, c->block, e) : NULL;
 }
 
 void disk_close(struct disk *d)
@@ -176,8 +188,14 @@ int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
 	return d->ops->start(d, pool, dev, done, ctx);
 }
 
+uint64_t disk_price(const struct disk *d, const struct disk_req *r)
+{
+	return d->ops->price(d, r);
+}
+
 void disk_submit(struct disk *d, struct disk_req *r)
 {
+	r->moved = disk_price(d, r);
 	d->ops->submit(d, r);
 }
 
@@ -196,6 +214,12 @@ bool disk_look_again(struct disk *d)
 	uint64_t size, before = d->size;
 	int rc;
 
+	if (d->under) {
+		bool changed = disk_look_again(d->under);
+
+		d->size = d->under->size;
+		return changed;
+	}
 	if (d->fd < 0)
 		return false; /* an overlay fits the base that it was begun on */
 	rc = disk_file_size(d, &size);
@@ -219,33 +243,6 @@ bool disk_look_again(struct disk *d)
 }
 
 /* ---- what the engines share ---- */
-
-void disk_req_eat(struct disk_req *r, size_t n)
-{
-	r->off += n;
-	r->len -= n;
-	while (n) {
-		size_t k = MIN(n, r->iov->iov_len);
-
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
-		n -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
-	}
-}
-
-bool disk_req_aligned(const struct disk *d, const struct disk_req *r)
-{
-	for (unsigned int i = 0; i < r->niov; i++) {
-		if ((uintptr_t)r->iov[i].iov_base % d->dio_mem ||
-		    r->iov[i].iov_len % d->block)
-			return false;
-	}
-	return true;
-}
 
 void disk_log_failed(const struct disk *d, enum disk_op op, uint64_t off, int rc)
 {

@@ -39,6 +39,9 @@ struct disk_req {
 	unsigned int niov;
 	uint64_t len; /* sum of @iov; DISCARD and ZERO: of the range */
 	int result;   /* when finished: 0, or -errno and nothing may be assumed done */
+	uint64_t
+		moved; /* bytes that the host moves for it: disk_price(), and from when it
+			 * is finished without an error, what it was */
 	struct disk_req *next;
 	struct ring_op ring; /* the engine's, as the next */
 	unsigned int again;  /* times in a row that it came to nothing */
@@ -52,20 +55,26 @@ typedef void (*disk_done_fn)(void *ctx, struct disk_req *list);
 struct disk_engine;
 struct disk_engine_ops;
 
+/* What the host does for a DISK_ZERO, as far as one has shown it */
+enum disk_zeroes { ZEROES_UNKNOWN, ZEROES_MARKED, ZEROES_WRITTEN };
+
 struct disk {
 	char *path; /* for messages */
-	int fd;     /* -1: there is more than one file (overlay) */
+	int fd;     /* -1: it stands on other disks (overlay, disk_sector.h) */
 	bool readonly, direct;
 	bool device;            /* a block device, no file */
 	bool remote;            /* another host or process has to answer, or may not */
 	bool can_discard;       /* DISK_DISCARD gives space back; else it does nothing */
 	uint32_t discard_align; /* bytes: smaller pieces give nothing back */
-	uint64_t size;          /* bytes, a multiple of DISK_SECTOR */
-	uint32_t block, physical; /* logical and physical block size, bytes */
-	uint32_t block_off;       /* bytes from offset 0 to a physical block boundary */
-	uint32_t io_min, io_opt;  /* bytes; io_opt 0: the host does not say */
+	bool zeroes_below; /* a block device: its driver has no way to mark a range as zeroes */
+	enum disk_zeroes zeroes[2]; /* with @unmap and without; dev->lock */
+	uint64_t size;              /* bytes, a multiple of DISK_SECTOR */
+	uint32_t block, physical;   /* logical and physical block size, bytes */
+	uint32_t block_off;         /* bytes from offset 0 to a physical block boundary */
+	uint32_t io_min, io_opt;    /* bytes; io_opt 0: the host does not say */
 	uint32_t dio_mem; /* direct: what buffers and iovec lengths are aligned to */
 	const char *how; /* from disk_start() on: "uring" or "sync", which engine it is */
+	struct disk *under; /* with larger blocks, on which this one stands; NULL: none */
 	const struct disk_engine_ops *ops;
 	struct disk_engine *engine;
 };
@@ -111,6 +120,10 @@ bool disk_look_again(struct disk *d);
  * failed, every later one on this disk fails with -EIO: the kernel reports lost pages once.
  */
 void disk_submit(struct disk *d, struct disk_req *r);
+/* disk_price() - how many bytes the host moves for @r, at most: more than @r->len where a part of
+ * something larger is changed, 0 where a range is only marked
+ */
+uint64_t disk_price(const struct disk *d, const struct disk_req *r);
 /* disk_commit() - start what is staged; may call done() for what needs no waiting */
 void disk_commit(struct disk *d);
 /* disk_cancel() - finish everything: -ECANCELED for what has not begun, the rest is waited

@@ -11,6 +11,7 @@ struct disk_engine_ops {
 	int (*start)(struct disk *d, struct work_pool *pool, struct device *dev,
 		     disk_done_fn done, void *ctx);
 	void (*submit)(struct disk *d, struct disk_req *r);
+	uint64_t (*price)(const struct disk *d, const struct disk_req *r);
 	void (*commit)(struct disk *d);
 	void (*cancel)(struct disk *d);
 	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
@@ -23,6 +24,21 @@ int disk_sync_create(struct disk *d);
 
 /* disk_req_eat() - @n more bytes of @r are done */
 void disk_req_eat(struct disk_req *r, size_t n);
+/* disk_req_copy() - the next @n bytes of @r's buffers to @buf, or for a read from it; they are eaten,
+ * and r->off and r->len stay
+ */
+void disk_req_copy(struct disk_req *r, uint8_t *buf, size_t n);
+struct disk_cut { /* where one of the buffers was divided */
+	struct iovec rest;
+	unsigned int at;
+};
+
+/* disk_req_cut() - give @io the first @len bytes of @r's buffers, for an engine that eats them;
+ * disk_req_paste() - that is done, and @r has the others
+ */
+void disk_req_cut(struct disk_req *r, uint64_t len, struct disk_req *io,
+		  struct disk_cut *cut);
+void disk_req_paste(struct disk_req *r, const struct disk_cut *cut);
 /* disk_req_aligned() - can @r, which is a read or write, go to @d without a bounce buffer? */
 bool disk_req_aligned(const struct disk *d, const struct disk_req *r);
 /* disk_log_failed(), disk_log_sync_failed() - for the operator: @rc is the -errno */
@@ -54,10 +70,13 @@ bool disk_file_same(const struct stat *a, const struct stat *b);
 /* disk_space_probe() - can the space of @d be given back?  Sets d->can_discard */
 void disk_space_probe(struct disk *d);
 /* disk_space() - a DISK_DISCARD or DISK_ZERO of @d, with blocking calls of @sys: as the
- * file system can, or by writing.  Return: 0 or -errno
+ * file system can, or by writing; @r->moved says which.  Return: 0 or -errno
  */
-int disk_space(const struct disk *d, const struct disk_sys *sys,
-	       const struct disk_req *r);
+int disk_space(const struct disk *d, const struct disk_sys *sys, struct disk_req *r);
+/* disk_space_learn() - @r is finished: @d does it in the same way the next time.  dev->lock held */
+void disk_space_learn(struct disk *d, const struct disk_req *r);
+/* disk_file_price() - disk_price() of one file or block device */
+uint64_t disk_file_price(const struct disk *d, const struct disk_req *r);
 
 /* overlay_open() - give @d an engine that stands on @base, which belongs to @d from now on (and
  * is closed with it), and on the file @top, which is made if it is not there and begun anew
@@ -66,6 +85,8 @@ int disk_space(const struct disk *d, const struct disk_sys *sys,
  */
 int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 		 struct err *e);
+/* overlay_first() - where the first cluster of @d is read: a file and an offset in it */
+int overlay_first(const struct disk *d, uint64_t *off);
 /* overlay_use_ring() - disk_use_ring() for the two of @d */
 int overlay_use_ring(struct disk *d, struct ring *ring);
 

@@ -25,8 +25,6 @@
 
 static const char *disk_kind(mode_t mode)
 {
-	if (S_ISDIR(mode))
-		return "a directory";
 	if (S_ISFIFO(mode))
 		return "a FIFO";
 	if (S_ISSOCK(mode))
@@ -38,9 +36,13 @@ static int disk_check_kind(const char *path, const struct stat *st, struct err *
 {
 	if (S_ISREG(st->st_mode) || S_ISBLK(st->st_mode))
 		return 0;
-	return err_set(e, EINVAL,
-		       "disk %s is %s; give a raw image file or a block device", path,
-		       disk_kind(st->st_mode));
+	if (S_ISDIR(st->st_mode))
+		return err_set(e, EINVAL,
+			       "disk %s is a directory; give an image file or a block "
+			       "device, or share the directory: --share %s",
+			       path, path);
+	return err_set(e, EINVAL, "disk %s is %s; give an image file or a block device",
+		       path, disk_kind(st->st_mode));
 }
 
 bool disk_file_same(const struct stat *a, const struct stat *b)
@@ -56,6 +58,12 @@ static int disk_open_error(const struct disk *d, int code, struct err *e)
 
 	switch (code) {
 	case ENOENT:
+		if (strstr(p, "://"))
+			return err_set(
+				e, code,
+				"disk %s is no file here but an address; fetch the image, or "
+				"have qemu-storage-daemon serve it: vhost-user=SOCKET",
+				p);
 		return err_set(e, code,
 			       "disk %s does not exist; check the path, or create it: "
 			       "truncate -s 1G %s",

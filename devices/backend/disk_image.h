@@ -5,7 +5,7 @@
  * Who decides?  Never what a guest wrote.  A raw disk's first bytes are its guest's: one
  * that wrote a qcow2 header there, which names a file of the host's, would be given that
  * file at the next start, if content decided.  So the operator decides: by format=, or by
- * the ending of the file's name (.qcow2, .vmdk, .vdi, .vhdx; anything else is raw), and the
+ * the ending of the file's name (disk_format_of_path(); anything else is raw), and the
  * content only has to agree.  format=auto lets content decide, for files that no guest
  * has ever had raw.
  *
@@ -22,7 +22,7 @@
  * format=auto only; one that cannot be read is raw
  */
 enum disk_format disk_image_format(const struct config_disk *c);
-/* disk_image_name() - "qcow2", as qemu's block drivers are called, too */
+/* disk_image_name() - "qcow2": qemu's name of its block driver */
 const char *disk_image_name(enum disk_format f);
 /* disk_image_open() - open the disk's file, once, and check what was opened: is it an image of
  * format @f, not raw, that may be served?
@@ -35,5 +35,13 @@ int disk_image_open(const struct config_disk *c, enum disk_format f, struct err 
  * (format=auto), and is not raw any more
  */
 int disk_image_raw(const struct config_disk *c, int fd, struct err *e);
+/* disk_image_explain() - the file of a raw disk could not be opened as one: if it is packed, and so
+ * was never a disk, @e says that instead, with the cure
+ */
+void disk_image_explain(const struct config_disk *c, struct err *e);
+/* disk_image_only_raw() - of a file that is mapped, so that it can only be raw.
+ * Return: 0, or -errno with a sentence in @e: both its name and its content say another
+ */
+int disk_image_only_raw(const char *path, struct err *e);
 
 #endif

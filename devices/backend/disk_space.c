@@ -18,8 +18,10 @@
 #define SPACE_ZERO  (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)
 #define SPACE_PIECE (64 * KIB)
 
-/* What a block device says of itself in sysfs; a partition asks its disk */
-static bool space_device_discards(const struct stat *st)
+/* Does a block device say of itself in sysfs that it can do some of @what?  A partition asks
+ * its disk
+ */
+static bool space_device_can(const struct stat *st, const char *what)
 {
 	static const char *const at[] = {"queue", "../queue"};
 	char path[96], text[32];
@@ -28,9 +30,8 @@ static bool space_device_discards(const struct stat *st)
 		cleanup_close int fd = -1;
 		long n;
 
-		(void)snprintf(path, sizeof(path),
-			       "/sys/dev/block/%u:%u/%s/discard_max_bytes",
-			       major(st->st_rdev), minor(st->st_rdev), at[i]);
+		(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/%s_max_bytes",
+			       major(st->st_rdev), minor(st->st_rdev), at[i], what);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
@@ -47,8 +48,9 @@ void disk_space_probe(struct disk *d)
 
 	if (fstat(d->fd, &st) < 0)
 		return;
+	d->zeroes_below = d->device && !space_device_can(&st, "write_zeroes");
 	if (d->device)
-		d->can_discard = space_device_discards(&st);
+		d->can_discard = space_device_can(&st, "discard");
 	else
 		d->can_discard = fallocate(d->fd, SPACE_PUNCH,
 					   (off_t)ALIGN_UP((uint64_t)st.st_size, MIB),
@@ -100,12 +102,27 @@ static int space_discard(const struct disk *d, const struct disk_sys *sys,
 	return space_unsupported(rc) ? 0 : rc; /* a wish, and nothing is lost */
 }
 
-int disk_space(const struct disk *d, const struct disk_sys *sys, const struct disk_req *r)
+/* For a device that cannot mark zeroes the kernel writes them, unless they may be unmapped */
+int disk_space(const struct disk *d, const struct disk_sys *sys, struct disk_req *r)
 {
 	int rc;
 
 	if (r->op == DISK_DISCARD)
 		return space_discard(d, sys, r);
 	rc = space_allocate(d, sys, r->unmap ? SPACE_PUNCH : SPACE_ZERO, r);
+	r->moved = space_unsupported(rc) || d->zeroes_below ? r->len : 0;
 	return space_unsupported(rc) ? space_write_zeroes(d, sys, r) : rc;
+}
+
+void disk_space_learn(struct disk *d, const struct disk_req *r)
+{
+	if (r->op == DISK_ZERO && r->result == 0)
+		d->zeroes[r->unmap] = r->moved ? ZEROES_WRITTEN : ZEROES_MARKED;
+}
+
+uint64_t disk_file_price(const struct disk *d, const struct disk_req *r)
+{
+	bool marked = r->op == DISK_ZERO && d->zeroes[r->unmap] == ZEROES_MARKED;
+
+	return r->op == DISK_FLUSH || r->op == DISK_DISCARD || marked ? 0 : r->len;
 }

@@ -99,17 +99,9 @@ static int disk_move(struct disk_engine *en, struct disk_req *r)
 /* Between the bounce buffer and @r's memory; eats what it copied. */
 static void disk_copy(struct disk_req *r, uint8_t *bounce, size_t len)
 {
-	while (len) {
-		size_t k = MIN(len, r->iov->iov_len);
-
-		if (r->op == DISK_READ)
-			memcpy(r->iov->iov_base, bounce, k);
-		else
-			memcpy(bounce, r->iov->iov_base, k);
-		bounce += k;
-		len -= k;
-		disk_req_eat(r, k);
-	}
+	disk_req_copy(r, bounce, len);
+	r->off += len;
+	r->len -= len;
 }
 
 static int disk_move_bounced(struct disk_lane *lane, struct disk_req *r)
@@ -231,6 +223,8 @@ static void disk_lane_done(struct work *w)
 
 	lane->finished = (struct disk_list){0};
 	lane->busy = false;
+	for (const struct disk_req *r = l.head; r; r = r->next)
+		disk_space_learn(lane->en->d, r);
 	disk_start_lanes(lane->en);
 	disk_finish(lane->en, &l);
 }
@@ -327,6 +321,7 @@ static void disk_sync_destroy(struct disk *d)
 static const struct disk_engine_ops disk_sync_ops = {
 	.start = disk_sync_start,
 	.submit = disk_sync_submit,
+	.price = disk_file_price,
 	.commit = disk_sync_commit,
 	.cancel = disk_sync_cancel,
 	.destroy = disk_sync_destroy,

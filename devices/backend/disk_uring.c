@@ -291,6 +291,12 @@ static void disk_uring_submit(struct disk *d, struct disk_req *r)
 	}
 }
 
+/* The other engine knows what zeroes cost */
+static uint64_t disk_uring_price(const struct disk *d, const struct disk_req *r)
+{
+	return disk_price(&d->engine->blocking, r);
+}
+
 static void disk_uring_commit(struct disk *d)
 {
 	struct disk_engine *en = d->engine;
@@ -390,6 +396,7 @@ static void disk_uring_destroy(struct disk *d)
 static const struct disk_engine_ops disk_uring_ops = {
 	.start = disk_uring_start,
 	.submit = disk_uring_submit,
+	.price = disk_uring_price,
 	.commit = disk_uring_commit,
 	.cancel = disk_uring_cancel,
 	.destroy = disk_uring_destroy,
@@ -399,6 +406,8 @@ int disk_use_ring(struct disk *d, struct ring *ring)
 {
 	struct disk_engine *en;
 
+	if (d->under)
+		return disk_use_ring(d->under, ring);
 	if (d->fd < 0)
 		return overlay_use_ring(d, ring);
 	en = calloc(1, sizeof(*en));

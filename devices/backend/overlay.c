@@ -35,56 +35,16 @@ void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result)
 
 /* ---- the guest's buffers ---- */
 
-/* Give op->io the first op->piece bytes of the request's buffers: the engine eats them. */
-static void overlay_cut(struct overlay_op *op)
-{
-	struct disk_req *r = op->r;
-	uint64_t left = op->piece;
-	unsigned int i = 0;
-
-	while (left > r->iov[i].iov_len)
-		left -= r->iov[i++].iov_len;
-	op->cut = i;
-	op->rest = (struct iovec){(uint8_t *)r->iov[i].iov_base + left,
-				  r->iov[i].iov_len - left};
-	r->iov[i].iov_len = left;
-	op->io.iov = r->iov;
-	op->io.niov = i + 1;
-}
-
-static void overlay_paste(struct overlay_op *op)
-{
-	struct disk_req *r = op->r;
-
-	r->iov += op->cut;
-	r->niov -= op->cut;
-	*r->iov = op->rest;
-}
-
 /* The guest's bytes, or zeroes, into a copy of the base's cluster */
 static void overlay_merge(struct overlay_op *op)
 {
 	uint8_t *to = op->bounce + op->r->off % OVERLAY_CLUSTER;
 	struct disk_req *r = op->r;
-	uint64_t left = op->piece;
 
-	if (r->op != DISK_WRITE) {
-		memset(to, 0, left);
-		return;
-	}
-	while (left) {
-		size_t k = MIN(left, r->iov->iov_len);
-
-		memcpy(to, r->iov->iov_base, k);
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
-		to += k;
-		left -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
-	}
+	if (r->op == DISK_WRITE)
+		disk_req_copy(r, to, op->piece);
+	else
+		memset(to, 0, op->piece);
 }
 
 /* ---- pieces ---- */
@@ -122,6 +82,7 @@ static void overlay_end(struct disk_engine *ov, struct overlay_op *op, int resul
 	overlay_release(ov, op);
 	op->next = ov->free;
 	ov->free = op;
+	r->moved = op->moved;
 	if (result == 0 && r->durable)
 		disk_list_add(&ov->flush.waiting, r);
 	else
@@ -138,7 +99,7 @@ static void overlay_move(struct disk_engine *ov, struct overlay_op *op, bool bas
 				   .off = r->off + (base ? 0 : ov->head.data),
 				   .len = op->piece};
 	if (r->op == DISK_READ || r->op == DISK_WRITE)
-		overlay_cut(op);
+		disk_req_cut(op->r, op->piece, &op->io, &op->cut);
 	overlay_send(ov, base ? ov->base : ov->top, &op->io);
 }
 
@@ -212,6 +173,7 @@ static void overlay_piece_done(struct disk_engine *ov, struct overlay_op *op)
 {
 	struct disk_req *r = op->r;
 
+	op->moved += op->io.moved;
 	if (op->io.result < 0) {
 		overlay_end(ov, op, op->io.result);
 		return;
@@ -234,7 +196,7 @@ static void overlay_piece_done(struct disk_engine *ov, struct overlay_op *op)
 		break;
 	}
 	if (op->step != OVERLAY_PUT && (r->op == DISK_READ || r->op == DISK_WRITE))
-		overlay_paste(op);
+		disk_req_paste(r, &op->cut);
 	r->off += op->piece;
 	r->len -= op->piece;
 	overlay_next(ov, op);
@@ -256,6 +218,7 @@ static void overlay_retry(struct disk_engine *ov)
 		op = ov->free;
 		ov->free = op->next;
 		op->r = disk_list_pop(&ov->waiting);
+		op->moved = 0;
 		overlay_next(ov, op);
 	}
 	overlay_flush_begin(ov);
@@ -388,6 +351,7 @@ void overlay_attach(struct disk *d)
 	static const struct disk_engine_ops ops = {
 		.start = overlay_start,
 		.submit = overlay_submit,
+		.price = overlay_price,
 		.commit = overlay_commit,
 		.cancel = overlay_cancel,
 		.destroy = overlay_destroy,

@@ -9,9 +9,9 @@
  * as good as one that was closed: a bit reaches the file only when its cluster is on stable
  * storage (overlay_flush.c), and a flush is not finished before its bits are.
  *
- * overlay.c serves requests, overlay_map.c is the bitmap in memory, overlay_flush.c brings
- * it to the file, overlay_make.c opens and makes files, overlay_file.c reads them.  All runs
- * under dev->lock.
+ * overlay.c serves requests, overlay_price.c says what they cost, overlay_map.c is the bitmap in
+ * memory, overlay_flush.c brings it to the file, overlay_make.c opens and makes files,
+ * overlay_file.c reads them.  All runs under dev->lock.
  */
 #ifndef MICROVM_BACKEND_OVERLAY_H
 #define MICROVM_BACKEND_OVERLAY_H
@@ -71,12 +71,12 @@ struct overlay_op {
 	struct disk_req io; /* the piece under way */
 	struct disk_req *r; /* what is left of the guest's request */
 	enum overlay_step step;
-	uint64_t first, n; /* clusters that others must not begin to change */
-	struct iovec one;  /* OVERLAY_COPY, OVERLAY_PUT: @bounce */
-	uint8_t *bounce;   /* a cluster, or NULL */
-	struct iovec rest; /* what was cut off iov[cut] for this piece */
-	unsigned int cut;  /* which is where the next begins */
-	uint64_t piece;    /* bytes of the request that this step does */
+	uint64_t first, n;   /* clusters that others must not begin to change */
+	struct iovec one;    /* OVERLAY_COPY, OVERLAY_PUT: @bounce */
+	uint8_t *bounce;     /* a cluster, or NULL */
+	struct disk_cut cut; /* of this piece */
+	uint64_t piece;      /* bytes of the request that this step does */
+	uint64_t moved;      /* by the host, for the request so far */
 	struct overlay_op *next;
 };
 
@@ -124,6 +124,8 @@ void overlay_save(struct disk_engine *ov);
 /* overlay_attach() - the ops, for an overlay that is open */
 void overlay_attach(struct disk *d);
 
+/* overlay_price() - disk_price(): a part of a cluster that the top lacks costs the cluster twice */
+uint64_t overlay_price(const struct disk *d, const struct disk_req *r);
 /* overlay_send() - @io to the base or the top; overlay_pump() will commit it */
 void overlay_send(struct disk_engine *ov, struct disk *to, struct disk_req *io);
 /* overlay_finish() - @r is done with @result */

@@ -194,6 +194,16 @@ int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 	return rc < 0 ? rc : overlay_fit(d, ov, e);
 }
 
+int overlay_first(const struct disk *d, uint64_t *off)
+{
+	const struct disk_engine *ov = d->engine;
+	bool in_top;
+
+	(void)overlay_map_run(&ov->map, 0, 1, &in_top);
+	*off = in_top ? ov->head.data : 0;
+	return in_top ? ov->top->fd : ov->base->fd;
+}
+
 int overlay_use_ring(struct disk *d, struct ring *ring)
 {
 	int rc = disk_use_ring(d->engine->base, ring);

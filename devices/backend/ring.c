@@ -438,6 +438,22 @@ struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
 	}
 }
 
+bool ring_idle(struct ring *r)
+{
+	bool idle = true;
+
+	if (!r->files) /* nor is it open, perhaps */
+		return true;
+	ring_lock(r);
+	if (!ring_push(r))
+		ring_withdraw(r, -EAGAIN);
+	ring_reap(r);
+	for (unsigned int i = 0; i < RING_USERS_MAX; i++)
+		idle &= !(r->files >> i & 1) || !r->user[i]->inflight;
+	ring_unlock(r);
+	return idle;
+}
+
 /* ---- life ---- */
 
 struct ring *ring_create(struct loop *l)

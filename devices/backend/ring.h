@@ -94,5 +94,7 @@ struct ring_op *ring_submit(struct ring *r, struct ring_user *u);
  * u->dev->lock held; any thread.  Return: all of @u's that are done
  */
 struct ring_op *ring_wait(struct ring *r, struct ring_user *u);
+/* ring_idle() - is nothing of any user's under way any more?  The loop's thread, after the loop's end */
+bool ring_idle(struct ring *r);
 
 #endif

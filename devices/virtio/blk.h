@@ -32,6 +32,7 @@ struct blk_slot {
 	uint8_t *status;
 	uint32_t in_len; /* what the driver gets on success, without the status byte */
 	uint32_t out_len;
+	uint64_t price;     /* bytes that @io was charged when it began */
 	uint16_t qi;        /* whose chain @c is */
 	uint8_t nseg, next; /* ranges of a discard, and the first that has not begun */
 	struct virtio_blk_discard_write_zeroes seg[BLK_DISCARD_SEGS];
@@ -66,7 +67,9 @@ static inline struct blk *blk_of(struct virtio_dev *v)
  * Return: a status: it is done; -1: the disk has it; -EPROTO: no byte for a status
  */
 int blk_request_start(struct blk *b, struct blk_slot *s);
-/* blk_request_next() - s->io succeeded.  Return: the disk has more of @s now */
+/* blk_request_next() - s->io succeeded, and what it was charged is put right.
+ * Return: the disk has more of @s now
+ */
 bool blk_request_next(struct blk *b, struct blk_slot *s);
 
 #endif

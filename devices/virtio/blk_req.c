@@ -28,6 +28,14 @@ static bool blk_durable(const struct blk *b)
 	return !b->truth.wce || !(b->v.acked & (1ULL << VIRTIO_BLK_F_FLUSH));
 }
 
+/* It is charged now for what the host moves at most; blk_request_next() corrects that */
+static void blk_submit(struct blk *b, struct blk_slot *s)
+{
+	s->price = b->rate.limited ? disk_price(b->disk, &s->io) : 0;
+	rate_spend(&b->rate, 0, s->price);
+	disk_submit(b->disk, &s->io);
+}
+
 /* ---- read, write, flush ---- */
 
 static int blk_start_io(struct blk *b, struct blk_slot *s, uint32_t type, uint64_t sector)
@@ -54,15 +62,14 @@ static int blk_start_io(struct blk *b, struct blk_slot *s, uint32_t type, uint64
 	} else {
 		s->in_len = (uint32_t)data->len;
 	}
-	rate_spend(&b->rate, 0, data->len);
-	disk_submit(b->disk, &s->io);
+	blk_submit(b, s);
 	return -1;
 }
 
 static int blk_start_flush(struct blk *b, struct blk_slot *s)
 {
 	s->io = (struct disk_req){.op = DISK_FLUSH};
-	disk_submit(b->disk, &s->io);
+	blk_submit(b, s);
 	return -1;
 }
 
@@ -91,6 +98,24 @@ static int blk_check_seg(const struct blk *b, uint32_t type,
 	return VIRTIO_BLK_S_OK;
 }
 
+static bool blk_next_range(struct blk *b, struct blk_slot *s)
+{
+	while (s->next < s->nseg) {
+		const struct virtio_blk_discard_write_zeroes *seg = &s->seg[s->next++];
+
+		if (!seg->num_sectors)
+			continue;
+		s->io = (struct disk_req){.op = s->io.op,
+					  .off = seg->sector * DISK_SECTOR,
+					  .len = (uint64_t)seg->num_sectors * DISK_SECTOR,
+					  .unmap = seg->flags,
+					  .durable = blk_durable(b)};
+		blk_submit(b, s);
+		return true;
+	}
+	return false;
+}
+
 static int blk_start_ranges(struct blk *b, struct blk_slot *s, uint32_t type)
 {
 	bool discard = type == VIRTIO_BLK_T_DISCARD;
@@ -112,25 +137,14 @@ static int blk_start_ranges(struct blk *b, struct blk_slot *s, uint32_t type)
 	}
 	s->nseg = (uint8_t)n;
 	s->io = (struct disk_req){.op = discard ? DISK_DISCARD : DISK_ZERO};
-	return blk_request_next(b, s) ? -1 : VIRTIO_BLK_S_OK;
+	return blk_next_range(b, s) ? -1 : VIRTIO_BLK_S_OK;
 }
 
 bool blk_request_next(struct blk *b, struct blk_slot *s)
 {
-	while (s->next < s->nseg) {
-		const struct virtio_blk_discard_write_zeroes *seg = &s->seg[s->next++];
-
-		if (!seg->num_sectors)
-			continue;
-		s->io = (struct disk_req){.op = s->io.op,
-					  .off = seg->sector * DISK_SECTOR,
-					  .len = (uint64_t)seg->num_sectors * DISK_SECTOR,
-					  .unmap = seg->flags,
-					  .durable = blk_durable(b)};
-		disk_submit(b->disk, &s->io);
-		return true;
-	}
-	return false;
+	if (b->rate.limited)
+		rate_settle(&b->rate, s->price, s->io.moved);
+	return blk_next_range(b, s);
 }
 
 int blk_request_start(struct blk *b, struct blk_slot *s)

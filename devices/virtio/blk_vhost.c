@@ -101,7 +101,8 @@ static void blk_tell_limits(struct blk_told *t, const struct config_rate *r)
 static void blk_tell_image(struct blk_told *t, const struct config_disk *c,
 			   enum disk_format f)
 {
-	bool may_back = f == DISK_FORMAT_QCOW2 || f == DISK_FORMAT_VMDK;
+	bool may_back = f == DISK_FORMAT_QCOW2 || f == DISK_FORMAT_VMDK ||
+			f == DISK_FORMAT_QED;
 
 	(void)snprintf(t->node, sizeof(t->node),
 		       "{\"driver\":\"%s\",\"node-name\":\"disk\",\"file\":\"file\","
@@ -135,6 +136,9 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c, int fd,
 		       limited ? "slow" : "disk", c->readonly ? "off" : "on",
 		       c->cache == CACHE_WRITETHROUGH ? "on" : "off", nqueue,
 		       DAEMON_FD_FIRST);
+	if (c->block)
+		(void)snprintf(t->exp + strlen(t->exp), sizeof(t->exp) - strlen(t->exp),
+			       ",logical-block-size=%u", c->block);
 	blk_tell(t, "--blockdev", t->file);
 	blk_tell_image(t, c, f);
 	if (limited)
@@ -193,9 +197,9 @@ static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
 	if (c->vhost_user)
 		return vu_connect(d, c->vhost_user, e);
 	f = disk_image_format(c);
-	rc = blk_check_options(c, f, e);
-	if (rc == 0)
-		rc = fd = disk_image_open(c, f, e);
+	rc = fd = disk_image_open(c, f, e);
+	if (rc >= 0)
+		rc = blk_check_options(c, f, e);
 	return rc < 0 ? rc : blk_start_daemon(d, c, fd, f, e);
 }
 

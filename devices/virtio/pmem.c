@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
+#include "devices/backend/disk_image.h"
 #include "vmm/core/util.h"
 
 #define PMEM_QUEUE    32
@@ -185,8 +186,10 @@ static int pmem_map(struct pmem *p, struct err *e)
 
 static int pmem_open(struct pmem *p, const struct config_pmem *c, bool dry, struct err *e)
 {
-	int rc;
+	int rc = disk_image_only_raw(c->path, e);
 
+	if (rc < 0)
+		return rc;
 	p->disk = disk_open_file(c->path, c->readonly, false, dry, e);
 	if (!p->disk)
 		return -e->code;

@@ -142,6 +142,29 @@ static bool blk_check(void)
 	return blk_write() && blk_verify();
 }
 
+/* blk_abandon() - a read that may never come back, and half a second later a reset; end=reading: none */
+static bool blk_abandon(void)
+{
+	struct blk_request *rq = &disk.req;
+	const struct vbuf v[] = {{&rq->hdr, sizeof(rq->hdr), false},
+				 {in, BLK_SECTOR, true},
+				 {&rq->status, 1, true}};
+	uint64_t start = now_ns();
+
+	*rq = (struct blk_request){.hdr = {.type = VIRTIO_BLK_T_IN}};
+	if (vq_add(&disk.q, v, 3) < 0)
+		return false;
+	vq_kick(&disk.q);
+	print("reading\n");
+	while (now_ns() - start < UINT64_C(500000000) || cmdline_is("end", "reading"))
+		cpu_relax();
+	print("resetting\n");
+	if (!vio_reset(&disk.v))
+		return false;
+	print("it is reset\n");
+	return true;
+}
+
 int main(void)
 {
 	bool ok;
@@ -158,6 +181,8 @@ int main(void)
 		ok = blk_verify();
 	else if (cmdline_is("mode", "records"))
 		ok = blk_records(&disk);
+	else if (cmdline_is("mode", "abandon"))
+		ok = blk_abandon();
 	else if (cmdline_is("mode", "find"))
 		ok = blk_find_records(&disk);
 	else

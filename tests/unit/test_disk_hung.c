@@ -3,8 +3,9 @@
  * test_disk_hung - a disk whose file system does not answer any more, on the ring that it
  * shares with another.  The file is FUSE's, and this program serves it.
  */
-#include "tests/unit/hung_file.h"
+#include "tests/lib/hung_file.h"
 
+#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -67,9 +68,10 @@ static void open_disk(unsigned int i)
 	ck_assert_int_eq(ftruncate(fd, (off_t)SIZE), 0);
 	close(fd);
 	if (i == 0)
-		hung_file_mount(&hung, path[i], SIZE);
+		ck_assert(hung_file_mount(&hung, path[i], SIZE));
 	cfg.disk[i].path = path[i];
 	cfg.disk[i].format = DISK_FORMAT_RAW; /* or it would be looked into */
+	cfg.disk[i].block = DISK_SECTOR;      /* likewise */
 	device_init(&dev[i], &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 	disk[i] = disk_open(&cfg, i, &e);
 	ck_assert_msg(disk[i] != NULL, "%s", e.msg);

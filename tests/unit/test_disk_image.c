@@ -74,6 +74,10 @@ START_TEST(name_decides)
 		{".qcow2", DISK_FORMAT_QCOW2}, {".QCOW2", DISK_FORMAT_QCOW2},
 		{".vmdk", DISK_FORMAT_VMDK},   {".vdi", DISK_FORMAT_VDI},
 		{".vhdx", DISK_FORMAT_VHDX},   {".qcow2.img", DISK_FORMAT_RAW},
+		{".vhd", DISK_FORMAT_VPC},     {".qed", DISK_FORMAT_QED},
+		{".qcow", DISK_FORMAT_QCOW},   {".hds", DISK_FORMAT_PARALLELS},
+		{".dmg", DISK_FORMAT_DMG},     {".OVA", DISK_FORMAT_TAR},
+		{".tar", DISK_FORMAT_RAW},     {".gz", DISK_FORMAT_RAW},
 		{"qcow2", DISK_FORMAT_RAW},    {"", DISK_FORMAT_RAW},
 	};
 
@@ -95,6 +99,22 @@ START_TEST(each_format_is_known_by_its_content)
 		enum disk_format format;
 	} heads[] = {
 		{0, "QFI\xfb", DISK_FORMAT_QCOW2},
+		{0, "conectix", DISK_FORMAT_VPC},
+		{0, "QED", DISK_FORMAT_QED},
+		{0, "WithoutFreeSpace", DISK_FORMAT_PARALLELS},
+		{0, "WithouFreSpacExt", DISK_FORMAT_PARALLELS},
+		{0, "Bochs Virtual HD Image", DISK_FORMAT_BOCHS},
+		{0, "#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 && mount",
+		 DISK_FORMAT_CLOOP},
+		{257, "ustar", DISK_FORMAT_TAR},
+		{0, "\x1f\x8b\x08", DISK_FORMAT_GZIP},
+		{0, "\xfd\x37zXZ", DISK_FORMAT_XZ},
+		{0, "BZh91AY&SY", DISK_FORMAT_BZIP2},
+		{0, "\x28\xb5\x2f\xfd", DISK_FORMAT_ZSTD},
+		{0, "PK\3\4", DISK_FORMAT_ZIP},
+		{0, "\x3a\xff\x26\xed", DISK_FORMAT_SIMG},
+		{0, "LUKS\xba\xbe", DISK_FORMAT_RAW}, /* its guest opens it */
+		{0, "#!/bin/sh\necho", DISK_FORMAT_RAW},
 		{0, "KDMV", DISK_FORMAT_VMDK},
 		{0, "COWD", DISK_FORMAT_VMDK},
 		{0, "# Disk DescriptorFile\nversion=1\n", DISK_FORMAT_VMDK},
@@ -104,7 +124,7 @@ START_TEST(each_format_is_known_by_its_content)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(heads); i++) {
-		uint8_t head[128] = {0};
+		uint8_t head[512] = {0};
 
 		memcpy(head + heads[i].off, heads[i].magic, strlen(heads[i].magic));
 		file(".img", head, sizeof(head));
@@ -187,6 +207,191 @@ START_TEST(vmdk_may_not_name_other_files)
 }
 END_TEST
 
+/* ---- what qemu-img can name ---- */
+
+/* A file of @size bytes that ends in a sector with @tail */
+static void file_with_tail(const char *ending, size_t size, const char *tail)
+{
+	uint8_t *all = calloc(1, size);
+
+	ck_assert_ptr_nonnull(all);
+	memcpy(all + size - 512, tail, strlen(tail));
+	file(ending, all, size);
+	free(all);
+}
+
+START_TEST(fixed_vhd_and_dmg_are_known_by_their_end)
+{
+	file_with_tail(".img", 64 * KIB, "conectix");
+	disk.format = DISK_FORMAT_AUTO;
+	ck_assert_int_eq(disk_image_format(&disk), DISK_FORMAT_VPC);
+	ck_assert_int_eq(check(DISK_FORMAT_VPC), 0);
+	file_with_tail(".img", 512, "koly");
+	disk.format = DISK_FORMAT_AUTO;
+	ck_assert_int_eq(disk_image_format(&disk), DISK_FORMAT_DMG);
+	file_with_tail(".img", 1024, "a sector of data");
+	disk.format = DISK_FORMAT_AUTO;
+	ck_assert_int_eq(disk_image_format(&disk), DISK_FORMAT_RAW);
+}
+END_TEST
+
+START_TEST(format_that_is_not_served_is_refused_with_its_cure)
+{
+	static const struct {
+		const char *ending, *magic, *cure;
+		size_t off;
+		enum disk_format format;
+	} bad[] = {
+		{".qcow", "QFI\xfb", "qemu-img convert -f qcow -O qcow2", 0,
+		 DISK_FORMAT_QCOW},
+		{".hds", "WithoutFreeSpace", "qemu-img convert -f parallels", 0,
+		 DISK_FORMAT_PARALLELS},
+		{".img", "Bochs Virtual HD Image", "qemu-img convert -f bochs", 0,
+		 DISK_FORMAT_BOCHS},
+		{".cloop", "", "qemu-img convert -f cloop", 0, DISK_FORMAT_CLOOP},
+		{".dmg", "", "qemu-img convert -f dmg", 0, DISK_FORMAT_DMG},
+		{".img", "LUKS\xba\xbe", "format=raw", 0, DISK_FORMAT_LUKS},
+		{".ova", "ustar", "tar -xf", 257, DISK_FORMAT_TAR},
+		{".img", "\x1f\x8b\x08", "gzip -dk", 0, DISK_FORMAT_GZIP},
+		{".img", "\xfd\x37zXZ", "xz -dk", 0, DISK_FORMAT_XZ},
+		{".img", "BZh91AY&SY", "bzip2 -dk", 0, DISK_FORMAT_BZIP2},
+		{".img", "\x28\xb5\x2f\xfd", "zstd -dk", 0, DISK_FORMAT_ZSTD},
+		{".img", "PK\3\4", "unzip", 0, DISK_FORMAT_ZIP},
+		{".img", "\x3a\xff\x26\xed", "simg2img", 0, DISK_FORMAT_SIMG},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		uint8_t head[512] = {0};
+
+		memcpy(head + bad[i].off, bad[i].magic, strlen(bad[i].magic));
+		head[7] |= bad[i].format == DISK_FORMAT_QCOW; /* its version */
+		file(bad[i].ending, head, sizeof(head));
+		refused(bad[i].format, EINVAL, bad[i].cure);
+		if (!*bad[i].magic || bad[i].format == DISK_FORMAT_LUKS)
+			continue;
+		unlink(path);
+		file(".qcow2", head, sizeof(head)); /* and under any other name */
+		refused(DISK_FORMAT_QCOW2, EINVAL, bad[i].cure);
+	}
+}
+END_TEST
+
+START_TEST(qed_may_not_name_other_files)
+{
+	uint8_t head[512] = {'Q', 'E', 'D', 0};
+
+	file(".qed", head, sizeof(head));
+	ck_assert_int_eq(check(DISK_FORMAT_QED), 0);
+	head[16] = 1; /* features */
+	file(".qed", head, sizeof(head));
+	others(DISK_FORMAT_QED, "a backing file");
+}
+END_TEST
+
+/* QEMU shows one as if nothing were missing */
+START_TEST(vhd_that_lacks_what_its_parent_has_is_refused)
+{
+	uint8_t head[1024] = "conectix";
+
+	head[63] = 3; /* dynamic */
+	file(".vhd", head, sizeof(head));
+	ck_assert_int_eq(check(DISK_FORMAT_VPC), 0);
+	head[63] = 4;
+	file(".vhd", head, sizeof(head));
+	disk.backing = true;
+	refused(DISK_FORMAT_VPC, ENOTSUP, "differencing");
+}
+END_TEST
+
+static void stream(const void *head, size_t len)
+{
+	file(".vmdk", head, len);
+	refused(DISK_FORMAT_VMDK, EROFS, "qemu-img convert -O qcow2");
+	disk.readonly = disk.backing = true;
+	ck_assert_int_eq(check(DISK_FORMAT_VMDK), 0);
+}
+
+START_TEST(vmdk_of_an_ova_is_not_written)
+{
+	static const char text[] =
+		"# Disk DescriptorFile\ncreateType=\"streamOptimized\"\n";
+	uint8_t head[1024] = {'K', 'D', 'M', 'V', [12] = 1};
+
+	head[77] = 1; /* DEFLATE */
+	stream(head, sizeof(head));
+	head[77] = 0;
+	head[10] = 1; /* grains are compressed */
+	stream(head, sizeof(head));
+	head[10] = 0;
+	memset(head + 56, 0xff, 8); /* the directory is at the end */
+	stream(head, sizeof(head));
+	stream(text, sizeof(text));
+}
+END_TEST
+
+/* ---- archives ---- */
+
+/* One header of a member */
+static void member(uint8_t *at, const char *name, const char *size)
+{
+	(void)snprintf((char *)at, 100, "%s", name);
+	(void)snprintf((char *)at + 124, 12, "%s", size);
+	memcpy(at + 257, "ustar", 5);
+}
+
+START_TEST(disk_in_an_ova_is_named)
+{
+	uint8_t tar[8 * 512] = {0};
+
+	member(tar, "machine.ovf", "00000001000"); /* octal: one block */
+	member(tar + 1024, "-rf.vmdk", "0");
+	member(tar + 1536, "a;b.vmdk", "777777777777"); /* and far behind the end */
+	file(".ova", tar, sizeof(tar));
+	refused(DISK_FORMAT_TAR, EINVAL, " DISK.vmdk disk.qcow2");
+	unlink(path);
+	member(tar + 1536, "box-disk001.vmdk", "0");
+	file(".ova", tar, sizeof(tar));
+	refused(DISK_FORMAT_TAR, EINVAL, " box-disk001.vmdk && ");
+	unlink(path);
+	for (unsigned int i = 0; i < 8; i++)
+		member(tar + 512 * i, "endless", "-512"); /* what is no number is 0 */
+	file(".ova", tar, sizeof(tar));
+	refused(DISK_FORMAT_TAR, EINVAL, " DISK.vmdk disk.qcow2");
+}
+END_TEST
+
+START_TEST(packed_file_that_was_never_a_disk_is_refused)
+{
+	uint8_t head[513] = {0x1f, 0x8b, 8};
+
+	file(".img.gz", head, 513);
+	disk_image_explain(&disk, &err);
+	ck_assert_ptr_nonnull(strstr(err.msg, "gzip -dk"));
+	(void)err_set(&err, EINVAL, "its size is odd");
+	file(".img.gz", head, 512); /* a guest may have written it */
+	disk_image_explain(&disk, &err);
+	ck_assert_str_eq(err.msg, "its size is odd");
+	file(".img.gz", head, 513);
+	disk.format = DISK_FORMAT_RAW; /* then its size is what is said to be wrong */
+	disk_image_explain(&disk, &err);
+	ck_assert_str_eq(err.msg, "its size is odd");
+}
+END_TEST
+
+START_TEST(memory_is_raw)
+{
+	file(".qcow2", qcow2, sizeof(qcow2));
+	ck_assert_int_eq(disk_image_only_raw(path, &err), -ENOTSUP);
+	ck_assert_ptr_nonnull(strstr(err.msg, "qemu-img convert -O raw"));
+	unlink(path);
+	file(".img", qcow2, sizeof(qcow2)); /* its guest may have written that */
+	ck_assert_int_eq(disk_image_only_raw(path, &err), 0);
+	unlink(path);
+	file(".qcow2", "", 0);
+	ck_assert_int_eq(disk_image_only_raw(path, &err), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("disk_image");
@@ -202,6 +407,14 @@ int main(void)
 	tcase_add_test(t, cut_off_headers_are_no_trouble);
 	tcase_add_test(t, qcow2_may_not_name_other_files);
 	tcase_add_test(t, vmdk_may_not_name_other_files);
+	tcase_add_test(t, fixed_vhd_and_dmg_are_known_by_their_end);
+	tcase_add_test(t, format_that_is_not_served_is_refused_with_its_cure);
+	tcase_add_test(t, qed_may_not_name_other_files);
+	tcase_add_test(t, vhd_that_lacks_what_its_parent_has_is_refused);
+	tcase_add_test(t, vmdk_of_an_ova_is_not_written);
+	tcase_add_test(t, disk_in_an_ova_is_named);
+	tcase_add_test(t, packed_file_that_was_never_a_disk_is_refused);
+	tcase_add_test(t, memory_is_raw);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -274,6 +274,26 @@ START_TEST(stopped_rate_calls_nobody_and_keeps_its_debt)
 }
 END_TEST
 
+/* The wait would be 17 minutes */
+START_TEST(what_is_given_back_ends_a_wait)
+{
+	rate_init(&rate, &(struct config_rate){.bytes = 1024}, loop, go_on);
+	ck_assert_int_eq(rate_start(&rate, &dev), 0);
+	rate_spend(&rate, 0, 1 << 20);
+	ck_assert(!rate_ready(&rate));
+	rate_settle(&rate, 1 << 20, 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(calls, 1);
+	ck_assert_int_le(rate.bytes.level,
+			 rate.bytes.burst); /* and is no more than it was */
+	rate_settle(&rate, 1 << 20, 0);
+	ck_assert_int_le(rate.bytes.level, rate.bytes.burst);
+	rate_settle(&rate, 1, 1 << 20); /* it cost more */
+	ck_assert_int_lt(rate.bytes.level, -1000000);
+	ck_assert(!rate_ready(&rate));
+}
+END_TEST
+
 START_TEST(no_limit_opens_nothing)
 {
 	rate_init(&rate, &(struct config_rate){0}, loop, go_on);
@@ -306,6 +326,7 @@ int main(void)
 	tcase_add_test(timer, who_waits_is_called_once);
 	tcase_add_test(timer, both_limits_have_to_agree);
 	tcase_add_test(timer, stopped_rate_calls_nobody_and_keeps_its_debt);
+	tcase_add_test(timer, what_is_given_back_ends_a_wait);
 	tcase_add_test(timer, no_limit_opens_nothing);
 	suite_add_tcase(s, timer);
 	srunner_run_all(sr, CK_ENV);

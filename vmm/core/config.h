@@ -32,6 +32,23 @@ enum disk_format {
 	DISK_FORMAT_VMDK,
 	DISK_FORMAT_VDI,
 	DISK_FORMAT_VHDX,
+	DISK_FORMAT_VPC, /* Microsoft's VHD */
+	DISK_FORMAT_QED,
+	/* recognised, and refused with what to do about it */
+	DISK_FORMAT_QCOW,
+	DISK_FORMAT_PARALLELS,
+	DISK_FORMAT_BOCHS,
+	DISK_FORMAT_CLOOP,
+	DISK_FORMAT_DMG,
+	DISK_FORMAT_LUKS,
+	DISK_FORMAT_TAR, /* an OVA is one */
+	DISK_FORMAT_GZIP,
+	DISK_FORMAT_XZ,
+	DISK_FORMAT_BZIP2,
+	DISK_FORMAT_ZSTD,
+	DISK_FORMAT_ZIP,
+	DISK_FORMAT_SIMG, /* Android's sparse images */
+	DISK_FORMATS
 };
 
 /* Limits on what flows, a second; 0: none.  A burst of 0: rate.h chooses */
@@ -53,6 +70,8 @@ struct config_disk {
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
 	bool readonly;
 	bool direct; /* O_DIRECT */
+	uint32_t
+		block; /* that the guest sees: 512 or 4096 bytes; 0: what the disk was made for */
 	enum disk_io io;
 	enum config_cache cache; /* until the guest chooses */
 	struct config_rate rate;

@@ -76,6 +76,13 @@ void rate_bucket_spend(struct rate_bucket *b, uint64_t n)
 			       INT64_MIN / 4);
 }
 
+void rate_bucket_return(struct rate_bucket *b, uint64_t n)
+{
+	if (b->per_second)
+		b->level = MIN(b->level + (int64_t)MIN(n, (uint64_t)INT64_MAX / 4),
+			       MAX(b->level, b->burst));
+}
+
 static void rate_timer(struct loop_source *s, uint32_t events)
 {
 	struct rate *r = container_of(s, struct rate, timer);
@@ -162,4 +169,18 @@ void rate_spend(struct rate *r, uint64_t ops, uint64_t bytes)
 {
 	rate_bucket_spend(&r->ops, ops);
 	rate_bucket_spend(&r->bytes, bytes);
+}
+
+void rate_settle(struct rate *r, uint64_t spent, uint64_t cost)
+{
+	if (cost >= spent) {
+		rate_bucket_spend(&r->bytes, cost - spent);
+		return;
+	}
+	rate_bucket_return(&r->bytes, spent - cost);
+	if (!r->asleep)
+		return;
+	r->asleep = false; /* it sleeps anew, for less */
+	if (rate_ready_slow(r))
+		rate_sleep(r, RATE_NAP_NS);
 }

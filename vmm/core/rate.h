@@ -50,6 +50,8 @@ void rate_bucket_init(struct rate_bucket *b, uint64_t per_second, uint64_t burst
  */
 uint64_t rate_bucket_wait(struct rate_bucket *b, uint64_t now);
 void rate_bucket_spend(struct rate_bucket *b, uint64_t n);
+/* rate_bucket_return() - @n that were spent were not needed; never more than the burst again */
+void rate_bucket_return(struct rate_bucket *b, uint64_t n);
 
 struct rate {
 	struct rate_bucket bytes, ops;
@@ -81,5 +83,9 @@ static inline bool rate_ready(struct rate *r)
 
 /* rate_spend() - what the work that began costs */
 void rate_spend(struct rate *r, uint64_t ops, uint64_t bytes);
+/* rate_settle() - of work that is done: @spent bytes were taken for it, and it cost @cost.  Who waits
+ * for what comes back waits no longer
+ */
+void rate_settle(struct rate *r, uint64_t spent, uint64_t cost);
 
 #endif

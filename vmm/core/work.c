@@ -207,14 +207,24 @@ struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads)
 	return p;
 }
 
+bool work_pool_stop(struct work_pool *p)
+{
+	bool busy = false;
+
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->queued_cond);
+	for (unsigned int i = 0; i < p->nworker; i++)
+		busy |= p->worker[i].current != NULL;
+	pthread_mutex_unlock(&p->lock);
+	return !busy;
+}
+
 void work_pool_destroy(struct work_pool *p)
 {
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
-	p->stopping = true;
-	pthread_cond_broadcast(&p->queued_cond);
-	pthread_mutex_unlock(&p->lock);
+	(void)work_pool_stop(p);
 	for (unsigned int i = 0; i < p->nworker; i++)
 		pthread_join(p->worker[i].thread, NULL);
 	if (p->finished_source.fd >= 0) {

@@ -24,6 +24,8 @@ struct work {
 
 /* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL: -ENOMEM */
 struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
+/* work_pool_stop() - nothing is begun any more.  Return: nothing runs any more, either */
+bool work_pool_stop(struct work_pool *p);
 /* work_pool_destroy() - waits for running work, drops what was not delivered */
 void work_pool_destroy(struct work_pool *p);
 

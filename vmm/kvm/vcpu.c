@@ -256,6 +256,7 @@ static void *vcpu_thread(void *arg)
 			break;
 		}
 	}
+	c->left = true;
 	return NULL;
 }
 
@@ -308,6 +309,11 @@ bool vcpu_answer(const struct vcpu *c, enum vcpu_look *look)
 		return false;
 	*look = (enum vcpu_look)c->look;
 	return true;
+}
+
+bool vcpu_left(const struct vcpu *c)
+{
+	return !c->started || c->left;
 }
 
 void vcpu_join(struct vcpu *c)

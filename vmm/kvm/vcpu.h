@@ -57,10 +57,10 @@ struct vcpu {
 	struct vcpu_host *host;
 	pthread_t thread;
 	bool started;
-	_Atomic bool stopping;
-	_Atomic bool asked;  /* by vcpu_ask(), and not answered yet */
-	_Atomic int look;    /* the answer: enum vcpu_look */
-	unsigned int again;  /* EAGAIN of KVM_RUN in a row */
+	_Atomic bool stopping, left; /* left: the thread is at its end */
+	_Atomic bool asked;          /* by vcpu_ask(), and not answered yet */
+	_Atomic int look;            /* the answer: enum vcpu_look */
+	unsigned int again;          /* EAGAIN of KVM_RUN in a row */
 	unsigned int pauses; /* of host->pauses, those that the guest was told of */
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
@@ -82,6 +82,7 @@ int vcpu_start(struct vcpu *c, struct err *e);
 /* vcpu_stop() - ask it to leave the guest for good; vcpu_join() waits until it has */
 void vcpu_stop(struct vcpu *c);
 void vcpu_join(struct vcpu *c);
+bool vcpu_left(const struct vcpu *c); /* vcpu_join() would not wait */
 /* vcpu_ask() - have its thread look what the guest is at.  vcpu_answer(): into @look.  Return:
  * has it looked since?  One thread asks at a time; between vcpu_start() and vcpu_join()
  */

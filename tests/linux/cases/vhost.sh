@@ -60,22 +60,22 @@ case_images_verified_by_fio()
 {
 	[ "$ARCH" = amd64 ] || skip 'the same daemon as for amd64'
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
-	for format in qcow2 vmdk vdi vhdx; do
+	for format in qcow2 vmdk vdi vhdx vhd qed; do
 		cp "$VHOST/empty.$format" a.$format
 	done
 	fio=yes
 	vhost 0 "$(one_line <<-'END'
 		set -- --size=1m --rw=randrw --bsrange=4k-64k --direct=1 --ioengine=libaio --iodepth=8 --verify=crc32c --verify_fatal=1 --end_fsync=1
-		for d in a b c d; do set -- $* --name=$d --filename=/dev/vd$d; done
+		for d in a b c d e f; do set -- $* --name=$d --filename=/dev/vd$d; done
 		fio $* >/fio 2>&1 || cat /fio; grep -c 'err= 0' /fio
 		blkdiscard /dev/vda && echo discarded
 	END
 	)" --memory 512M --disk a.qcow2,bps=32M,iops=4000 --disk a.vmdk,cache=writethrough --disk a.vdi \
-		--disk a.vhdx
-	said 4
+		--disk a.vhdx --disk a.vhd --disk a.qed
+	said 6
 	said discarded
 	[ "$(kib a.qcow2)" -lt 700 ] || fail "$(kib a.qcow2) KiB are left of 1 MiB"
-	for image in a.qcow2 a.vhdx; do
+	for image in a.qcow2 a.vhdx a.qed; do
 		qemu-img check -q $image || fail "$image is damaged"
 	done
 }
