@@ -85,12 +85,18 @@ static unsigned int starts(void)
 	return n;
 }
 
+/* @n starts, of which the first, and of more than three the fourth, would be in a namespace */
+static unsigned int started(unsigned int n)
+{
+	return namespaces_allowed() ? n : n - (n > 3 ? 2 : 1);
+}
+
 static void must_serve(unsigned int after)
 {
 	driver_plug(&d, fs_create(&d.env, 0, &d.err));
 	ck_assert(driver_bring_up(&d, ~0ULL));
 	ck_assert(!driver_broken(&d));
-	ck_assert_uint_eq(starts(), after);
+	ck_assert_uint_eq(starts(), started(after));
 }
 
 static void must_fail(const char *why)
@@ -152,7 +158,7 @@ START_TEST(kind_that_takes_no_socket_from_us)
 	install("  -o source=PATH\n  --socket-path=PATH", "never", "unknown option");
 	must_fail("virtiofsd is too old, it has no --fd; shared directories need it: "
 		  "apt install virtiofsd");
-	ck_assert_uint_eq(starts(), 3);
+	ck_assert_uint_eq(starts(), started(3));
 }
 END_TEST
 
@@ -160,7 +166,7 @@ START_TEST(newer_kind_that_dies_is_quoted)
 {
 	install(NEW_HELP, "never", "no luck with this one");
 	must_fail("virtiofsd ended with status 2: no luck with this one");
-	ck_assert_uint_eq(starts(), 5);
+	ck_assert_uint_eq(starts(), started(5));
 }
 END_TEST
 
@@ -168,7 +174,7 @@ START_TEST(one_that_explains_nothing_is_quoted)
 {
 	install("alas", "never", "no luck today");
 	must_fail("virtiofsd ended with status 2: no luck today");
-	ck_assert_uint_eq(starts(), 3);
+	ck_assert_uint_eq(starts(), started(3));
 }
 END_TEST
 
@@ -177,7 +183,7 @@ START_TEST(endless_help)
 	install("'; while :; do echo --shared-dir --fd; done; echo '", "never",
 		"no luck");
 	must_fail("virtiofsd ended with status 2: no luck");
-	ck_assert_uint_eq(starts(), 5);
+	ck_assert_uint_eq(starts(), started(5));
 }
 END_TEST
 
