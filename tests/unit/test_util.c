@@ -291,12 +291,14 @@ END_TEST
 
 static unsigned int log_lines; /* that a guest had us write */
 
+static unsigned int log_a_second; /* lines that are wanted */
+
 static void log_flood_for_a_day(void)
 {
 	struct log_limit l = {0};
 
 	for (uint64_t now = 1000; now < 1000 + 86400; now++)
-		for (int i = 0; i < 50; i++)
+		for (unsigned int i = 0; i < log_a_second; i++)
 			log_lines += log_limit_ok_at(&l, now);
 	/* and after a rest each line counts again */
 	for (int i = 0; i < 5; i++)
@@ -305,11 +307,14 @@ static void log_flood_for_a_day(void)
 
 START_TEST(a_log_does_not_grow_for_ever)
 {
-	const char *text = logged(log_flood_for_a_day);
+	const char *text;
 
+	log_a_second = _i ? 1 : 20; /* a guest that knows how many a second are few */
+	text = logged(log_flood_for_a_day);
 	ck_assert_uint_ge(log_lines, 10 * 24);
 	ck_assert_uint_le(log_lines, 10 * (24 + 12));
-	ck_assert_ptr_nonnull(strstr(text, "179990 more lines like the next"));
+	ck_assert_ptr_nonnull(strstr(text, _i ? "3590 more lines like the next"
+					      : "71990 more lines like the next"));
 }
 END_TEST
 
@@ -384,7 +389,7 @@ int main(void)
 	tcase_add_test(t, lines_on_a_raw_terminal_return_the_carriage);
 	tcase_add_test(t, an_overlong_line_is_cut_and_still_ends);
 	tcase_add_test(t, a_guest_cannot_flood_the_log);
-	tcase_add_test(t, a_log_does_not_grow_for_ever);
+	tcase_add_loop_test(t, a_log_does_not_grow_for_ever, 0, 2);
 	tcase_add_test(t, a_few_lines_a_minute_are_never_left_out);
 	tcase_add_test(t, lines_that_nobody_reads_are_dropped_and_counted);
 	tcase_add_test(t, levels_have_names);

@@ -12,6 +12,7 @@
 #include "vmm/core/util.h"
 
 #define LOG_LINES     10   /* in a window */
+#define LOG_OFTEN_S   60   /* so many in this time are too many for ever */
 #define LOG_WIDTH_MAX 3600 /* seconds, of a window */
 
 enum log_level log_threshold = LOG_WARN;
@@ -85,18 +86,20 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A window that was too small for what came makes the next twice as long; a quiet one, or a rest
- * of that length, half as long, or one second again.  Two threads that begin a window at once
+/* A window that was too small for what came, or in which lines came more often than LOG_LINES a
+ * minute, makes the next twice as long; a quiet one half as long, and a rest of that length one
+ * second again.  Two threads that begin a window at once
  * miscount a few lines.
  */
 static void log_limit_begin(struct log_limit *l, uint64_t now)
 {
 	unsigned int wanted = l->n, width = MAX(l->width, 1U);
 	bool over = wanted > LOG_LINES;
+	bool often = (uint64_t)wanted * LOG_OFTEN_S > (uint64_t)LOG_LINES * width;
 
 	if (now - l->end >= width)
 		width = 1;
-	else if (over)
+	else if (over || often)
 		width = MIN(2 * width, LOG_WIDTH_MAX);
 	else
 		width = MAX(width / 2, 1U);
