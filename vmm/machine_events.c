@@ -39,9 +39,18 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 	case SIGUSR2:
 		machine_look_again(m);
 		break;
+	case SIGTERM:
+		if (machine_stop(m))
+			break;
+		/* fall through */
 	default:
 		v = exit_by_signal((int)si.ssi_signo);
-		machine_end(m, v.cause, "%s", v.detail);
+		if (!v.detail[0] && m->stop.since_ns)
+			machine_end(m, v.cause,
+				    "a second signal ended the guest before it "
+				    "had switched itself off");
+		else
+			machine_end(m, v.cause, "%s", v.detail);
 	}
 }
 
@@ -88,6 +97,8 @@ int machine_watch_events(struct machine *m, struct err *e)
 
 	if (rc == 0)
 		rc = machine_watch_ends(m, e);
+	if (rc == 0 && m->cfg->stop_timeout_ns)
+		rc = machine_watch_stop(m, e);
 	if (rc == 0 && m->cfg->timeout_ns)
 		rc = machine_watch_timeout(m, e);
 	return rc;
@@ -99,5 +110,7 @@ void machine_unwatch_events(struct machine *m)
 	cleanup_close_fd(&m->timeout.fd);
 	cleanup_close_fd(&m->live.timer.fd);
 	cleanup_close_fd(&m->ends.timer.fd);
+	cleanup_close_fd(&m->stop.timer.fd);
 	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
+	m->stop.timer.fd = -1;
 }
