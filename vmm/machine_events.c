@@ -23,11 +23,22 @@ static void machine_look_again(struct machine *m)
 		blk_look_again(m->disk[i]);
 }
 
+static void machine_end_by(struct machine *m, int sig)
+{
+	struct exit_verdict v = exit_by_signal(sig);
+
+	if (!v.detail[0] && m->stop.since_ns)
+		machine_end(m, v.cause,
+			    "a second signal ended the guest before it had switched "
+			    "itself off");
+	else
+		machine_end(m, v.cause, "%s", v.detail);
+}
+
 static void machine_on_signal(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, signals);
 	struct signalfd_siginfo si;
-	struct exit_verdict v;
 
 	(void)events;
 	if (read(s->fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
@@ -40,17 +51,11 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 		machine_look_again(m);
 		break;
 	case SIGTERM:
-		if (machine_stop(m))
-			break;
-		/* fall through */
+		if (!machine_stop(m))
+			machine_end_by(m, SIGTERM);
+		break;
 	default:
-		v = exit_by_signal((int)si.ssi_signo);
-		if (!v.detail[0] && m->stop.since_ns)
-			machine_end(m, v.cause,
-				    "a second signal ended the guest before it "
-				    "had switched itself off");
-		else
-			machine_end(m, v.cause, "%s", v.detail);
+		machine_end_by(m, (int)si.ssi_signo);
 	}
 }
 
