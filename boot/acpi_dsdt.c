@@ -9,6 +9,8 @@
 
 #define DSDT_REVISION 2 /* integers have 64 bits */
 
+#define ACPI_BUTTON_PRESSED 0x80 /* 5.6.6, of a control method power button */
+
 struct acpi_row {
 	enum device_kind kind;
 	char letter;        /* devices are called this and their index in hex: V002 */
@@ -70,6 +72,36 @@ static void acpi_dsdt_devices(struct aml *a, const struct platform *p)
 	}
 }
 
+/* The power button, and the event device (5.6.9) that has its line: there is one interrupt, so
+ * the method does not look at its argument, which says which
+ */
+static void acpi_dsdt_button(struct aml *a, uint32_t gsi)
+{
+	size_t device = aml_open_device(a, "PWRB"), part;
+
+	aml_name(a, "_HID");
+	aml_eisaid(a, "PNP0C0C");
+	aml_close(a, device);
+	device = aml_open_device(a, "GED0");
+	aml_name(a, "_HID");
+	aml_string(a, "ACPI0013");
+	aml_name(a, "_CRS");
+	part = aml_open_resources(a);
+	aml_interrupt(a, gsi);
+	aml_close_resources(a, part);
+	part = aml_open_method(a, "_EVT", 1);
+	aml_notify(a, "PWRB", ACPI_BUTTON_PRESSED);
+	aml_close(a, part);
+	aml_close(a, device);
+}
+
+static void acpi_dsdt_buttons(struct aml *a, const struct platform *p)
+{
+	for (unsigned int i = 0; i < p->ndev; i++)
+		if (p->dev[i].kind == DEVICE_ACPI_PM && p->dev[i].gsi)
+			acpi_dsdt_button(a, p->dev[i].gsi);
+}
+
 size_t acpi_dsdt(struct aml *a, const struct platform *p)
 {
 	size_t table = acpi_table_open(a, "DSDT", DSDT_REVISION);
@@ -77,6 +109,7 @@ size_t acpi_dsdt(struct aml *a, const struct platform *p)
 
 	scope = aml_open_scope(a, "_SB");
 	acpi_dsdt_devices(a, p);
+	acpi_dsdt_buttons(a, p);
 	aml_close(a, scope);
 	/* SLP_TYP for the sleep control register; the second is for a register we lack */
 	aml_name(a, "_S5");

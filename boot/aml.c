@@ -18,8 +18,10 @@ enum aml_op {
 	AML_SCOPE = 0x10,
 	AML_BUFFER = 0x11,
 	AML_PACKAGE = 0x12,
+	AML_METHOD = 0x14,
 	AML_EXT = 0x5b,
 	AML_EXT_DEVICE = 0x82,
+	AML_NOTIFY = 0x86,
 };
 
 /* Resource descriptors: small ones have their length in the tag, large ones after it */
@@ -30,7 +32,8 @@ enum aml_resource {
 	AML_RES_INTERRUPT = 0x89,
 };
 
-#define AML_SEG_LEN 4
+#define AML_SEG_LEN     4
+#define AML_METHOD_ARGS 7
 
 void aml_init(struct aml *a, void *buf, size_t cap)
 {
@@ -136,6 +139,13 @@ void aml_string(struct aml *a, const char *s)
 	aml_bytes(a, s, strlen(s) + 1);
 }
 
+void aml_notify(struct aml *a, const char *seg, uint8_t value)
+{
+	aml_le(a, AML_NOTIFY, 1);
+	aml_seg(a, seg);
+	aml_integer(a, value);
+}
+
 /* EISA id (6.1.5): three letters of five bits, 'A' is 1, then four hex digits; the first
  * character is in the first byte, so the value is big-endian in a little-endian DWord
  */
@@ -212,6 +222,18 @@ size_t aml_open_device(struct aml *a, const char *seg)
 	aml_le(a, AML_EXT | AML_EXT_DEVICE << 8, 2);
 	mark = a->len;
 	aml_seg(a, seg);
+	return mark;
+}
+
+size_t aml_open_method(struct aml *a, const char *seg, uint8_t nargs)
+{
+	size_t mark;
+
+	BUG_ON(nargs > AML_METHOD_ARGS);
+	aml_le(a, AML_METHOD, 1);
+	mark = a->len;
+	aml_seg(a, seg);
+	aml_le(a, nargs, 1); /* MethodFlags: not serialized, sync level 0 */
 	return mark;
 }
 

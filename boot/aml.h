@@ -42,9 +42,13 @@ void aml_integer(struct aml *a, uint64_t v);   /* in the shortest form */
 void aml_string(struct aml *a, const char *s);
 void aml_eisaid(struct aml *a, const char *id); /* "PNP0501": three letters, four hex */
 
+/* aml_notify() - in a method: Notify (@seg, @value) */
+void aml_notify(struct aml *a, const char *seg, uint8_t value);
+
 /* Containers.  Return: a mark for aml_close().  Close in the reverse order */
 size_t aml_open_scope(struct aml *a, const char *seg);
 size_t aml_open_device(struct aml *a, const char *seg);
+size_t aml_open_method(struct aml *a, const char *seg, uint8_t nargs);
 size_t aml_open_package(struct aml *a, uint8_t nelem);
 void aml_close(struct aml *a, size_t mark);
 

@@ -193,9 +193,8 @@ void cli_help(FILE *out)
 	(void)fputs(
 		"\n"
 		"Options may be written --name=value; lists may be given again; a comma in a\n"
-		"path is written twice.  Every part of every value: docs/config.md.\n\n"
+		"path is written twice.  Every part of every value: docs/config.md.\n"
 		"Examples:\n"
-		"  microvm --kernel bzImage --disk root.img --cpus 2 --memory 1G\n"
 		"  microvm --kernel vmlinuz --initrd initrd.gz --append \"quiet\" --timeout 30s\n"
 		"  microvm --config vm.json --net tap=tap0 --report run.json\n",
 		out);

@@ -74,11 +74,12 @@ int config_init(struct config *cfg, struct err *e)
 		.console = CONSOLE_SERIAL,
 		.console_end = {.kind = END_STDIO},
 		.acpi = true,
+		.stop_timeout_ns = CONFIG_STOP_NS,
 		.log_level = LOG_WARN,
 	};
 	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
 		cfg->net[i].fd = -1;
-	return config_string(&cfg->name, "microvm", e);
+	return config_string(&cfg->name, CONFIG_NAME, e);
 }
 
 void config_fini(struct config *cfg)
@@ -102,6 +103,7 @@ void config_fini(struct config *cfg)
 	for (unsigned int i = 0; i < CONFIG_PORTS_MAX; i++)
 		config_port_clear(&cfg->port[i]);
 	free(cfg->name);
+	free(cfg->pidfile);
 	free(cfg->report);
 	free(cfg->dump_dtb);
 	free(cfg->dtb_overlay);

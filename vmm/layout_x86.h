@@ -46,6 +46,7 @@
  */
 #define LAYOUT_GSI_COM1    4
 #define LAYOUT_GSI_RTC     8
+#define LAYOUT_GSI_BUTTON  9 /* where a PC has ACPI's interrupt */
 #define LAYOUT_GSI_VIRTIO  16
 #define LAYOUT_IOAPIC_PINS 64
 #define LAYOUT_PIC_GSIS                           \

@@ -74,6 +74,7 @@ static void machine_init(struct machine *m, const struct config *cfg)
 	m->pio.name = "port";
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
 	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
+	m->stop.timer.fd = -1;
 	m->doorbells.bind = machine_bind_doorbell;
 	pthread_mutex_init(&m->doorbell_lock, NULL);
 	m->vcpu_host =

@@ -54,6 +54,12 @@ struct machine_ends {
 	unsigned int agreed;        /* looks in a row; the loop's */
 };
 
+/* An orderly stop (machine_stop.c) */
+struct machine_stop {
+	struct loop_source timer;
+	_Atomic uint64_t since_ns; /* when the button was pressed first; 0: it was not */
+};
+
 struct machine {
 	const struct config *cfg;
 	struct gmem mem;
@@ -94,6 +100,7 @@ struct machine {
 	struct machine_live live;
 	struct machine_ends ends;
 	bool stuck; /* threads of ours are in calls that do not return: the process has to end */
+	struct machine_stop stop;
 	_Atomic bool has_verdict;
 	struct exit_verdict
 		verdict; /* the first; written once, read when all is joined */

@@ -63,6 +63,12 @@ enum machine_reset machine_arch_reset(const struct machine *m)
 	return MACHINE_RESET_UNSAID;
 }
 
+bool machine_arch_press(struct machine *m)
+{
+	(void)m;
+	return false;
+}
+
 void machine_arch_platform(const struct machine *m, struct platform *p)
 {
 	bool kvm = !m->cfg->dry_run;

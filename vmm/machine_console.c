@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 /* The operator typed Ctrl-A x.  Loop thread. */
@@ -75,12 +76,12 @@ int machine_build_ttys(struct machine *m, struct err *e)
 /* Nobody could find a pseudo terminal without being told; so no log level hides it. */
 static void machine_say_path(const char *what, const char *name, const struct tty *t)
 {
-	char line[128];
+	char line[256];
 	int n;
 
 	if (!t || !tty_path(t))
 		return;
-	n = snprintf(line, sizeof(line), "microvm: %s%s is %s\n", what, name,
+	n = snprintf(line, sizeof(line), "%s: %s%s is %s\n", log_prefix(), what, name,
 		     tty_path(t));
 	(void)write_unless_stuck(STDERR_FILENO, line, (size_t)n, 0);
 }

@@ -37,7 +37,7 @@ static void machine_end_reset(struct machine *m, enum machine_reset how)
 	if (witness_panicked(w) || (hint && !witness_knows(w)))
 		machine_end_panic(m);
 	else
-		machine_end(m, CAUSE_REBOOT, "%s", "");
+		machine_end_own(m, CAUSE_REBOOT);
 }
 
 static void machine_end_off(struct machine *m)
@@ -45,7 +45,7 @@ static void machine_end_off(struct machine *m)
 	if (m->ends.witness.panicked || m->ends.witness.crashed)
 		machine_end_panic(m);
 	else
-		machine_end(m, CAUSE_POWEROFF, "%s", "");
+		machine_end_own(m, CAUSE_POWEROFF);
 }
 
 /* A processor that shuts down is one more way to reset: reboot=t */
@@ -162,7 +162,7 @@ static void machine_look(struct machine *m)
 	} else if (ends->witness.said == SAID_PANIC_OVER) {
 		machine_end_panic(m);
 	} else {
-		machine_end(m, CAUSE_HALT, "%s", "");
+		machine_end_own(m, CAUSE_HALT);
 	}
 }
 

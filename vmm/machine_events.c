@@ -23,11 +23,22 @@ static void machine_look_again(struct machine *m)
 		blk_look_again(m->disk[i]);
 }
 
+static void machine_end_by(struct machine *m, int sig)
+{
+	struct exit_verdict v = exit_by_signal(sig);
+
+	if (!v.detail[0] && m->stop.since_ns)
+		machine_end(m, v.cause,
+			    "a second signal ended the guest before it had switched "
+			    "itself off");
+	else
+		machine_end(m, v.cause, "%s", v.detail);
+}
+
 static void machine_on_signal(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, signals);
 	struct signalfd_siginfo si;
-	struct exit_verdict v;
 
 	(void)events;
 	if (read(s->fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
@@ -39,9 +50,12 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 	case SIGUSR2:
 		machine_look_again(m);
 		break;
+	case SIGTERM:
+		if (!machine_stop(m))
+			machine_end_by(m, SIGTERM);
+		break;
 	default:
-		v = exit_by_signal((int)si.ssi_signo);
-		machine_end(m, v.cause, "%s", v.detail);
+		machine_end_by(m, (int)si.ssi_signo);
 	}
 }
 
@@ -88,6 +102,8 @@ int machine_watch_events(struct machine *m, struct err *e)
 
 	if (rc == 0)
 		rc = machine_watch_ends(m, e);
+	if (rc == 0 && m->cfg->stop_timeout_ns)
+		rc = machine_watch_stop(m, e);
 	if (rc == 0 && m->cfg->timeout_ns)
 		rc = machine_watch_timeout(m, e);
 	return rc;
@@ -99,5 +115,7 @@ void machine_unwatch_events(struct machine *m)
 	cleanup_close_fd(&m->timeout.fd);
 	cleanup_close_fd(&m->live.timer.fd);
 	cleanup_close_fd(&m->ends.timer.fd);
+	cleanup_close_fd(&m->stop.timer.fd);
 	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
+	m->stop.timer.fd = -1;
 }

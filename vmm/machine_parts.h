@@ -62,6 +62,20 @@ enum machine_reset {
 };
 enum machine_reset machine_arch_reset(const struct machine *m);
 
+/* machine_arch_press() - press the guest's power button once (machine_<arch>.c).  Loop thread.
+ * Return: does its kernel listen?  If not, nothing has happened
+ */
+bool machine_arch_press(struct machine *m);
+
+/* machine_stop() - SIGTERM came: press the power button and wait.  Loop thread.
+ * Return: false, there is nothing to wait for: no button, no time, or this is the second time
+ */
+bool machine_stop(struct machine *m);
+/* machine_end_own() - the guest ended by itself, as @cause says, asked by us or not.  Any thread */
+void machine_end_own(struct machine *m, enum exit_cause cause);
+/* machine_watch_stop() - --stop-timeout, on the loop */
+int machine_watch_stop(struct machine *m, struct err *e);
+
 /* machine_ends_init() - who is told when devices and vCPUs see the guest's end.
  * machine_watch_ends(): and of an end that only the console tells, from now on
  */

@@ -89,7 +89,8 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	struct tty *tty = m->cfg->console == CONSOLE_SERIAL ? m->tty : NULL;
 	struct device *serial =
 		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, tty);
-	unsigned int pins;
+	/* without ACPI nothing would say what the line is */
+	unsigned int button = m->cfg->acpi ? LAYOUT_GSI_BUTTON : 0, pins;
 	int rc;
 
 	if (serial && tty)
@@ -99,7 +100,8 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	    (rc = machine_add_device(m, &m->pio, cmos_create(low, m->cfg->memory - low),
 				     e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio,
-				     acpi_pm_create(LAYOUT_ACPI_PM, &m->power), e)) < 0 ||
+				     acpi_pm_create(LAYOUT_ACPI_PM, button, &m->power),
+				     e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio, pci_address_create(), e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio,
 				     pvpanic_create(LAYOUT_PVPANIC, &m->power), e)) < 0)
@@ -113,6 +115,33 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	pins = MIN(LAYOUT_GSI_VIRTIO + machine_virtio_count(m->cfg), LAYOUT_IOAPIC_PINS);
 	return machine_add_device(
 		m, &m->mmio, ioapic_create(LAYOUT_IOAPIC, pins, &m->irqchip.router), e);
+}
+
+static struct device *machine_find(const struct machine *m, enum device_kind kind)
+{
+	for (unsigned int i = 0; i < m->ndev; i++)
+		if (m->dev[i]->kind == kind)
+			return m->dev[i];
+	return NULL;
+}
+
+/* Linux unmasks the pin when its driver for generic events, which every kernel with ACPI has, takes
+ * the line
+ */
+bool machine_arch_press(struct machine *m)
+{
+	struct device *pm = machine_find(m, DEVICE_ACPI_PM);
+	struct device *ioapic = machine_find(m, DEVICE_IOAPIC);
+	bool heard = false;
+
+	if (!ioapic || pm->irq.fd < 0)
+		return false;
+	pthread_mutex_lock(&ioapic->lock);
+	heard = ioapic_routes(ioapic, pm->irq.gsi);
+	pthread_mutex_unlock(&ioapic->lock);
+	if (heard)
+		irq_pulse(&pm->irq);
+	return heard;
 }
 
 void machine_arch_platform(const struct machine *m, struct platform *p)

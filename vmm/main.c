@@ -2,6 +2,7 @@
 /* microvm - argv to config to machine to report to exit status. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "vmm/cli.h"
@@ -13,17 +14,19 @@
 #include "vmm/doctor.h"
 #include "vmm/exit.h"
 #include "vmm/machine.h"
+#include "vmm/pidfile.h"
 #include "vmm/report.h"
 
-#define MAIN_STUCK_MS 2000
+#define MAIN_STUCK_MS   2000
+#define MAIN_PREFIX_MAX 80 /* "microvm NAME: " */
 
 /* The one place where a sentence becomes a line on stderr.  A byte that a terminal would
  * obey (it may stem from a config file or a guest) is shown as '?'.
  */
 static void main_complain(const char *sentence)
 {
-	char line[sizeof("microvm: \n") + sizeof(((struct err *)0)->msg)];
-	size_t n = (size_t)snprintf(line, sizeof(line), "microvm: ");
+	char line[MAIN_PREFIX_MAX + sizeof(((struct err *)0)->msg)];
+	size_t n = (size_t)snprintf(line, MAIN_PREFIX_MAX, "%s: ", log_prefix());
 
 	for (; *sentence && n < sizeof(line) - 2; sentence++)
 		line[n++] = (unsigned char)*sentence < ' ' || *sentence == 0x7f
@@ -90,12 +93,16 @@ static int main_machine(const struct config *cfg, uint64_t start_ns)
 	static struct machine m;
 	struct report r = {.name = cfg->name, .start_ns = start_ns};
 	struct report_file f;
+	struct pidfile pid;
 	struct err e = {0};
 	int status;
 
 	signals_hold();
+	if (pidfile_open(&pid, cfg->pidfile, &e) < 0)
+		return main_fail(&e);
 	if (report_open(&f, cfg->report, &e) < 0) {
 		report_close(&f);
+		pidfile_close(&pid);
 		return main_fail(&e);
 	}
 	main_run(&m, cfg, &f, &r);
@@ -107,6 +114,7 @@ static int main_machine(const struct config *cfg, uint64_t start_ns)
 		status = status ? status : exit_status(CAUSE_HOST_ERROR);
 	}
 	report_close(&f);
+	pidfile_close(&pid); /* last: then nothing of ours is left */
 	if (m.stuck)
 		_exit(status);
 	return status;
@@ -140,6 +148,7 @@ static int main_do(enum cli_action action, const struct config *cfg, uint64_t st
 	case CLI_RUN:
 	default:
 		log_threshold = cfg->log_level;
+		log_set_name(strcmp(cfg->name, CONFIG_NAME) == 0 ? NULL : cfg->name);
 		return cfg->dry_run ? main_dry_run(cfg) : main_machine(cfg, start_ns);
 	}
 }

@@ -69,10 +69,9 @@ static int set_name(struct config *cfg, const char *value, struct err *e)
 	return config_string(&cfg->name, value, e);
 }
 
-static int set_timeout(struct config *cfg, const char *value, struct err *e)
+static int set_duration(uint64_t *ns, const char *value, const char *cure, struct err *e)
 {
-	uint64_t ns;
-	int rc = parse_duration(value, &ns);
+	int rc = parse_duration(value, ns);
 
 	if (rc == -EINVAL)
 		return err_usage(
@@ -80,9 +79,16 @@ static int set_timeout(struct config *cfg, const char *value, struct err *e)
 			"\"%.60s\" is not a duration; give a whole number with ms, "
 			"s, m or h, like 500ms or 30s",
 			value);
+	return rc < 0 ? err_usage(e, "\"%.60s\" is too long; %s", value, cure) : 0;
+}
+
+static int set_timeout(struct config *cfg, const char *value, struct err *e)
+{
+	uint64_t ns;
+	int rc = set_duration(&ns, value, "leave it out for no limit", e);
+
 	if (rc < 0)
-		return err_usage(e, "\"%.60s\" is too long; leave it out for no limit",
-				 value);
+		return rc;
 	if (ns == 0)
 		return err_usage(e,
 				 "\"%.60s\" would end the machine at once; give more, or "
@@ -90,6 +96,16 @@ static int set_timeout(struct config *cfg, const char *value, struct err *e)
 				 value);
 	cfg->timeout_ns = ns;
 	return 0;
+}
+
+static int set_stop_timeout(struct config *cfg, const char *value, struct err *e)
+{
+	return set_duration(&cfg->stop_timeout_ns, value, "give 24h or less", e);
+}
+
+static int set_pidfile(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->pidfile, value, e);
 }
 
 static int set_report(struct config *cfg, const char *value, struct err *e)
@@ -196,13 +212,22 @@ const struct setting setting_table[] = {
 	 .set = set_acpi},
 	{.name = "name",
 	 .arg = "NAME",
-	 .help = "the machine's name in reports (microvm)",
+	 .help = "the machine's name in messages and reports",
 	 .set = set_name},
 	{.name = "timeout",
 	 .arg = "DURATION",
 	 .help = "end with status 124 after 500ms, 30s, 5m, 1h",
 	 .type = SETTING_QUANTITY,
 	 .set = set_timeout},
+	{.name = "stop-timeout",
+	 .arg = "TIME",
+	 .help = "what SIGTERM leaves the guest to shut down (10s)",
+	 .type = SETTING_QUANTITY,
+	 .set = set_stop_timeout},
+	{.name = "pidfile",
+	 .arg = "FILE",
+	 .help = "holds our process's number while the machine is there",
+	 .set = set_pidfile},
 	{.name = "report",
 	 .arg = "FILE",
 	 .help = "a JSON object about the run, at its end and SIGUSR1",

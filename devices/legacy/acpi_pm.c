@@ -5,6 +5,9 @@
  *
  * Only S5 is a sleep we have.  Any other SLP_TYP wakes up at once: WAK_STS is set, so that
  * whoever waits for it goes on.
+ *
+ * The power button has no register: the DSDT names its line as a generic event (5.6.9), whose
+ * method notifies the button.
  */
 #include "devices/legacy/legacy.h"
 
@@ -110,7 +113,7 @@ static const struct device_ops acpi_pm_ops = {
 	.destroy = acpi_pm_destroy,
 };
 
-struct device *acpi_pm_create(uint64_t base, struct power *p)
+struct device *acpi_pm_create(uint64_t base, unsigned int button, struct power *p)
 {
 	struct acpi_pm *pm = calloc(1, sizeof(*pm));
 
@@ -118,5 +121,9 @@ struct device *acpi_pm_create(uint64_t base, struct power *p)
 		return NULL;
 	device_init(&pm->dev, &acpi_pm_ops, DEVICE_ACPI_PM, "acpi_pm", base, ACPI_PM_LEN);
 	pm->power = p;
+	if (button && irq_init(&pm->dev.irq, button) < 0) {
+		acpi_pm_destroy(&pm->dev);
+		return NULL;
+	}
 	return &pm->dev;
 }

@@ -221,6 +221,13 @@ static const struct device_ops ioapic_ops = {
 	.destroy = ioapic_destroy,
 };
 
+bool ioapic_routes(const struct device *d, unsigned int pin)
+{
+	const struct ioapic *io = container_of(d, struct ioapic, dev);
+
+	return pin < io->npins && io->pin[pin].routed;
+}
+
 struct device *ioapic_create(uint64_t base, unsigned int pins, struct msi_router *r)
 {
 	struct ioapic *io = calloc(1, sizeof(*io) + pins * sizeof(io->pin[0]));

@@ -19,5 +19,7 @@
  * hears of the first that isn't.  Return: NULL, out of memory
  */
 struct device *ioapic_create(uint64_t base, unsigned int pins, struct msi_router *r);
+/* ioapic_routes() - does an edge on pin @pin reach a processor now?  With the device's lock */
+bool ioapic_routes(const struct device *d, unsigned int pin);
 
 #endif

@@ -43,8 +43,9 @@ struct device *pvpanic_create(uint64_t base, struct power *p);
 struct device *pl031_create(uint64_t base, unsigned int gsi, struct loop *loop);
 
 /* acpi_pm_create() - the FADT's reset, sleep control and sleep status registers, ACPI_PM_LEN
- * ports from @base (vmm/core/acpi_pm.h)
+ * ports from @base (vmm/core/acpi_pm.h).  Its line is the power button: each edge on GSI @button
+ * presses it once; 0: it has none
  */
-struct device *acpi_pm_create(uint64_t base, struct power *p);
+struct device *acpi_pm_create(uint64_t base, unsigned int button, struct power *p);
 
 #endif

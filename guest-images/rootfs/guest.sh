@@ -112,12 +112,29 @@ guest_session()
 	done
 }
 
+# guest_button - tell the first process to switch off when the machine's power button is pressed,
+# by which SIGTERM to microvm asks for that.  An event is 24 bytes: a time, then type (1: a key),
+# code (116: power) and value (1: pressed)
+guest_button()
+{
+	for device in /dev/input/event*; do
+		[ -c "$device" ] || continue
+		while :; do
+			# shellcheck disable=SC2046 # twelve numbers of 16 bits
+			set -- $(dd bs=24 count=1 2>/dev/null | od -An -v -tu2)
+			[ $# = 12 ] || break
+			[ "$9 ${10} ${11}" != '1 116 1' ] || kill -USR2 1
+		done <"$device" &
+	done
+}
+
 # guest_main - the session, then the end; poweroff, halt and reboot tell the first
 # process by these signals
 guest_main()
 {
 	trap 'guest_end poweroff' USR1 USR2
 	trap 'guest_end reboot' TERM
+	guest_button
 	guest_session <&0 &
 	wait $!
 	guest_end poweroff

@@ -66,7 +66,7 @@ static void fuzz_make(struct fuzz *f)
 		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, &f->tty);
 	f->dev[FUZZ_I8042] = i8042_create(&power);
 	f->dev[FUZZ_CMOS] = cmos_create(3 * GIB, GIB);
-	f->dev[FUZZ_PM] = acpi_pm_create(LAYOUT_ACPI_PM, &power);
+	f->dev[FUZZ_PM] = acpi_pm_create(LAYOUT_ACPI_PM, 0, &power);
 	f->dev[FUZZ_IOAPIC] =
 		ioapic_create(LAYOUT_IOAPIC, LAYOUT_IOAPIC_PINS, &f->router);
 	for (unsigned int i = 0; i < FUZZ_DEVICES; i++)

@@ -24,7 +24,7 @@ static inline void platform_make(struct platform *p, unsigned int ncpu,
 	platform_put(p, DEVICE_I8042, 0x60, 5, 0);
 	platform_put(p, DEVICE_RTC, 0x70, 2, LAYOUT_GSI_RTC);
 	platform_put(p, DEVICE_SERIAL, LAYOUT_COM1, 8, LAYOUT_GSI_COM1);
-	platform_put(p, DEVICE_ACPI_PM, LAYOUT_ACPI_PM, ACPI_PM_LEN, 0);
+	platform_put(p, DEVICE_ACPI_PM, LAYOUT_ACPI_PM, ACPI_PM_LEN, LAYOUT_GSI_BUTTON);
 	platform_put(p, DEVICE_PVPANIC, LAYOUT_PVPANIC, 1, 0);
 	for (unsigned int i = 0; i < nvirtio; i++)
 		platform_put(p, DEVICE_VIRTIO_MMIO, LAYOUT_VIRTIO + i * 0x1000ull, 0x1000,

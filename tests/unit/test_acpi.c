@@ -278,6 +278,21 @@ static void take_device(unsigned int i, char letter, const char *hid, size_t hid
 	ck_assert_uint_eq(dsdt_at, end);
 }
 
+/* By acpica's own encoding of: Device (PWRB) { Name (_HID, EisaId ("PNP0C0C")) }, Device (GED0)
+ * { Name (_HID, "ACPI0013"), Name (_CRS, ResourceTemplate () { Interrupt (ResourceConsumer,
+ * Edge, ActiveHigh, Exclusive) { 9 } }), Method (_EVT, 1) { Notify (PWRB, 0x80) } }
+ */
+static void take_button(void)
+{
+	take_bytes("\x5b\x82\x0fPWRB\x08_HID\x0c\x41\xd0\x0c\x0c", 17);
+	take_bytes("\x5b\x82\x36GED0\x08_HID\x0d"
+		   "ACPI0013",
+		   22);
+	take_bytes("\x08_CRS\x11\x0e\x0a\x0b\x89\x06\x00\x03\x01", 14);
+	ck_assert_uint_eq(take(4), LAYOUT_GSI_BUTTON);
+	take_bytes("\x79\x00\x14\x0d_EVT\x01\x86PWRB\x0a\x80", 16);
+}
+
 static void expect_devices(unsigned int ncpu, unsigned int nvirtio)
 {
 	gpa_t dsdt, end, scope;
@@ -296,6 +311,7 @@ static void expect_devices(unsigned int ncpu, unsigned int nvirtio)
 		take_device(3, 'S', "\x0c\x41\xd0\x05\x01", 5, 0);
 		take_device(2, 'R', "\x0c\x41\xd0\x0b\x00", 5, 0);
 		take_device(5, 'P', "\x0dQEMU0001", 10, 0);
+		take_button();
 	}
 	ck_assert_uint_eq(dsdt_at, scope);
 	take_bytes("\x08_S5_\x12\x06\x02\x0a\x05\x0a\x05", 12);
@@ -310,6 +326,26 @@ START_TEST(dsdt_describes_every_device)
 	expect_devices(300, 3);
 	expect_devices(1, 24);
 	expect_devices(1024, PLATFORM_DEVICES_MAX - 6);
+}
+END_TEST
+
+START_TEST(button_that_is_absent_is_not_told_of)
+{
+	gpa_t dsdt;
+	size_t len, with;
+
+	build(1, 1);
+	dsdt = load(xsdt_entry(0) + 140, 8);
+	with = expect_table(dsdt, "DSDT");
+	platform_make(&plat, 1, 1);
+	plat.dev[4].gsi = 0;
+	ck_assert_int_eq(acpi_build(&plat, &mem, LAYOUT_ACPI, LAYOUT_ACPI_END, &rsdp,
+				    &used_end, &err),
+			 0);
+	dsdt = load(xsdt_entry(0) + 140, 8);
+	len = expect_table(dsdt, "DSDT");
+	ck_assert_uint_lt(len, with);
+	ck_assert_ptr_null(memmem(gmem_slice(&mem, dsdt, len), len, "PWRB", 4));
 }
 END_TEST
 
@@ -379,6 +415,7 @@ int main(void)
 	tcase_add_test(t, fadt_promises_no_device_that_is_absent);
 	tcase_add_test(t, madt_lists_every_cpu_once);
 	tcase_add_test(t, dsdt_describes_every_device);
+	tcase_add_test(t, button_that_is_absent_is_not_told_of);
 	tcase_add_test(t, tables_do_not_leave_their_room);
 	tcase_add_test(t, too_many_cpus_are_refused);
 	tcase_add_test(t, absent_ram_is_refused);

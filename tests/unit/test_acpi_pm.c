@@ -32,7 +32,7 @@ static void setup(void)
 
 	noff = nreset = 0;
 	bus = (struct bus){.name = "pio"};
-	dev = acpi_pm_create(LAYOUT_ACPI_PM, &power);
+	dev = acpi_pm_create(LAYOUT_ACPI_PM, LAYOUT_GSI_BUTTON, &power);
 	ck_assert_ptr_nonnull(dev);
 	ck_assert_int_eq(bus_add(&bus, dev, &e), 0);
 }
@@ -129,6 +129,18 @@ START_TEST(random_accesses_keep_the_registers_sane)
 }
 END_TEST
 
+START_TEST(button_has_a_line_or_none)
+{
+	struct device *without = acpi_pm_create(LAYOUT_ACPI_PM, 0, NULL);
+
+	ck_assert_uint_eq(dev->irq.gsi, LAYOUT_GSI_BUTTON);
+	ck_assert_int_ge(dev->irq.fd, 0);
+	ck_assert_int_eq(without->irq.fd, -1);
+	ck_assert_uint_eq(without->irq.gsi, 0);
+	without->ops->destroy(without);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("acpi_pm");
@@ -137,6 +149,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, button_has_a_line_or_none);
 	tcase_add_test(t, only_s5_with_its_enable_bit_powers_off);
 	tcase_add_test(t, only_the_reset_value_resets);
 	tcase_add_test(t, other_sleep_wakes_at_once);

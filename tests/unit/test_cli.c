@@ -13,7 +13,7 @@
 #include "vmm/core/util.h"
 #include "vmm/setting.h"
 
-#define WORDS_MAX 24
+#define WORDS_MAX 32
 
 static struct config cfg;
 static enum cli_action action;
@@ -188,6 +188,9 @@ static const struct {
 	{"--kernel k --timeout soon", "--timeout: \"soon\"", "30s"},
 	{"--kernel k --timeout 5sec", "--timeout: \"5sec\"", "30s"},
 	{"--kernel k --timeout -5s", "--timeout: \"-5s\"", "30s"},
+	{"--kernel k --stop-timeout soon", "--stop-timeout: \"soon\"", "30s"},
+	{"--kernel k --stop-timeout 99999999999h", "\"99999999999h\" is too long", "24h"},
+	{"--kernel k --pidfile=", "--pidfile: ", "value"},
 	{"--kernel k --timeout 99999999999h", "--timeout: \"99999999999h\"", "no limit"},
 	{"--kernel k --log-level loud", "--log-level: \"loud\"", "debug"},
 	{"--kernel k --report \"\"", "--report: the value is empty", "give one"},
@@ -220,6 +223,8 @@ START_TEST(defaults_are_others)
 	ck_assert(cfg.acpi && !cfg.hugepages && !cfg.dry_run);
 	ck_assert_uint_eq(cfg.ndisk + cfg.nnet + cfg.ninitrd, 0);
 	ck_assert_uint_eq(cfg.timeout_ns, 0);
+	ck_assert_uint_eq(cfg.stop_timeout_ns, UINT64_C(10000000000));
+	ck_assert_ptr_null(cfg.pidfile);
 	ck_assert(!cfg.append && !cfg.cmdline && !cfg.report);
 }
 END_TEST
@@ -231,7 +236,8 @@ START_TEST(option_is_not_understood)
 	ck_assert_int_eq(
 		parse("--kernel=k --initrd a --initrd=b --append= --cpus 4 "
 		      "--memory size=1GiB,hugepages=on --console virtio --name n.1 "
-		      "--timeout 1500ms --report r --log-level debug --dry-run"),
+		      "--timeout 1500ms --report r --stop-timeout 0 --pidfile p "
+		      "--log-level debug --dry-run"),
 		0);
 	ck_assert_uint_eq(cfg.ninitrd, 2);
 	ck_assert_str_eq(cfg.initrd[0], "a");
@@ -243,6 +249,8 @@ START_TEST(option_is_not_understood)
 	ck_assert_int_eq(cfg.console, CONSOLE_VIRTIO);
 	ck_assert_str_eq(cfg.name, "n.1");
 	ck_assert_uint_eq(cfg.timeout_ns, 1500000000);
+	ck_assert_uint_eq(cfg.stop_timeout_ns, 0);
+	ck_assert_str_eq(cfg.pidfile, "p");
 	ck_assert_str_eq(cfg.report, "r");
 	ck_assert_int_eq(cfg.log_level, LOG_DEBUG);
 

@@ -145,6 +145,7 @@ START_TEST(manual_example_is_refused)
 	ck_assert_uint_eq(cfg.memory, GIB);
 	ck_assert_str_eq(cfg.name, "web-1");
 	ck_assert_uint_eq(cfg.timeout_ns, UINT64_C(30000000000));
+	ck_assert_uint_eq(cfg.stop_timeout_ns, UINT64_C(20000000000));
 	ck_assert_int_eq(cfg.log_level, LOG_INFO);
 	ck_assert_int_eq(config_validate(&cfg, &e), 0);
 }

@@ -140,6 +140,21 @@ START_TEST(undeliverable_entry_routes_nowhere)
 }
 END_TEST
 
+START_TEST(pin_reaches_a_processor_while_it_is_routed)
+{
+	ck_assert(!ioapic_routes(dev, 9));
+	rte_write(9, 0x41);
+	ck_assert(ioapic_routes(dev, 9));
+	ck_assert(!ioapic_routes(dev, 8));
+	rte_write(9, 0x41 | 1 << 16);
+	ck_assert(!ioapic_routes(dev, 9));
+	rte_write(9, 0); /* no vector */
+	ck_assert(!ioapic_routes(dev, 9));
+	ck_assert(!ioapic_routes(dev, LAYOUT_IOAPIC_PINS));
+	ck_assert(!ioapic_routes(dev, UINT32_MAX));
+}
+END_TEST
+
 START_TEST(same_entry_again_is_not_told_again)
 {
 	rte_write(7, 0x55);
@@ -290,6 +305,7 @@ int main(void)
 	tcase_add_test(t, all_pins_start_masked_and_silent);
 	tcase_add_test(t, entry_becomes_message);
 	tcase_add_test(t, undeliverable_entry_routes_nowhere);
+	tcase_add_test(t, pin_reaches_a_processor_while_it_is_routed);
 	tcase_add_test(t, same_entry_again_is_not_told_again);
 	tcase_add_test(t, readonly_and_reserved_bits_stay_clear);
 	tcase_add_test(t, eoi_and_unknown_registers_do_nothing);

@@ -252,6 +252,19 @@ START_TEST(lines_on_a_raw_terminal_return_the_carriage)
 }
 END_TEST
 
+START_TEST(lines_do_not_say_whose_they_are)
+{
+	log_set_name("web-1");
+	ck_assert_str_eq(logged(log_four_levels),
+			 "microvm web-1: error: e 1\nmicrovm web-1: warn: w\n");
+	ck_assert_str_eq(log_prefix(), "microvm web-1");
+	log_set_name("a123456789b123456789c123456789d123456789e123456789f123456789xyz4");
+	ck_assert_uint_eq(strlen(log_prefix()), strlen("microvm ") + 64);
+	log_set_name(NULL);
+	ck_assert_str_eq(log_prefix(), "microvm");
+}
+END_TEST
+
 static void log_overlong(void)
 {
 	static char lots[3000];
@@ -386,6 +399,7 @@ int main(void)
 	tcase_add_test(t, locals_are_cleaned_up);
 	tcase_add_test_raise_signal(t, a_bug_of_ours_aborts, SIGABRT);
 	tcase_add_test(t, lines_below_the_threshold_are_left_out);
+	tcase_add_test(t, lines_do_not_say_whose_they_are);
 	tcase_add_test(t, lines_on_a_raw_terminal_return_the_carriage);
 	tcase_add_test(t, an_overlong_line_is_cut_and_still_ends);
 	tcase_add_test(t, a_guest_cannot_flood_the_log);

@@ -23,6 +23,9 @@
 
 #define CONFIG_PORT_NAME_MAX 63
 
+#define CONFIG_NAME    "microvm"             /* --name, if none is given */
+#define CONFIG_STOP_NS UINT64_C(10000000000) /* --stop-timeout, if nothing is said */
+
 /* What a disk's file holds (devices/backend/disk_image.h) */
 enum disk_format {
 	DISK_FORMAT_BY_NAME, /* what the file's name ends in; raw if in nothing known */
@@ -168,8 +171,10 @@ struct config {
 	struct config_port port[CONFIG_PORTS_MAX];
 	unsigned int nport;
 	char *name;
-	uint64_t timeout_ns; /* 0: none */
-	char *report;        /* NULL: none */
+	uint64_t timeout_ns;      /* 0: none */
+	uint64_t stop_timeout_ns; /* what SIGTERM leaves the guest to end; 0: nothing */
+	char *pidfile;            /* NULL: none */
+	char *report;             /* NULL: none */
 	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
 	const char *acpi_word; /* on the kernel's command line, which switched @acpi off;
 				* NULL: none did.  Not freed

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/core/log.h"
+
 /* RAM, and an ELF kernel has a handful of segments; the rest would crash */
 #define GUARD_MAX 16
 
@@ -25,25 +27,26 @@ static struct {
 static const char *gmem_guard_sentence(enum gmem_kind kind, int code)
 {
 	if (code == BUS_MCEERR_AR || code == BUS_MCEERR_AO)
-		return "microvm: the host's hardware has lost a page of the guest's memory; "
+		return ": the host's hardware has lost a page of the guest's memory; "
 		       "see the host's kernel log\n";
 	if (kind == GMEM_FILE)
-		return "microvm: the kernel's file was cut short while its guest ran on it; "
+		return ": the kernel's file was cut short while its guest ran on it; "
 		       "replace such a file (by rename) instead of writing over it\n";
-	return "microvm: the host has no page left for the guest's RAM; leave it more "
+	return ": the host has no page left for the guest's RAM; leave it more "
 	       "memory or huge pages (sysctl vm.nr_hugepages), or give the guest less\n";
 }
 
 /* The last that was told counts: a file is mapped over RAM. */
 static void gmem_guard_on_bus(int sig, siginfo_t *si, void *uc)
 {
-	const char *sentence;
+	const char *name = log_prefix(), *sentence;
 
 	(void)uc;
 	for (unsigned int i = guard.n; si->si_code > 0 && i-- > 0;) {
 		if ((uintptr_t)si->si_addr - guard.start[i] >= guard.len[i])
 			continue;
 		sentence = gmem_guard_sentence(guard.kind[i], si->si_code);
+		(void)!write(STDERR_FILENO, name, strlen(name));
 		(void)!write(STDERR_FILENO, sentence, strlen(sentence));
 		_exit(1);
 	}

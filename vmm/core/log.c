@@ -11,6 +11,7 @@
 
 #include "vmm/core/util.h"
 
+#define LOG_NAME_MAX  64
 #define LOG_LINES     10   /* in a window */
 #define LOG_OFTEN_S   60   /* so many in this time are too many for ever */
 #define LOG_WIDTH_MAX 3600 /* seconds, of a window */
@@ -25,10 +26,22 @@ static const char *const log_names[] = {
 };
 
 static _Atomic bool log_raw;
+static char log_prefix_[sizeof("microvm ") + LOG_NAME_MAX] = "microvm";
 
 /* Of those who found stderr writable only one may write, or the second would wait. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int log_lost; /* lines that nobody read; under log_lock */
+
+void log_set_name(const char *name)
+{
+	(void)snprintf(log_prefix_, sizeof(log_prefix_), "microvm%s%s", name ? " " : "",
+		       name ? name : "");
+}
+
+const char *log_prefix(void)
+{
+	return log_prefix_;
+}
 
 void log_set_raw(bool raw)
 {
@@ -53,7 +66,7 @@ __attribute__((format(printf, 2, 0))) static bool log_vput(enum log_level level,
 	size_t n;
 	int k;
 
-	k = snprintf(line, room, "microvm: %s: ", log_names[level]);
+	k = snprintf(line, room, "%s: %s: ", log_prefix_, log_names[level]);
 	n = k < 0 ? 0 : MIN((size_t)k, room - 1);
 	k = vsnprintf(line + n, room - n, fmt, ap);
 	n = k < 0 ? n : MIN(n + (size_t)k, room - 1);

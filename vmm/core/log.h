@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log - lines to the operator on stderr, "microvm: level: text".
+ * log - lines to the operator on stderr, "microvm: level: text", or "microvm NAME: level: text".
  *
  * Any thread, but no signal handler.  A line is one write(2), and it never waits: it is
  * dropped when nobody reads stderr, and the next that goes out says how many were.  (Who
@@ -21,6 +21,12 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 extern enum log_level log_threshold; /* set once before threads start */
 
+/* log_set_name() - what lines begin with: "microvm", or "microvm NAME" where the machine was given a
+ * name, so that a log of several machines says whose each line is.  NULL: none.
+ * log_prefix(): for who writes a line of his own.  Set once before threads start
+ */
+void log_set_name(const char *name);
+const char *log_prefix(void);
 /* log_set_raw() - lines end in CR LF from now on (@raw) or in LF */
 void log_set_raw(bool raw);
 /* log_level_parse() - "error", "warn", "info", "debug".  Return: the level or -1 */

@@ -212,22 +212,31 @@ case_timeout()
 	stock 124 'sleep 999'
 }
 
-# ended_by SIGNAL STATUS
+# ended_by SIGNAL STATUS OPTION...
 ended_by()
 {
+	signal=$1 want=$2
+	shift 2
 	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" \
-		--append 'quiet microvm.run="echo up; sleep 999"' >out 2>err </dev/null &
+		--append 'quiet microvm.run="echo up; sleep 999"' "$@" >out 2>err </dev/null &
 	vmm=$!
 	wait_for out up
-	kill -"$1" $vmm
+	kill -"$signal" $vmm
 	wait $vmm
 	status=$?
-	[ $status = "$2" ] || fail "status $status, not $2"
+	[ $status = "$want" ] || fail "status $status, not $want"
 }
 
 case_sigterm()
 {
-	ended_by TERM 143
+	ended_by TERM 143 --stop-timeout 0
+}
+
+# which is no request: it does not wait for the guest
+case_sighup()
+{
+	ended_by HUP 143
+	[ ! -s err ] || fail 'it had something to say'
 }
 
 # Kernels
