@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -146,14 +147,37 @@ static int machine_build_boot(struct machine *m, struct err *e)
 	return boot_load(m->cfg, &p, &m->mem, &m->boot, e);
 }
 
+/* What to do where this host has no KVM for us.  Not in kvm_open()'s sentence, because doctor prints
+ * that as well
+ */
+static void machine_advise(struct err *e)
+{
+	size_t n = strlen(e->msg);
+
+	switch (e->code) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+	case EACCES:
+	case EPERM:
+	case ENOTSUP:
+		(void)snprintf(e->msg + n, sizeof(e->msg) - n,
+			       "; microvm doctor says what else this host lacks, and "
+			       "guest-images/nested in front of the command line runs it "
+			       "without KVM");
+	}
+}
+
 /* KVM comes first: what it does not allow is said before anything is opened */
 static int machine_open_kvm(struct machine *m, struct err *e)
 {
 	unsigned int n = m->cfg->ncpu, max;
 	int rc = kvm_open(&m->kvm, e);
 
-	if (rc < 0)
+	if (rc < 0) {
+		machine_advise(e);
 		return rc;
+	}
 	max = kvm_max_vcpus(&m->kvm);
 	if (n > max)
 		return err_set(e, EINVAL, "--cpus %u: this host's KVM allows %u at most",
