@@ -327,6 +327,46 @@ stage_needs()
 	esac
 }
 
+# run_by PROGRAM - print what runs it, the interpreter in its #! line, or of env's its name; nothing
+# for a compiled program.  Refuse what no kernel runs
+run_by()
+{
+	local magic line words
+	[ -f "$1" ] || die "no such program: $1"
+	IFS= LC_ALL=C read -r -N 4 magic <"$1" || true
+	case $magic in
+	$'\177ELF') return ;;
+	'#!'*) ;;
+	*) die "$1 is no program, nor has it a #! line: begin it with #!/bin/sh, or with what runs it" ;;
+	esac
+	IFS= read -r line <"$1" || true
+	read -r -a words <<<"${line#\#!}"
+	[ ${#words[@]} != 0 ] || die "$1: its #! line names nothing that runs it"
+	[ "${words[0]##*/}" = env ] || { printf '%s\n' "${words[0]}" && return; }
+	words=("${words[@]:1}")
+	[ "${words[0]-}" != -S ] || words=("${words[@]:1}")
+	printf '%s\n' "${words[0]-env}"
+}
+
+# run_by_busybox PROGRAM ARCH - can an image of busybox for ARCH run it?  If not, say what can.  An
+# interpreter of this machine goes in with its shared libraries, but not with modules of its own
+run_by_busybox()
+{
+	local by
+	by=$(run_by "$1")
+	case ${by##*/} in
+	python* | perl* | ruby* | node* | php* | tclsh* | guile* | Rscript | lua*)
+		die "$1 is run by $by, which is not in this image: mkrootfs --package ${by##*/} --run $1 makes a disk that has it"
+		;;
+	esac
+	[ -n "$by" ] || return 0
+	[[ $by = */* && $by != /bin/* ]] || ! grep -qx -e "${by##*/}" <<<"$(busybox_commands)" || return 0
+	[ "$2" = "$(host_arch)" ] ||
+		die "$1 is run by $by, which is not in this image: for $2 it has to be /bin/sh"
+	command -v -- "$by" >/dev/null ||
+		die "$1 is run by $by, which is not on this machine: mkrootfs --package NAME --run $1, with the package that has it, makes a disk for it"
+}
+
 stage_once()
 {
 	[ -e "$1$2" ] || [ ! -e "$2" ] || stage "$1" "$2"
