@@ -15,6 +15,7 @@
 #include "devices/backend/ring.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
+#include "vmm/kernel_config.h"
 #include "vmm/machine_parts.h"
 
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
@@ -223,6 +224,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	int rc;
 
 	machine_init(m, cfg);
+	kernel_config_warn(cfg);
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||
