@@ -36,6 +36,38 @@ usage()
 	sed -n '2,/^[^#]/{/^# SPDX/d;/^# shellcheck/d;/^#/!d;s/^#$//;s/^# //;p}' "$0"
 }
 
+# busy WHAT COMMAND... - run a command that may be silent for long: after five seconds a terminal
+# shows WHAT and a clock, and a log has a line, and one more each minute
+busy()
+{
+	local what=$1 watcher status=0
+	shift
+	busy_clock "$what" $BASHPID </dev/null >/dev/null &
+	watcher=$!
+	"$@" || status=$?
+	kill "$watcher" 2>/dev/null || true
+	wait "$watcher" 2>/dev/null || true
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	return $status
+}
+
+# busy_clock WHAT PID - until we are killed, or process PID is gone
+busy_clock()
+{
+	local s=0
+	while kill -0 "$2" 2>/dev/null; do
+		read -r -t 1 _ <> <(:) || true # a sleep that leaves no process behind
+		s=$((s + 1))
+		if [ $s -lt 5 ]; then
+			continue
+		elif [ -t 2 ]; then
+			printf '\r%s: %s, %d s \033[K' "${0##*/}" "$1" $s >&2
+		elif [ $((s % 60)) = 5 ]; then
+			say "still $1 ($s s)"
+		fi
+	done
+}
+
 # need PACKAGE... - make sure that these host packages are installed: install them if we
 # are root or may sudo without a password, and $MICROVM_NO_INSTALL is not set; else name them
 # and stop
@@ -190,12 +222,12 @@ apt_deb()
 {
 	local apt_opts
 	apt_select "$1" "$2"
-	(cd "$3" && apt-get -qq "${apt_opts[@]}" download "$1" >&2) || {
+	(cd "$3" && busy "fetching $1" apt-get -qq "${apt_opts[@]}" download "$1" >&2) || {
 		# Old lists name packages that are gone from the mirror
 		apt_private "$2"
 		rm -f "$MICROVM_CACHE/apt/$2/updated"
 		apt_private "$2"
-		(cd "$3" && apt-get -qq "${apt_opts[@]}" download "$1" >&2) ||
+		(cd "$3" && busy "fetching $1" apt-get -qq "${apt_opts[@]}" download "$1" >&2) ||
 			die "apt-get could not download $1 for $2"
 	}
 	find "$3" -maxdepth 1 -name "$1_*.deb" -print -quit
@@ -325,6 +357,46 @@ stage_needs()
 		[ "${line[0]##*/}" != env ] || stage_once "$1" "$(command -v "${line[1]}")"
 		;;
 	esac
+}
+
+# run_by PROGRAM - print what runs it, the interpreter in its #! line, or of env's its name; nothing
+# for a compiled program.  Refuse what no kernel runs
+run_by()
+{
+	local magic line words
+	[ -f "$1" ] || die "no such program: $1"
+	IFS= LC_ALL=C read -r -N 4 magic <"$1" || true
+	case $magic in
+	$'\177ELF') return ;;
+	'#!'*) ;;
+	*) die "$1 is no program, nor has it a #! line: begin it with #!/bin/sh, or with what runs it" ;;
+	esac
+	IFS= read -r line <"$1" || true
+	read -r -a words <<<"${line#\#!}"
+	[ ${#words[@]} != 0 ] || die "$1: its #! line names nothing that runs it"
+	[ "${words[0]##*/}" = env ] || { printf '%s\n' "${words[0]}" && return; }
+	words=("${words[@]:1}")
+	[ "${words[0]-}" != -S ] || words=("${words[@]:1}")
+	printf '%s\n' "${words[0]-env}"
+}
+
+# run_by_busybox PROGRAM ARCH - can an image of busybox for ARCH run it?  If not, say what can.  An
+# interpreter of this machine goes in with its shared libraries, but not with modules of its own
+run_by_busybox()
+{
+	local by
+	by=$(run_by "$1")
+	case ${by##*/} in
+	python* | perl* | ruby* | node* | php* | tclsh* | guile* | Rscript | lua*)
+		die "$1 is run by $by, which is not in this image: mkrootfs --package ${by##*/} --run $1 makes a disk that has it"
+		;;
+	esac
+	[ -n "$by" ] || return 0
+	[[ $by = */* && $by != /bin/* ]] || ! grep -qx -e "${by##*/}" <<<"$(busybox_commands)" || return 0
+	[ "$2" = "$(host_arch)" ] ||
+		die "$1 is run by $by, which is not in this image: for $2 it has to be /bin/sh"
+	command -v -- "$by" >/dev/null ||
+		die "$1 is run by $by, which is not on this machine: mkrootfs --package NAME --run $1, with the package that has it, makes a disk for it"
 }
 
 stage_once()

@@ -22,6 +22,7 @@ suites=(
 	'hostile  guests, operators and a host that mean harm: storms, stuck pipes, failing calls'
 	'kill     kill -9 while a guest writes: nothing that it was told is safe is lost'
 	'replant  bugs of others, put into our code: a sample, each of which a test has to notice'
+	'images   the scripts that make kernels, initramfs and disks: what they make and refuse'
 	'nested   the nested host keeps its promises'
 	'start    the first command of README.md'
 	'runner   tests/run and the scripts below it, where something is missing or broken'
@@ -92,6 +93,8 @@ suite_hostile() { with release "$here/hostile/run" "${where[@]}" --build "$top/b
 suite_replant() { "$here/replant/run" --sample $replant_sample; }
 
 suite_runner() { "$here/runner/test"; }
+
+suite_images() { "$here/images/test"; }
 
 suite_nested() { "$here/nested/test"; }
 

@@ -135,7 +135,7 @@ int doctor_run(FILE *out)
 		out,
 		"A stock kernel cannot boot here, because of: %s.  Cure that, or use a "
 		"host with hardware\nKVM, or the nested host, which runs anywhere: "
-		"tests/nested/run.\n",
+		"guest-images/nested MICROVM OPTION...\n",
 		d.obstacle);
 	return 1;
 }

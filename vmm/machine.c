@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include "devices/backend/ring.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
+#include "vmm/kernel_config.h"
 #include "vmm/machine_parts.h"
 
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
@@ -147,14 +149,37 @@ static int machine_build_boot(struct machine *m, struct err *e)
 	return boot_load(m->cfg, &p, &m->mem, &m->boot, e);
 }
 
+/* What to do where this host has no KVM for us.  Not in kvm_open()'s sentence, because doctor prints
+ * that as well
+ */
+static void machine_advise(struct err *e)
+{
+	size_t n = strlen(e->msg);
+
+	switch (e->code) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+	case EACCES:
+	case EPERM:
+	case ENOTSUP:
+		(void)snprintf(e->msg + n, sizeof(e->msg) - n,
+			       "; microvm doctor says what else this host lacks, and "
+			       "guest-images/nested in front of the command line runs it "
+			       "without KVM");
+	}
+}
+
 /* KVM comes first: what it does not allow is said before anything is opened */
 static int machine_open_kvm(struct machine *m, struct err *e)
 {
 	unsigned int n = m->cfg->ncpu, max;
 	int rc = kvm_open(&m->kvm, e);
 
-	if (rc < 0)
+	if (rc < 0) {
+		machine_advise(e);
 		return rc;
+	}
 	max = kvm_max_vcpus(&m->kvm);
 	if (n > max)
 		return err_set(e, EINVAL, "--cpus %u: this host's KVM allows %u at most",
@@ -200,6 +225,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	int rc;
 
 	machine_init(m, cfg);
+	kernel_config_warn(cfg);
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||

@@ -263,5 +263,5 @@ const char *vcpu_arch_advice(void)
 		return "";
 	return "; this host's KVM interprets guest kernels instead of running them, and its "
 	       "interpreter is incomplete: no stock kernel boots on it; use a host with "
-	       "hardware KVM, or the nested host (tests/nested/run); see microvm doctor";
+	       "hardware KVM, or the nested host (guest-images/nested); see microvm doctor";
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel_config - what the guest's kernel was built without, where that can be known.
+ *
+ * A kernel says nothing of a device that it has no driver for.  Many lie beside the
+ * configuration that they were built with, and that has to have some options for what the
+ * operator asks of the machine (docs/kernel.md).
+ */
+#ifndef MICROVM_KERNEL_CONFIG_H
+#define MICROVM_KERNEL_CONFIG_H
+
+#include "vmm/core/config.h"
+
+/* kernel_config_read() - the configuration beside the kernel @path: config-VERSION beside
+ * vmlinuz-VERSION, config or .config in its directory, or .config at the root of the
+ * source tree in which it was built.  Return: text, which the caller frees; NULL: none is
+ * there that looks like one of a kernel, or it cannot be read, which is no error
+ */
+char *kernel_config_read(const char *path);
+
+struct kernel_lack {
+	const char *option;  /* without CONFIG_ */
+	const char *setting; /* what needs it, like "--share" */
+};
+
+/* kernel_config_lacks() - the first option from the number *@next on that @cfg needs and
+ * @text has neither built in nor as a module; *@next is the number to go on with.
+ * Return: false if there is none
+ */
+bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned int *next,
+			 struct kernel_lack *lack);
+
+/* kernel_config_warn() - a warning for each of them.  Before the machine runs */
+void kernel_config_warn(const struct config *cfg);
+
+#endif
