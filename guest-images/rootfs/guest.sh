@@ -87,7 +87,7 @@ guest_cmdline()
 guest_say()
 {
 	if [ "$console" = plain ]; then
-		echo "<5>init: $*" >/dev/kmsg
+		echo "<5>init: $*" 2>/dev/null >/dev/kmsg
 	else
 		echo "init: $*"
 	fi
@@ -116,7 +116,7 @@ guest_end()
 		{ [ -d /sys/firmware/acpi ] || [ -d /sys/firmware/devicetree ]; }; then
 		# "reboot: Power down" is an emergency to Linux, and quiet does not hide it.  A
 		# reset's words stay: microvm reads them (docs/exit-status.md).
-		[ -z "$quiet" ] || echo 0 >/proc/sys/kernel/printk
+		[ -z "$quiet" ] || echo 0 2>/dev/null >/proc/sys/kernel/printk
 		poweroff -f
 	fi
 	reboot -f
@@ -250,9 +250,12 @@ guest_main()
 	trap 'guest_end poweroff' USR1 USR2
 	trap 'guest_end reboot' TERM
 	guest_ports
-	: >/run/microvm.session 2>/dev/null || mount -t tmpfs run /run
-	rm -f /run/microvm.session
-	mkfifo /run/microvm.session || guest_fail 'no pipe can be made in /run'
+	# The pipe of an earlier boot may be there, and the root may not be for writing
+	rm -f /run/microvm.session 2>/dev/null
+	mkfifo /run/microvm.session 2>/dev/null || {
+		mount -t tmpfs run /run
+		mkfifo /run/microvm.session || guest_fail 'no pipe can be made in /run'
+	}
 	# A shell's background process ignores Ctrl-C and Ctrl-\, and so does all that it starts.
 	# setsid's does not: the second one leads a session already, so it forks and returns.
 	# We wait for who reads its last words, because the signals above interrupt only `wait`.

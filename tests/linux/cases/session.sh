@@ -114,6 +114,7 @@ case_session_has_the_bytes_of_the_job_alone()
 	bytes '' --console file=got
 	cp "$ROOT" root.img
 	bytes 'root=/dev/vda rw' --disk root.img
+	bytes 'root=/dev/vda ro' --disk root.img,ro
 }
 
 case_session_without_acpi_has_the_bytes_of_the_job()
