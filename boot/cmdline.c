@@ -38,12 +38,19 @@ void cmdline_add(struct cmdline *c, const char *fmt, ...)
 	c->len += (size_t)n;
 }
 
+/* Linux takes a word with a dot for a module's parameter, and passes it by: these are for
+ * our images' init (docs/console.md).
+ */
 static void cmdline_add_console(struct cmdline *c, const struct config *cfg)
 {
 	if (cfg->console == CONSOLE_SERIAL)
 		cmdline_add(c, "console=ttyS0");
 	if (cfg->console == CONSOLE_VIRTIO)
 		cmdline_add(c, "console=hvc0");
+	if (cfg->console_reader == READER_TERMINAL)
+		cmdline_add(c, "microvm.console=terminal");
+	if (cfg->console_reader == READER_PLAIN)
+		cmdline_add(c, "microvm.console=plain");
 }
 
 static void cmdline_add_root(struct cmdline *c, const struct config *cfg)

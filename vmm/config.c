@@ -82,6 +82,17 @@ int config_init(struct config *cfg, struct err *e)
 	return config_string(&cfg->name, CONFIG_NAME, e);
 }
 
+void config_console_reader(struct config *cfg, bool in, bool out)
+{
+	cfg->console_reader = READER_UNKNOWN;
+	if (cfg->console == CONSOLE_NONE)
+		return;
+	if (cfg->console_end.kind == END_STDIO || cfg->console_end.kind == END_UNSET)
+		cfg->console_reader = in && out ? READER_TERMINAL : READER_PLAIN;
+	else if (cfg->console_end.kind == END_FILE)
+		cfg->console_reader = READER_PLAIN;
+}
+
 void config_fini(struct config *cfg)
 {
 	free(cfg->kernel);

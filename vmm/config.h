@@ -14,6 +14,11 @@
 int config_init(struct config *cfg, struct err *e);
 void config_fini(struct config *cfg);
 
+/* config_console_reader() - set cfg->console_reader, once all settings are read; @in and @out: are our
+ * stdin and our stdout terminals?
+ */
+void config_console_reader(struct config *cfg, bool in, bool out);
+
 /* config_string() - *@dst becomes a copy of @value; what it held is freed */
 int config_string(char **dst, const char *value, struct err *e);
 /* config_disk_clear() and so on - free and empty one slot */

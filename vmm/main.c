@@ -170,10 +170,12 @@ static int main_parse(int argc, char **argv, uint64_t start_ns)
 	struct err e = {0};
 	int status;
 
-	if (config_init(&cfg, &e) < 0 || cli_parse(argc, argv, &cfg, &action, &e) < 0)
+	if (config_init(&cfg, &e) < 0 || cli_parse(argc, argv, &cfg, &action, &e) < 0) {
 		status = main_fail(&e);
-	else
+	} else {
+		config_console_reader(&cfg, isatty(STDIN_FILENO), isatty(STDOUT_FILENO));
 		status = main_do(action, &cfg, start_ns);
+	}
 	config_fini(&cfg);
 	return status;
 }

@@ -130,7 +130,7 @@ static int tty_watch(struct tty *t)
 			return -ENOSPC;
 	}
 	if (t->end == TTY_STDIO && t->size >= 0)
-		tty_mode_start(t->term, t->wake_source.fd);
+		tty_mode_start(t->term, t->out.terminal, t->wake_source.fd);
 	return t->end == TTY_UNIX ? tty_unix_start(t) : tty_in_start(t);
 }
 

@@ -135,7 +135,7 @@ static void tty_mode_on_crash(int sig, siginfo_t *si, void *uc)
 		(void)raise(sig);
 }
 
-void tty_mode_start(int fd, int wakefd)
+void tty_mode_start(int fd, bool shown, int wakefd)
 {
 	if (fd >= 0 && tcgetattr(fd, &mode.saved) < 0)
 		fd = -1;
@@ -143,6 +143,9 @@ void tty_mode_start(int fd, int wakefd)
 	mode.wakefd = wakefd;
 	mode.raw = mode.saved;
 	cfmakeraw(&mode.raw);
+	/* What comes back from a pipe (`microvm … | tee log`) has no CR at a line's end */
+	if (!shown)
+		mode.raw.c_oflag = mode.saved.c_oflag;
 	for (size_t i = 0; i < ARRAY_SIZE(tty_signals); i++) {
 		struct sigaction sa = {.sa_sigaction = tty_signals[i].fn,
 				       .sa_flags = SA_SIGINFO | SA_RESTART};

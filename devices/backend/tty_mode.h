@@ -13,9 +13,10 @@
 #include <stdbool.h>
 
 /* tty_mode_start() - handle signals; @fd is the terminal to make raw, -1: only its size
- * matters; @wakefd is an eventfd.  Not raw yet
+ * matters; @shown: our output goes there as well, so that line ends are the guest's; @wakefd is
+ * an eventfd.  Not raw yet
  */
-void tty_mode_start(int fd, int wakefd);
+void tty_mode_start(int fd, bool shown, int wakefd);
 /* tty_mode_raw() - raw mode from now on.  Return: false, we are in the background and the
  * terminal is not ours now
  */

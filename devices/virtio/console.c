@@ -26,6 +26,7 @@ struct console {
 	uint16_t cols, rows; /* @config is the driver's to write, up to emerg_wr */
 	struct tty *tty;
 	struct tty_client client;
+	uint64_t kicks;        /* of output, since the driver is there */
 	bool sending;          /* @tx is popped, its span is what is left of it */
 	bool receiving;        /* @rx is popped, and empty */
 	struct virtq_chain tx; /* only its used part is ever touched */
@@ -131,6 +132,17 @@ static void console_resized(struct tty_client *tc, uint16_t cols, uint16_t rows)
 	virtio_config_changed(&c->v);
 }
 
+/* Linux' driver takes the size when it changes, never at its start, and then only once hvc0 is
+ * there, which is after the device is ready.  So it is told of a change again as the guest
+ * prints, ever more rarely: each time costs a few exits, and a size that it has is no news to it.
+ */
+static void console_remind_of_size(struct console *c)
+{
+	c->kicks++;
+	if (c->cols && (c->kicks & (c->kicks - 1)) == 0)
+		virtio_config_changed(&c->v);
+}
+
 static void console_connected(struct tty_client *tc, bool yes)
 {
 	(void)tc; /* a console is always there: its output is kept for who comes */
@@ -156,9 +168,12 @@ static void console_kick(struct virtio_dev *v, unsigned int qi)
 {
 	struct console *c = console_of(v);
 
-	if (qi == CONSOLE_RX)
+	if (qi == CONSOLE_RX) {
 		tty_input_wanted(c->tty);
-	else if (!c->sending)
+		return;
+	}
+	console_remind_of_size(c);
+	if (!c->sending)
 		console_send(c);
 }
 
@@ -173,6 +188,7 @@ static void console_reset(struct virtio_dev *v)
 	struct console *c = console_of(v);
 
 	c->sending = c->receiving = false;
+	c->kicks = 0;
 }
 
 static void console_destroy(struct virtio_dev *v)

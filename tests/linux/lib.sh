@@ -143,7 +143,8 @@ run_case()
 	*)
 		echo "not ok $1: $(cat "$dir/why" 2>/dev/null || echo "status $status")"
 		for file in err out; do
-			[ ! -s "$dir/$file" ] || tail -n 25 "$dir/$file" | sed "s/^/# $file: /"
+			# a last line may have no end
+			[ ! -s "$dir/$file" ] || { tail -n 25 "$dir/$file" && echo; } | sed "s/^/# $file: /"
 		done
 		;;
 	esac

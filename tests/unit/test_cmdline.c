@@ -68,6 +68,17 @@ START_TEST(the_console_is_named)
 }
 END_TEST
 
+START_TEST(our_init_hears_who_reads_the_console)
+{
+	build();
+	ck_assert_ptr_null(strstr(text, "microvm.console"));
+	cfg.console_reader = READER_TERMINAL;
+	ck_assert(has("microvm.console=terminal"));
+	cfg.console_reader = READER_PLAIN;
+	ck_assert(has("microvm.console=plain"));
+}
+END_TEST
+
 START_TEST(only_the_uarts_that_exist_are_looked_for)
 {
 	ck_assert(has("8250.nr_uarts=1"));
@@ -279,6 +290,7 @@ static Suite *suite(void)
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_console_is_named);
+	tcase_add_test(t, our_init_hears_who_reads_the_console);
 	tcase_add_test(t, only_the_uarts_that_exist_are_looked_for);
 	tcase_add_test(t, a_stock_kernel_starts_fast_and_without_a_stray_error);
 	tcase_add_test(t, an_image_as_memory_is_the_root_if_there_is_no_disk);

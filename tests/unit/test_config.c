@@ -32,6 +32,27 @@ static void expect(const char *says)
 	ck_assert_ptr_nonnull(strstr(e.msg, says));
 }
 
+START_TEST(a_console_is_read_by_a_person_or_a_program)
+{
+	config_console_reader(&cfg, true, true);
+	ck_assert_int_eq(cfg.console_reader, READER_TERMINAL);
+	config_console_reader(&cfg, true, false); /* microvm >log, typed in a shell */
+	ck_assert_int_eq(cfg.console_reader, READER_PLAIN);
+	config_console_reader(&cfg, false, true);
+	ck_assert_int_eq(cfg.console_reader, READER_PLAIN);
+	cfg.console_end.kind = END_FILE;
+	config_console_reader(&cfg, true, true);
+	ck_assert_int_eq(cfg.console_reader, READER_PLAIN);
+	cfg.console_end.kind = END_PTY;
+	config_console_reader(&cfg, false, false);
+	ck_assert_int_eq(cfg.console_reader, READER_UNKNOWN);
+	cfg.console = CONSOLE_NONE;
+	cfg.console_end.kind = END_UNSET;
+	config_console_reader(&cfg, true, true);
+	ck_assert_int_eq(cfg.console_reader, READER_UNKNOWN);
+}
+END_TEST
+
 START_TEST(kernel_is_missing)
 {
 	free(cfg.kernel);
@@ -90,6 +111,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_console_is_read_by_a_person_or_a_program);
 	tcase_add_test(t, kernel_is_missing);
 	tcase_add_test(t, memory_is_no_multiple_of_its_pages);
 	tcase_add_test(t, cards_share_what_they_must_not);

@@ -309,6 +309,38 @@ START_TEST(window_size_is_told_and_changes_interrupt)
 }
 END_TEST
 
+/* Was there an interrupt for the configuration since we last looked? */
+static bool config_interrupt(void)
+{
+	uint64_t status = driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS);
+
+	driver_write(&d, VIRTIO_MMIO_INTERRUPT_ACK, (uint32_t)status);
+	return status & VIRTIO_MMIO_INT_CONFIG;
+}
+
+/* What Linux' driver hears before hvc0 is there it forgets */
+START_TEST(a_guest_that_begins_to_print_hears_of_the_size)
+{
+	struct winsize ws = {.ws_col = 132, .ws_row = 43};
+	uint32_t id, len;
+
+	say(buf, 1);
+	ck_assert(driver_wait(&d, TX, &id, &len));
+	ck_assert(!config_interrupt()); /* there is no size to tell */
+	ck_assert_int_eq(ioctl(to_guest, TIOCSWINSZ, &ws), 0);
+	kill(getpid(), SIGWINCH);
+	driver_run(&d, 20);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	(void)config_interrupt();
+	for (int i = 1; i <= 8; i++) {
+		say(buf, 1);
+		ck_assert(driver_wait(&d, TX, &id, &len));
+		ck_assert_int_eq(config_interrupt(),
+				 i == 1 || i == 2 || i == 4 || i == 8);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("console");
@@ -331,6 +363,7 @@ int main(void)
 	tcase_add_checked_fixture(term, setup_terminal, teardown);
 	tcase_add_test(term, what_the_guest_says_comes_out);
 	tcase_add_test(term, what_is_typed_goes_in);
+	tcase_add_test(term, a_guest_that_begins_to_print_hears_of_the_size);
 	tcase_add_test(term, window_size_is_told_and_changes_interrupt);
 	suite_add_tcase(s, term);
 	srunner_run_all(r, CK_ENV);

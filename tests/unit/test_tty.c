@@ -232,6 +232,23 @@ START_TEST(terminal_is_raw_and_then_restored)
 }
 END_TEST
 
+/* microvm | tee log, typed at a terminal: the lines come back with no CR */
+START_TEST(line_ends_are_the_terminals_if_output_goes_elsewhere)
+{
+	struct termios t;
+	int out[2];
+
+	ck_assert_int_eq(pipe(out), 0);
+	start(slave, out[1]);
+	ck_assert_int_eq(tcgetattr(slave, &t), 0);
+	ck_assert(!(t.c_lflag & (ICANON | ECHO | ISIG)));
+	ck_assert(t.c_oflag & OPOST && t.c_oflag & ONLCR);
+	stop();
+	close(out[0]);
+	close(out[1]);
+}
+END_TEST
+
 START_TEST(terminal_is_restored_by_restore_now_twice)
 {
 	start(slave, slave);
@@ -641,6 +658,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, terminal_is_raw_and_then_restored);
+	tcase_add_test(t, line_ends_are_the_terminals_if_output_goes_elsewhere);
 	tcase_add_test(t, terminal_is_restored_by_restore_now_twice);
 	tcase_add_test(t, terminal_is_restored_after_a_crash);
 	tcase_add_test(t, terminal_is_restored_while_stopped_and_raw_again_after);

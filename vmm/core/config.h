@@ -142,6 +142,13 @@ struct config_end {
 	bool has_file_size;
 };
 
+/* Who reads the console */
+enum config_reader {
+	READER_UNKNOWN,  /* whoever opens a pty or connects to a socket */
+	READER_TERMINAL, /* a person at our own terminal, who types there as well */
+	READER_PLAIN /* a program or a file: bytes are to arrive as they are written */
+};
+
 struct config_port {
 	char *name;
 	struct config_end end;
@@ -168,6 +175,7 @@ struct config {
 	unsigned int npmem;
 	enum config_console console;
 	struct config_end console_end;
+	enum config_reader console_reader;
 	struct config_port port[CONFIG_PORTS_MAX];
 	unsigned int nport;
 	char *name;
