@@ -24,6 +24,7 @@ suites=(
 	'replant  bugs of others, put into our code: a sample, each of which a test has to notice'
 	'nested   the nested host keeps its promises'
 	'start    the first command of README.md'
+	'pages    the three pages of docs/ to begin with, each command as it stands there'
 	'runner   tests/run and the scripts below it, where something is missing or broken'
 )
 
@@ -113,6 +114,8 @@ suite_start() {
 		sed 's/^/  | /' "$said"
 	fi
 }
+
+suite_pages() { with release "$here/pages" --microvm "$top/build-release/microvm"; }
 
 suite_arm64() {
 	built arm64 || return 0
