@@ -25,6 +25,7 @@ suites=(
 	'images   the scripts that make kernels, initramfs and disks: what they make and refuse'
 	'nested   the nested host keeps its promises'
 	'start    the first command of README.md'
+	'pages    the three pages of docs/ to begin with, each command as it stands there'
 	'runner   tests/run and the scripts below it, where something is missing or broken'
 )
 
@@ -117,6 +118,8 @@ suite_start() {
 		sed 's/^/  | /' "$said"
 	fi
 }
+
+suite_pages() { with release "$here/pages" --microvm "$top/build-release/microvm"; }
 
 suite_arm64() {
 	built arm64 || return 0

@@ -8,7 +8,7 @@ top=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/..")
 . "$top/guest-images/lib.sh"
 # shellcheck source=tests/lines.sh
 . "$top/tests/lines.sh"
-where='' build=$top/build
+where='' build=$top/build-release
 nested_options=(--tools --scratch 8192 --memory 6144 --timeout 1500) # of tests/nested/run
 
 # guest_option ARGUMENT... - take what all these scripts take, and set $build, $where or $wanted.

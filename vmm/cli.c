@@ -22,12 +22,14 @@ struct cli_option {
 	const char *value; /* NULL for a row that takes none */
 };
 
-/* "--NAME" or "--NAME=VALUE": its row, or NULL */
+/* "--NAME" or "--NAME=VALUE", or -h: its row, or NULL */
 static const struct setting *cli_row(const char *word)
 {
 	char name[32];
 	size_t len;
 
+	if (strcmp(word, "-h") == 0)
+		return setting_find("help", false);
 	if (strncmp(word, "--", 2) != 0)
 		return NULL;
 	len = strcspn(word + 2, "=");
@@ -43,10 +45,14 @@ static int cli_unknown(const char *word, struct err *e)
 	const char *bare = word + strspn(word, "-");
 	int len = (int)MIN(strcspn(bare, "="), (size_t)60);
 	char name[64];
+	const struct setting_habit *habit;
 	const char *near;
 
 	memcpy(name, bare, (size_t)len);
 	name[len] = '\0';
+	habit = bare > word ? setting_habit_find(name) : NULL;
+	if (habit)
+		return err_usage(e, "unknown option %.60s; %s", word, habit->cure);
 	near = setting_nearest(name, false);
 	if (bare == word && edit_distance(name, "doctor") <= 2)
 		return err_usage(e,

@@ -160,11 +160,15 @@ static int config_json_apply_row(const struct setting *s, struct config *cfg, js
 
 static int config_json_unknown(const char *key, struct err *e)
 {
+	const struct setting_habit *habit = setting_habit_find(key);
 	const char *near = setting_nearest(key, true);
 
 	if (setting_find(key, false))
 		return err_usage(e, "\"%.60s\" is for the command line only; take it out",
 				 key);
+	if (habit && habit->ours && setting_find(habit->ours, true))
+		return err_usage(e, "\"%.60s\" is not a setting; here it is \"%s\"", key,
+				 habit->ours);
 	if (near)
 		return err_usage(e, "\"%.60s\" is not a setting; did you mean \"%s\"?",
 				 key, near);

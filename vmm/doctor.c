@@ -59,8 +59,10 @@ void doctor_set_alarm(bool on)
 	(void)setitimer(ITIMER_REAL, &it, NULL);
 }
 
-/* Which KVM it is: it says less than the trial run does, but people ask. */
-static void doctor_module(struct doctor *d)
+/* Which KVM it is: it says less than the trial run does, but people ask.  @works: /dev/kvm is
+ * there for us
+ */
+static void doctor_module(struct doctor *d, bool works)
 {
 	DIR *dir = opendir("/sys/module");
 	char names[128] = "";
@@ -79,8 +81,11 @@ static void doctor_module(struct doctor *d)
 	}
 	if (dir)
 		closedir(dir);
-	if (n)
+	if (n && works)
 		doctor_say(d, DOCTOR_OK, "kind of KVM", "%s", names);
+	else if (n)
+		doctor_say(d, DOCTOR_NOTE, "kind of KVM",
+			   "%s is loaded, which alone helps nobody", names);
 	else
 		doctor_say(d, DOCTOR_NOTE, "kind of KVM",
 			   "not told: built into the kernel, or /sys is not mounted");
@@ -108,7 +113,7 @@ static void doctor_kvm(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, "/dev/kvm",
 			   "permitted, API version %d, makes virtual machines",
 			   KVM_API_VERSION);
-		doctor_module(d);
+		doctor_module(d, true);
 		doctor_check_caps(d, &k, doctor_caps, ARRAY_SIZE(doctor_caps));
 		doctor_check_caps(d, &k, doctor_arch_caps, doctor_arch_ncaps);
 		doctor_say(d, DOCTOR_OK, "vCPUs in a machine", "at most %u",
@@ -116,7 +121,7 @@ static void doctor_kvm(struct doctor *d)
 		doctor_arch_trial(d, &k);
 	} else {
 		doctor_say(d, DOCTOR_NO, "/dev/kvm", "%s", e.msg);
-		doctor_module(d);
+		doctor_module(d, false);
 	}
 	kvm_close(&k);
 }

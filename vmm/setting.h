@@ -82,6 +82,21 @@ struct setting_value {
 	uint32_t seen; /* bit i: part i is set */
 };
 
+/* A setting as other programs call it */
+struct setting_habit {
+	const char *names; /* of theirs, with spaces between */
+	const char *ours;  /* the row; NULL: there is none, the name is to be left out */
+	const char *cure;  /* for the command line */
+};
+
+extern const struct setting_habit setting_habits[];
+extern const unsigned int setting_nhabits;
+
+/* setting_habit_find() - what is said to somebody who wrote @name, without its dashes; NULL:
+ * no program that we know calls anything so
+ */
+const struct setting_habit *setting_habit_find(const char *name);
+
 /* All below: errors are usage errors (or -ENOMEM) in @e that do not name the row itself:
  * the caller puts "--disk" or "vm.json: disk[1]" in front.
  */

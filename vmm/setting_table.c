@@ -253,7 +253,7 @@ const struct setting setting_table[] = {
 	{.name = "dry-run",
 	 .help = "print the machine that would run",
 	 .role = ROLE_DRY_RUN},
-	{.name = "help", .help = "this", .role = ROLE_HELP},
+	{.name = "help", .help = "this; -h as well", .role = ROLE_HELP},
 	{.name = "version", .help = "print the version", .role = ROLE_VERSION},
 };
 const unsigned int setting_count = ARRAY_SIZE(setting_table);

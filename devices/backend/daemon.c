@@ -214,6 +214,7 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 		return rc;
 	daemon_init(d);
 	d->program = s->program;
+	d->noise = s->noise;
 	rc = d->talk.fd = daemon_exec_init(&x, s);
 	if (rc >= 0) {
 		x.path = path;
@@ -255,6 +256,14 @@ static void daemon_keep(struct daemon *d, const char *text, size_t n)
 	d->said[d->nsaid] = '\0';
 }
 
+static bool daemon_is_noise(const struct daemon *d, const char *line, size_t n)
+{
+	for (const char *const *word = d->noise; word && *word; word++)
+		if (memmem(line, n, *word, strlen(*word)))
+			return true;
+	return false;
+}
+
 static void daemon_keep_line(struct daemon *d, char *line, size_t n)
 {
 	static struct log_limit limit;
@@ -264,9 +273,11 @@ static void daemon_keep_line(struct daemon *d, char *line, size_t n)
 			line[i] = '?';
 	if (!n)
 		return;
-	if (d->nsaid)
-		daemon_keep(d, "; ", 2);
-	daemon_keep(d, line, n);
+	if (!daemon_is_noise(d, line, n)) {
+		if (d->nsaid)
+			daemon_keep(d, "; ", 2);
+		daemon_keep(d, line, n);
+	}
 	if (LOG_INFO <= log_threshold && log_limit_ok(&limit))
 		log_line(LOG_INFO, "%s: %.*s", d->program, (int)n, line);
 }
@@ -327,6 +338,15 @@ static bool daemon_reap(struct daemon *d)
 	return !d->pid;
 }
 
+/* What it said, from the beginning of a line */
+static const char *daemon_words(const struct daemon *d)
+{
+	bool cut = d->nsaid == sizeof(d->said) - 1;
+	const char *line = cut ? strstr(d->said, "; ") : NULL;
+
+	return line ? line + 2 : d->said;
+}
+
 static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
 {
 	const char *colon = "";
@@ -343,7 +363,8 @@ static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
 	else
 		(void)snprintf(end, sizeof(end), "ended with status %d",
 			       WEXITSTATUS(d->status));
-	(void)snprintf(how, DAEMON_HOW_MAX, "%s %s%s%s", d->program, end, colon, d->said);
+	(void)snprintf(how, DAEMON_HOW_MAX, "%s %s%s%s", d->program, end, colon,
+		       daemon_words(d));
 }
 
 /* Return: has it ended, within @ms?  @hurried: and before we are told to end ourselves */

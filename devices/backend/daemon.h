@@ -6,7 +6,7 @@
  * It gets the file descriptors that it is given and no other of ours, stands in a session
  * of its own (a Ctrl-C on our terminal is not for it), and gets SIGTERM when we die,
  * however we die.  What it says on stdout and stderr goes to the log (level info), and the
- * end of it, DAEMON_SAID_MAX bytes, into the sentence about its end.
+ * end of it, DAEMON_SAID_MAX bytes in whole lines, into the sentence about its end.
  */
 #ifndef MICROVM_BACKEND_DAEMON_H
 #define MICROVM_BACKEND_DAEMON_H
@@ -43,15 +43,18 @@ struct daemon_spec {
 	const int *fd;           /* @nfd of ours: its 3, 4, ...; they stay ours, too */
 	unsigned int nfd;
 	const struct daemon_dir *dir; /* NULL: none */
+	/* lines with one of these words are logged, but not quoted; NULL at the end; NULL: none */
+	const char *const *noise;
 	/* it is root in a user namespace of its own, and we are nobody outside of it */
 	bool userns;
 };
 
 struct daemon {
-	const char *program; /* the spec's */
-	pid_t pid;           /* 0: none, or it has ended */
-	int status;          /* as of waitpid(2), when it has ended */
-	struct loop *loop;   /* NULL: not watched */
+	const char *program;      /* the spec's */
+	const char *const *noise; /* the spec's */
+	pid_t pid;                /* 0: none, or it has ended */
+	int status;               /* as of waitpid(2), when it has ended */
+	struct loop *loop;        /* NULL: not watched */
 	struct loop_source end, talk;
 	void (*ended)(struct daemon *d, const char *how);
 	char said[DAEMON_SAID_MAX]; /* the end of it, printable, lines joined by "; " */
@@ -65,7 +68,7 @@ void daemon_init(struct daemon *d);
  */
 int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err *e);
 /* daemon_start() - start it.  Main thread only (its end is what the program dies with).
- * The strings must outlive the call, program @d.  That it could be executed is not known
+ * The strings must outlive the call, program and noise @d.  That it could be executed is not known
  * yet: it is if it answers, and else daemon_dead() knows why not.
  * Return: 0, or -errno with a sentence in @e
  */

@@ -22,6 +22,45 @@
 #define PASST_READY_MS 10000
 #define PASST_ARGS     (7 + 2 * CONFIG_PUBLISH_MAX)
 
+/* What passt says in its last line, and what that means.  Its own words leave out the cure. */
+static const struct {
+	const char *word, *sentence;
+} passt_refusals[] = {
+	{"External interface not usable",
+	 "this host has no route to any other network, so passt has nothing to join the "
+	 "guest to; give the host a default route, or the guest a tap (--net tap=NAME)"},
+	{"user namespace",
+	 "passt locks itself up in a user namespace, and this host allows it none; allow "
+	 "them (sysctl kernel.unprivileged_userns_clone=1 and user.max_user_namespaces, AppArmor's "
+	 "profile of passt, the container's seccomp), or give the guest a tap (--net tap=NAME)"},
+	{"sandbox process",
+	 "passt cannot lock itself up here, for which it needs namespaces and an empty root; "
+	 "allow them to this container, or give the guest a tap (--net tap=NAME)"},
+	{"Failed to bind",
+	 "passt may not open a port that is to be published; publish one from 1024 on, as "
+	 "passt is not root even if we are, or lower it: sysctl "
+	 "net.ipv4.ip_unprivileged_port_start=80"},
+	{"set UID to",
+	 "passt does not run as root, and may not become nobody here; run microvm as a user, "
+	 "or give the container CAP_SETUID and CAP_SETGID"},
+	{"set GID to",
+	 "passt does not run as root, and may not become nobody here; run microvm as a user, "
+	 "or give the container CAP_SETUID and CAP_SETGID"},
+};
+
+/* passt ended before it was ready; @how quotes it */
+static int passt_refused(const char *how, struct err *e)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(passt_refusals); i++)
+		if (strstr(how, passt_refusals[i].word))
+			return err_set(e, ECHILD, "net user: %s",
+				       passt_refusals[i].sentence);
+	return err_set(e, ECHILD,
+		       "net user: %s; run `passt -f` to see why, or give the guest a tap "
+		       "(--net tap=NAME)",
+		       how);
+}
+
 /* Of the end of what we started.  Return: 0, it is ready */
 static int passt_ready(struct daemon *d, struct err *e)
 {
@@ -39,7 +78,7 @@ static int passt_ready(struct daemon *d, struct err *e)
 			       PASST_READY_MS / 1000);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return err_set(e, ECHILD, "net user: %s", how.msg);
+	return passt_refused(how.msg, e);
 }
 
 /* passt goes on if it gets a port for one of IPv4 and IPv6: look before it does */
@@ -70,9 +109,12 @@ int passt_start(const struct config_net *c, struct err *e)
 	char mtu[16];
 	int pair[2], rc = 0;
 	struct daemon d;
+	/* it has nothing to do with its end */
+	static const char *const noise[] = {"bytes to syslog", "Don't run as root", NULL};
 	const struct daemon_spec spec = {.program = "passt",
 					 .cure = "apt install passt",
 					 .args = args,
+					 .noise = noise,
 					 .fd = &pair[1],
 					 .nfd = 1};
 

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
@@ -44,9 +45,44 @@ static const struct daemon_spec virtiofsd = {
 		"qemu-system-common)",
 };
 
-/* Return: the directory, or -errno */
-static int fs_open_dir(const char *dir, struct err *e)
+/* Containers write "DIR:MOUNTPOINT[:ro]": the length of DIR if @path, which does not exist, is one
+ * of these, else 0.  "DIR:/..." is a path if "DIR:" is a directory.
+ */
+static size_t fs_before_colon(const char *path)
 {
+	size_t len = strcspn(path, ":");
+	char dir[PATH_MAX];
+	struct stat st;
+
+	if (path[len] != ':' || path[len + 1] != '/' || len + 1 >= sizeof(dir))
+		return 0;
+	memcpy(dir, path, len + 1);
+	dir[len + 1] = '\0';
+	return stat(dir, &st) == 0 ? 0 : len;
+}
+
+static int fs_no_dir(const struct config_share *c, int code, struct err *e)
+{
+	size_t len = fs_before_colon(c->path);
+	const char *mount = c->path + len + 1, *more = mount + strcspn(mount, ":");
+
+	if (!len)
+		return err_set(e, code,
+			       "share %s: %s; check the path, or make it: mkdir %s",
+			       c->path, strerror(code), c->path);
+	return err_set(
+		e, code,
+		"share %.120s: %s; a share has no mount point, the guest chooses it: "
+		"give --share %.*s%s, and in the guest: mount -t virtiofs %s %.*s",
+		c->path, strerror(code), (int)MIN(len, 100), c->path,
+		strcmp(more, ":ro") == 0 ? ",ro" : "", c->tag, (int)MIN(more - mount, 60),
+		mount);
+}
+
+/* Return: the directory, or -errno */
+static int fs_open_dir(const struct config_share *c, struct err *e)
+{
+	const char *dir = c->path;
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOTDIR)
@@ -55,9 +91,7 @@ static int fs_open_dir(const char *dir, struct err *e)
 			       "directory, or as a disk",
 			       dir);
 	if (fd < 0)
-		return err_set(e, errno,
-			       "share %s: %s; check the path, or make it: mkdir %s", dir,
-			       strerror(errno), dir);
+		return fs_no_dir(c, errno, e);
 	if (faccessat(fd, ".", R_OK | X_OK, 0) == 0)
 		return fd;
 	err_set(e, errno,
@@ -166,7 +200,7 @@ static struct vu_dev *fs_open(const struct virtio_env *env, unsigned int i, stru
 {
 	const struct config_share *c = &env->cfg->share[i];
 	enum fs_options how = FS_OLD;
-	cleanup_close int dir = c->path ? fs_open_dir(c->path, e) : -1;
+	cleanup_close int dir = c->path ? fs_open_dir(c, e) : -1;
 	struct vu_dev *d;
 
 	if (c->path && dir < 0)

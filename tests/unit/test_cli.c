@@ -55,6 +55,24 @@ static const struct {
 	{"--kernel k --disks=1G", "unknown option --disks=1G", "--disk?"},
 	{"-k a", "unknown option -k", "--kernel?"},
 	{"--", "unknown option --", "--help"},
+	/* as other programs have it */
+	{"-m 512", "unknown option -m;", "--memory 512M; a size has a unit"},
+	{"-smp 2", "unknown option -smp;", "--cpus 2"},
+	{"-smp=2", "unknown option -smp=2;", "--cpus 2"},
+	{"-cpu host", "unknown option -cpu;", "the host's processor"},
+	{"-nographic", "unknown option -nographic;", "leave it out"},
+	{"-enable-kvm", "unknown option -enable-kvm;", "leave it out"},
+	{"--kernel k --drive file=a", "unknown option --drive;", "--disk FILE"},
+	{"--kernel k -hda a", "unknown option -hda;", "--disk FILE"},
+	{"--kernel k --volume a:/b", "unknown option --volume;", "mount -t virtiofs"},
+	{"--kernel k -v a:/b", "unknown option -v;", "--share DIR"},
+	{"--kernel k --network user", "unknown option --network;", "--net user"},
+	{"--kernel k -p 80:80", "unknown option -p;", "--net user,publish=8080:80"},
+	{"--kernel k --env A=B", "unknown option --env;", "--append NAME=VALUE"},
+	{"--kernel k --api-sock s", "unknown option --api-sock;", "--config FILE.json"},
+	{"--kernel k -d", "unknown option -d;", "service manager"},
+	{"volume", "\"volume\" is not an option", "--"},
+	{"-\"m", "unknown option -\"m;", "--help"},
 	{"--zzzzzzzz", "unknown option --zzzzzzzz", "--help"},
 	{"--0123456789012345678901234567890123456789", "unknown option --0123", "--help"},
 	{"bzImage", "\"bzImage\" is not an option", "--"},
@@ -421,8 +439,40 @@ START_TEST(own_option_does_not_arrive)
 }
 END_TEST
 
+START_TEST(habit_leads_nowhere)
+{
+	char names[128], want[32], *rest, *name;
+
+	for (unsigned int i = 0; i < setting_nhabits; i++) {
+		const struct setting_habit *h = &setting_habits[i];
+
+		(void)snprintf(names, sizeof(names), "%s", h->names);
+		ck_assert_str_eq(names, h->names);
+		for (rest = names; (name = strsep(&rest, " "));) {
+			ck_assert_ptr_eq(setting_habit_find(name), h);
+			/* one of our own names could not be used */
+			ck_assert_ptr_null(setting_find(name, false));
+		}
+		if (!h->ours)
+			continue;
+		ck_assert_msg(setting_find(h->ours, false) != NULL, "%s", h->ours);
+		(void)snprintf(want, sizeof(want), "use --%s", h->ours);
+		ck_assert_msg(strncmp(h->cure, want, strlen(want)) == 0, "%s", h->cure);
+	}
+	ck_assert_ptr_null(setting_habit_find(""));
+	ck_assert_ptr_null(setting_habit_find("smp vcpu"));
+	ck_assert_ptr_null(setting_habit_find("memory-siz"));
+}
+END_TEST
+
 START_TEST(help_and_version_do_not_win)
 {
+	ck_assert_int_eq(parse("-h"), 0);
+	ck_assert_int_eq(action, CLI_HELP);
+	ck_assert_int_eq(parse("--kernel k -h --cpus 0"), 0);
+	ck_assert_int_eq(action, CLI_HELP);
+	ck_assert_int_eq(parse("doctor -h"), 0);
+	ck_assert_int_eq(action, CLI_HELP);
 	ck_assert_int_eq(parse("--help"), 0);
 	ck_assert_int_eq(action, CLI_HELP);
 	ck_assert_int_eq(parse("--cpus 0 --version"), 0);
@@ -509,6 +559,7 @@ int main(void)
 	tcase_add_loop_test(t, option_of_another_architecture_is_taken, 0,
 			    ARRAY_SIZE(own));
 	tcase_add_test(t, own_option_does_not_arrive);
+	tcase_add_test(t, habit_leads_nowhere);
 	tcase_add_test(t, help_and_version_do_not_win);
 	tcase_add_test(t, file_beats_the_command_line);
 	tcase_add_test(t, help_does_not_fit_or_omits_an_option);

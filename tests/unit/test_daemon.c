@@ -139,7 +139,7 @@ START_TEST(endless_words_are_cut_and_made_harmless)
 	   "printf '\\033]0;x\\007\\n'; exit 1",
 	   NULL, 0);
 	must_die();
-	says("ended with status 1: ");
+	says("ended with status 1: line ");
 	says("; line 199; ?]0;x?");
 	ck_assert_ptr_null(strstr(e.msg, "line 100;"));
 	ck_assert_uint_lt(strlen(e.msg), DAEMON_HOW_MAX);

@@ -32,6 +32,16 @@ START_TEST(verdict_contradicts_the_lines)
 }
 END_TEST
 
+START_TEST(kvm_is_ok_below_no_kvm)
+{
+	(void)examine();
+	if (strstr(text, "ok  /dev/kvm ") != NULL)
+		ck_assert_ptr_null(strstr(text, "no  /dev/kvm "));
+	else
+		ck_assert_ptr_null(strstr(text, "ok  kind of KVM"));
+}
+END_TEST
+
 START_TEST(something_is_not_looked_at)
 {
 	static const char *const subjects[] = {"/dev/kvm",   "kind of KVM", "tap",
@@ -79,6 +89,7 @@ int main(void)
 
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, verdict_contradicts_the_lines);
+	tcase_add_test(t, kvm_is_ok_below_no_kvm);
 	tcase_add_test(t, something_is_not_looked_at);
 	tcase_add_test(t, first_obstacle_is_forgotten);
 	suite_add_tcase(s, t);

@@ -187,6 +187,39 @@ START_TEST(endless_help)
 }
 END_TEST
 
+/* A share of @dir with @after behind it: the sentence has @before, @dir and @rest in a row */
+static void mount_point(const char *after, const char *before, const char *rest)
+{
+	static char path[64];
+	char want[256];
+
+	(void)snprintf(path, sizeof(path), "%s%s", dir, after);
+	(void)snprintf(want, sizeof(want), "%s%s%s", before, dir, rest);
+	d.cfg.share[0].path = path;
+	must_fail(want);
+}
+
+/* DIR:MOUNTPOINT, as containers have it */
+START_TEST(mount_point_of_a_container)
+{
+	char there[64];
+
+	mount_point(":/mnt", "give --share ",
+		    ", and in the guest: mount -t virtiofs share0 /mnt");
+	ck_assert_ptr_null(strstr(d.err.msg, "mkdir"));
+	mount_point(":/mnt:ro", "give --share ",
+		    ",ro, and in the guest: mount -t virtiofs share0 /mnt");
+	mount_point("/no:/mnt", "give --share ", "/no, and in");
+	/* no mount point: what is missing is that directory */
+	mount_point(":mnt", "mkdir ", ":mnt");
+	/* nor below a directory of such a name */
+	(void)snprintf(there, sizeof(there), "%s:", dir);
+	ck_assert_int_eq(mkdir(there, 0700), 0);
+	mount_point(":/no", "mkdir ", ":/no");
+	ck_assert_int_eq(rmdir(there), 0);
+}
+END_TEST
+
 START_TEST(none_is_installed)
 {
 	if (access("/usr/libexec/virtiofsd", F_OK) == 0 ||
@@ -228,6 +261,7 @@ int main(int argc, char **argv)
 	tcase_add_test(t, newer_kind_that_dies_is_quoted);
 	tcase_add_test(t, one_that_explains_nothing_is_quoted);
 	tcase_add_test(t, endless_help);
+	tcase_add_test(t, mount_point_of_a_container);
 	tcase_add_test(t, none_is_installed);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

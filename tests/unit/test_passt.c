@@ -136,8 +136,56 @@ END_TEST
 
 START_TEST(passt_that_fails_is_quoted)
 {
-	passt_is("echo no route to anywhere >&2; exit 1");
-	refused(&(struct config_net){.user = true}, "no route to anywhere");
+	passt_is("echo no such luck >&2; exit 1");
+	refused(&(struct config_net){.user = true},
+		"passt ended with status 1: no such luck; run `passt -f` to see why, or");
+}
+END_TEST
+
+/* What Debian 12's says, as root and without a logger; its beginning was cut off */
+START_TEST(passt_that_refuses_gets_cause_and_cure)
+{
+	static const struct {
+		const char *last, *cause, *cure;
+	} said[] = {
+		{"External interface not usable", "no route to any other network",
+		 "give the host a default route"},
+		{"Couldn't create user namespace: Operation not permitted",
+		 "this host allows it none", "sysctl kernel.unprivileged_userns_clone=1"},
+		{"Failed to sandbox process, exiting", "cannot lock itself up",
+		 "allow them to this container"},
+		{"Failed to bind any port for '-t 80:80', exiting", "may not open a port",
+		 "from 1024 on"},
+		{"Can't set UID to 65534: Operation not permitted", "nobody",
+		 "CAP_SETUID"},
+		{"Can't set GID to 65534: Operation not permitted", "nobody",
+		 "CAP_SETUID"},
+	};
+	char script[512];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(said); i++) {
+		(void)snprintf(
+			script, sizeof(script),
+			"exec >&2; n='Failed to send 46 bytes to syslog'; echo $n; echo "
+			"\"Don't run as root. Changing to nobody...\"; echo $n; echo "
+			"\"No external routable interface for IPv4\"; echo $n; echo \"%s\"; "
+			"echo $n; exit 1",
+			said[i].last);
+		passt_is(script);
+		refused(&(struct config_net){.user = true}, said[i].cause);
+		ck_assert_msg(strstr(err.msg, said[i].cure) != NULL, "%s", err.msg);
+		ck_assert_ptr_null(strstr(err.msg, "syslog"));
+		ck_assert_uint_lt(strlen(err.msg), sizeof(err.msg) - 1);
+	}
+}
+END_TEST
+
+START_TEST(noise_is_quoted)
+{
+	passt_is(
+		"exec >&2; for i in 1 2 3 4 5 6 7 8 9; do echo Failed to send 46 bytes to "
+		"syslog; done; echo alas; echo Failed to send 4 bytes to syslog; exit 3");
+	refused(&(struct config_net){.user = true}, "status 3: alas; run");
 }
 END_TEST
 
@@ -172,6 +220,8 @@ int main(void)
 	tcase_add_test(t, passt_itself_opens_the_port);
 	tcase_add_test(t, missing_passt_is_said_with_its_package);
 	tcase_add_test(t, passt_that_fails_is_quoted);
+	tcase_add_test(t, passt_that_refuses_gets_cause_and_cure);
+	tcase_add_test(t, noise_is_quoted);
 	tcase_add_test(t, port_that_is_taken_is_said_before_passt_starts);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_ENV);
