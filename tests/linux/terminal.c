@@ -99,7 +99,7 @@ static void be(int slave, char **argv)
 
 int main(int argc, char **argv)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, status;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, status = 0;
 	struct winsize size = {0};
 	pid_t pid;
 
