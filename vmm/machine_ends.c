@@ -21,8 +21,10 @@
 
 #define ENDS_LOOK_NS   100000000
 #define ENDS_LOOKS_MAX 50
-#define ENDS_AGREED    3 /* looks in a row that all vCPUs stand */
-#define ENDS_PANIC_S   1 /* for the rest of its words, and for its reset */
+#define ENDS_HALTED    3 /* looks in a row at which no vCPU runs */
+#define ENDS_PANICKED \
+	20 /* and at which only one does, in the kernel: a busy guest's may for a moment */
+#define ENDS_PANIC_S 1 /* for the rest of its words, and for its reset */
 
 static void machine_end_panic(struct machine *m)
 {
@@ -150,16 +152,17 @@ static void machine_look(struct machine *m)
 {
 	struct machine_ends *ends = &m->ends;
 	unsigned int tries = ends->tries++;
+	bool panic = ends->witness.said == SAID_PANIC_OVER;
 
 	/* the first only asks */
 	ends->agreed = tries && machine_stands(m) ? ends->agreed + 1 : 0;
-	if (ends->agreed < ENDS_AGREED) {
+	if (ends->agreed < (panic ? ENDS_PANICKED : ENDS_HALTED)) {
 		if (tries == ENDS_LOOKS_MAX)
 			(void)timerfd_settime(ends->timer.fd, 0, &(struct itimerspec){0},
 					      NULL);
 		for (unsigned int i = 0; i < m->nvcpu; i++)
 			vcpu_ask(&m->vcpu[i]);
-	} else if (ends->witness.said == SAID_PANIC_OVER) {
+	} else if (panic) {
 		machine_end_panic(m);
 	} else {
 		machine_end_own(m, CAUSE_HALT);

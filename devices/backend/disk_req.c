@@ -6,18 +6,26 @@
 
 #include "vmm/core/util.h"
 
+/* @n bytes, and no more than it has, of the first buffer.  One that is empty, as disk_req_paste()
+ * and a driver may leave it, is passed over with 0.
+ */
+static void req_eat_first(struct disk_req *r, size_t n)
+{
+	r->iov->iov_base = (uint8_t *)r->iov->iov_base + n;
+	r->iov->iov_len -= n;
+	if (!r->iov->iov_len) {
+		r->iov++;
+		r->niov--;
+	}
+}
+
 static void req_eat_buffers(struct disk_req *r, size_t n)
 {
 	while (n) {
 		size_t k = MIN(n, r->iov->iov_len);
 
-		r->iov->iov_base = (uint8_t *)r->iov->iov_base + k;
-		r->iov->iov_len -= k;
+		req_eat_first(r, k);
 		n -= k;
-		if (!r->iov->iov_len) {
-			r->iov++;
-			r->niov--;
-		}
 	}
 }
 
@@ -39,7 +47,7 @@ void disk_req_copy(struct disk_req *r, uint8_t *buf, size_t n)
 			memcpy(buf, r->iov->iov_base, k);
 		buf += k;
 		n -= k;
-		req_eat_buffers(r, k);
+		req_eat_first(r, k);
 	}
 }
 

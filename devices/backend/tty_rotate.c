@@ -25,6 +25,12 @@ int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
 
 	if (fstat(t->out.fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0; /* a device or a pipe stores nothing */
+	if (!st.st_nlink) { /* by /dev/fd/N: in memory, or removed already */
+		log_info("%s: %.150s has no name that could become another, so it has no "
+			 "limit",
+			 t->label, path);
+		return 0;
+	}
 	t->file.path = realpath(path, NULL);
 	if (!t->file.path)
 		return err_set(e, errno, "%s: %.150s: %s", t->label, path,

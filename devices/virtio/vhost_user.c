@@ -139,7 +139,7 @@ static void vu_hang_up(struct vu_dev *d)
 static void vu_lost(struct vu_dev *d, const char *why)
 {
 	vu_hang_up(d);
-	log_warn("%s: the process that serves it is lost: %s", d->v.name, why);
+	log_guest("%s: the process that serves it is lost: %s", d->v.name, why);
 	if (d->v.active && d->returns && vu_return_start(d) == 0)
 		return;
 	virtio_broken(&d->v, "nobody serves it any more");
@@ -225,7 +225,7 @@ static int vu_activate(struct virtio_dev *v)
 			      &d->inflight);
 	if (rc == 0)
 		return vu_listen(d);
-	log_warn("%s: the process that serves it fails: %s", v->name, d->u.why);
+	log_guest("%s: the process that serves it fails: %s", v->name, d->u.why);
 	vu_hang_up(d);
 	return rc;
 }
@@ -264,8 +264,8 @@ static void vu_reset(struct virtio_dev *v)
 		return;
 	}
 	/* it may not go on writing to the guest's memory: that is over with the connection */
-	log_warn("%s: the process that serves it does not stop: %s", v->name,
-		 d->u.why ? d->u.why : "no descriptor");
+	log_guest("%s: the process that serves it does not stop: %s", v->name,
+		  d->u.why ? d->u.why : "no descriptor");
 	vu_hang_up(d);
 }
 

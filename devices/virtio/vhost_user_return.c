@@ -64,8 +64,8 @@ static void vu_return_try(struct work *w)
 	if (rc == 0)
 		return;
 	if (fd >= 0)
-		log_warn("%s: who listens there cannot take over: %s", r->socket,
-			 r->u.why);
+		log_guest("%s: who listens there cannot take over: %s", r->socket,
+			  r->u.why);
 	vhost_user_close(&r->u);
 }
 
@@ -98,7 +98,7 @@ static void vu_return_tried(struct work *w)
 		virtio_broken(&d->v, "the host cannot poll its connection");
 		return;
 	}
-	log_warn("%s: served again", d->v.name);
+	log_guest("%s: served again", d->v.name);
 	/* whoever rang meanwhile may have rung for its predecessor, and waits */
 	for (unsigned int i = 0; i < r->n; i++)
 		(void)eventfd_write(r->ring[i].kick, 1);

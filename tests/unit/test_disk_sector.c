@@ -230,6 +230,23 @@ START_TEST(each_place_and_length_is_read_and_written)
 }
 END_TEST
 
+/* A block and a part of the next, each in a buffer of its own, as a driver's pages are */
+START_TEST(buffer_may_end_where_a_block_does)
+{
+	for (int op = DISK_READ; op <= DISK_WRITE; op++) {
+		struct disk_req *r = prepare(0, (enum disk_op)op, 8, 9);
+
+		iov[0][0].iov_len = BLOCK;
+		iov[0][1] = (struct iovec){buf[0] + BLOCK, 512};
+		submit(r);
+		finish();
+		ck_assert_int_eq(r->result, 0);
+		ck_assert_mem_eq(buf[0], model + BLOCK, BLOCK + 512);
+	}
+	expect_model();
+}
+END_TEST
+
 START_TEST(zeroes_are_exact_and_discards_stay_inside)
 {
 	for (uint64_t s = 0; s < 9; s++) {
@@ -530,6 +547,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, each_place_and_length_is_read_and_written);
+	tcase_add_test(t, buffer_may_end_where_a_block_does);
 	tcase_add_test(t, zeroes_are_exact_and_discards_stay_inside);
 	tcase_add_test(t, parts_of_a_block_changed_at_once_are_all_there);
 	tcase_add_test(t, part_does_not_bring_back_what_a_whole_block_replaced);

@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -703,6 +704,22 @@ START_TEST(device_has_no_limit)
 }
 END_TEST
 
+/* A harness gives a memory file or a removed one by /dev/fd/N: it cannot be renamed */
+START_TEST(file_without_a_name_has_no_limit)
+{
+	char by_fd[32];
+	int fd = memfd_create("console", MFD_CLOEXEC);
+	struct tty *t;
+
+	(void)snprintf(by_fd, sizeof(by_fd), "/dev/fd/%d", fd);
+	t = tty_create_file(d.loop, "console", by_fd, &err);
+	ck_assert_ptr_nonnull(t);
+	ck_assert_int_eq(tty_file_limit(t, by_fd, LIMIT, &err), 0);
+	tty_destroy(t);
+	close(fd);
+}
+END_TEST
+
 START_TEST(file_that_cannot_be_written_is_refused)
 {
 	char absent[80];
@@ -777,6 +794,7 @@ int main(void)
 	tcase_add_test(t, file_that_another_rotates_is_left_to_him);
 	tcase_add_test(t, file_that_cannot_be_put_aside_does_not_stop_the_guest);
 	tcase_add_test(t, device_has_no_limit);
+	tcase_add_test(t, file_without_a_name_has_no_limit);
 	tcase_add_test(t, file_that_cannot_be_written_is_refused);
 	tcase_add_test(t, loop_that_cannot_watch_is_said);
 	suite_add_tcase(s, t);
