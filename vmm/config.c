@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/config_files.h"
 #include "vmm/config_line.h"
 #include "vmm/core/util.h"
 
@@ -242,6 +243,8 @@ int config_validate(struct config *cfg, struct err *e)
 		rc = config_check_net(cfg, e);
 	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)
 		rc = config_check_port(cfg, i, e);
+	if (rc == 0)
+		rc = config_check_files(cfg, e);
 	config_read_line(cfg);
 	return rc;
 }

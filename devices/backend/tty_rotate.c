@@ -24,7 +24,7 @@ int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
 	struct stat st;
 
 	if (fstat(t->out.fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0; /* a device or a pipe stores nothing */
+		return 0;   /* a device or a pipe stores nothing */
 	if (!st.st_nlink) { /* by /dev/fd/N: in memory, or removed already */
 		log_info("%s: %.150s has no name that could become another, so it has no "
 			 "limit",

@@ -55,6 +55,17 @@ static const struct {
 	{"--kernel k --disks=1G", "unknown option --disks=1G", "--disk?"},
 	{"-k a", "unknown option -k", "--kernel?"},
 	{"--", "unknown option --", "--help"},
+	/* what is read is not written over, by whatever name */
+	{"--kernel k --disk a --report a", "--report: a is what --disk has",
+	 "another file"},
+	{"--kernel k --report k", "--report: k is what --kernel has", "another file"},
+	{"--kernel k --initrd i --report i", "--report: i is what --initrd has", ""},
+	{"--kernel k --pmem p --pidfile p", "--pidfile: p is what --pmem has", ""},
+	{"--kernel k --disk a,overlay=o --console serial,file=o",
+	 "--console: o is what overlay= has", ""},
+	{"--kernel k --port p,file=r --report r", "--report: r is what --port has", ""},
+	{"--kernel /proc/self/exe --report /proc/thread-self/exe",
+	 "--report: /proc/thread-self/exe is what --kernel has", ""},
 	/* as other programs have it */
 	{"-m 512", "unknown option -m;", "--memory 512M; a size has a unit"},
 	{"-smp 2", "unknown option -smp;", "--cpus 2"},
