@@ -238,7 +238,7 @@ survives()
 			while [ \$n -lt 400 ]; do n=\$((n + 1)); f=/m/$kill.\$n; dd if=/dev/urandom of=\$f bs=8k count=1 conv=fsync 2>/dev/null; set -- \$(md5sum \$f); echo safe \$1 \$f; done
 		END
 		)" "$@"
-		wait_for out "safe .*$kill\\.12[^0-9]"
+		wait_for out "safe .*$kill\\.12[^0-9]*\$"
 		kill -9 $vmm
 		wait $vmm
 		all_safe
