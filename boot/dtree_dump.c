@@ -23,7 +23,7 @@ static int dump_new(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Another mode is not enough: who has the older file open would go on reading it */
+/* Another mode is not enough: a process that has the older file open would go on reading it */
 static int dump_replace(const char *path)
 {
 	cleanup_free char *real = realpath(path, NULL);

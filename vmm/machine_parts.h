@@ -76,7 +76,7 @@ void machine_end_own(struct machine *m, enum exit_cause cause);
 /* machine_watch_stop() - --stop-timeout, on the loop */
 int machine_watch_stop(struct machine *m, struct err *e);
 
-/* machine_ends_init() - who is told when devices and vCPUs see the guest's end.
+/* machine_ends_init() - let devices and vCPUs tell machine_ends.c that the guest ends.
  * machine_watch_ends(): and of an end that only the console tells, from now on
  */
 void machine_ends_init(struct machine *m);

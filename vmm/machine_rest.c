@@ -48,7 +48,9 @@ static bool rest_hurried(const struct machine *m)
 	return hurried;
 }
 
-/* An end is often asked for twice at once; it is meant by who has read the sentence. */
+/* A supervisor often sends SIGTERM twice at once.  So a signal counts as impatience only after the
+ * operator could read what is waited for.
+ */
 bool machine_rest(struct machine *m)
 {
 	uint64_t start = monotonic_ns();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pidfile - a file with the number of our process, for who wants to send it a signal
+ * pidfile - a file with the number of our process, by which a supervisor sends it signals
  * (--pidfile FILE).
  *
  * The file is locked for as long as we live, so one that a killed process has left behind is

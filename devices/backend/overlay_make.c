@@ -15,7 +15,7 @@
 #include "vmm/core/util.h"
 
 /* The bitmap's space is taken now, so that no flush runs out of it.  Header first: a file
- * of that page alone is an overlay with nothing in it, to overlay_load(), too.
+ * of that page alone is an overlay with nothing in it, and overlay_load() takes it for one.
  */
 static int overlay_write_new(const struct disk_engine *ov, int fd)
 {

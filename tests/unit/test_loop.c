@@ -146,7 +146,7 @@ static void *hold_the_lock(void *arg)
 
 	pthread_mutex_lock(&dev.lock);
 	(void)!write(step[1], "x", 1);
-	(void)usleep(5000); /* who wants it waits by then */
+	(void)usleep(5000); /* the other thread waits for the lock by then */
 	dev.waiting = true;
 	(void)!read(step[2], &c, 1);
 	dev.waiting = false;

@@ -29,7 +29,7 @@ enum vcpu_end {
 	VCPU_CANNOT_GO_ON, /* KVM gave up; @detail says what and where */
 };
 
-/* What a vCPU is at, for who asks whether the guest has come to its end */
+/* What a vCPU does, as vcpu_ask() finds it: has the guest come to its end? */
 enum vcpu_look {
 	VCPU_BUSY,   /* with something, or it waits for it */
 	VCPU_KERNEL, /* runs privileged code, and takes interrupts */
