@@ -31,9 +31,9 @@ static bool blk_durable(const struct blk *b)
 /* It is charged now for what the host moves at most; blk_request_next() corrects that */
 static void blk_submit(struct blk *b, struct blk_slot *s)
 {
-	s->price = b->rate.limited ? disk_price(b->disk, &s->io) : 0;
+	disk_submit(b->disk, &s->io); /* which has reckoned that, and begins nothing yet */
+	s->price = b->rate.limited ? s->io.moved : 0;
 	rate_spend(&b->rate, 0, s->price);
-	disk_submit(b->disk, &s->io);
 }
 
 /* ---- read, write, flush ---- */
