@@ -31,7 +31,7 @@ static bool blk_durable(const struct blk *b)
 /* It is charged now for what the host moves at most; blk_request_next() corrects that */
 static void blk_submit(struct blk *b, struct blk_slot *s)
 {
-	disk_submit(b->disk, &s->io); /* which has reckoned that, and begins nothing yet */
+	disk_submit(b->disk, &s->io); /* it reckons the price, and begins nothing */
 	s->price = b->rate.limited ? s->io.moved : 0;
 	rate_spend(&b->rate, 0, s->price);
 }
