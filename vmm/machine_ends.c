@@ -19,9 +19,10 @@
 
 #include "vmm/core/util.h"
 
-#define ENDS_LOOK_NS   100000000
-#define ENDS_LOOKS_MAX 50
-#define ENDS_HALTED    3 /* looks in a row at which no vCPU runs */
+#define ENDS_LOOK_NS      100000000
+#define ENDS_LOOKS_QUICK  50 /* then once a second: the words may be another's */
+#define ENDS_LOOK_LATER_S 1
+#define ENDS_HALTED       3 /* looks in a row at which no vCPU runs */
 #define ENDS_PANICKED \
 	20 /* and at which only one does, in the kernel: a busy guest's may for a moment */
 #define ENDS_PANIC_S 1 /* for the rest of its words, and for its reset */
@@ -62,14 +63,19 @@ static void machine_end_fault(struct machine *m)
 			    "the guest's processor shut down (triple fault)");
 }
 
-/* From now on machine_on_ends() comes, after and every @ns; it may be at it. */
-static void machine_ends_arm(struct machine *m, time_t s, long ns)
+static void machine_ends_every(struct machine *m, time_t s, long ns)
 {
 	struct itimerspec it = {.it_value = {.tv_sec = s, .tv_nsec = ns},
-				.it_interval = {.tv_nsec = ns}};
+				.it_interval = {.tv_sec = s, .tv_nsec = ns}};
 
-	m->ends.tries = 0;
 	(void)timerfd_settime(m->ends.timer.fd, 0, &it, NULL);
+}
+
+/* From now on machine_on_ends() comes, every @s and @ns; it may be at it. */
+static void machine_ends_arm(struct machine *m, time_t s, long ns)
+{
+	m->ends.tries = 0;
+	machine_ends_every(m, s, ns);
 }
 
 /* A device: the guest wants to end, or its kernel does.  vCPU thread */
@@ -131,35 +137,50 @@ static void machine_on_output(void *ctx, const uint8_t *p, size_t n)
 		machine_ends_arm(m, 0, ENDS_LOOK_NS);
 }
 
+static bool machine_answered(const struct machine *m)
+{
+	enum vcpu_look look;
+
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		if (!vcpu_answer(&m->vcpu[i], &look))
+			return false;
+	return true;
+}
+
 /* Linux that panicked goes round on one vCPU and has stopped the others; one that halted has
- * stopped all.
+ * stopped all.  All have answered
  */
 static bool machine_stands(const struct machine *m)
 {
 	bool panic = m->ends.witness.said == SAID_PANIC_OVER;
+	enum vcpu_look look = VCPU_BUSY;
 	unsigned int running = 0;
-	enum vcpu_look look;
 
 	for (unsigned int i = 0; i < m->nvcpu; i++) {
-		if (!vcpu_answer(&m->vcpu[i], &look) || look == VCPU_BUSY)
+		(void)vcpu_answer(&m->vcpu[i], &look);
+		if (look == VCPU_BUSY)
 			return false;
 		running += look == VCPU_KERNEL;
 	}
 	return running <= panic;
 }
 
+/* A vCPU that has not answered yet says nothing: its host is slow, or its thread waits for it */
 static void machine_look(struct machine *m)
 {
 	struct machine_ends *ends = &m->ends;
 	unsigned int tries = ends->tries++;
 	bool panic = ends->witness.said == SAID_PANIC_OVER;
 
-	/* the first only asks */
-	ends->agreed = tries && machine_stands(m) ? ends->agreed + 1 : 0;
+	if (tries == ENDS_LOOKS_QUICK)
+		machine_ends_every(m, ENDS_LOOK_LATER_S, 0);
+	if (tries == 0) /* this one only asks */
+		ends->agreed = 0;
+	else if (!machine_answered(m))
+		return;
+	else
+		ends->agreed = machine_stands(m) ? ends->agreed + 1 : 0;
 	if (ends->agreed < (panic ? ENDS_PANICKED : ENDS_HALTED)) {
-		if (tries == ENDS_LOOKS_MAX)
-			(void)timerfd_settime(ends->timer.fd, 0, &(struct itimerspec){0},
-					      NULL);
 		for (unsigned int i = 0; i < m->nvcpu; i++)
 			vcpu_ask(&m->vcpu[i]);
 	} else if (panic) {

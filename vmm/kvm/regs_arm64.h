@@ -21,6 +21,7 @@
 #define REG_X(n)   (REG_CORE(regs.regs[0]) + UINT64_C(2) * (n))
 #define REG_PC     REG_CORE(regs.pc)
 #define REG_PSTATE REG_CORE(regs.pstate)
+#define PSTATE_A32 0x10u /* in the latter: not A64 */
 #define REG_SCTLR  ARM64_SYS_REG(3, 0, 1, 0, 0)
 #define REG_TTBR0  ARM64_SYS_REG(3, 0, 2, 0, 0)
 #define REG_TTBR1  ARM64_SYS_REG(3, 0, 2, 0, 1)

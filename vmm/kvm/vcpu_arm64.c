@@ -18,20 +18,15 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
+#include "vmm/kvm/look_arm64.h"
 #include "vmm/kvm/regs_arm64.h"
 #include "vmm/kvm/store_arm64.h"
 #include "vmm/layout_arm64.h"
 
-#define PSTATE_START       0x3c5u /* EL1h; D, A, I and F masked */
-#define PSTATE_A32         0x10u  /* not A64 */
-#define PSTATE_MODE        0x1fu
-#define PSTATE_EL1T        0x4u
-#define PSTATE_DAIF        0x3c0u
-#define PSTATE_I           0x80u
-#define A64_BRANCH_TO_SELF 0x14000000u
-#define STORE_SP           31u
-#define SGIS               16 /* the private peripheral interrupts come after them */
-#define MMFR2_FWB(v)       ((v) >> 40 & 0xf)
+#define PSTATE_START 0x3c5u /* EL1h; D, A, I and F masked */
+#define STORE_SP     31u
+#define SGIS         16 /* the private peripheral interrupts come after them */
+#define MMFR2_FWB(v) ((v) >> 40 & 0xf)
 
 static int vcpu_add_sve(struct vcpu *c, struct err *e)
 {
@@ -219,31 +214,34 @@ bool vcpu_arch_exit(struct vcpu *c)
 	}
 }
 
-/* Linux stops its other processors with all exceptions masked, and the last one in a jump
- * to itself.  One that is idle has its interrupts masked as well, but stands at a WFI.
- */
+/* The instruction at @pc is put into @code.  Return: could it be read? */
+static bool vcpu_code(const struct vcpu *c, uint64_t pc, uint32_t *code)
+{
+	uint32_t le;
+	gpa_t at;
+
+	if (regs_translate(c->fd, c->host->mem, pc, &at) < 0 ||
+	    gmem_read(c->host->mem, at, &le, sizeof(le)) < 0)
+		return false;
+	*code = le32toh(le);
+	return true;
+}
+
 enum vcpu_look vcpu_arch_look(const struct vcpu *c)
 {
+	uint32_t at = 0, before = 0;
 	struct kvm_mp_state mp;
 	uint64_t pstate, pc;
-	uint32_t code;
-	gpa_t at;
 
 	if (ioctl(c->fd, KVM_GET_MP_STATE, &mp) < 0 ||
 	    regs_get(c->fd, REG_PSTATE, &pstate) < 0 || regs_get(c->fd, REG_PC, &pc) < 0)
 		return VCPU_BUSY;
 	if (mp.mp_state == KVM_MP_STATE_STOPPED)
 		return VCPU_DEAD;
-	if ((pstate & PSTATE_A32) || (pstate & PSTATE_MODE) < PSTATE_EL1T)
+	if (look_needs_code(pstate) &&
+	    (!vcpu_code(c, pc, &at) || !vcpu_code(c, pc - sizeof(before), &before)))
 		return VCPU_BUSY;
-	if ((pstate & PSTATE_DAIF) == PSTATE_DAIF)
-		return VCPU_DEAD;
-	if (!(pstate & PSTATE_I))
-		return VCPU_KERNEL;
-	if (regs_translate(c->fd, c->host->mem, pc, &at) < 0 ||
-	    gmem_read(c->host->mem, at, &code, sizeof(code)) < 0)
-		return VCPU_BUSY;
-	return le32toh(code) == A64_BRANCH_TO_SELF ? VCPU_DEAD : VCPU_BUSY;
+	return look_at(pstate, at, before);
 }
 
 void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)
