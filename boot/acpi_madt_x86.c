@@ -7,7 +7,7 @@
  */
 #include "boot/acpi_tables.h"
 
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define MADT_REVISION  5
 #define MADT_ENABLED   1

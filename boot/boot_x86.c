@@ -15,7 +15,7 @@
 #include "boot/start_x86.h"
 #include "boot/zeropage.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define BOOT_MEMORY_MIN (2 * MIB) /* our tables, and something above them */
 

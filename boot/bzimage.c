@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define BZIMAGE_SECTOR   512
 #define BZIMAGE_SETUP    offsetof(struct boot_params, hdr) /* 0x1f1 in the file too */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 /* A panic resets the machine at once, and warmly, so that it can be told from a reboot
  * (LAYOUT_REBOOT_FLAG).  Linux before 5.1 knows no panic_warm and takes the p for "by

@@ -3,7 +3,7 @@
 #include "boot/e820.h"
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static void e820_add(struct e820 *map, gpa_t start, gpa_t end, uint32_t type)
 {

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define ELF_NOTES_MAX   (64 * KIB)    /* more than that of one note segment is not read */
 #define ELF_NOTE_PVH    18            /* XEN_ELFNOTE_PHYS32_ENTRY, xen/elfnote.h */

@@ -12,7 +12,7 @@
 #include <sys/random.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 #define FDT_SEED_LEN   32
 #define FDT_UART_CLOCK 1843200  /* 115200 baud by a divisor of 1, as on a PC */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 const char kernel_arch_takes[] = "an Image, an Image.gz or an EFI zboot kernel";
 /* A kernel and its initrd must lie in one window of 32 GiB (booting.rst) */

@@ -3,7 +3,7 @@
 #include "boot/kernel_arch.h"
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 const char kernel_arch_takes[] = "a bzImage or an ELF vmlinux";
 const gpa_t kernel_arch_memory_end = LAYOUT_RAM_HOLE;

@@ -3,7 +3,7 @@
 #include "boot/pvh.h"
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define PVH_MAGIC 0x336ec578 /* "xEn3", the E with its top bit set */
 

@@ -4,7 +4,7 @@
 
 #include "vmm/core/acpi_pm.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 /* Flat 4 GiB descriptors, accessed bit set (Intel SDM 3A, 3.4.5) */
 #define START_CODE32 0x00cf9b000000ffffULL

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define ZEROPAGE_LOADER_UNKNOWN 0xff
 #define ZEROPAGE_SEED_LEN       32

@@ -18,7 +18,7 @@
 #include "vmm/kvm/irqchip.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/kvm/vcpu.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 #define TRIAL_RAM   (2 * MIB)
 #define TRIAL_LOOPS 60000u /* of two instructions; trial_code says it too */

@@ -5,17 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/cli.h"
-#include "vmm/config.h"
+#include "vmm/settings/cli.h"
+#include "vmm/settings/config_life.h"
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/doctor.h"
-#include "vmm/exit.h"
-#include "vmm/machine.h"
-#include "vmm/pidfile.h"
-#include "vmm/report.h"
+#include "vmm/machine/exit.h"
+#include "vmm/machine/machine.h"
+#include "vmm/machine/pidfile.h"
+#include "vmm/machine/report.h"
 
 #define MAIN_STUCK_MS   2000
 #define MAIN_PREFIX_MAX 80 /* "microvm NAME: " */

@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-#include "devices/legacy/ports.h"
+#include "devices/legacy/pio_ports.h"
 #include "vmm/core/util.h"
 
 #define ACPI_PM_SLP_TYP (7u << 2) /* sleep control */

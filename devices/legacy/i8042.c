@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-#include "devices/legacy/ports.h"
+#include "devices/legacy/pio_ports.h"
 #include "vmm/core/util.h"
 
 #define I8042_BASE 0x60

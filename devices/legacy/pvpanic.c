@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "devices/legacy/ports.h"
+#include "devices/legacy/pio_ports.h"
 #include "vmm/core/util.h"
 
 #define PVPANIC_LEN      1

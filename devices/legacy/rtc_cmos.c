@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "devices/legacy/ports.h"
+#include "devices/legacy/pio_ports.h"
 #include "vmm/core/util.h"
 
 #define CMOS_BASE 0x70

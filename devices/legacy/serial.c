@@ -17,7 +17,7 @@
 #include <linux/serial_reg.h>
 #include <stdlib.h>
 
-#include "devices/legacy/ports.h"
+#include "devices/legacy/pio_ports.h"
 #include "devices/legacy/serial_wire.h"
 #include "vmm/core/util.h"
 

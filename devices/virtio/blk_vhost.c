@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 
 #include "devices/backend/disk_image.h"
-#include "devices/virtio/vhost_user.h"
+#include "devices/virtio/vhost_user_device.h"
 #include "vmm/core/util.h"
 
 #define BLK_QUEUE    256

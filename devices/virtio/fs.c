@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/virtio/vhost_user.h"
+#include "devices/virtio/vhost_user_device.h"
 #include "vmm/core/util.h"
 
 #define FS_QUEUES   2 /* one for what may not wait, one for requests */

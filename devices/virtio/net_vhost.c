@@ -16,7 +16,7 @@
 
 #include "devices/backend/vhost_net.h"
 #include "devices/virtio/devices.h"
-#include "devices/virtio/vhost_user.h"
+#include "devices/virtio/vhost_user_device.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 

@@ -5,7 +5,7 @@
  * Meanwhile the guest waits, as for a slow disk: its requests stay in the rings.  A try is
  * made twice a second, by a worker, because it may have to wait for answers.
  */
-#include "devices/virtio/vhost_user.h"
+#include "devices/virtio/vhost_user_device.h"
 
 #include <errno.h>
 #include <stdlib.h>

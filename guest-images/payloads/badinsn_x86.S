@@ -2,7 +2,7 @@
 /* badinsn - what KVM's emulator lacks, where even hardware needs the emulator: cmpxchg16b
  * on a device register, in ring 0.  KVM gives up and the VMM has to say so.
  */
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 	.section .start, "ax"
 	.globl	start64

@@ -6,7 +6,7 @@
  * No interrupt is taken: the local APIC's request register shows that one waits.
  */
 #include "guest-images/payloads/rt/rt.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define BUTTON_VECTOR  0x51u
 #define IOAPIC_WINDOW  (LAYOUT_IOAPIC + 0x10)

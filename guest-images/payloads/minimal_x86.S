@@ -2,7 +2,7 @@
 /* minimal - the shortest life of a guest: one OUT that powers off, in ring 0, no runtime.
  * The same bytes serve the 32-bit and the 64-bit entry.
  */
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 	.section .start, "ax"
 	.globl	start32, start64

@@ -3,7 +3,7 @@
 #include <linux/serial_reg.h>
 
 #include "guest-images/payloads/rt/rt.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static char serial_byte(void)
 {

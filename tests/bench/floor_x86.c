@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define FLOOR_RAM (256UL << 20) /* microvm's default */
 

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/config.h"
-#include "vmm/config_json.h"
+#include "vmm/settings/config_life.h"
+#include "vmm/settings/config_json.h"
 #include "vmm/core/util.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,7 +4,7 @@
  */
 #include "boot/image_arm64.h"
 #include "tests/fuzz/fuzz_kernel.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 #define FUZZ_RAM (8 * MIB)
 

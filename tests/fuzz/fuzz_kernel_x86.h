@@ -4,7 +4,7 @@
 #define MICROVM_TESTS_FUZZ_KERNEL_X86_H
 
 #include "tests/fuzz/fuzz_kernel.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static inline void fuzz_ram(struct gmem *m)
 {

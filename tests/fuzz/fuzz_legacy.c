@@ -9,7 +9,7 @@
 
 #include "tests/unit/fake_tty.h"
 #include "vmm/core/bus.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

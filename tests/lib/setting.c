@@ -5,8 +5,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "vmm/cli.h"
-#include "vmm/config_json.h"
+#include "vmm/settings/cli.h"
+#include "vmm/settings/config_json.h"
 #include "vmm/core/util.h"
 
 struct config cfg;

@@ -3,7 +3,7 @@
 #ifndef MICROVM_TESTS_SETTING_H
 #define MICROVM_TESTS_SETTING_H
 
-#include "vmm/config.h"
+#include "vmm/settings/config_life.h"
 
 /* What the last call read, and what it said of it */
 extern struct config cfg;

@@ -5,7 +5,7 @@
 
 #include "boot/platform.h"
 #include "vmm/core/acpi_pm.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static inline void platform_put(struct platform *p, enum device_kind kind, uint64_t base,
 				uint64_t len, unsigned int gsi)

@@ -7,7 +7,7 @@
 #include <zstd.h>
 
 #include "tests/unit/boot_files.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 #define IMG_LEN  (96 * 1024) /* in the file */
 #define IMG_SIZE 0x200000    /* in memory */

@@ -4,7 +4,7 @@
 #define MICROVM_TESTS_FDT_PLATFORM_H
 
 #include "boot/platform.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 static inline void platform_put(struct platform *p, enum device_kind kind, uint64_t base,
 				uint64_t len, unsigned int gsi)

@@ -12,7 +12,7 @@
 
 #include "tests/unit/fake_tty.h"
 #include "vmm/core/bus.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static struct tty tty;
 static struct bus bus;

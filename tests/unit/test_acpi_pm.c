@@ -7,7 +7,7 @@
 
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define SLP_EN  0x20
 #define WAK_STS 0x80

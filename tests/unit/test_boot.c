@@ -6,7 +6,7 @@
 
 #include "boot/e820.h"
 #include "tests/unit/x86_kernels.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static struct bz *b;
 static struct ek *x;

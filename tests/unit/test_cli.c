@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command lines: what is understood, and the sentence for each that is not */
-#include "vmm/cli.h"
+#include "vmm/settings/cli.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/config.h"
+#include "vmm/settings/config_life.h"
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
-#include "vmm/setting.h"
+#include "vmm/settings/setting.h"
 
 #define WORDS_MAX 32
 

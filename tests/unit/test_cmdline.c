@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "tests/unit/boot_files.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static struct config cfg;
 static struct platform p;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* configs: half-filled ones are freed, settings that do not fit together are refused */
-#include "vmm/config.h"
+#include "vmm/settings/config_life.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config files: the manual's example, each wrong file with its sentence, odd bytes */
-#include "vmm/config_json.h"
+#include "vmm/settings/config_json.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/config.h"
+#include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
-#include "vmm/setting.h"
+#include "vmm/settings/setting.h"
 
 static struct config cfg;
 static struct err e;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_config_line - which words of the kernel's command line decide on the machine. */
-#include "vmm/config_line.h"
+#include "vmm/settings/config_line.h"
 
 #include <check.h>
 #include <stdlib.h>

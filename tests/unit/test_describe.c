@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --dry-run: what it says of the disks, cards and shares of a command line */
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/cli.h"
-#include "vmm/config.h"
+#include "vmm/settings/cli.h"
+#include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
 
 static struct config cfg;

@@ -18,8 +18,8 @@
 #include "devices/backend/overlay.h"
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
-#include "vmm/config.h"
-#include "vmm/config_json.h"
+#include "vmm/settings/config_life.h"
+#include "vmm/settings/config_json.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 

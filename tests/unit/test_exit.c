@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exit causes: the statuses that scripts rely on, and their page in the manual */
-#include "vmm/exit.h"
+#include "vmm/machine/exit.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 struct recorder {
 	struct msi_router router;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_kernel_config - the configuration beside a kernel, and what a machine misses in it. */
-#include "vmm/kernel_config.h"
+#include "vmm/machine/kernel_config.h"
 
 #include <check.h>
 #include <stdio.h>

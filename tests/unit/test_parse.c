@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* values as operators write them, and as they should not */
-#include "vmm/parse.h"
+#include "vmm/settings/parse.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* a pid file: what is in it, when it is refused, what is taken over, and that it goes */
-#include "vmm/pidfile.h"
+#include "vmm/machine/pidfile.h"
 
 #include <check.h>
 #include <errno.h>

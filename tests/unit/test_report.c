@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reports: every field, every kind of file, nothing lost and nothing left behind */
-#include "vmm/report.h"
+#include "vmm/machine/report.h"
 
 #include <check.h>
 #include <dirent.h>

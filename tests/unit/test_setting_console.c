@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/cli.h"
-#include "vmm/config.h"
-#include "vmm/config_json.h"
+#include "vmm/settings/cli.h"
+#include "vmm/settings/config_life.h"
+#include "vmm/settings/config_json.h"
 #include "vmm/core/util.h"
 
 #define WORDS_MAX 24

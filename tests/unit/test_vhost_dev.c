@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/devices.h"
-#include "devices/virtio/vhost_user.h"
+#include "devices/virtio/vhost_user_device.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/vhost_peer.h"
 #include "vmm/core/util.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_witness - what a kernel's last words are, however they come. */
-#include "vmm/witness.h"
+#include "vmm/machine/witness.h"
 
 #include <check.h>
 #include <stdlib.h>

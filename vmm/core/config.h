@@ -2,9 +2,9 @@
 /*
  * config - everything an operator can say about a machine, as plain data.
  *
- * Filled by vmm/cli.c and vmm/config_json.c, read by the machine and its devices; no
+ * Filled by vmm/settings/cli.c and vmm/settings/config_json.c, read by the machine and its devices; no
  * reader goes back to argv.  Strings are owned by the config (config_fini() in
- * vmm/config.h frees them).
+ * vmm/settings/config_life.h frees them).
  */
 #ifndef MICROVM_CORE_CONFIG_H
 #define MICROVM_CORE_CONFIG_H

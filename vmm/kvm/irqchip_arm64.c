@@ -16,7 +16,7 @@
 
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 #define GIC_PRIVATE_IRQS 32 /* INTIDs of a vCPU's own, before the shared ones */
 #define GICV2_VCPUS_MAX  8

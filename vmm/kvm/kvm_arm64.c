@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/core/util.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 const char kvm_arch_cure[] =
 	"the kernel must have CONFIG_KVM and have been started at EL2 "

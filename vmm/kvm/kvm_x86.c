@@ -11,7 +11,7 @@
 
 #include "vmm/kvm/cpuid_x86.h"
 #include "vmm/kvm/msr_x86.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 const char kvm_arch_cure[] = "load the module (modprobe kvm_intel or kvm_amd), switch "
 			     "virtualization on in the firmware";

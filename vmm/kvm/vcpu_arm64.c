@@ -21,7 +21,7 @@
 #include "vmm/kvm/look_arm64.h"
 #include "vmm/kvm/regs_arm64.h"
 #include "vmm/kvm/store_arm64.h"
-#include "vmm/layout_arm64.h"
+#include "vmm/core/layout_arm64.h"
 
 #define PSTATE_START 0x3c5u /* EL1h; D, A, I and F masked */
 #define STORE_SP     31u

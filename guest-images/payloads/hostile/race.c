@@ -5,7 +5,7 @@
  * by rounds=; wants two processors and a disk or entropy device.
  */
 #include "guest-images/payloads/hostile/cases.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static struct rig rig;
 static volatile bool stop, stopped;

@@ -9,7 +9,7 @@
  */
 #include "devices/legacy/legacy.h"
 #include "guest-images/payloads/hostile/rig.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define PLAYGROUND    0x100000 /* bytes, and its alignment: queues may be here */
 #define WINDOW        0x1000

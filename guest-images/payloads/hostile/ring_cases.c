@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ring_cases - descriptors and available rings that lie. */
 #include "guest-images/payloads/hostile/cases.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define HOLE LAYOUT_VIRTIO
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* setup_cases - queues set up wrongly, or set up again while they run. */
 #include "guest-images/payloads/hostile/cases.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 static void setup_reg(struct rig *r, unsigned int reg, uint32_t val)
 {

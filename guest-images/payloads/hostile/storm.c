@@ -7,7 +7,7 @@
  * seen from outside.
  */
 #include "guest-images/payloads/hostile/rig.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define KICKS 64 /* in a round */
 /* I/O APIC: entries with a destination that no local APIC has */

@@ -2,7 +2,7 @@
 /* power - the ways out of a payload: the FADT's sleep and reset registers. */
 #include "devices/legacy/legacy.h"
 #include "guest-images/payloads/rt/rt.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define SLEEP_ENABLE (1 << 5)
 #define SLEEP_TYPE   2 /* shift */

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 
 #include "guest-images/payloads/rt/rt.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define UART_FIFO 16
 

@@ -4,7 +4,7 @@
  */
 #include "guest-images/payloads/rt/boot.h"
 #include "guest-images/payloads/rt/rt.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define TRAMPOLINE    0x10000 /* the VMM's page tables were here; we have our own */
 #define AP_STACK      16384

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* virtio - see virtio.h. */
 #include "guest-images/payloads/rt/virtio.h"
-#include "vmm/layout_x86.h"
+#include "vmm/core/layout_x86.h"
 
 #define VIO_MAGIC   0x74726976 /* "virt" */
 #define VIO_STRIDE  0x1000

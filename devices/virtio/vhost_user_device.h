@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user_device - a virtio device whose queues another process serves: what is the same for
+ * disks, shared directories and network cards.
+ *
+ * The guest's kicks go to the process and its interrupts come from it, without us.  What
+ * is left for us is the set-up when the driver comes, the end when it goes, and the end of
+ * the process: then the device needs a reset, or a new connection is made where the
+ * process can be asked to go on (vu_may_return()).
+ */
+#ifndef MICROVM_VIRTIO_VHOST_USER_DEVICE_H
+#define MICROVM_VIRTIO_VHOST_USER_DEVICE_H
+
+#include "devices/backend/daemon.h"
+#include "devices/backend/vhost_user.h"
+#include "devices/virtio/virtio.h"
+
+struct vu_dev {
+	struct virtio_dev v;
+	struct virtq vq[VIRTIO_QUEUES_MAX];
+	uint8_t config[VHOST_USER_CONFIG_MAX];
+	struct vhost_user u;
+	struct vhost_user_inflight inflight;
+	struct daemon daemon;    /* that we started, if @socket is NULL */
+	const char *socket;      /* that we connected to; the config's */
+	struct loop_source line; /* the connection, for its end */
+	uint64_t ours;           /* features that the back end is not told of */
+	bool returns, watched;
+	struct vu_return *again; /* vhost_user_return.c */
+};
+
+/* vu_create() - device "@kind@i", connected to nothing yet.  NULL with @e set: no memory,
+ * or the guest's memory is not shared
+ */
+struct vu_dev *vu_create(const struct virtio_env *env, const char *kind, unsigned int i,
+			 struct err *e);
+void vu_destroy(struct vu_dev *d); /* what vu_create() made, and all below */
+
+/* vu_connect() - greet who listens at @socket (the string outlives @d).
+ * vu_start_daemon() - start who is to listen; descriptor 3 is its listening socket, put in
+ * front of the spec's own; when that fails (-ECHILD: it died) another may be tried.
+ * In a dry run nobody is greeted or started, the program has only to be there.
+ * Both: Return 0, or -errno with a sentence in @e
+ */
+int vu_connect(struct vu_dev *d, const char *socket, struct err *e);
+int vu_start_daemon(struct vu_dev *d, const struct daemon_spec *s, struct err *e);
+/* vu_get_config() - its first @len bytes as the back end has them; vu_put_config(): as we
+ * say.  Return: 0, or -errno with a sentence in @e
+ */
+int vu_get_config(struct vu_dev *d, size_t len, struct err *e);
+void vu_put_config(struct vu_dev *d, const void *config, size_t len);
+/* vu_may_return() - a back end that hangs up is to be connected to again: its successor
+ * takes the requests in flight from the rings, or from its predecessor's notes
+ */
+void vu_may_return(struct vu_dev *d);
+/* vu_offer() - all is known: the device is VIRTIO_ID_* @id with @nvq queues of @size, and
+ * the guest may have those of @features that the back end offers, and @ours
+ */
+struct virtio_dev *vu_offer(struct vu_dev *d, uint32_t id, unsigned int nvq,
+			    uint16_t size, uint64_t features, uint64_t ours);
+
+/* Between the two files.  vu_rings() - the mapped queues of @d.  Return: how many.
+ * vu_used_base(): those of one who died go on behind the last used element
+ */
+unsigned int vu_rings(struct vu_dev *d, struct vhost_ring ring[VIRTIO_QUEUES_MAX]);
+void vu_used_base(const struct vu_dev *d, struct vhost_ring *ring, unsigned int n);
+/* vu_listen() - hear of the end of the connection from now on */
+int vu_listen(struct vu_dev *d);
+/* vu_return_start() - try to connect again until it works.  Return: 0 or -errno */
+int vu_return_start(struct vu_dev *d);
+void vu_return_stop(struct vu_dev *d); /* nothing runs afterwards; any number */
+void vu_return_fini(struct vu_dev *d);
+
+#endif

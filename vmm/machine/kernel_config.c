@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernel_config - the options that a kernel needs for what a machine has. */
+#include "vmm/machine/kernel_config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/arch.h"
+#include "vmm/core/util.h"
+
+#define KERNEL_CONFIG_MAX (2 * MIB) /* a distribution's has 0.3 */
+
+static bool uses_disk(const struct config *cfg)
+{
+	return cfg->ndisk > 0;
+}
+
+static bool uses_net(const struct config *cfg)
+{
+	return cfg->nnet > 0;
+}
+
+static bool uses_share(const struct config *cfg)
+{
+	return cfg->nshare > 0;
+}
+
+static bool uses_vsock(const struct config *cfg)
+{
+	return cfg->vsock.path != NULL;
+}
+
+static bool uses_pmem(const struct config *cfg)
+{
+	return cfg->npmem > 0;
+}
+
+static bool uses_balloon(const struct config *cfg)
+{
+	return cfg->balloon.on;
+}
+
+static bool uses_console(const struct config *cfg)
+{
+	return cfg->console == CONSOLE_VIRTIO;
+}
+
+static bool uses_port(const struct config *cfg)
+{
+	return cfg->nport > 0;
+}
+
+static bool uses_initrd(const struct config *cfg)
+{
+	return cfg->ninitrd > 0;
+}
+
+static bool uses_cpus(const struct config *cfg)
+{
+	return cfg->ncpu > 1;
+}
+
+/* ACPI finds the devices and the other vCPUs, on x86 alone */
+static bool uses_acpi(const struct config *cfg)
+{
+	return cfg->acpi && strcmp(arch_name, "x86-64") == 0;
+}
+
+static bool uses_words(const struct config *cfg)
+{
+	return !cfg->acpi && strcmp(arch_name, "x86-64") == 0 &&
+	       (cfg->ndisk || cfg->nnet || cfg->nshare);
+}
+
+/* Each is the last of those that it stands on: Kconfig has the others with it */
+static const struct {
+	const char *option, *setting;
+	bool (*uses)(const struct config *cfg);
+} kernel_needs[] = {
+	{"VIRTIO_BLK", "--disk", uses_disk},
+	{"VIRTIO_MMIO", "--disk", uses_disk},
+	{"VIRTIO_NET", "--net", uses_net},
+	{"VIRTIO_MMIO", "--net", uses_net},
+	{"FUSE_FS", "--share", uses_share},
+	{"VIRTIO_FS", "--share", uses_share},
+	{"VIRTIO_VSOCKETS", "--vsock", uses_vsock},
+	{"VIRTIO_PMEM", "--pmem", uses_pmem},
+	{"BLK_DEV_PMEM", "--pmem", uses_pmem},
+	{"VIRTIO_BALLOON", "--balloon", uses_balloon},
+	{"VIRTIO_CONSOLE", "--console virtio", uses_console},
+	{"VIRTIO_CONSOLE", "--port", uses_port},
+	{"BLK_DEV_INITRD", "--initrd", uses_initrd},
+	{"SMP", "--cpus", uses_cpus},
+	{"ACPI", "--acpi on", uses_acpi},
+	{"VIRTIO_MMIO_CMDLINE_DEVICES", "--acpi off", uses_words},
+};
+
+/* Return: the text of the file, if it is a configuration */
+static char *config_text(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (uint64_t)st.st_size <= KERNEL_CONFIG_MAX)
+		text = malloc((size_t)st.st_size + 1);
+	if (text) {
+		n = pread(fd, text, (size_t)st.st_size, 0);
+		text[n > 0 ? n : 0] = '\0';
+		if (!strstr(text, "Kernel Configuration\n") ||
+		    !strstr(text, "\nCONFIG_")) {
+			free(text);
+			text = NULL;
+		}
+	}
+	close(fd);
+	return text;
+}
+
+char *kernel_config_read(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	int dir = slash ? (int)(slash + 1 - path) : 0;
+	const char *dash = strchr(name, '-');
+	char *text = NULL, *file;
+	struct {
+		const char *file, *rest;
+	} places[] = {
+		{"config", dash ? dash : ""}, /* /boot */
+		{"config", ""},               /* fetch-debian */
+		{".config", ""},              /* a build's vmlinux */
+		{"../../../.config", ""},     /* a build's arch/ARCH/boot/bzImage */
+	};
+
+	for (unsigned int i = 0; !text && i < ARRAY_SIZE(places); i++) {
+		if (asprintf(&file, "%.*s%s%s", dir, path, places[i].file,
+			     places[i].rest) < 0)
+			return NULL;
+		text = config_text(file);
+		free(file);
+	}
+	return text;
+}
+
+/* Is CONFIG_@option y or m? */
+static bool config_has(const char *text, const char *option)
+{
+	char want[64];
+	int n = snprintf(want, sizeof(want), "\nCONFIG_%s=", option);
+	const char *at = strstr(text, want);
+
+	return at && (at[n] == 'y' || at[n] == 'm');
+}
+
+bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned int *next,
+			 struct kernel_lack *lack)
+{
+	while (*next < ARRAY_SIZE(kernel_needs)) {
+		unsigned int i = (*next)++;
+
+		if (!kernel_needs[i].uses(cfg) ||
+		    config_has(text, kernel_needs[i].option))
+			continue;
+		lack->option = kernel_needs[i].option;
+		lack->setting = kernel_needs[i].setting;
+		return true;
+	}
+	return false;
+}
+
+void kernel_config_warn(const struct config *cfg)
+{
+	char *text = kernel_config_read(cfg->kernel);
+	struct kernel_lack lack;
+	unsigned int next = 0;
+
+	while (text && kernel_config_lacks(cfg, text, &next, &lack))
+		log_warn("kernel %s: it has no CONFIG_%s, which %s needs, says the "
+			 "configuration beside it",
+			 cfg->kernel, lack.option, lack.setting);
+	free(text);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine - owns everything; the only room that knows all the parts.
+ *
+ * Threads: one per vCPU, the loop (the caller of machine_run()), a few workers once
+ * something blocks.  vCPUs touch devices through the buses only; kicks reach the loop by
+ * ioeventfd.  Built before any thread starts, then the lists never change.
+ */
+#ifndef MICROVM_MACHINE_H
+#define MICROVM_MACHINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "boot/boot.h"
+#include "devices/backend/tty.h"
+#include "devices/virtio/balloon.h"
+#include "devices/virtio/virtio.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/config.h"
+#include "vmm/core/power.h"
+#include "vmm/machine/exit.h"
+#include "vmm/kvm/irqchip.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/machine/report.h"
+#include "vmm/machine/witness.h"
+
+#define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
+
+/* The report of a machine that runs, for who sends SIGUSR1 (machine_report.c) */
+struct machine_live {
+	struct report_file *file;
+	enum {
+		LIVE_IDLE,
+		LIVE_ASKED,  /* the guest, until @timer: how is its memory? */
+		LIVE_WRITING /* a worker has @work, @report and @failure */
+	} state;
+	bool again; /* asked for once more while it was written */
+	bool told;  /* that there is no file */
+	struct loop_source timer;
+	struct balloon_asker asker;
+	struct work work;
+	struct report report;
+	struct err failure;
+};
+
+/* How the guest's own end is told (machine_ends.c) */
+struct machine_ends {
+	struct witness witness;
+	struct loop_source timer;   /* any thread sets it, the loop takes it */
+	_Atomic unsigned int tries; /* of a look at the vCPUs */
+	unsigned int agreed;        /* looks in a row; the loop's */
+};
+
+/* An orderly stop (machine_stop.c) */
+struct machine_stop {
+	struct loop_source timer;
+	_Atomic uint64_t since_ns; /* when the button was pressed first; 0: it was not */
+};
+
+struct machine {
+	const struct config *cfg;
+	struct gmem mem;
+	struct bus mmio, pio;
+	struct loop *loop;
+	struct work_pool *pool;
+	struct ring *ring;
+	struct tty *tty;            /* of the console; NULL: a port has the terminal */
+	struct tty_client *console; /* whose output @tty shows; NULL: nobody's */
+	struct tty *port_tty[CONFIG_PORTS_MAX];
+	struct tty_client *port[CONFIG_PORTS_MAX];
+	struct device *dev[MACHINE_DEVICES_MAX]; /* in the order they were made */
+	unsigned int ndev, nvirtio;
+	struct virtio_dev *disk[CONFIG_DISKS_MAX]; /* whose size the host may change */
+	unsigned int ndisk;
+	struct virtio_dev *pmem[CONFIG_PMEMS_MAX];
+	unsigned int npmem;
+	struct virtio_dev *balloon; /* NULL: none */
+	struct virtio_dev *vsock;   /* likewise */
+	unsigned int late_fds;      /* what the virtio devices open only when they live */
+	struct virtio_env env;
+	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
+	size_t virtio_pages_len;
+	struct boot_result boot;
+
+	struct kvm kvm;
+	struct irqchip irqchip;
+	struct vcpu *vcpu;
+	unsigned int nvcpu; /* made so far */
+	struct vcpu_host vcpu_host;
+
+	/* the other ends of what parts ask for */
+	struct power power;
+	struct doorbells doorbells;
+	pthread_mutex_t doorbell_lock;
+	bool virtio_pages_mapped; /* under doorbell_lock */
+	struct loop_source signals, timeout;
+	struct machine_live live;
+	struct machine_ends ends;
+	bool stuck; /* threads of ours are in calls that do not return: the process has to end */
+	struct machine_stop stop;
+	_Atomic bool has_verdict;
+	struct exit_verdict
+		verdict; /* the first; written once, read when all is joined */
+};
+
+/* machine_build() - KVM's VM, memory, devices, boot image, vCPUs, in that order.  With cfg->dry_run
+ * KVM is left alone.  @cfg must outlive the machine.
+ * Return: 0, or -errno with a sentence in @e; machine_destroy() in either case
+ */
+int machine_build(struct machine *m, const struct config *cfg, struct err *e);
+/* machine_run() - run the guest to its end on the calling thread's loop */
+struct exit_verdict machine_run(struct machine *m);
+/* machine_end() - the guest is over, for this reason; the first caller's counts.  Any
+ * thread
+ */
+void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* machine_report() - what the machine knows of a finished run, or one that goes on.  Any
+ * thread; takes the devices' locks, one after another
+ */
+void machine_report(const struct machine *m, struct report *r);
+/* machine_report_live() - between build and run: at each SIGUSR1 the report as it stands goes
+ * to @f.  @f must outlive the machine, @start_ns is as in struct report
+ */
+void machine_report_live(struct machine *m, struct report_file *f, uint64_t start_ns);
+/* machine_describe() - memory map, devices and command line, for --dry-run */
+void machine_describe(const struct machine *m, FILE *f);
+/* machine_destroy() - last made, first unmade.  Of one that is ->stuck only the terminal is given
+ * back; _exit() has to follow
+ */
+void machine_destroy(struct machine *m);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine_ends - how a guest ended: off, reset, panic, halt or fault.
+ *
+ * First comes what its kernel said of it (vmm/witness), then how it asked for the reset: our
+ * command line has Linux reset warmly after a panic and coldly otherwise.
+ *
+ * A guest that halts or that panics with panic=0 asks for nothing.  Its kernel's last words
+ * have us look at the vCPUs until all stand where nothing moves them: words alone could be
+ * anybody's.
+ */
+#include "vmm/machine/machine_parts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define ENDS_LOOK_NS      100000000
+#define ENDS_LOOKS_QUICK  50 /* then once a second: the words may be another's */
+#define ENDS_LOOK_LATER_S 1
+#define ENDS_HALTED       3 /* looks in a row at which no vCPU runs */
+#define ENDS_PANICKED \
+	20 /* and at which only one does, in the kernel: a busy guest's may for a moment */
+#define ENDS_PANIC_S 1 /* for the rest of its words, and for its reset */
+
+static void machine_end_panic(struct machine *m)
+{
+	machine_end(m, CAUSE_PANIC, "the guest's kernel panicked");
+}
+
+static void machine_end_reset(struct machine *m, enum machine_reset how)
+{
+	const struct witness *w = &m->ends.witness;
+	bool hint = how == MACHINE_RESET_WARM && m->boot.panic_is_warm;
+
+	if (witness_panicked(w) || (hint && !witness_knows(w)))
+		machine_end_panic(m);
+	else
+		machine_end_own(m, CAUSE_REBOOT);
+}
+
+static void machine_end_off(struct machine *m)
+{
+	if (m->ends.witness.panicked || m->ends.witness.crashed)
+		machine_end_panic(m);
+	else
+		machine_end_own(m, CAUSE_POWEROFF);
+}
+
+/* A processor that shuts down is one more way to reset: reboot=t */
+static void machine_end_fault(struct machine *m)
+{
+	enum machine_reset how = machine_arch_reset(m);
+
+	if (how != MACHINE_RESET_UNSAID || witness_panicked(&m->ends.witness))
+		machine_end_reset(m, how);
+	else
+		machine_end(m, CAUSE_TRIPLE_FAULT,
+			    "the guest's processor shut down (triple fault)");
+}
+
+static void machine_ends_every(struct machine *m, time_t s, long ns)
+{
+	struct itimerspec it = {.it_value = {.tv_sec = s, .tv_nsec = ns},
+				.it_interval = {.tv_sec = s, .tv_nsec = ns}};
+
+	(void)timerfd_settime(m->ends.timer.fd, 0, &it, NULL);
+}
+
+/* From now on machine_on_ends() comes, every @s and @ns; it may be at it. */
+static void machine_ends_arm(struct machine *m, time_t s, long ns)
+{
+	m->ends.tries = 0;
+	machine_ends_every(m, s, ns);
+}
+
+/* A device: the guest wants to end, or its kernel does.  vCPU thread */
+static void machine_on_power(struct power *p, enum power_event ev)
+{
+	struct machine *m = container_of(p, struct machine, power);
+
+	switch (ev) {
+	case POWER_OFF:
+		machine_end_off(m);
+		break;
+	case POWER_PANIC:
+		m->ends.witness.panicked = true;
+		machine_ends_arm(m, ENDS_PANIC_S, 0);
+		break;
+	case POWER_CRASH:
+		m->ends.witness.crashed = true;
+		break;
+	case POWER_RESET:
+	default:
+		machine_end_reset(m, machine_arch_reset(m));
+	}
+}
+
+/* A vCPU will not run any more.  vCPU thread */
+static void machine_on_vcpu_end(struct vcpu_host *h, enum vcpu_end why,
+				const char *detail)
+{
+	struct machine *m = container_of(h, struct machine, vcpu_host);
+
+	switch (why) {
+	case VCPU_POWEROFF:
+		machine_end_off(m);
+		break;
+	case VCPU_REBOOT:
+		machine_end_reset(m, MACHINE_RESET_COLD);
+		break;
+	case VCPU_REBOOT_WARM:
+		machine_end_reset(m, MACHINE_RESET_WARM);
+		break;
+	case VCPU_PANIC:
+		machine_end_panic(m);
+		break;
+	case VCPU_TRIPLE_FAULT:
+		machine_end_fault(m);
+		break;
+	case VCPU_CANNOT_GO_ON:
+	default:
+		machine_end(m, CAUSE_KVM_ERROR, "%s", detail);
+	}
+}
+
+/* The console's client printed something.  Its thread, with its lock */
+static void machine_on_output(void *ctx, const uint8_t *p, size_t n)
+{
+	struct machine *m = ctx;
+
+	if (witness_output(&m->ends.witness, p, n) && !m->ends.witness.panicked)
+		machine_ends_arm(m, 0, ENDS_LOOK_NS);
+}
+
+static bool machine_answered(const struct machine *m)
+{
+	enum vcpu_look look;
+
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		if (!vcpu_answer(&m->vcpu[i], &look))
+			return false;
+	return true;
+}
+
+/* Linux that panicked goes round on one vCPU and has stopped the others; one that halted has
+ * stopped all.  All have answered
+ */
+static bool machine_stands(const struct machine *m)
+{
+	bool panic = m->ends.witness.said == SAID_PANIC_OVER;
+	enum vcpu_look look = VCPU_BUSY;
+	unsigned int running = 0;
+
+	for (unsigned int i = 0; i < m->nvcpu; i++) {
+		(void)vcpu_answer(&m->vcpu[i], &look);
+		if (look == VCPU_BUSY)
+			return false;
+		running += look == VCPU_KERNEL;
+	}
+	return running <= panic;
+}
+
+/* A vCPU that has not answered yet says nothing: its host is slow, or its thread waits for it */
+static void machine_look(struct machine *m)
+{
+	struct machine_ends *ends = &m->ends;
+	unsigned int tries = ends->tries++;
+	bool panic = ends->witness.said == SAID_PANIC_OVER;
+
+	if (tries == ENDS_LOOKS_QUICK)
+		machine_ends_every(m, ENDS_LOOK_LATER_S, 0);
+	if (tries == 0) /* this one only asks */
+		ends->agreed = 0;
+	else if (!machine_answered(m))
+		return;
+	else
+		ends->agreed = machine_stands(m) ? ends->agreed + 1 : 0;
+	if (ends->agreed < (panic ? ENDS_PANICKED : ENDS_HALTED)) {
+		for (unsigned int i = 0; i < m->nvcpu; i++)
+			vcpu_ask(&m->vcpu[i]);
+	} else if (panic) {
+		machine_end_panic(m);
+	} else {
+		machine_end_own(m, CAUSE_HALT);
+	}
+}
+
+static void machine_on_ends(struct loop_source *s, uint32_t events)
+{
+	struct machine *m = container_of(s, struct machine, ends.timer);
+	uint64_t n;
+
+	(void)events;
+	if (read(s->fd, &n, sizeof(n)) != (ssize_t)sizeof(n))
+		return;
+	if (m->ends.witness.panicked)
+		machine_end_panic(m);
+	else
+		machine_look(m);
+}
+
+void machine_ends_init(struct machine *m)
+{
+	m->power.request = machine_on_power;
+	m->vcpu_host.ended = machine_on_vcpu_end;
+}
+
+int machine_watch_ends(struct machine *m, struct err *e)
+{
+	int rc;
+
+	m->ends.timer = (struct loop_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.events = EPOLLIN,
+		.fn = machine_on_ends};
+	rc = m->ends.timer.fd < 0 ? -errno : loop_add(m->loop, &m->ends.timer);
+	if (rc < 0)
+		return err_set(e, -rc, "no timer for the guest's end: %s", strerror(-rc));
+	if (m->tty)
+		tty_set_watcher(m->tty, machine_on_output, m);
+	return 0;
+}

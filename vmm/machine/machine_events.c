@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine_events - what comes from outside: signals, and the end of --timeout. */
+#include "vmm/machine/machine_parts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "devices/virtio/devices.h"
+#include "vmm/core/signals.h"
+#include "vmm/core/util.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+/* Look at the disks again: their files may have grown */
+static void machine_look_again(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->ndisk; i++)
+		blk_look_again(m->disk[i]);
+}
+
+static void machine_end_by(struct machine *m, int sig)
+{
+	struct exit_verdict v = exit_by_signal(sig);
+
+	if (!v.detail[0] && m->stop.since_ns)
+		machine_end(m, v.cause,
+			    "a second signal ended the guest before it had switched "
+			    "itself off");
+	else
+		machine_end(m, v.cause, "%s", v.detail);
+}
+
+static void machine_on_signal(struct loop_source *s, uint32_t events)
+{
+	struct machine *m = container_of(s, struct machine, signals);
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(s->fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	switch (si.ssi_signo) {
+	case SIGUSR1:
+		machine_report_now(m);
+		break;
+	case SIGUSR2:
+		machine_look_again(m);
+		break;
+	case SIGTERM:
+		if (!machine_stop(m))
+			machine_end_by(m, SIGTERM);
+		break;
+	default:
+		machine_end_by(m, (int)si.ssi_signo);
+	}
+}
+
+static void machine_on_timeout(struct loop_source *s, uint32_t events)
+{
+	struct machine *m = container_of(s, struct machine, timeout);
+
+	(void)events;
+	machine_end(m, CAUSE_TIMEOUT, "--timeout ran out after %.3g seconds",
+		    (double)m->cfg->timeout_ns / 1e9);
+}
+
+static int machine_watch_signals(struct machine *m, struct err *e)
+{
+	int fd = signals_open(), rc;
+
+	m->signals = (struct loop_source){
+		.fd = fd, .events = EPOLLIN, .fn = machine_on_signal};
+	rc = fd < 0 ? fd : loop_add(m->loop, &m->signals);
+	return rc < 0 ? err_set(e, -rc, "cannot wait for signals: %s", strerror(-rc)) : 0;
+}
+
+static int machine_watch_timeout(struct machine *m, struct err *e)
+{
+	struct itimerspec it = {
+		.it_value = {.tv_sec = (time_t)(m->cfg->timeout_ns / NS_PER_SECOND),
+			     .tv_nsec = (long)(m->cfg->timeout_ns % NS_PER_SECOND)}};
+	int rc = 0;
+
+	m->timeout = (struct loop_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.events = EPOLLIN,
+		.fn = machine_on_timeout};
+	if (m->timeout.fd < 0 || timerfd_settime(m->timeout.fd, 0, &it, NULL) < 0)
+		rc = -errno;
+	else
+		rc = loop_add(m->loop, &m->timeout);
+	return rc < 0 ? err_set(e, -rc, "--timeout: no timer: %s", strerror(-rc)) : 0;
+}
+
+int machine_watch_events(struct machine *m, struct err *e)
+{
+	int rc = machine_watch_signals(m, e);
+
+	if (rc == 0)
+		rc = machine_watch_ends(m, e);
+	if (rc == 0 && m->cfg->stop_timeout_ns)
+		rc = machine_watch_stop(m, e);
+	if (rc == 0 && m->cfg->timeout_ns)
+		rc = machine_watch_timeout(m, e);
+	return rc;
+}
+
+void machine_unwatch_events(struct machine *m)
+{
+	cleanup_close_fd(&m->signals.fd);
+	cleanup_close_fd(&m->timeout.fd);
+	cleanup_close_fd(&m->live.timer.fd);
+	cleanup_close_fd(&m->ends.timer.fd);
+	cleanup_close_fd(&m->stop.timer.fd);
+	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
+	m->stop.timer.fd = -1;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine_report - what a machine has to tell of itself, when it is over and, at SIGUSR1,
+ * while it runs.
+ *
+ * A live report is up to three steps: the guest is asked how its memory is, and given a
+ * second; a worker then looks at the devices, whose locks may be held for long, and
+ * writes the file, which may be slow; the loop hears how that went.
+ */
+#include "vmm/machine/machine_parts.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define LIVE_ANSWER_S 1 /* for a guest to say how its memory is */
+
+static void report_exits(const struct machine *m, struct report *r)
+{
+	for (unsigned int k = 0; k < VCPU_EXIT_REASONS && r->nexit < REPORT_EXITS_MAX;
+	     k++) {
+		uint64_t sum = 0;
+
+		for (unsigned int i = 0; i < m->nvcpu; i++)
+			sum += m->vcpu[i].exits[k];
+		if (sum && vcpu_exit_name(k))
+			r->exit[r->nexit++] = (struct report_figure){
+				.name = vcpu_exit_name(k), .value = sum};
+	}
+}
+
+static void report_devices(const struct machine *m, struct report *r)
+{
+	for (unsigned int i = 0; i < m->ndev && r->ndev < REPORT_DEVICES_MAX; i++) {
+		struct report_device *d = &r->dev[r->ndev++];
+
+		memcpy(d->name, m->dev[i]->name, sizeof(d->name));
+		pthread_mutex_lock(&m->dev[i]->lock);
+		d->io = m->dev[i]->io;
+		d->engine = m->dev[i]->engine;
+		pthread_mutex_unlock(&m->dev[i]->lock);
+	}
+}
+
+static void report_guest_memory(const struct machine *m, struct report *r)
+{
+	struct balloon_stats s;
+
+	_Static_assert(BALLOON_STATS <= REPORT_MEMORY_MAX, "room for each");
+	if (!m->balloon)
+		return;
+	pthread_mutex_lock(&m->balloon->dev->lock);
+	s = *balloon_last_stats(m->balloon);
+	pthread_mutex_unlock(&m->balloon->dev->lock);
+	r->memory_ns = s.at_ns;
+	for (unsigned int i = 0; i < BALLOON_STATS; i++)
+		if (s.known >> i & 1)
+			r->memory[r->nmemory++] = (struct report_figure){
+				.name = balloon_stats_name(i), .value = s.value[i]};
+}
+
+void machine_report(const struct machine *m, struct report *r)
+{
+	r->first_run_ns = m->vcpu_host.first_run_ns;
+	r->nexit = r->ndev = r->nmemory = 0;
+	report_exits(m, r);
+	if (m->stuck) /* with the locks of devices in their hands */
+		return;
+	report_devices(m, r);
+	report_guest_memory(m, r);
+}
+
+/* Worker thread */
+static void live_run(struct work *w)
+{
+	struct machine_live *l = container_of(w, struct machine_live, work);
+	const struct machine *m = container_of(l, struct machine, live);
+
+	machine_report(m, &l->report);
+	l->report.end_ns = monotonic_ns();
+	l->failure.code = 0;
+	(void)report_refresh(l->file, &l->report, &l->failure);
+}
+
+static void live_write(struct machine_live *l)
+{
+	struct machine *m = container_of(l, struct machine, live);
+
+	l->state = LIVE_WRITING;
+	work_submit(m->pool, &l->work);
+}
+
+/* The guest's answer, or the end of our patience */
+static void live_on_timer(struct loop_source *s, uint32_t events)
+{
+	struct machine_live *l = container_of(s, struct machine_live, timer);
+	uint64_t n;
+
+	(void)events;
+	if (read(s->fd, &n, sizeof(n)) == (ssize_t)sizeof(n) && l->state == LIVE_ASKED)
+		live_write(l);
+}
+
+static void live_set_timer(struct machine_live *l, time_t s, long ns)
+{
+	struct itimerspec it = {.it_value = {.tv_sec = s, .tv_nsec = ns}};
+
+	(void)timerfd_settime(l->timer.fd, 0, &it, NULL);
+}
+
+/* Under the balloon's lock, and the report takes all locks: it is written from the loop */
+static void live_on_told(struct balloon_asker *a)
+{
+	struct machine_live *l = container_of(a, struct machine_live, asker);
+
+	if (l->state == LIVE_ASKED)
+		live_set_timer(l, 0, 1);
+}
+
+static bool live_has_timer(struct machine_live *l)
+{
+	const struct machine *m = container_of(l, struct machine, live);
+
+	if (l->timer.fd >= 0)
+		return true;
+	l->timer = (struct loop_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.events = EPOLLIN,
+		.fn = live_on_timer};
+	if (l->timer.fd >= 0 && loop_add(m->loop, &l->timer) == 0)
+		return true;
+	cleanup_close_fd(&l->timer.fd);
+	l->timer.fd = -1;
+	return false;
+}
+
+/* Return: will there be an answer, or the end of the timer? */
+static bool live_ask(struct machine_live *l)
+{
+	const struct machine *m = container_of(l, struct machine, live);
+	bool asked;
+
+	if (!m->balloon || !live_has_timer(l))
+		return false;
+	l->state = LIVE_ASKED;
+	live_set_timer(l, LIVE_ANSWER_S, 0);
+	pthread_mutex_lock(&m->balloon->dev->lock);
+	asked = balloon_ask(m->balloon, &l->asker);
+	pthread_mutex_unlock(&m->balloon->dev->lock);
+	if (!asked)
+		live_set_timer(l, 0, 0);
+	return asked;
+}
+
+static void live_begin(struct machine_live *l)
+{
+	l->again = false;
+	if (!live_ask(l))
+		live_write(l);
+}
+
+static void live_done(struct work *w)
+{
+	struct machine_live *l = container_of(w, struct machine_live, work);
+
+	l->state = LIVE_IDLE;
+	if (l->failure.code)
+		log_error("%s", l->failure.msg);
+	if (l->again)
+		live_begin(l);
+}
+
+void machine_report_now(struct machine *m)
+{
+	struct machine_live *l = &m->live;
+
+	if (l->file->fd < 0) {
+		if (!l->told)
+			log_warn(
+				"SIGUSR1 asks for a report, and there is no file for it; "
+				"start with --report FILE");
+		l->told = true;
+		return;
+	}
+	if (l->state == LIVE_IDLE)
+		live_begin(l);
+	else if (l->state == LIVE_WRITING)
+		l->again = true;
+}
+
+void machine_report_live(struct machine *m, struct report_file *f, uint64_t start_ns)
+{
+	struct machine_live *l = &m->live;
+
+	l->file = f;
+	l->report = (struct report){
+		.name = m->cfg->name, .running = true, .start_ns = start_ns};
+	l->asker.told = live_on_told;
+	l->work.run = live_run;
+	l->work.done = live_done;
+}

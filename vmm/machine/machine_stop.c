@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine_stop - an orderly stop: SIGTERM presses the guest's power button, and the guest has
+ * --stop-timeout to switch itself off.
+ *
+ * The button is pressed again each second.  Linux keeps no press for a program that opens the
+ * button later, and a guest that is asked to stop may still be starting.
+ */
+#include "vmm/machine/machine_parts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+
+#define STOP_AGAIN_NS UINT64_C(1000000000)
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+/* The timer comes once, in @ns, which is not 0 */
+static void machine_stop_arm(struct machine *m, uint64_t ns)
+{
+	struct itimerspec it = {.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
+					     .tv_nsec = (long)(ns % NS_PER_SECOND)}};
+
+	(void)timerfd_settime(m->stop.timer.fd, 0, &it, NULL);
+}
+
+static void machine_on_stop(struct loop_source *s, uint32_t events)
+{
+	struct machine *m = container_of(s, struct machine, stop.timer);
+	uint64_t limit = m->cfg->stop_timeout_ns, past, n;
+
+	(void)events;
+	if (read(s->fd, &n, sizeof(n)) != (ssize_t)sizeof(n))
+		return;
+	past = monotonic_ns() - m->stop.since_ns;
+	if (past >= limit) {
+		machine_end(
+			m, CAUSE_SIGTERM,
+			"the guest did not switch itself off in the %.3g seconds after "
+			"SIGTERM pressed its power button, and was cut off; have it handle "
+			"the button, or give it longer (--stop-timeout)",
+			(double)limit / 1e9);
+		return;
+	}
+	(void)machine_arch_press(m);
+	machine_stop_arm(m, MIN(limit - past, STOP_AGAIN_NS));
+}
+
+bool machine_stop(struct machine *m)
+{
+	uint64_t limit = m->cfg->stop_timeout_ns;
+
+	if (!limit || m->stop.since_ns)
+		return false;
+	if (!machine_arch_press(m)) {
+		log_info(
+			"SIGTERM: the guest's kernel does not listen to a power button, so "
+			"it is ended at once");
+		return false;
+	}
+	log_info("SIGTERM: the guest's power button was pressed; it has %.3g seconds",
+		 (double)limit / 1e9);
+	m->stop.since_ns = monotonic_ns();
+	machine_stop_arm(m, MIN(limit, STOP_AGAIN_NS));
+	return true;
+}
+
+void machine_end_own(struct machine *m, enum exit_cause cause)
+{
+	uint64_t since = m->stop.since_ns;
+
+	if (since)
+		machine_end(
+			m, cause,
+			"the guest ended by itself, %.2f seconds after SIGTERM pressed its "
+			"power button",
+			(double)(monotonic_ns() - since) / 1e9);
+	else
+		machine_end(m, cause, "%s", "");
+}
+
+int machine_watch_stop(struct machine *m, struct err *e)
+{
+	int rc;
+
+	m->stop.timer = (struct loop_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.events = EPOLLIN,
+		.fn = machine_on_stop};
+	rc = m->stop.timer.fd < 0 ? -errno : loop_add(m->loop, &m->stop.timer);
+	return rc < 0 ? err_set(e, -rc, "--stop-timeout: no timer: %s", strerror(-rc))
+		      : 0;
+}

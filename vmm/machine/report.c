@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report - what a run is, or was, as one JSON object. */
+#include "vmm/machine/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define REPORT_STUCK_MS 1000
+#define REPORT_ACL_MAX  4096
+
+/* "/dev/stderr", "/dev/fd/3": the descriptor that is meant, or -1.  Opening such a path
+ * again would truncate a log or fail on a socket.
+ */
+static int report_inherited_fd(const char *path)
+{
+	static const char *const dirs[] = {"/dev/fd/", "/proc/self/fd/"};
+
+	if (strcmp(path, "/dev/stdout") == 0)
+		return STDOUT_FILENO;
+	if (strcmp(path, "/dev/stderr") == 0)
+		return STDERR_FILENO;
+	for (unsigned int i = 0; i < ARRAY_SIZE(dirs); i++) {
+		size_t len = strlen(dirs[i]);
+		int fd, end;
+
+		if (strncmp(path, dirs[i], len) == 0 &&
+		    sscanf(path + len, "%d%n", &fd, &end) == 1 &&
+		    !path[len + (size_t)end])
+			return fd;
+	}
+	return -1;
+}
+
+static int report_explain(const char *path, int code, struct err *e)
+{
+	const char *cure = code == EACCES || code == EPERM
+				   ? "give a path that you may write"
+			   : code == ENXIO ? "start the pipe's reader first"
+					   : "give a path that can be written";
+
+	return err_set(e, code, "--report: cannot write %.200s: %s; %s", path,
+		       strerror(code), cure);
+}
+
+static int report_open_inherited(struct report_file *f, int fd, const char *path,
+				 struct err *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return report_explain(path, EBADF, e);
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return f->fd < 0 ? report_explain(path, errno, e) : 0;
+}
+
+/* An access list, if @path has one: without it, the mode's group bits, which are the list's mask,
+ * would be the group's.  Return: false, there is one and @fd cannot have it
+ */
+static bool report_copy_acl(int fd, const char *path)
+{
+	static const char name[] = "system.posix_acl_access";
+	char acl[REPORT_ACL_MAX];
+	ssize_t n = getxattr(path, name, acl, sizeof(acl));
+
+	if (n < 0)
+		return errno != ERANGE;
+	return fsetxattr(fd, name, acl, (size_t)n, 0) == 0;
+}
+
+/* Give @fd owner, group and mode of the older file @path.  If this user cannot give a file to that
+ * group, the mode's group bits would apply to another group, so they are left out.
+ */
+static void report_like(int fd, const char *path, const struct stat *older)
+{
+	mode_t mode = older->st_mode & 0777;
+	bool same = fchown(fd, older->st_uid, older->st_gid) == 0 ||
+		    fchown(fd, (uid_t)-1, older->st_gid) == 0;
+
+	if (!same || !report_copy_acl(fd, path))
+		mode &= ~(mode_t)070;
+	(void)fchmod(fd, mode);
+}
+
+/* A file of a random name beside @f->path.  If there is an older file, nobody can open the new
+ * one, even for a moment, who could not open that
+ */
+static int report_open_tmp(struct report_file *f, const struct stat *older)
+{
+	uint64_t r;
+
+	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return -EIO;
+	if (asprintf(&f->tmp, "%s.%016llx.tmp", f->path, (unsigned long long)r) < 0) {
+		f->tmp = NULL;
+		return -ENOMEM;
+	}
+	f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		     older ? 0600 : 0666);
+	if (f->fd >= 0) {
+		if (older)
+			report_like(f->fd, f->path, older);
+		return 0;
+	}
+	free(f->tmp);
+	f->tmp = NULL;
+	return -errno;
+}
+
+static int report_open_regular(struct report_file *f, const struct stat *older,
+			       struct err *e)
+{
+	int rc;
+
+	/* What the operator may not write is not to be replaced either. */
+	if (older && access(f->path, W_OK) < 0)
+		return report_explain(f->path, errno, e);
+	rc = report_open_tmp(f, older);
+	if (rc == 0 || !older || rc == -ENOMEM)
+		return rc < 0 ? report_explain(f->path, -rc, e) : 0;
+	/* The file may be written, its directory may not: no replacing in one step. */
+	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return f->fd < 0 ? report_explain(f->path, errno, e) : 0;
+}
+
+int report_open(struct report_file *f, const char *path, struct err *e)
+{
+	struct stat st;
+	int fd;
+
+	*f = (struct report_file){.fd = -1};
+	if (!path)
+		return 0;
+	fd = report_inherited_fd(path);
+	if (fd >= 0)
+		return report_open_inherited(f, fd, path, e);
+	if (stat(path, &st) < 0) {
+		f->path = strdup(path);
+		return f->path ? report_open_regular(f, NULL, e)
+			       : report_explain(path, ENOMEM, e);
+	}
+	if (S_ISDIR(st.st_mode))
+		return report_explain(path, EISDIR, e);
+	f->path = realpath(path, NULL);
+	if (!f->path)
+		return report_explain(path, errno, e);
+	if (S_ISREG(st.st_mode))
+		return report_open_regular(f, &st, e);
+	/* O_NONBLOCK: a FIFO that nobody reads is an error now and not a wait for ever. */
+	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (f->fd < 0)
+		return report_explain(path, errno, e);
+	(void)fcntl(f->fd, F_SETFL, 0);
+	return 0;
+}
+
+/* Our own highest RSS.  Not ru_maxrss, which begins with that of whoever started us. */
+static json_int_t report_peak_rss_kib(void)
+{
+	cleanup_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	const char *line;
+	long n;
+
+	n = fd < 0 ? 0 : read_full(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	line = strstr(text, "\nVmHWM:");
+	return line ? strtoll(line + strlen("\nVmHWM:"), NULL, 10) : 0;
+}
+
+/* A string that need not be UTF-8 (it may hold a path): what is not becomes '?' */
+static json_t *report_string(const char *s)
+{
+	cleanup_free char *ascii = NULL;
+	json_t *v = json_string(s);
+
+	if (v || !(ascii = strdup(s)))
+		return v;
+	for (char *p = ascii; *p; p++)
+		if (*p & 0x80)
+			*p = '?';
+	return json_string(ascii);
+}
+
+static json_int_t report_us(const struct timeval *tv)
+{
+	return (json_int_t)tv->tv_sec * 1000000 + tv->tv_usec;
+}
+
+/* A guest's own figures are any 64 bits. */
+static json_t *report_integer(uint64_t v)
+{
+	return json_integer((json_int_t)MIN(v, (uint64_t)INT64_MAX));
+}
+
+static json_t *report_exits(const struct report *r)
+{
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; i < r->nexit; i++)
+		if (r->exit[i].value)
+			json_object_set_new(o, r->exit[i].name,
+					    report_integer(r->exit[i].value));
+	return o;
+}
+
+static json_t *report_memory(const struct report *r)
+{
+	json_t *o;
+
+	if (!r->memory_ns)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "age_ns", report_integer(r->end_ns - r->memory_ns));
+	for (unsigned int i = 0; i < r->nmemory; i++)
+		json_object_set_new(o, r->memory[i].name,
+				    report_integer(r->memory[i].value));
+	return o;
+}
+
+static json_t *report_devices(const struct report *r)
+{
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; i < r->ndev; i++) {
+		const struct io_counters *io = &r->dev[i].io;
+
+		json_object_set_new(o, r->dev[i].name,
+				    json_pack("{sIsIsIss*}", "read_bytes",
+					      (json_int_t)io->read_bytes, "written_bytes",
+					      (json_int_t)io->written_bytes, "requests",
+					      (json_int_t)io->requests, "engine",
+					      r->dev[i].engine));
+	}
+	return o;
+}
+
+static json_t *report_json(const struct report *r)
+{
+	json_t *first = json_null(), *status = json_null();
+	struct rusage ru = {0};
+
+	(void)getrusage(RUSAGE_SELF, &ru);
+	if (r->first_run_ns)
+		first = json_integer((json_int_t)(r->first_run_ns - r->start_ns));
+	if (!r->running)
+		status = json_integer(exit_status(r->verdict.cause));
+	return json_pack(
+		"{ss so ss so so sI so s{sI sI} sI so so so}", /* as docs/report.md */
+		"version", MICROVM_VERSION,                    /* */
+		"name", report_string(r->name),                /* */
+		"cause", r->running ? "running" : exit_name(r->verdict.cause), "status",
+		status,                                           /* */
+		"detail", report_string(r->verdict.detail),       /* */
+		"wall_ns", (json_int_t)(r->end_ns - r->start_ns), /* */
+		"first_instruction_ns", first,                    /* */
+		"cpu_us", "user", report_us(&ru.ru_utime), "system",
+		report_us(&ru.ru_stime),                                    /* */
+		"peak_rss_kib", report_peak_rss_kib(),                      /* */
+		"exits", report_exits(r), "guest_memory", report_memory(r), /* */
+		"devices", report_devices(r));
+}
+
+/* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */
+static char *report_line(const struct report *r, size_t *len, struct err *e)
+{
+	json_t *json = report_json(r);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	if (!text) {
+		err_set(e, ENOMEM, "--report: out of memory");
+		return NULL;
+	}
+	*len = strlen(text);
+	text[(*len)++] = '\n'; /* over the NUL: one write() for the whole line */
+	return text;
+}
+
+/* All of @text to the file, and the file in its place */
+static int report_put(struct report_file *f, const char *text, size_t len)
+{
+	struct stat st;
+	long n;
+
+	if (f->path && !f->tmp && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0))
+		return -errno;
+	n = write_full(f->fd, text, len);
+	if (n < 0)
+		return (int)n;
+	if (f->tmp && rename(f->tmp, f->path) < 0)
+		return -errno;
+	free(f->tmp);
+	f->tmp = NULL;
+	return 0;
+}
+
+int report_commit(struct report_file *f, const struct report *r, struct err *e)
+{
+	cleanup_free char *text = NULL;
+	size_t len;
+	int rc;
+
+	if (f->fd < 0)
+		return 0;
+	text = report_line(r, &len, e);
+	if (!text)
+		return -ENOMEM;
+	rc = report_put(f, text, len);
+	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
+}
+
+/* A pipe, a terminal, a device: what is not to be replaced.  By pieces that do not wait */
+static int report_add_line(const struct report_file *f, const char *text, size_t len)
+{
+	while (len) {
+		long n = write_unless_stuck(f->fd, text, MIN(len, (size_t)PIPE_BUF),
+					    REPORT_STUCK_MS);
+
+		if (n < 0)
+			return (int)n;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int report_replace(const struct report_file *f, const struct stat *like,
+			  const char *text, size_t len)
+{
+	struct report_file now = {.fd = -1, .path = f->path};
+	int rc = report_open_tmp(&now, like);
+
+	if (rc == 0)
+		rc = report_put(&now, text, len);
+	now.path = NULL; /* @f's */
+	report_close(&now);
+	return rc;
+}
+
+int report_refresh(const struct report_file *f, const struct report *r, struct err *e)
+{
+	cleanup_free char *text = NULL;
+	struct report_file same = *f;
+	struct stat st;
+	size_t len;
+	int rc;
+
+	text = report_line(r, &len, e);
+	if (!text)
+		return -ENOMEM;
+	if (fstat(f->fd, &st) < 0)
+		rc = -errno;
+	else if (f->tmp)
+		rc = report_replace(f, &st, text, len);
+	else if (f->path && S_ISREG(st.st_mode))
+		rc = report_put(&same, text, len);
+	else
+		rc = report_add_line(f, text, len);
+	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
+}
+
+void report_close(struct report_file *f)
+{
+	if (f->tmp)
+		(void)unlink(f->tmp);
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->tmp);
+	free(f->path);
+	*f = (struct report_file){.fd = -1};
+}

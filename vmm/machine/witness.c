@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* witness - what a guest's kernel said of its end: to its panic device, and on its console. */
+#include "vmm/machine/witness.h"
+
+#include <string.h>
+
+#include "vmm/core/util.h"
+
+/* In this order: the second holds the third */
+static const struct {
+	const char *words;
+	enum witness_said said;
+} witness_words[] = {
+	{"reboot: Restarting system", SAID_RESTARTING},
+	{"---[ end Kernel panic - not syncing", SAID_PANIC_OVER},
+	{"Kernel panic - not syncing", SAID_PANIC},
+	{"reboot: System halted", SAID_HALTED},
+};
+
+/* A line may begin with a time stamp, or with what somebody else printed. */
+static bool witness_line(struct witness *w)
+{
+	size_t n = w->n;
+
+	w->n = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(witness_words); i++) {
+		enum witness_said said = witness_words[i].said;
+
+		if (!memmem(w->line, n, witness_words[i].words,
+			    strlen(witness_words[i].words)))
+			continue;
+		w->said = said;
+		return said == SAID_PANIC_OVER || said == SAID_HALTED;
+	}
+	return false;
+}
+
+/* Of a line that is too long the second half is kept. */
+static void witness_keep(struct witness *w, const uint8_t *p, size_t n)
+{
+	const size_t half = WITNESS_LINE_MAX / 2;
+
+	if (n > half) {
+		p += n - half;
+		n = half;
+	}
+	if (w->n + n > WITNESS_LINE_MAX) {
+		size_t keep = WITNESS_LINE_MAX - n;
+
+		memmove(w->line, w->line + w->n - keep, keep);
+		w->n = keep;
+	}
+	memcpy(w->line + w->n, p, n);
+	w->n += n;
+}
+
+bool witness_output(struct witness *w, const uint8_t *p, size_t n)
+{
+	bool still = false;
+
+	while (n) {
+		const uint8_t *end = memchr(p, '\n', n);
+		size_t len = end ? (size_t)(end - p) : n;
+
+		witness_keep(w, p, len);
+		if (!end)
+			break;
+		still |= witness_line(w);
+		p += len + 1;
+		n -= len + 1;
+	}
+	return still;
+}
+
+bool witness_panicked(const struct witness *w)
+{
+	return w->panicked || w->crashed || w->said == SAID_PANIC ||
+	       w->said == SAID_PANIC_OVER;
+}
+
+bool witness_knows(const struct witness *w)
+{
+	return witness_panicked(w) || w->said == SAID_RESTARTING;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setting_disk - the parts of a disk. */
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/settings/config_life.h"
+#include "vmm/core/disk_format.h"
+#include "vmm/core/util.h"
+#include "vmm/settings/setting_parts.h"
+
+#define SETTING_SERIAL_MAX 20 /* virtio 1.2, 5.2.6: what VIRTIO_BLK_T_GET_ID carries */
+
+/* --disk: the parts fill disk[ndisk], which disk_end() then counts */
+
+static int disk_begin(struct config *cfg, struct err *e)
+{
+	if (cfg->ndisk == CONFIG_DISKS_MAX)
+		return err_usage(e,
+				 "this is one too many; a machine has at most %d disks",
+				 CONFIG_DISKS_MAX);
+	config_disk_clear(&cfg->disk[cfg->ndisk]);
+	return 0;
+}
+
+static int disk_set_path(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->disk[cfg->ndisk].path, value, e);
+}
+
+static int disk_set_vhost_user(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->disk[cfg->ndisk].vhost_user, value, e);
+}
+
+static int disk_set_format(struct config *cfg, const char *value, struct err *e)
+{
+	enum disk_format f = disk_format_find(value);
+	const char *other = disk_format_other(value);
+
+	if (f == DISK_FORMAT_BY_NAME && other)
+		return err_usage(e, "\"%s\" %s", value, other);
+	if (f == DISK_FORMAT_BY_NAME)
+		return err_usage(e,
+				 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, "
+				 "vhdx, vhd, qed or auto",
+				 value);
+	cfg->disk[cfg->ndisk].format = f;
+	return 0;
+}
+
+static int disk_set_backing(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_switch(&cfg->disk[cfg->ndisk].backing, value, e);
+}
+
+static int disk_set_readonly(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_switch(&cfg->disk[cfg->ndisk].readonly, value, e);
+}
+
+static int disk_set_serial(struct config *cfg, const char *value, struct err *e)
+{
+	for (const char *p = value; *p; p++)
+		if (*p < ' ' || *p > '~')
+			return err_usage(e,
+					 "it has a byte that is no printable ASCII; give "
+					 "letters, digits and signs only");
+	if (strlen(value) > SETTING_SERIAL_MAX)
+		return err_usage(e, "\"%.60s\" is too long; give at most %d characters",
+				 value, SETTING_SERIAL_MAX);
+	return config_string(&cfg->disk[cfg->ndisk].serial, value, e);
+}
+
+static int disk_set_direct(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_switch(&cfg->disk[cfg->ndisk].direct, value, e);
+}
+
+static int disk_set_block(struct config *cfg, const char *value, struct err *e)
+{
+	uint32_t *block = &cfg->disk[cfg->ndisk].block;
+
+	if (strcmp(value, "512") == 0)
+		*block = 512;
+	else if (strcmp(value, "4096") == 0)
+		*block = 4096;
+	else
+		return err_usage(e, "\"%.60s\" is not a block size; give 512 or 4096",
+				 value);
+	return 0;
+}
+
+static int disk_set_io(struct config *cfg, const char *value, struct err *e)
+{
+	enum disk_io *io = &cfg->disk[cfg->ndisk].io;
+
+	if (strcmp(value, "uring") == 0)
+		*io = DISK_IO_URING;
+	else if (strcmp(value, "sync") == 0)
+		*io = DISK_IO_SYNC;
+	else
+		return err_usage(
+			e, "\"%.60s\" is not a way to do I/O; give uring or sync", value);
+	return 0;
+}
+
+static int disk_set_cache(struct config *cfg, const char *value, struct err *e)
+{
+	struct config_disk *c = &cfg->disk[cfg->ndisk];
+
+	if (strcmp(value, "writeback") == 0)
+		c->cache = CACHE_WRITEBACK;
+	else if (strcmp(value, "writethrough") == 0)
+		c->cache = CACHE_WRITETHROUGH;
+	else
+		return err_usage(e,
+				 "\"%.60s\" is no way to cache; give writeback or "
+				 "writethrough",
+				 value);
+	return 0;
+}
+
+static int disk_set_overlay(struct config *cfg, const char *value, struct err *e)
+{
+	return config_string(&cfg->disk[cfg->ndisk].overlay, value, e);
+}
+
+static int disk_set_bps(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_bytes(&cfg->disk[cfg->ndisk].rate.bytes, value, e);
+}
+
+static int disk_set_bps_burst(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_bytes(&cfg->disk[cfg->ndisk].rate.bytes_burst, value, e);
+}
+
+static int disk_set_iops(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_ops(&cfg->disk[cfg->ndisk].rate.ops, value, e);
+}
+
+static int disk_set_iops_burst(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_ops(&cfg->disk[cfg->ndisk].rate.ops_burst, value, e);
+}
+
+static int disk_end(struct config *cfg, struct err *e)
+{
+	const struct config_disk *d = &cfg->disk[cfg->ndisk];
+
+	if (!d->path && !d->vhost_user)
+		return err_usage(e, "there is no path; give one, like path=root.img");
+	if (d->vhost_user && (d->path || d->readonly || d->serial || d->direct || d->io ||
+			      d->block || d->backing || d->format != DISK_FORMAT_BY_NAME))
+		return err_usage(e,
+				 "what serves vhost-user=%.60s says all about the disk; "
+				 "give nothing else with it",
+				 d->vhost_user);
+	if (d->vhost_user &&
+	    (d->cache != CACHE_WRITEBACK || d->rate.bytes || d->rate.ops || d->overlay))
+		return err_usage(e,
+				 "what serves vhost-user=%.60s moves the bytes; limits, "
+				 "cache= and overlay= are its own business",
+				 d->vhost_user);
+	if (d->overlay && d->readonly)
+		return err_usage(
+			e,
+			"overlay=%.60s is there to be written, and ro forbids it; "
+			"leave one out (the base is never written)",
+			d->overlay);
+	if (parts_rate_end(&d->rate, "", e) < 0)
+		return -e->code;
+	cfg->ndisk++;
+	return 0;
+}
+
+static const struct setting_part disk_parts[] = {
+	{"path", NULL, SETTING_TEXT, disk_set_path},
+	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
+	{"serial", NULL, SETTING_TEXT, disk_set_serial},
+	{"direct", NULL, SETTING_SWITCH, disk_set_direct},
+	{"block-size", NULL, SETTING_NUMBER, disk_set_block},
+	{"io", NULL, SETTING_TEXT, disk_set_io},
+	{"format", NULL, SETTING_TEXT, disk_set_format},
+	{"backing", NULL, SETTING_SWITCH, disk_set_backing},
+	{"vhost-user", NULL, SETTING_TEXT, disk_set_vhost_user},
+	{"cache", NULL, SETTING_TEXT, disk_set_cache},
+	{"overlay", NULL, SETTING_TEXT, disk_set_overlay},
+	{"bps", NULL, SETTING_QUANTITY, disk_set_bps},
+	{"bps-burst", NULL, SETTING_QUANTITY, disk_set_bps_burst},
+	{"iops", NULL, SETTING_NUMBER, disk_set_iops},
+	{"iops-burst", NULL, SETTING_NUMBER, disk_set_iops_burst},
+};
+
+const struct setting_parts setting_disk = {
+	.part = disk_parts,
+	.n = ARRAY_SIZE(disk_parts),
+	.bare = true,
+	.begin = disk_begin,
+	.end = disk_end,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setting_parts - what values with parts have in common, for the files that set them. */
+#ifndef MICROVM_SETTING_PARTS_H
+#define MICROVM_SETTING_PARTS_H
+
+#include <stddef.h>
+
+#include "vmm/settings/setting.h"
+
+/* All: a part's value as text into *@out.  Return: 0, or a usage error in @e */
+
+int parts_switch(bool *out, const char *value, struct err *e); /* on or off */
+/* bytes a second, or a burst of them; no guest can live with less than the least */
+int parts_bytes(uint64_t *out, const char *value, struct err *e);
+/* operations a second, or a burst of them */
+int parts_ops(uint64_t *out, const char *value, struct err *e);
+/* parts_socket() - the path of a socket that we make: at most @max bytes (@why is added to the
+ * sentence about that), and not of the form NAME_PORT.  The latter is where the guest of
+ * `--vsock NAME` arrives when it connects to PORT, so it would reach another machine.
+ */
+int parts_socket(char **out, const char *value, size_t max, const char *why,
+		 struct err *e);
+/* parts_rate_end() - is @r, whose parts begin with @prefix, whole, now that all are set? */
+int parts_rate_end(const struct config_rate *r, const char *prefix, struct err *e);
+
+#endif
