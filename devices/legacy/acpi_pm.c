@@ -106,9 +106,12 @@ static void acpi_pm_destroy(struct device *d)
 }
 
 static const struct device_ops acpi_pm_ops = {
+	.arm = device_nop_arm,
 	.read = acpi_pm_read,
 	.write = acpi_pm_write,
 	.reset = acpi_pm_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = acpi_pm_state,
 	.destroy = acpi_pm_destroy,
 };

@@ -91,9 +91,12 @@ static void i8042_destroy(struct device *d)
 }
 
 static const struct device_ops i8042_ops = {
+	.arm = device_nop_arm,
 	.read = i8042_read,
 	.write = i8042_write,
 	.reset = i8042_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = i8042_state,
 	.destroy = i8042_destroy,
 };

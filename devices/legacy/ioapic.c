@@ -214,9 +214,12 @@ static void ioapic_destroy(struct device *d)
 }
 
 static const struct device_ops ioapic_ops = {
+	.arm = device_nop_arm,
 	.read = ioapic_read,
 	.write = ioapic_write,
 	.reset = ioapic_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = ioapic_state,
 	.destroy = ioapic_destroy,
 };

@@ -59,9 +59,12 @@ static void pci_address_destroy(struct device *d)
 }
 
 static const struct device_ops pci_address_ops = {
+	.arm = device_nop_arm,
 	.read = pci_address_read,
 	.write = pci_address_write,
 	.reset = pci_address_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = pci_address_state,
 	.destroy = pci_address_destroy,
 };

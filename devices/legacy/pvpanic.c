@@ -56,9 +56,12 @@ static void pvpanic_destroy(struct device *d)
 }
 
 static const struct device_ops pvpanic_ops = {
+	.arm = device_nop_arm,
 	.read = pvpanic_read,
 	.write = pvpanic_write,
 	.reset = device_nop_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = device_nop_state,
 	.destroy = pvpanic_destroy,
 };

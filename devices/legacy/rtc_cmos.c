@@ -361,9 +361,12 @@ static void cmos_destroy(struct device *d)
 }
 
 static const struct device_ops cmos_ops = {
+	.arm = device_nop_arm,
 	.read = cmos_read,
 	.write = cmos_write,
 	.reset = cmos_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = cmos_state,
 	.destroy = cmos_destroy,
 };

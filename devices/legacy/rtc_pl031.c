@@ -222,9 +222,12 @@ static void pl031_destroy(struct device *d)
 }
 
 static const struct device_ops pl031_ops = {
+	.arm = device_nop_arm,
 	.read = pl031_read,
 	.write = pl031_write,
 	.reset = pl031_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = pl031_state,
 	.destroy = pl031_destroy,
 };

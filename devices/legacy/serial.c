@@ -271,9 +271,12 @@ static void serial_destroy(struct device *d)
 }
 
 static const struct device_ops serial_ops = {
+	.arm = device_nop_arm,
 	.read = serial_read,
 	.write = serial_write,
 	.reset = serial_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = serial_state,
 	.destroy = serial_destroy,
 };

@@ -342,10 +342,13 @@ static void balloon_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops balloon_ops = {
+	.arm = virtio_nop_arm,
 	.activate = balloon_activate,
 	.kick = balloon_kick,
 	.config_written = balloon_config_written,
 	.reset = balloon_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = balloon_state,
 	.destroy = balloon_destroy,
 };

@@ -232,10 +232,13 @@ static void blk_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops blk_ops = {
+	.arm = virtio_nop_arm,
 	.activate = blk_activate,
 	.kick = blk_kick,
 	.config_written = blk_config_written,
 	.reset = blk_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = blk_state,
 	.destroy = blk_destroy,
 };

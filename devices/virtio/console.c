@@ -197,10 +197,13 @@ static void console_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops console_ops = {
+	.arm = virtio_nop_arm,
 	.activate = console_activate,
 	.kick = console_kick,
 	.config_written = console_config_written,
 	.reset = console_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = virtio_nop_state,
 	.destroy = console_destroy,
 };

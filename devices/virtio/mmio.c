@@ -19,13 +19,6 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define S_ACK         VIRTIO_CONFIG_S_ACKNOWLEDGE
-#define S_DRIVER      VIRTIO_CONFIG_S_DRIVER
-#define S_FEATURES_OK VIRTIO_CONFIG_S_FEATURES_OK
-#define S_DRIVER_OK   VIRTIO_CONFIG_S_DRIVER_OK
-#define S_NEEDS_RESET VIRTIO_CONFIG_S_NEEDS_RESET
-#define S_FAILED      VIRTIO_CONFIG_S_FAILED
-
 /* What the transport and its queues can do for every device */
 #define MMIO_FEATURES                                                       \
 	((1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_RING_F_EVENT_IDX) | \
@@ -58,7 +51,7 @@ static uint64_t mmio_read(struct device *d, uint64_t off, unsigned int size)
 	return val;
 }
 
-static void mmio_reset(struct device *d)
+void mmio_reset(struct device *d)
 {
 	struct mmio *m = container_of(d, struct mmio, dev);
 	struct virtio_dev *v = m->v;
@@ -79,38 +72,6 @@ static void mmio_reset(struct device *d)
 	m->interrupt = 0;
 	m->status = 0;
 	mmio_show_all(m);
-}
-
-/* Map what the driver set up and let the device run.  Return: 0, or -errno with a reason */
-static int mmio_go(struct mmio *m, const char **why)
-{
-	struct virtio_dev *v = m->v;
-	int rc;
-
-	*why = "a queue's size, alignment or address is impossible";
-	for (unsigned int i = 0; i < v->nvq; i++) {
-		rc = v->vq[i].ready ? virtq_map(&v->vq[i], v->env->mem, v->acked) : 0;
-		if (rc < 0)
-			return rc;
-	}
-	*why = "the host has no file descriptor left for its queues, or cannot poll it";
-	rc = mmio_kicks_wake(m);
-	if (rc < 0)
-		return rc;
-	*why = "the device cannot work with what was negotiated";
-	v->active = true;
-	m->activated = true;
-	if (v->elsewhere) /* nobody tells us of used buffers: mmio_notify.c */
-		mmio_show_used(m);
-	return v->ops->activate(v);
-}
-
-static void mmio_activate(struct mmio *m)
-{
-	const char *why;
-
-	if (mmio_go(m, &why) < 0)
-		virtio_broken(m->v, why);
 }
 
 /* May FEATURES_OK be set?  (virtio 1.2, 2.2.2: a subset; 6.1: VERSION_1 or nothing) */
@@ -148,7 +109,7 @@ static void mmio_write_status(struct mmio *m, uint32_t val)
 			return;
 		mmio_set_status(m, val);
 		if (val & S_DRIVER_OK)
-			mmio_activate(m);
+			(void)mmio_activate(m);
 		return;
 	}
 }
@@ -235,7 +196,7 @@ static void mmio_write_register(struct mmio *m, uint64_t off, uint32_t val)
 		mmio_write_features(m, val);
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		mmio_kick(m, val);
+		mmio_kick(m->v, val);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
 		mmio_ack(m, val);
@@ -271,8 +232,7 @@ static void mmio_write(struct device *d, uint64_t off, unsigned int size, uint64
 		mmio_write_register(m, off, (uint32_t)val);
 }
 
-/* Could a driver have brought the device here? */
-static bool mmio_plausible(const struct mmio *m)
+bool mmio_plausible(const struct mmio *m)
 {
 	uint32_t status = m->status & ~(uint32_t)(S_FAILED | S_NEEDS_RESET);
 	bool reachable = status == 0;
@@ -289,42 +249,6 @@ static bool mmio_plausible(const struct mmio *m)
 	return m->v->acked == 0;
 }
 
-static void mmio_state(struct device *d, struct state *s)
-{
-	struct mmio *m = container_of(d, struct mmio, dev);
-	struct virtio_dev *v = m->v;
-
-	if (state_loading(s))
-		mmio_reset(d);
-	state_u32(s, &m->status);
-	state_u32(s, &m->interrupt);
-	state_u32(s, &m->generation);
-	state_u32(s, &m->device_features_sel);
-	state_u32(s, &m->driver_features_sel);
-	state_u32(s, &m->queue_sel);
-	state_u64(s, &m->driver_features);
-	state_u64(s, &v->acked);
-	for (unsigned int i = 0; i < v->nvq; i++)
-		virtq_state(&v->vq[i], s);
-	if (state_loading(s) && !mmio_plausible(m))
-		state_fail(s, "a virtio device's features or status cannot be had here");
-	if (state_loading(s) && !s->why) {
-		mmio_show_all(m);
-		if (m->status == (S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK))
-			mmio_activate(m);
-	}
-	v->ops->state(v, s);
-	if (!state_loading(s))
-		return;
-	if (s->why) {
-		mmio_reset(d);
-		return;
-	}
-	mmio_show_config(m);
-	for (unsigned int i = 0; i < v->nvq; i++)
-		mmio_kick(m, i); /* one may have been on its way */
-}
-
 static void mmio_destroy(struct device *d)
 {
 	struct mmio *m = container_of(d, struct mmio, dev);
@@ -336,9 +260,12 @@ static void mmio_destroy(struct device *d)
 }
 
 static const struct device_ops mmio_ops = {
+	.arm = mmio_arm,
 	.read = mmio_read,
 	.write = mmio_write,
 	.reset = mmio_reset,
+	.rest = mmio_rest,
+	.wake = mmio_wake,
 	.state = mmio_state,
 	.destroy = mmio_destroy,
 };
@@ -373,6 +300,7 @@ struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned 
 	if (!v->elsewhere)
 		v->offered |= MMIO_FEATURES;
 	v->dev = &m->dev;
+	v->transport = &mmio_transport;
 	mmio_show_all(m);
 	return &m->dev;
 }

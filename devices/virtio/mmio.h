@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mmio - what the transport's three files share: mmio.c (writes, status), mmio_page.c
- * (what is read) and mmio_notify.c (kicks and interrupts).
+ * mmio - what the transport's files share: mmio.c (writes, status), mmio_page.c (what is
+ * read), mmio_notify.c (kicks and interrupts) and mmio_life.c (begin, rest, state).
  */
 #ifndef MICROVM_VIRTIO_MMIO_H
 #define MICROVM_VIRTIO_MMIO_H
 
+#include <linux/virtio_config.h>
+
 #include "devices/virtio/virtio.h"
 #include "vmm/core/util.h"
+
+#define S_ACK         VIRTIO_CONFIG_S_ACKNOWLEDGE
+#define S_DRIVER      VIRTIO_CONFIG_S_DRIVER
+#define S_FEATURES_OK VIRTIO_CONFIG_S_FEATURES_OK
+#define S_DRIVER_OK   VIRTIO_CONFIG_S_DRIVER_OK
+#define S_NEEDS_RESET VIRTIO_CONFIG_S_NEEDS_RESET
+#define S_FAILED      VIRTIO_CONFIG_S_FAILED
 
 /* A queue's doorbell: opened at the first DRIVER_OK, kept until the device goes */
 struct mmio_kick {
 	struct loop_source
 		source; /* eventfd, -1 not opened; awake while the device lives */
-	uint16_t left;  /* chains that virtio_pop() still gives for this kick */
+	bool bound;     /* the hypervisor rings it, or said that it cannot */
 };
 
 struct mmio {
@@ -24,8 +33,10 @@ struct mmio {
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
 	uint64_t driver_features; /* as written, before FEATURES_OK */
 	bool activated;           /* activate() called, reset() owed */
+	bool armed;               /* all that it needs is open */
 	struct loop_poller poller;
 	int ack_fd; /* swallows InterruptACK writes of 1; never read; -1 not opened */
+	bool ack_bound;
 	struct mmio_kick kick[]; /* v->nvq of them */
 };
 
@@ -33,6 +44,17 @@ static inline struct mmio *mmio_of(struct virtio_dev *v)
 {
 	return container_of(v->dev, struct mmio, dev);
 }
+
+/* mmio_reset() - as device_ops has them, like mmio_arm() and the others below */
+void mmio_reset(struct device *d);
+int mmio_arm(struct device *d, struct err *e);
+bool mmio_rest(struct device *d);
+void mmio_wake(struct device *d);
+void mmio_state(struct device *d, struct state *s);
+/* mmio_activate() - the driver says DRIVER_OK.  Return: does the device live?  If not, it is broken */
+bool mmio_activate(struct mmio *m);
+/* mmio_plausible() - could a driver have brought the device to what its registers say? */
+bool mmio_plausible(const struct mmio *m);
 
 /* mmio_show() - register @off reads as @val from now on: one aligned 32-bit store, since
  * the guest may be reading
@@ -47,20 +69,26 @@ void mmio_show_all(struct mmio *m);
 /* mmio_set_status() - @status is what the driver reads from now on */
 void mmio_set_status(struct mmio *m, uint32_t status);
 
+/* mmio_config() - v->config was written: show it, and interrupt */
+void mmio_config(struct mmio *m);
+
 /* mmio_kicks_init() - nothing opened; m->v is set.  mmio_kicks_fini(): nothing open any more */
 void mmio_kicks_init(struct mmio *m);
 void mmio_kicks_fini(struct mmio *m);
-/* mmio_kicks_wake() - kicks of all ready queues reach the device from now on; opens and
- * binds what is not.  Return: 0 or -errno, then all asleep
+/* mmio_kicks_arm() - open the doorbells of all queues.  Return: 0 or -errno
+ * mmio_kicks_wake() - kicks of all ready queues reach the device from now on; binds their
+ * doorbells the first time.  Return: 0 or -errno, then all asleep
  */
+int mmio_kicks_arm(struct mmio *m);
 int mmio_kicks_wake(struct mmio *m);
 void mmio_kicks_sleep(struct mmio *m);
 /* mmio_served() - queue @qi may have new chains: hand it to the device */
 void mmio_served(struct mmio *m, unsigned int qi);
 /* mmio_poll_init() - the loop may look at the queues instead of waiting for kicks */
 void mmio_poll_init(struct mmio *m);
-/* mmio_kick() - have queue @qi kicked from the loop; any number, nothing if asleep */
-void mmio_kick(struct mmio *m, uint32_t qi);
+/* mmio_kick() - as struct virtio_transport has it */
+void mmio_kick(struct virtio_dev *v, uint32_t qi);
+extern const struct virtio_transport mmio_transport;
 /* mmio_interrupt() - set @bits of InterruptStatus and push the line */
 void mmio_interrupt(struct mmio *m, uint32_t bits);
 /* mmio_show_used() - InterruptStatus says "used buffers" from now on, until a reset */

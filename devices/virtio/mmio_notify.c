@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mmio_notify - the virtio-mmio transport's kicks and interrupts, and what devices call.
+ * mmio_notify - the virtio-mmio transport's kicks and interrupts.
  *
  * Neither needs the guest to exit to us.  A kick is an eventfd that the machine rings from
  * inside the kernel when the guest writes QueueNotify; if it can't, the write arrives here
@@ -28,8 +28,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vmm/core/log.h"
-
 static void mmio_kicked(struct loop_source *s, uint32_t events)
 {
 	struct mmio *m = container_of(s->dev, struct mmio, dev);
@@ -46,7 +44,7 @@ void mmio_served(struct mmio *m, unsigned int qi)
 {
 	if (!m->v->active || !m->v->vq[qi].desc_p)
 		return;
-	m->kick[qi].left = m->v->vq[qi].size;
+	m->v->vq[qi].budget = m->v->vq[qi].size;
 	m->v->ops->kick(m->v, qi);
 }
 
@@ -77,15 +75,28 @@ void mmio_kicks_fini(struct mmio *m)
 	m->ack_fd = -1;
 }
 
-/* Open a doorbell and offer it to the hypervisor; a refusal leaves the slow path */
-static int mmio_bind(struct mmio *m, unsigned int off, uint32_t value, int *fd)
+int mmio_kicks_arm(struct mmio *m)
+{
+	for (unsigned int i = 0; i <= m->v->nvq; i++) {
+		int *fd = i < m->v->nvq ? &m->kick[i].source.fd : &m->ack_fd;
+
+		if (*fd < 0)
+			*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (*fd < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Offer an open doorbell to the hypervisor; a refusal leaves the slow path */
+static void mmio_bind(struct mmio *m, unsigned int off, uint32_t value, int fd,
+		      bool *bound)
 {
 	struct doorbells *b = m->v->env->doorbells;
 
-	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (*fd < 0)
-		return -errno;
-	return b->bind(b, m->dev.base + off, value, *fd);
+	if (!*bound)
+		(void)b->bind(b, m->dev.base + off, value, fd);
+	*bound = true;
 }
 
 int mmio_kicks_wake(struct mmio *m)
@@ -93,31 +104,24 @@ int mmio_kicks_wake(struct mmio *m)
 	struct virtio_dev *v = m->v;
 
 	for (unsigned int i = 0; i < v->nvq; i++) {
-		struct loop_source *s = &m->kick[i].source;
-		int rc;
+		struct mmio_kick *k = &m->kick[i];
 
 		if (!v->vq[i].ready)
 			continue;
-		if (s->fd < 0) {
-			rc = mmio_bind(m, VIRTIO_MMIO_QUEUE_NOTIFY, i, &s->fd);
-			if (s->fd < 0) {
-				mmio_kicks_sleep(m);
-				return rc;
-			}
-		}
+		mmio_bind(m, VIRTIO_MMIO_QUEUE_NOTIFY, i, k->source.fd, &k->bound);
 		if (v->elsewhere)
 			continue;
-		loop_want(v->env->loop, s, EPOLLIN);
-		if (!s->events) { /* a queue that nobody hears would hang the driver */
+		loop_want(v->env->loop, &k->source, EPOLLIN);
+		if (!k->source
+			     .events) { /* a queue that nobody hears would hang the driver */
 			mmio_kicks_sleep(m);
 			return -ENOSPC;
 		}
 	}
 	loop_poll_want(v->env->loop, &m->poller, v->polled && !v->elsewhere);
 	/* Without it acknowledgements exit to us; nothing is lost but time. */
-	if (m->ack_fd < 0)
-		(void)mmio_bind(m, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING,
-				&m->ack_fd);
+	mmio_bind(m, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING, m->ack_fd,
+		  &m->ack_bound);
 	return 0;
 }
 
@@ -128,11 +132,12 @@ void mmio_kicks_sleep(struct mmio *m)
 		loop_want(m->v->env->loop, &m->kick[i].source, 0);
 }
 
-void mmio_kick(struct mmio *m, uint32_t qi)
+void mmio_kick(struct virtio_dev *v, uint32_t qi)
 {
-	const struct loop_source *s = &m->kick[qi < m->v->nvq ? qi : 0].source;
+	const struct mmio *m = mmio_of(v);
+	const struct loop_source *s = &m->kick[qi < v->nvq ? qi : 0].source;
 
-	if (qi < m->v->nvq && (s->events || (m->v->elsewhere && m->v->active)))
+	if (qi < v->nvq && (s->events || (v->elsewhere && v->active)))
 		(void)eventfd_write(s->fd, 1);
 }
 
@@ -159,56 +164,38 @@ void mmio_ack(struct mmio *m, uint32_t bits)
 	mmio_show(m, VIRTIO_MMIO_INTERRUPT_STATUS, m->interrupt);
 }
 
-int virtio_kick_fd(const struct virtio_dev *v, unsigned int qi)
+static void mmio_used(struct virtio_dev *v)
 {
-	return container_of(v->dev, struct mmio, dev)->kick[qi].source.fd;
+	mmio_interrupt(mmio_of(v), VIRTIO_MMIO_INT_VRING);
 }
 
-int virtio_call_fd(const struct virtio_dev *v)
+static void mmio_config_changed(struct virtio_dev *v)
 {
-	return v->dev->irq.fd;
+	mmio_config(mmio_of(v));
 }
 
-bool virtio_pop(struct virtio_dev *v, struct virtq *q, struct virtq_chain *c)
-{
-	struct mmio *m = mmio_of(v);
-	unsigned int qi = (unsigned int)(q - v->vq);
-	struct mmio_kick *k = &m->kick[qi];
-	int rc;
-
-	BUG_ON(qi >= v->nvq);
-	if (!v->active)
-		return false;
-	if (!k->left) {
-		mmio_kick(m, qi);
-		return false;
-	}
-	rc = virtq_pop(q, c);
-	if (rc < 0)
-		virtio_broken(v, q->why);
-	if (rc <= 0)
-		return false;
-	k->left--;
-	return true;
-}
-
-void virtio_notify(struct virtio_dev *v, struct virtq *q)
-{
-	if (v->active && virtq_publish(q))
-		mmio_interrupt(mmio_of(v), VIRTIO_MMIO_INT_VRING);
-}
-
-void virtio_broken(struct virtio_dev *v, const char *why)
+static bool mmio_broken(struct virtio_dev *v)
 {
 	struct mmio *m = mmio_of(v);
 
 	if (m->status & VIRTIO_CONFIG_S_NEEDS_RESET)
-		return;
-	log_guest("%s: %s; the device is off until the guest's driver resets it", v->name,
-		  why);
-	v->active = false;
+		return false;
 	mmio_kicks_sleep(m);
 	mmio_set_status(m, m->status | VIRTIO_CONFIG_S_NEEDS_RESET);
 	if (m->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		mmio_interrupt(m, VIRTIO_MMIO_INT_CONFIG);
+	return true;
 }
+
+static int mmio_kick_fd(const struct virtio_dev *v, unsigned int qi)
+{
+	return container_of(v->dev, struct mmio, dev)->kick[qi].source.fd;
+}
+
+const struct virtio_transport mmio_transport = {
+	.kick = mmio_kick,
+	.used = mmio_used,
+	.config = mmio_config_changed,
+	.broken = mmio_broken,
+	.kick_fd = mmio_kick_fd,
+};

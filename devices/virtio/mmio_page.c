@@ -73,10 +73,8 @@ void mmio_show_all(struct mmio *m)
  * fields, generation; 4.2.2.2) overlap either end reads again.  One that fits in between
  * may see half of the change, and the interrupt that follows has it look once more.
  */
-void virtio_config_changed(struct virtio_dev *v)
+void mmio_config(struct mmio *m)
 {
-	struct mmio *m = mmio_of(v);
-
 	mmio_show(m, VIRTIO_MMIO_CONFIG_GENERATION, ++m->generation);
 	mmio_show_config(m);
 	mmio_show(m, VIRTIO_MMIO_CONFIG_GENERATION, ++m->generation);

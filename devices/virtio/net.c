@@ -256,10 +256,13 @@ static void net_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops net_ops = {
+	.arm = virtio_nop_arm,
 	.activate = net_activate,
 	.kick = net_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = net_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = net_state,
 	.destroy = net_destroy,
 };

@@ -187,10 +187,13 @@ static void net_kernel_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops net_kernel_ops = {
+	.arm = virtio_nop_arm,
 	.activate = net_kernel_activate,
 	.kick = virtio_nop_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = net_kernel_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = net_kernel_state,
 	.destroy = net_kernel_destroy,
 };

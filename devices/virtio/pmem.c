@@ -128,10 +128,13 @@ static void pmem_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops pmem_ops = {
+	.arm = virtio_nop_arm,
 	.activate = pmem_activate,
 	.kick = pmem_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = pmem_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = virtio_nop_state,
 	.destroy = pmem_destroy,
 };

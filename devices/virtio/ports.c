@@ -170,10 +170,13 @@ static void ports_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops ports_ops = {
+	.arm = virtio_nop_arm,
 	.activate = virtio_nop_activate,
 	.kick = ports_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = ports_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = ports_state,
 	.destroy = ports_destroy,
 };

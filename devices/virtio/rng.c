@@ -60,10 +60,13 @@ static void rng_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops rng_ops = {
+	.arm = virtio_nop_arm,
 	.activate = virtio_nop_activate,
 	.kick = rng_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = virtio_nop_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = virtio_nop_state,
 	.destroy = rng_destroy,
 };

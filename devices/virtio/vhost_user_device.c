@@ -281,10 +281,13 @@ static void vu_op_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops vu_ops = {
+	.arm = virtio_nop_arm,
 	.activate = vu_activate,
 	.kick = virtio_nop_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = vu_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = vu_state,
 	.destroy = vu_op_destroy,
 };

@@ -25,6 +25,10 @@ struct virtio_dev;
 
 /* The rules of device_ops apply: dev->lock held, nothing blocks, nothing is NULL */
 struct virtio_ops {
+	/* Open all that activate() and a live device need, as device_ops has it.  Always
+	 * before activate()
+	 */
+	int (*arm)(struct virtio_dev *v, struct err *e);
 	/* DRIVER_OK, or a snapshot of a live device is being loaded (state() follows):
 	 * queues mapped, features final.  -errno: the device is broken.  Each call is
 	 * followed by one of reset() before the next, whatever it returned
@@ -36,8 +40,25 @@ struct virtio_ops {
 	void (*config_written)(struct virtio_dev *v, unsigned int off, unsigned int len);
 	/* afterwards nothing touches a queue: sources asleep, work drained */
 	void (*reset)(struct virtio_dev *v);
+	/* As device_ops has them, between activate() and reset(), broken devices included; the
+	 * transport sees to kicks: meanwhile virtio_pop() gives nothing.  After wake() comes a
+	 * kick of each queue.  Queues stay mapped
+	 */
+	bool (*rest)(struct virtio_dev *v);
+	void (*wake)(struct virtio_dev *v);
 	void (*state)(struct virtio_dev *v, struct state *s);
 	void (*destroy)(struct virtio_dev *v); /* frees @v; all threads gone */
+};
+
+/* What a transport does for its device; dev->lock held */
+struct virtio_transport {
+	/* have queue @qi kicked from the loop; any number, nothing while the device is off */
+	void (*kick)(struct virtio_dev *v, unsigned int qi);
+	void (*used)(struct virtio_dev *v);   /* interrupt: buffers were used */
+	void (*config)(struct virtio_dev *v); /* show v->config, and interrupt */
+	/* DEVICE_NEEDS_RESET, the config interrupt, no more kicks.  Return: was it new? */
+	bool (*broken)(struct virtio_dev *v);
+	int (*kick_fd)(const struct virtio_dev *v, unsigned int qi);
 };
 
 /* What a device stands on; filled by the machine, shared by all devices */
@@ -65,7 +86,9 @@ struct virtio_dev {
 	size_t config_writable; /* driver writes reach [0, config_writable) only */
 	const struct virtio_env *env;
 	struct device *dev; /* set by the transport: lock, name, io counters */
-	bool active;        /* between activate() and reset(), and not broken */
+	const struct virtio_transport *transport; /* likewise */
+	bool active;  /* between activate() and reset(), and not broken */
+	bool resting; /* between rest() and wake() */
 	/* Somebody else serves the queues, in another process or in the kernel: kicks go
 	 * to it and interrupts come from it (virtio_kick_fd(), virtio_call_fd()), nothing
 	 * is popped or pushed here, kick() is never called, and @offered is all it offers
@@ -109,6 +132,9 @@ void virtio_broken(struct virtio_dev *v, const char *why);
 int virtio_kick_fd(const struct virtio_dev *v, unsigned int qi);
 int virtio_call_fd(const struct virtio_dev *v);
 
+int virtio_nop_arm(struct virtio_dev *v, struct err *e);
+bool virtio_nop_rest(struct virtio_dev *v);
+void virtio_nop_wake(struct virtio_dev *v);
 int virtio_nop_activate(struct virtio_dev *v);
 void virtio_nop_kick(struct virtio_dev *v, unsigned int qi);
 void virtio_nop_config_written(struct virtio_dev *v, unsigned int off, unsigned int len);

@@ -56,6 +56,7 @@ struct virtq {
 		avail_seen; /* the driver's index when we last looked: the line is its own */
 	uint16_t used_shown;      /* next_used at the last virtq_publish() */
 	uint16_t inflight;        /* popped and not pushed: never above @size */
+	uint16_t budget;          /* chains that virtio_pop() still gives for this kick */
 	bool event_idx, indirect; /* negotiated */
 	bool polled;              /* somebody looks: an empty ring asks for no kick */
 	/* a bit per head: popped and not pushed yet; the same head twice is a lie */

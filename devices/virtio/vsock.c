@@ -123,10 +123,13 @@ static void vsock_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops vsock_ops = {
+	.arm = virtio_nop_arm,
 	.activate = vsock_activate,
 	.kick = vsock_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = vsock_dev_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = vsock_state,
 	.destroy = vsock_destroy,
 };

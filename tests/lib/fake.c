@@ -85,10 +85,13 @@ static void fake_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops fake_ops = {
+	.arm = virtio_nop_arm,
 	.activate = fake_activate,
 	.kick = fake_kick,
 	.config_written = fake_config_written,
 	.reset = fake_reset,
+	.rest = virtio_nop_rest,
+	.wake = virtio_nop_wake,
 	.state = fake_state,
 	.destroy = fake_destroy,
 };

@@ -47,9 +47,12 @@ static void probe_destroy(struct device *d)
 }
 
 static const struct device_ops probe_ops = {
+	.arm = device_nop_arm,
 	.read = probe_read,
 	.write = probe_write,
 	.reset = device_nop_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = device_nop_state,
 	.destroy = probe_destroy,
 };
@@ -205,9 +208,12 @@ END_TEST
 START_TEST(device_without_registers_reads_as_ones)
 {
 	static const struct device_ops nop = {
+		.arm = device_nop_arm,
 		.read = device_nop_read,
 		.write = device_nop_write,
 		.reset = device_nop_reset,
+		.rest = device_nop_rest,
+		.wake = device_nop_wake,
 		.state = device_nop_state,
 		.destroy = device_fini,
 	};

@@ -37,9 +37,12 @@ static struct under_test t[2];
 static _Alignas(4096) char buf[2][65536];
 
 static const struct device_ops dev_ops = {
+	.arm = device_nop_arm,
 	.read = device_nop_read,
 	.write = device_nop_write,
 	.reset = device_nop_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = device_nop_state,
 };
 

@@ -16,9 +16,12 @@ static struct loop *loop;
 static struct device dev;
 
 static const struct device_ops nop_ops = {
+	.arm = device_nop_arm,
 	.read = device_nop_read,
 	.write = device_nop_write,
 	.reset = device_nop_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = device_nop_state,
 	.destroy = device_fini,
 };

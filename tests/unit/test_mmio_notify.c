@@ -328,7 +328,7 @@ START_TEST(queue_that_cannot_be_polled_breaks_the_device)
 	ck_assert(driver_bring_up(&d, ~0ULL));
 	ck_assert(driver_broken(&d));
 	fd = k->source.fd;
-	k->source.fd = -1;
+	k->source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	close(fd);
 	ck_assert(driver_bring_up(&d, ~0ULL));
 	ck_assert(fake_round(&d, 1));

@@ -58,9 +58,12 @@ static void device_write(struct device *d, uint64_t off, unsigned int size, uint
 }
 
 static const struct device_ops ops = {
+	.arm = device_nop_arm,
 	.read = device_read,
 	.write = device_write,
 	.reset = device_nop_reset,
+	.rest = device_nop_rest,
+	.wake = device_nop_wake,
 	.state = device_nop_state,
 	.destroy = device_fini,
 };

@@ -62,6 +62,24 @@ bool device_lock_soon(struct device *d)
 	return true;
 }
 
+int device_nop_arm(struct device *d, struct err *e)
+{
+	(void)d;
+	(void)e;
+	return 0;
+}
+
+bool device_nop_rest(struct device *d)
+{
+	(void)d;
+	return true;
+}
+
+void device_nop_wake(struct device *d)
+{
+	(void)d;
+}
+
 uint64_t device_nop_read(struct device *d, uint64_t off, unsigned int size)
 {
 	(void)d;

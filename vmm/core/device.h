@@ -16,17 +16,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/core/err.h"
 #include "vmm/core/irq.h"
 #include "vmm/core/state.h"
 
 struct device;
 
 struct device_ops {
+	/* Open all that a live device ever needs: afterwards it opens no path, makes no socket
+	 * and starts no thread.  The machine calls it before the guest runs where the operator
+	 * wants that (cfg->early); else the device does, when its driver brings it to life.
+	 * Any number of times, always on one thread at a time.  Return: 0, or -errno in @e
+	 */
+	int (*arm)(struct device *d, struct err *e);
 	/* @off is within the window, @size is 1, 2, 4 or 8 and does not leave it */
 	uint64_t (*read)(struct device *d, uint64_t off, unsigned int size);
 	void (*write)(struct device *d, uint64_t off, unsigned int size, uint64_t val);
 	void (*reset)(struct device *d);
-	void (*state)(struct device *d, struct state *s); /* saves and loads */
+	/* Come to rest, or go on with it: take nothing new from the guest or the host.  Loop
+	 * thread, while no vCPU runs; what is under way ends by the loop as ever.  Return: at
+	 * rest: no chain is held, and the host has nothing of the guest's.  Else it is called
+	 * again
+	 */
+	bool (*rest)(struct device *d);
+	/* Go on from there, whether rest() came to its end or not.  Loop thread */
+	void (*wake)(struct device *d);
+	/* Saves, at rest; or loads.  A load that fails leaves the device as after reset() */
+	void (*state)(struct device *d, struct state *s);
 	void (*destroy)(struct device *d); /* all threads gone; frees @d; lock not held */
 };
 
@@ -71,6 +87,9 @@ void device_fini(struct device *d);
  */
 bool device_lock_soon(struct device *d);
 
+int device_nop_arm(struct device *d, struct err *e);
+bool device_nop_rest(struct device *d);
+void device_nop_wake(struct device *d);
 uint64_t device_nop_read(struct device *d, uint64_t off, unsigned int size); /* ones */
 void device_nop_write(struct device *d, uint64_t off, unsigned int size, uint64_t val);
 void device_nop_reset(struct device *d);

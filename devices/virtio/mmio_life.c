@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mmio_life - a virtio-mmio device begins, rests, goes on, is saved and loaded.
+ *
+ * A device is armed once, and activated at each DRIVER_OK.  At rest its doorbells are not
+ * heard, and what they were rung for is found by the kick of every queue that follows.
+ */
+#include "devices/virtio/mmio.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/core/log.h"
+
+int mmio_arm(struct device *d, struct err *e)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+	int rc;
+
+	if (m->armed)
+		return 0;
+	rc = mmio_kicks_arm(m);
+	if (rc < 0)
+		return err_set(e, -rc, "%s: no descriptor for its queues: %s", m->v->name,
+			       strerror(-rc));
+	rc = m->v->ops->arm(m->v, e);
+	m->armed = rc == 0;
+	return rc;
+}
+
+/* Map what the driver set up and let the device run.  Return: 0, or -errno with a reason */
+static int mmio_go(struct mmio *m, const char **why)
+{
+	struct virtio_dev *v = m->v;
+	struct err e;
+	int rc;
+
+	*why = "a queue's size, alignment or address is impossible";
+	for (unsigned int i = 0; i < v->nvq; i++) {
+		rc = v->vq[i].ready ? virtq_map(&v->vq[i], v->env->mem, v->acked) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	*why = "the host refuses what it needs";
+	rc = mmio_arm(&m->dev, &e);
+	if (rc < 0) {
+		log_warn("%s", e.msg);
+		return rc;
+	}
+	*why = "the host cannot poll its queues";
+	rc = v->resting ? 0 : mmio_kicks_wake(m);
+	if (rc < 0)
+		return rc;
+	*why = "the device cannot work with what was negotiated";
+	v->active = true;
+	m->activated = true;
+	if (v->elsewhere) /* nobody tells us of used buffers: mmio_notify.c */
+		mmio_show_used(m);
+	return v->ops->activate(v);
+}
+
+bool mmio_activate(struct mmio *m)
+{
+	const char *why;
+
+	if (mmio_go(m, &why) == 0)
+		return true;
+	virtio_broken(m->v, why);
+	return false;
+}
+
+bool mmio_rest(struct device *d)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+
+	m->v->resting = true;
+	mmio_kicks_sleep(m);
+	return !m->activated || m->v->ops->rest(m->v);
+}
+
+/* Chains that came while nobody looked have rung no doorbell */
+static void mmio_kick_all(struct mmio *m)
+{
+	for (unsigned int i = 0; i < m->v->nvq; i++)
+		mmio_kick(m->v, i);
+}
+
+void mmio_wake(struct device *d)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+
+	if (!m->v->resting)
+		return;
+	m->v->resting = false;
+	if (!m->activated)
+		return;
+	m->v->ops->wake(m->v);
+	if (!m->v->active)
+		return;
+	if (mmio_kicks_wake(m) < 0)
+		virtio_broken(m->v, "the host cannot poll its queues");
+	mmio_kick_all(m);
+}
+
+static void mmio_state_same(struct state *s, uint32_t mine, const char *why)
+{
+	uint32_t saved = mine;
+
+	state_u32(s, &saved);
+	if (saved != mine)
+		state_fail(s, why);
+}
+
+/* What a driver has seen of the device, and cannot become another while it lives */
+static void mmio_state_identity(struct mmio *m, struct state *s)
+{
+	uint64_t offered = m->v->offered;
+
+	mmio_state_same(s, m->v->id, "the device that was saved is of another type");
+	mmio_state_same(s, m->v->nvq, "it had another number of queues");
+	for (unsigned int i = 0; i < m->v->nvq; i++)
+		mmio_state_same(s, m->v->vq[i].size_max,
+				"it had larger queues, or smaller");
+	state_u64(s, &offered);
+	if (offered & ~m->v->offered)
+		state_fail(s, "the device that was saved offered more features");
+}
+
+static void mmio_state_registers(struct mmio *m, struct state *s)
+{
+	state_u32(s, &m->status);
+	state_u32(s, &m->interrupt);
+	state_u32(s, &m->generation);
+	state_u32(s, &m->device_features_sel);
+	state_u32(s, &m->driver_features_sel);
+	state_u32(s, &m->queue_sel);
+	state_u64(s, &m->driver_features);
+	state_u64(s, &m->v->acked);
+	for (unsigned int i = 0; i < m->v->nvq; i++)
+		virtq_state(&m->v->vq[i], s);
+}
+
+/* The registers are loaded: let the device go on.  The interrupt that they show may have been on
+ * its way to a vCPU: the driver stands one too many.
+ */
+static void mmio_state_go(struct mmio *m, struct state *s)
+{
+	if (!mmio_plausible(m))
+		state_fail(s, "its features or status cannot be had here");
+	if (s->why)
+		return;
+	mmio_show_all(m);
+	if (m->status == (S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK) &&
+	    !mmio_activate(m))
+		state_fail(s, "the host refuses what it needs");
+}
+
+void mmio_state(struct device *d, struct state *s)
+{
+	struct mmio *m = container_of(d, struct mmio, dev);
+
+	if (state_loading(s))
+		mmio_reset(d);
+	mmio_state_identity(m, s);
+	mmio_state_registers(m, s);
+	if (state_loading(s))
+		mmio_state_go(m, s);
+	m->v->ops->state(m->v, s);
+	if (!state_loading(s))
+		return;
+	if (s->why) {
+		mmio_reset(d);
+		return;
+	}
+	mmio_show_config(m);
+	if (m->interrupt)
+		irq_pulse(&d->irq);
+	if (!m->v->resting)
+		mmio_kick_all(m); /* one may have been on its way */
+}
