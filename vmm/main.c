@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* microvm - argv to config to machine to report to exit status. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,16 +75,22 @@ static struct exit_verdict main_not_built(const struct err *e)
 static void main_run(struct machine *m, const struct config *cfg, struct report_file *f,
 		     struct report *r)
 {
+	struct loop *loop = loop_create();
 	struct err e = {0};
 
-	if (machine_build(m, cfg, &e) == 0) {
+	if (!loop)
+		(void)err_set(&e, errno, "no event loop: %s", strerror(errno));
+	if (loop && machine_build(m, cfg, loop, &e) == 0) {
 		machine_report_live(m, f, r->start_ns);
 		r->verdict = machine_run(m);
 		machine_report(m, r);
 	} else {
 		r->verdict = main_not_built(&e);
 	}
-	machine_destroy(m); /* the terminal is the operator's again */
+	if (loop)
+		machine_destroy(m); /* the terminal is the operator's again */
+	if (!m->stuck)
+		loop_destroy(loop);
 	if (r->verdict.detail[0])
 		main_complain(r->verdict.detail);
 }
@@ -123,14 +130,19 @@ static int main_machine(const struct config *cfg, uint64_t start_ns)
 static int main_dry_run(const struct config *cfg)
 {
 	static struct machine m;
+	struct loop *loop = loop_create();
 	struct err e = {0};
 	int status = 0;
 
-	if (machine_build(&m, cfg, &e) == 0)
+	if (!loop)
+		(void)err_set(&e, errno, "no event loop: %s", strerror(errno));
+	if (loop && machine_build(&m, cfg, loop, &e) == 0)
 		machine_describe(&m, stdout);
 	else
 		status = main_fail(&e);
-	machine_destroy(&m);
+	if (loop)
+		machine_destroy(&m);
+	loop_destroy(loop);
 	return main_flush(status);
 }
 

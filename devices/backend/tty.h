@@ -84,6 +84,10 @@ void tty_destroy(struct tty *t);
 
 /* tty_restore_now() - restore the terminal from any thread or signal handler; idempotent */
 void tty_restore_now(void);
+/* tty_stop_process() - give the terminal back and stop the process; SIGCONT takes it again, and
+ * the call returns.  Any thread
+ */
+void tty_stop_process(void);
 
 /* Client side, client->dev's lock held, any thread */
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n); /* Return: bytes taken */

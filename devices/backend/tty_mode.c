@@ -20,7 +20,6 @@
 #include "vmm/core/util.h"
 
 static void tty_mode_on_wake(int sig, siginfo_t *si, void *uc);
-static void tty_mode_on_stop(int sig, siginfo_t *si, void *uc);
 static void tty_mode_on_continue(int sig, siginfo_t *si, void *uc);
 static void tty_mode_on_crash(int sig, siginfo_t *si, void *uc);
 
@@ -28,10 +27,10 @@ static const struct {
 	int sig;
 	void (*fn)(int sig, siginfo_t *si, void *uc);
 } tty_signals[] = {
-	{SIGWINCH, tty_mode_on_wake},    {SIGTSTP, tty_mode_on_stop},
-	{SIGCONT, tty_mode_on_continue}, {SIGSEGV, tty_mode_on_crash},
-	{SIGBUS, tty_mode_on_crash},     {SIGILL, tty_mode_on_crash},
-	{SIGFPE, tty_mode_on_crash},     {SIGABRT, tty_mode_on_crash},
+	{SIGWINCH, tty_mode_on_wake}, {SIGCONT, tty_mode_on_continue},
+	{SIGSEGV, tty_mode_on_crash}, {SIGBUS, tty_mode_on_crash},
+	{SIGILL, tty_mode_on_crash},  {SIGFPE, tty_mode_on_crash},
+	{SIGABRT, tty_mode_on_crash},
 };
 
 static struct {
@@ -101,9 +100,9 @@ static void tty_mode_on_wake(int sig, siginfo_t *si, void *uc)
 	tty_mode_wake();
 }
 
-static void tty_mode_on_stop(int sig, siginfo_t *si, void *uc)
+/* Not by SIGTSTP's default action, which an orphaned process group ignores */
+void tty_stop_process(void)
 {
-	(void)sig, (void)si, (void)uc;
 	tty_restore_now();
 	(void)kill(getpid(), SIGSTOP);
 }

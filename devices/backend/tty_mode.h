@@ -2,9 +2,9 @@
 /*
  * tty_mode - the operator's terminal: raw while a guest has it, restored whatever ends us.
  *
- * One terminal a process.  Signals: SIGWINCH and SIGCONT wake the loop through an eventfd,
- * SIGTSTP gives the terminal back before it stops us, a crash before it kills us.  Those
- * that end a machine in order (SIGINT, SIGTERM, SIGHUP) are the program's.  SIGKILL
+ * One terminal a process.  Signals: SIGWINCH and SIGCONT wake the loop through an eventfd, a
+ * crash gives the terminal back before it kills us.  Those that end or stop a machine in order
+ * (SIGINT, SIGTERM, SIGHUP, SIGTSTP) are the program's.  SIGKILL
  * cannot be caught: `stty sane` helps.
  */
 #ifndef MICROVM_BACKEND_TTY_MODE_H

@@ -2,6 +2,7 @@
 /* test_vcpu_x86 - a vCPU's thread: how it stops, and what it does with KVM's exits. */
 #include "tests/unit/fake_kvm.h"
 
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,6 +81,19 @@ static struct kvm_mp_state mp;
 static struct kvm_regs regs;
 static struct kvm_sregs sregs;
 
+static unsigned int ncompleted;      /* KVM_RUNs that only complete what was before */
+static _Atomic unsigned int nhalves; /* and that come back with more of it first */
+
+static int run_second_half(struct kvm_run *run)
+{
+	nhalves--;
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = WINDOW + 4;
+	run->mmio.len = 4;
+	run->mmio.is_write = 0;
+	return 0;
+}
+
 static int on_ioctl(unsigned long request, void *arg)
 {
 	switch (request) {
@@ -103,6 +117,9 @@ static int on_ioctl(unsigned long request, void *arg)
 	if (request != KVM_RUN)
 		return -1;
 	if (__atomic_load_n(&area.run.immediate_exit, __ATOMIC_SEQ_CST)) {
+		if (nhalves)
+			return run_second_half(&area.run);
+		ncompleted++;
 		errno = EINTR;
 		return -1;
 	}
@@ -312,6 +329,103 @@ START_TEST(vcpu_outside_of_the_guest_is_stopped)
 	(void)sem_post(&gate);
 	vcpu_join(&vcpu);
 	ck_assert_uint_eq(nrun, 1);
+}
+END_TEST
+
+/* ---- rest ---- */
+
+#define WAIT_UNTIL(cond) \
+	while (!(cond))  \
+	sched_yield()
+
+static void wait_entered(void)
+{
+	while (sem_wait(&entered) < 0)
+		;
+}
+
+START_TEST(vcpu_in_the_guest_rests_and_goes_on)
+{
+	on_run[0] = on_run[1] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	wait_entered();
+	ck_assert(!vcpu_rests(&vcpu));
+	vcpu_rest(&vcpu);
+	WAIT_UNTIL(vcpu_rests(&vcpu));
+	ck_assert_uint_eq(nrun, 1);
+	vcpu_resume(&vcpu);
+	wait_entered();
+	ck_assert(!vcpu_rests(&vcpu));
+	ck_assert_uint_eq(nrun, 2);
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nended, 0);
+}
+END_TEST
+
+/* What the device said has to reach the guest's registers, or a copy of them lacks it */
+START_TEST(exit_is_complete_before_a_vcpu_rests)
+{
+	sem_t gate;
+
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+	stops_at = &gate;
+	nhalves = 1;
+	ncompleted = 0;
+	on_run[0] = run_reads_register;
+	on_run[1] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	wait_entered();
+	vcpu_rest(&vcpu);
+	ck_assert(!vcpu_rests(&vcpu));
+	(void)sem_post(&gate);
+	(void)sem_post(&gate);
+	WAIT_UNTIL(vcpu_rests(&vcpu));
+	ck_assert_uint_eq(nrun, 1);
+	ck_assert_uint_eq(nseen, 2);
+	ck_assert_uint_eq(seen[1].off, 4);
+	ck_assert_uint_ge(ncompleted, 1);
+	vcpu_resume(&vcpu);
+	wait_entered(); /* the second half's */
+	wait_entered();
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nrun, 2);
+}
+END_TEST
+
+START_TEST(vcpu_at_rest_answers_and_leaves)
+{
+	enum vcpu_look look;
+
+	on_run[0] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	wait_entered();
+	vcpu_rest(&vcpu);
+	WAIT_UNTIL(vcpu_rests(&vcpu));
+	vcpu_ask(&vcpu);
+	WAIT_UNTIL(vcpu_answer(&vcpu, &look));
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nrun, 1);
+	ck_assert_uint_eq(nended, 0);
+}
+END_TEST
+
+START_TEST(vcpu_rests_a_thousand_times)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(on_run); i++)
+		on_run[i] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		vcpu_rest(&vcpu);
+		WAIT_UNTIL(vcpu_rests(&vcpu));
+		nrun = 0;
+		vcpu_resume(&vcpu);
+	}
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nended, 0);
 }
 END_TEST
 
@@ -528,6 +642,10 @@ int main(void)
 	tcase_add_test(t, run_that_wants_a_thread_is_tried_for_a_while);
 	tcase_add_test(t, vcpu_in_the_guest_is_stopped);
 	tcase_add_test(t, vcpu_outside_of_the_guest_is_stopped);
+	tcase_add_test(t, vcpu_in_the_guest_rests_and_goes_on);
+	tcase_add_test(t, exit_is_complete_before_a_vcpu_rests);
+	tcase_add_test(t, vcpu_at_rest_answers_and_leaves);
+	tcase_add_test(t, vcpu_rests_a_thousand_times);
 	tcase_add_loop_test(t, vcpu_that_is_asked_answers_and_goes_on, 0,
 			    ARRAY_SIZE(looks));
 	tcase_add_loop_test(t, accesses_of_no_registers_width_reach_nobody, 1, 9);

@@ -179,7 +179,8 @@ struct config {
 	struct config_port port[CONFIG_PORTS_MAX];
 	unsigned int nport;
 	char *name;
-	uint64_t timeout_ns;      /* 0: none */
+	uint64_t timeout_ns; /* 0: none */
+	bool early;          /* open all that the devices need before the guest runs */
 	uint64_t stop_timeout_ns; /* what SIGTERM leaves the guest to end; 0: nothing */
 	char *pidfile;            /* NULL: none */
 	char *report;             /* NULL: none */

@@ -10,6 +10,7 @@
 
 static const int signals_ends[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 static const int signals_questions[] = {SIGUSR1, SIGUSR2};
+static const int signals_stops[] = {SIGTSTP};
 
 /* One that is ignored must not be blocked: the kernel keeps what is blocked, ignored or not,
  * and we would read it.
@@ -23,12 +24,14 @@ static void signals_add(sigset_t *set, const int *sigs, size_t n)
 			sigaddset(set, sigs[i]);
 }
 
-static void signals_set(sigset_t *set, bool ends)
+static void signals_set(sigset_t *set, bool all)
 {
 	sigemptyset(set);
 	signals_add(set, signals_questions, ARRAY_SIZE(signals_questions));
-	if (ends)
-		signals_add(set, signals_ends, ARRAY_SIZE(signals_ends));
+	if (!all)
+		return;
+	signals_add(set, signals_ends, ARRAY_SIZE(signals_ends));
+	signals_add(set, signals_stops, ARRAY_SIZE(signals_stops));
 }
 
 void signals_init(void)

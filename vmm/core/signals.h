@@ -4,11 +4,12 @@
  *
  *   SIGINT, SIGTERM, SIGHUP, SIGXCPU  end the machine in order
  *   SIGUSR1, SIGUSR2                  are questions and never an end
+ *   SIGTSTP                           stops the process once the machine is at rest
  *   SIGPIPE, SIGXFSZ                  are ignored: the call that they are about fails
  *   SIGCHLD                           has its default action, or the kernel would reap
  *                                     the daemons that we wait for
  *
- * Those of the first two lines that our parent made us ignore (nohup, a script's `&`)
+ * Those of the first three lines that our parent made us ignore (nohup, a script's `&`)
  * stay ignored.  A handler for any other signal is its owner's (tty_mode, vcpu, doctor).
  */
 #ifndef MICROVM_CORE_SIGNALS_H
@@ -22,8 +23,8 @@
  * nothing to take apart yet.
  */
 void signals_init(void);
-/* signals_hold() - main thread, before the first file is made: what ends us is held, too,
- * until it is read from signals_open()
+/* signals_hold() - main thread, before the first file is made: what ends or stops us is held as
+ * well, until it is read from signals_open()
  */
 void signals_hold(void);
 /* signals_open() - a signalfd of all that is held; the caller's to close.

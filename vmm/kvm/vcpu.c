@@ -2,9 +2,11 @@
 /*
  * vcpu - the thread of a virtual processor.
  *
- * Leaving: vcpu_stop() sets run->immediate_exit, so that the next KVM_RUN returns at
- * once, and sends VCPU_SIGNAL, so that the present one does (KVM API document, 5, "The
- * kvm_run structure", immediate_exit).
+ * Leaving and resting: the asker says what it wants, sets run->immediate_exit, so that the next
+ * KVM_RUN returns at once, and sends VCPU_SIGNAL, so that the present one does (KVM API document,
+ * 5, "The kvm_run structure", immediate_exit).  What an exit is about reaches the guest's
+ * registers only in the KVM_RUN that follows, so a thread that is to rest enters once more
+ * (the same document, KVM_EXIT_IO and KVM_EXIT_MMIO).
  */
 #include "vmm/kvm/vcpu.h"
 
@@ -49,6 +51,8 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 	memset(c, 0, sizeof(*c));
 	c->id = id;
 	c->host = h;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->moved, NULL);
 	c->fd = ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (c->fd < 0)
 		return err_set(e, errno, "KVM cannot make vCPU %u: %s", id,
@@ -71,6 +75,8 @@ void vcpu_destroy(struct vcpu *c)
 		close(c->fd);
 	c->run = NULL;
 	c->fd = -1;
+	pthread_cond_destroy(&c->moved);
+	pthread_mutex_destroy(&c->lock);
 }
 
 /* An access of 3, 5, 6 or 7 bytes (one that crosses a page, cut in two by KVM) belongs to
@@ -215,7 +221,7 @@ static void vcpu_tell_pause(struct vcpu *c)
 	c->pauses = n;
 }
 
-/* vcpu_stop() sets @stopping before immediate_exit: if this undoes the latter, vcpu_thread()
+/* Who asks says what for before it sets immediate_exit: if this undoes the latter, vcpu_thread()
  * still sees the former.
  */
 static void vcpu_look(struct vcpu *c)
@@ -233,28 +239,71 @@ static void vcpu_interrupted(struct vcpu *c)
 	vcpu_count(c, KVM_EXIT_INTR);
 	if (c->asked)
 		vcpu_look(c);
-	else if (!c->stopping)
+	else if (c->want == VCPU_RUN)
 		atomic_fetch_add(&c->host->pauses, 1);
+}
+
+/* Until it is to go on or to leave, whatever it is asked meanwhile */
+static void vcpu_park(struct vcpu *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->resting = true;
+	while (c->want == VCPU_REST) {
+		if (c->asked)
+			vcpu_look(c);
+		pthread_cond_wait(&c->moved, &c->lock);
+	}
+	c->resting = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* KVM_RUN came back.  Return: go on? */
+static bool vcpu_came_back(struct vcpu *c, int rc)
+{
+	if (rc == 0) {
+		c->again = 0;
+		return vcpu_handle_exit(c);
+	}
+	if (errno == EINTR) {
+		vcpu_interrupted(c);
+		return true;
+	}
+	if (errno == EAGAIN && vcpu_again(c))
+		return true;
+	vcpu_run_failed(c, errno);
+	return false;
+}
+
+/* The last exit is complete when KVM_RUN comes back for immediate_exit; it may come back with
+ * another one first, which is the second half of an access that crosses a page.
+ * Return: go on?
+ */
+static bool vcpu_take_rest(struct vcpu *c)
+{
+	int rc;
+
+	do {
+		__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		rc = ioctl(c->fd, KVM_RUN, 0);
+		if (rc == 0 && !vcpu_came_back(c, rc))
+			return false;
+	} while (rc == 0 && c->want == VCPU_REST);
+	vcpu_park(c);
+	__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
+	bool on = true;
 
 	if (c->id == 0)
 		c->host->first_run_ns = monotonic_ns();
-	while (!c->stopping && !c->host->over) {
+	while (on && c->want != VCPU_LEAVE && !c->host->over) {
 		vcpu_tell_pause(c);
-		if (ioctl(c->fd, KVM_RUN, 0) == 0) {
-			c->again = 0;
-			if (!vcpu_handle_exit(c))
-				break;
-		} else if (errno == EINTR) {
-			vcpu_interrupted(c);
-		} else if (errno != EAGAIN || !vcpu_again(c)) {
-			vcpu_run_failed(c, errno);
-			break;
-		}
+		on = c->want == VCPU_REST ? vcpu_take_rest(c)
+					  : vcpu_came_back(c, ioctl(c->fd, KVM_RUN, 0));
 	}
 	c->left = true;
 	return NULL;
@@ -285,14 +334,40 @@ static void vcpu_kick(struct vcpu *c)
 {
 	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(c->thread, VCPU_SIGNAL);
+	pthread_mutex_lock(&c->lock);
+	pthread_cond_broadcast(&c->moved);
+	pthread_mutex_unlock(&c->lock);
 }
 
 void vcpu_stop(struct vcpu *c)
 {
 	if (!c->started)
 		return;
-	c->stopping = true;
+	c->want = VCPU_LEAVE;
 	vcpu_kick(c);
+}
+
+void vcpu_rest(struct vcpu *c)
+{
+	if (!c->started || c->want != VCPU_RUN)
+		return;
+	c->want = VCPU_REST;
+	vcpu_kick(c);
+}
+
+bool vcpu_rests(const struct vcpu *c)
+{
+	return !c->started || c->resting || c->left;
+}
+
+void vcpu_resume(struct vcpu *c)
+{
+	if (!c->started || c->want != VCPU_REST)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->want = VCPU_RUN;
+	pthread_cond_broadcast(&c->moved);
+	pthread_mutex_unlock(&c->lock);
 }
 
 void vcpu_ask(struct vcpu *c)

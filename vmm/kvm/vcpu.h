@@ -2,8 +2,9 @@
 /*
  * vcpu - a virtual processor and the thread that runs it.
  *
- * The thread enters KVM_RUN, hands port and memory-mapped accesses to the two buses, and
- * leaves when told to (vcpu_stop()) or when the guest or KVM ended it (host->ended()).
+ * The thread enters KVM_RUN, hands port and memory-mapped accesses to the two buses, rests
+ * while it is told to (vcpu_rest(), vcpu_resume()), and leaves when it is told to (vcpu_stop()) or
+ * when the guest or KVM ended it (host->ended()).
  */
 #ifndef MICROVM_KVM_VCPU_H
 #define MICROVM_KVM_VCPU_H
@@ -36,6 +37,13 @@ enum vcpu_look {
 	VCPU_DEAD,   /* off, or stopped where no interrupt reaches it */
 };
 
+/* What its thread is to do */
+enum vcpu_want {
+	VCPU_RUN,
+	VCPU_REST,  /* stay out of the guest, with nothing of an exit left to do */
+	VCPU_LEAVE, /* for good */
+};
+
 struct vcpu_host {
 	struct bus *mmio, *pio;
 	const struct gmem *mem;
@@ -57,10 +65,13 @@ struct vcpu {
 	struct vcpu_host *host;
 	pthread_t thread;
 	bool started;
-	_Atomic bool stopping, left; /* left: the thread is at its end */
-	_Atomic bool asked;          /* by vcpu_ask(), and not answered yet */
-	_Atomic int look;            /* the answer: enum vcpu_look */
-	unsigned int again;          /* EAGAIN of KVM_RUN in a row */
+	_Atomic int want;           /* enum vcpu_want */
+	_Atomic bool resting, left; /* left: the thread is at its end */
+	pthread_mutex_t lock;       /* for @moved alone: @want or @asked has changed */
+	pthread_cond_t moved;
+	_Atomic bool asked;  /* by vcpu_ask(), and not answered yet */
+	_Atomic int look;    /* the answer: enum vcpu_look */
+	unsigned int again;  /* EAGAIN of KVM_RUN in a row */
 	unsigned int pauses; /* of host->pauses, those that the guest was told of */
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
@@ -79,6 +90,13 @@ int vcpu_finish(struct vcpu *c, const struct kvm *k, struct err *e);
 int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e);
 /* vcpu_start() - run it on a thread of its own */
 int vcpu_start(struct vcpu *c, struct err *e);
+/* vcpu_rest() - ask it to stay out of the guest: it completes the exit that it handles, and its
+ * registers can then be read and written from any thread.  vcpu_rests(): it does, or has left.
+ * vcpu_resume(): it goes on.  One thread, between vcpu_start() and vcpu_stop()
+ */
+void vcpu_rest(struct vcpu *c);
+bool vcpu_rests(const struct vcpu *c);
+void vcpu_resume(struct vcpu *c);
 /* vcpu_stop() - ask it to leave the guest for good; vcpu_join() waits until it has */
 void vcpu_stop(struct vcpu *c);
 void vcpu_join(struct vcpu *c);

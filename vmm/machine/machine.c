@@ -68,15 +68,16 @@ int machine_add_device(struct machine *m, struct bus *b, struct device *d, struc
 	return bus_add(b, d, e);
 }
 
-static void machine_init(struct machine *m, const struct config *cfg)
+static void machine_init(struct machine *m, const struct config *cfg, struct loop *loop)
 {
 	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
+	m->loop = loop;
 	m->mmio.name = "memory";
 	m->pio.name = "port";
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
 	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
-	m->stop.timer.fd = -1;
+	m->stop.timer.fd = m->life.timer.fd = -1;
 	m->doorbells.bind = machine_bind_doorbell;
 	pthread_mutex_init(&m->doorbell_lock, NULL);
 	m->vcpu_host =
@@ -105,7 +106,7 @@ static int machine_check_memory(const struct config *cfg, struct err *e)
 	return 0;
 }
 
-static int machine_build_loop(struct machine *m, struct err *e)
+static int machine_build_workers(struct machine *m, struct err *e)
 {
 	/* As many as all disks can keep busy: a slow one has no other disk wait.  Threads
 	 * that nobody needs are not started.
@@ -117,11 +118,10 @@ static int machine_build_loop(struct machine *m, struct err *e)
 	for (unsigned int i = 0; i < m->cfg->ndisk; i++)
 		nworker += m->cfg->disk[i].overlay ? DISK_LANES
 						   : 0; /* two disks in one */
-	m->loop = loop_create();
-	m->pool = m->loop ? work_pool_create(m->loop, nworker) : NULL;
-	m->ring = m->loop ? ring_create(m->loop) : NULL;
+	m->pool = work_pool_create(m->loop, nworker);
+	m->ring = ring_create(m->loop);
 	if (!m->pool || !m->ring)
-		return err_set(e, errno, "no event loop: %s", strerror(errno));
+		return err_set(e, ENOMEM, "no memory for the workers");
 	m->env = (struct virtio_env){.cfg = m->cfg,
 				     .mem = &m->mem,
 				     .loop = m->loop,
@@ -219,16 +219,28 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 	return vcpu_set_entry(&m->vcpu[0], &m->boot, e);
 }
 
-int machine_build(struct machine *m, const struct config *cfg, struct err *e)
+/* With --early devices open what they need here, not when their drivers come */
+static int machine_arm(struct machine *m, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && m->cfg->early && i < m->ndev; i++)
+		rc = m->dev[i]->ops->arm(m->dev[i], e);
+	return rc;
+}
+
+int machine_build(struct machine *m, const struct config *cfg, struct loop *loop,
+		  struct err *e)
 {
 	bool run = !cfg->dry_run;
 	int rc;
 
-	machine_init(m, cfg);
+	machine_init(m, cfg, loop);
 	kernel_config_warn(cfg);
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
-	    (rc = machine_arch_memory(m, e)) < 0 || (rc = machine_build_loop(m, e)) < 0 ||
+	    (rc = machine_arch_memory(m, e)) < 0 ||
+	    (rc = machine_build_workers(m, e)) < 0 ||
 	    (rc = machine_arch_devices(m, e)) < 0 ||
 	    (rc = machine_virtio_devices(m, e)) < 0 ||
 	    (rc = machine_build_boot(m, e)) < 0)
@@ -238,7 +250,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct err *e)
 	if ((rc = kvm_add_memory(&m->kvm, &m->mem, e)) < 0 ||
 	    (rc = machine_add_pmem(m, e)) < 0 ||
 	    (rc = irqchip_init(&m->irqchip, &m->kvm, cfg, e)) < 0 ||
-	    (rc = machine_build_vcpus(m, e)) < 0)
+	    (rc = machine_build_vcpus(m, e)) < 0 || (rc = machine_arm(m, e)) < 0)
 		return rc;
 	rc = machine_watch_events(m, e);
 	return rc < 0 ? rc : machine_reserve_fds(m, e);
@@ -288,7 +300,6 @@ void machine_destroy(struct machine *m)
 	if (m->virtio_pages)
 		munmap(m->virtio_pages, m->virtio_pages_len);
 	ring_destroy(m->ring);
-	loop_destroy(m->loop);
 	kvm_close(&m->kvm);
 	free(m->boot.cmdline);
 	gmem_fini(&m->mem);

@@ -54,6 +54,28 @@ struct machine_ends {
 	unsigned int agreed;        /* looks in a row; the loop's */
 };
 
+/* Pause and resume (machine_life.c) */
+enum machine_phase {
+	MACHINE_RUNS,
+	MACHINE_PAUSING, /* vCPUs and devices come to rest */
+	MACHINE_PAUSED,
+};
+
+/* The pause has come to its end: @e NULL: all is at rest; else what kept it, and the machine goes
+ * on.  Loop thread
+ */
+typedef void (*machine_paused_fn)(void *ctx, const struct err *e);
+
+struct machine_life {
+	enum machine_phase phase; /* the loop's */
+	struct loop_source timer;
+	uint64_t since_ns;       /* when the pause began */
+	uint64_t nap_ns;         /* until the next look */
+	uint64_t asked, at_rest; /* a bit for each device that was, and that said so */
+	machine_paused_fn done;
+	void *ctx;
+};
+
 /* An orderly stop (machine_stop.c) */
 struct machine_stop {
 	struct loop_source timer;
@@ -99,6 +121,7 @@ struct machine {
 	struct loop_source signals, timeout;
 	struct machine_live live;
 	struct machine_ends ends;
+	struct machine_life life;
 	bool stuck; /* threads of ours are in calls that do not return: the process has to end */
 	struct machine_stop stop;
 	_Atomic bool has_verdict;
@@ -107,12 +130,26 @@ struct machine {
 };
 
 /* machine_build() - KVM's VM, memory, devices, boot image, vCPUs, in that order.  With cfg->dry_run
- * KVM is left alone.  @cfg must outlive the machine.
+ * KVM is left alone.  @cfg and @loop are the caller's and must outlive the machine; the loop may
+ * have sources of the caller's.
  * Return: 0, or -errno with a sentence in @e; machine_destroy() in either case
  */
-int machine_build(struct machine *m, const struct config *cfg, struct err *e);
-/* machine_run() - run the guest to its end on the calling thread's loop */
+int machine_build(struct machine *m, const struct config *cfg, struct loop *loop,
+		  struct err *e);
+/* machine_run() - run the guest to its end: the calling thread becomes the loop's */
 struct exit_verdict machine_run(struct machine *m);
+
+/* machine_pause() - bring vCPUs, then devices to rest: no vCPU runs, no device holds a chain, no
+ * work is under way, nothing is locked, and nothing wakes the loop but the caller's and the
+ * operator's sources.  @done comes when that is so, perhaps at once, or after five seconds if
+ * something does not come to rest.  Loop thread, while it runs.
+ * Return: 0; -EBUSY: it is not running (then @done does not come)
+ */
+int machine_pause(struct machine *m, machine_paused_fn done, void *ctx);
+/* machine_resume() - go on after a pause, or give up one that is under way, whose @done then
+ * does not come.  Loop thread
+ */
+void machine_resume(struct machine *m);
 /* machine_end() - the guest is over, for this reason; the first caller's counts.  Any
  * thread
  */

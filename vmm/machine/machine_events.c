@@ -50,6 +50,9 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 	case SIGUSR2:
 		machine_look_again(m);
 		break;
+	case SIGTSTP:
+		machine_suspend(m);
+		break;
 	case SIGTERM:
 		if (!machine_stop(m))
 			machine_end_by(m, SIGTERM);
@@ -102,6 +105,8 @@ int machine_watch_events(struct machine *m, struct err *e)
 
 	if (rc == 0)
 		rc = machine_watch_ends(m, e);
+	if (rc == 0)
+		rc = machine_watch_life(m, e);
 	if (rc == 0 && m->cfg->stop_timeout_ns)
 		rc = machine_watch_stop(m, e);
 	if (rc == 0 && m->cfg->timeout_ns)
@@ -116,6 +121,7 @@ void machine_unwatch_events(struct machine *m)
 	cleanup_close_fd(&m->live.timer.fd);
 	cleanup_close_fd(&m->ends.timer.fd);
 	cleanup_close_fd(&m->stop.timer.fd);
+	cleanup_close_fd(&m->life.timer.fd);
 	m->signals.fd = m->timeout.fd = m->live.timer.fd = m->ends.timer.fd = -1;
-	m->stop.timer.fd = -1;
+	m->stop.timer.fd = m->life.timer.fd = -1;
 }

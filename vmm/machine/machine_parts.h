@@ -51,6 +51,11 @@ void machine_destroy_ttys(struct machine *m);
  */
 bool machine_rest(struct machine *m);
 
+/* machine_watch_life() - let machine_pause() look again, on the loop */
+int machine_watch_life(struct machine *m, struct err *e);
+/* machine_suspend() - SIGTSTP came: pause, then stop the process.  Loop thread */
+void machine_suspend(struct machine *m);
+
 /* machine_report_now() - SIGUSR1 came.  Loop thread */
 void machine_report_now(struct machine *m);
 

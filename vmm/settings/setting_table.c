@@ -55,6 +55,14 @@ static int set_acpi(struct config *cfg, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_early(struct config *cfg, const char *value, struct err *e)
+{
+	if (parse_switch(value, &cfg->early) < 0)
+		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
+				 value);
+	return 0;
+}
+
 static int set_name(struct config *cfg, const char *value, struct err *e)
 {
 	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -224,6 +232,11 @@ const struct setting setting_table[] = {
 	 .help = "what SIGTERM leaves the guest to shut down (10s)",
 	 .type = SETTING_QUANTITY,
 	 .set = set_stop_timeout},
+	{.name = "early",
+	 .arg = "on|off",
+	 .help = "open all that devices need before the guest runs (off)",
+	 .type = SETTING_SWITCH,
+	 .set = set_early},
 	{.name = "pidfile",
 	 .arg = "FILE",
 	 .help = "holds our process's number while the machine is there",

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# pause.sh - machines that are paused again and again; a piece of run, which sources it.
+# shellcheck disable=SC2154 # work, tools, payloads, microvm, pid are run's
+
+# paused NAME COUNT PATTERN PAYLOAD OPTION... - paused from within, and looked at each time
+paused() {
+	local name=$1 count=$2 pattern=$3 payload=$4
+	shift 4
+	wants "$name" || return 0
+	timeout -k 5 "$LIMIT" "$tools/pauses" "$count" --kernel "$payloads/$payload" "$@" \
+		</dev/null >"$work/out" 2>"$work/err"
+	judge "$name" $? 0 "$pattern" '^pauses: all are done'
+}
+
+# state - of $pid: a letter, as ps has it, or nothing
+state() {
+	local stat=''
+	read -r stat 2>/dev/null <"/proc/$pid/stat"
+	stat=${stat##*) }
+	echo "${stat%% *}"
+}
+
+is_stopped() { [ "$(state)" = T ]; }
+
+# pauses_by_signal COUNT - of $pid; it may end meanwhile
+pauses_by_signal() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		kill -TSTP "$pid" 2>/dev/null && await is_stopped || return
+		kill -CONT "$pid"
+	done
+}
+
+# A machine that is stopped by SIGTSTP and continued does all that it did before
+pause_signal_test() {
+	local name=pause_by_sigtstp_and_an_orderly_stop
+	wants $name || return 0
+	: >"$work/out"
+	"$microvm" --kernel "$payloads/button" --timeout ${LIMIT}s --stop-timeout ${LIMIT}s \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs listening "$work/out"
+	if ! pauses_by_signal 50; then
+		not_ok $name 'it did not stop'
+		kill -KILL "$pid"
+		wait "$pid"
+		return
+	fi
+	kill "$pid"
+	wait "$pid"
+	judge $name $? 0 'the guest ended by itself, [0-9.]+ seconds after SIGTERM'
+}
+
+pause_tests() {
+	local disk=$work/paused-disk
+	truncate -s 4M "$disk"
+	paused pauses_of_a_busy_vcpu 50 '^PASS: 100000 accesses' hostile-regs \
+		--append 'count=100000 seed=7'
+	for e in uring sync; do
+		paused "pauses_of_a_busy_disk_$e" 200 'iops=' blk --disk "$disk,io=$e" --cpus 2 \
+			--append 'mode=load rw=write depth=16 count=100000'
+	done
+	paused pauses_with_a_limit 100 'iops=' blk --disk "$disk,iops=2000" \
+		--append 'mode=load depth=8 count=2000'
+	pause_signal_test
+}
