@@ -38,7 +38,7 @@ pause_signal_test() {
 	local name=pause_by_sigtstp_and_an_orderly_stop
 	wants $name || return 0
 	: >"$work/out"
-	"$microvm" --kernel "$payloads/button" --timeout ${LIMIT}s --stop-timeout ${LIMIT}s \
+	"$microvm" --kernel "$payloads/button" --timeout "${LIMIT}s" --stop-timeout "${LIMIT}s" \
 		</dev/null >"$work/out" 2>"$work/err" &
 	pid=$!
 	await grep -qs listening "$work/out"
