@@ -93,10 +93,14 @@ static void acpi_pm_state(struct device *d, struct state *s)
 {
 	struct acpi_pm *pm = container_of(d, struct acpi_pm, dev);
 
+	state_begin(s, d->name, 1);
 	state_u8(s, &pm->control);
 	state_u8(s, &pm->status);
 	if (pm->control & ~ACPI_PM_SLP_TYP || pm->status & ~ACPI_PM_WAK_STS)
 		state_fail(s, "a sleep register has reserved bits");
+	state_end(s);
+	if (state_refused(s))
+		acpi_pm_reset(d);
 }
 
 static void acpi_pm_destroy(struct device *d)

@@ -79,9 +79,13 @@ static void i8042_state(struct device *d, struct state *s)
 {
 	struct i8042 *kbd = container_of(d, struct i8042, dev);
 
+	state_begin(s, d->name, 1);
 	state_u8(s, &kbd->port_b);
 	if (kbd->port_b & ~(I8042_B_GUEST | I8042_B_TOGGLES))
 		state_fail(s, "port 0x61 has bits that it cannot have");
+	state_end(s);
+	if (state_refused(s))
+		i8042_reset(d);
 }
 
 static void i8042_destroy(struct device *d)

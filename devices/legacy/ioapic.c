@@ -188,23 +188,75 @@ static void ioapic_reset(struct device *d)
 		ioapic_set_rte(io, i, RTE_MASKED);
 }
 
+/* What is saved: the registers, and the edges that wait for a masked pin */
+struct ioapic_image {
+	uint8_t regsel;
+	uint32_t id;
+	uint64_t rte[IOAPIC_PINS_MAX];
+	bool kept[IOAPIC_PINS_MAX];
+};
+
+static void ioapic_image_fill(struct ioapic_image *im, const struct ioapic *io)
+{
+	im->regsel = io->regsel;
+	im->id = io->id;
+	for (unsigned int i = 0; i < io->npins; i++) {
+		im->rte[i] = io->pin[i].rte;
+		im->kept[i] = io->router->kept(io->router, i);
+	}
+}
+
+static void ioapic_image_state(struct ioapic_image *im, unsigned int npins,
+			       struct state *s)
+{
+	state_same_u32(s, npins, "I/O APIC pins");
+	state_u8(s, &im->regsel);
+	state_u32(s, &im->id);
+	if (im->id & ~IOAPIC_ID_MASK)
+		state_fail(s, "the I/O APIC has no such id");
+	for (unsigned int i = 0; i < npins; i++) {
+		state_u64(s, &im->rte[i]);
+		state_bool(s, &im->kept[i]);
+		if (im->rte[i] & ~RTE_WRITABLE)
+			state_fail(s, "a redirection table entry has reserved bits");
+	}
+}
+
+/* The router hears of the whole table at once, then the edges come again */
+static void ioapic_image_use(const struct ioapic_image *im, struct ioapic *io)
+{
+	const struct msi_msg *msg[IOAPIC_PINS_MAX];
+
+	io->regsel = im->regsel;
+	io->id = im->id;
+	for (unsigned int i = 0; i < io->npins; i++) {
+		struct ioapic_pin *p = &io->pin[i];
+
+		p->rte = im->rte[i];
+		p->msg = (struct msi_msg){0};
+		p->routed = ioapic_message(p->rte, &p->msg);
+		msg[i] = p->routed ? &p->msg : NULL;
+	}
+	io->router->route_all(io->router, io->npins, msg);
+	for (unsigned int i = 0; i < io->npins; i++)
+		if (im->kept[i])
+			io->router->push(io->router, i);
+}
+
 static void ioapic_state(struct device *d, struct state *s)
 {
 	struct ioapic *io = container_of(d, struct ioapic, dev);
+	struct ioapic_image im = {0};
 
-	state_u8(s, &io->regsel);
-	state_u32(s, &io->id);
-	if (io->id & ~IOAPIC_ID_MASK)
-		state_fail(s, "the I/O APIC has no such id");
-	for (unsigned int i = 0; i < io->npins; i++) {
-		uint64_t rte = io->pin[i].rte;
-
-		state_u64(s, &rte);
-		if (rte & ~RTE_WRITABLE)
-			state_fail(s, "a redirection table entry has reserved bits");
-		if (state_loading(s) && !s->why)
-			ioapic_set_rte(io, i, rte);
-	}
+	if (!state_loading(s))
+		ioapic_image_fill(&im, io);
+	state_begin(s, d->name, 1);
+	ioapic_image_state(&im, io->npins, s);
+	state_end(s);
+	if (state_refused(s))
+		ioapic_reset(d);
+	else if (state_loading(s))
+		ioapic_image_use(&im, io);
 }
 
 static void ioapic_destroy(struct device *d)

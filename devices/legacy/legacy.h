@@ -26,6 +26,11 @@ struct tty_client *serial_client(struct device *d);
  */
 struct device *i8042_create(struct power *p);
 
+/* Both clocks, loaded from a state: they show the host's time and what the guest had set them
+ * off by, so their time jumps over the while that the guest was stored, as a battery-backed
+ * clock's does over a switched-off machine.  An alarm that fell into it comes at once.
+ */
+
 /* cmos_create() - MC146818 clock and CMOS bytes, ports 0x70-0x71, in UTC from the host;
  * @ram_below_4g, @ram_above_4g fill the memory-size bytes that old software reads
  */

@@ -47,9 +47,13 @@ static void pci_address_state(struct device *d, struct state *s)
 {
 	struct pci_address *pci = container_of(d, struct pci_address, dev);
 
+	state_begin(s, d->name, 1);
 	state_u32(s, &pci->address);
 	if (pci->address & PCI_ADDRESS_RESERVED)
 		state_fail(s, "the PCI address register has reserved bits");
+	state_end(s);
+	if (state_refused(s))
+		pci_address_reset(d);
 }
 
 static void pci_address_destroy(struct device *d)

@@ -49,6 +49,13 @@ static void pvpanic_write(struct device *d, uint64_t off, unsigned int size, uin
 	ports_write(d, off, size, val, pvpanic_set);
 }
 
+/* Nothing but that there is one */
+static void pvpanic_state(struct device *d, struct state *s)
+{
+	state_begin(s, d->name, 1);
+	state_end(s);
+}
+
 static void pvpanic_destroy(struct device *d)
 {
 	device_fini(d);
@@ -62,7 +69,7 @@ static const struct device_ops pvpanic_ops = {
 	.reset = device_nop_reset,
 	.rest = device_nop_rest,
 	.wake = device_nop_wake,
-	.state = device_nop_state,
+	.state = pvpanic_state,
 	.destroy = pvpanic_destroy,
 };
 

@@ -13,6 +13,7 @@
 #include "devices/legacy/legacy.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "devices/legacy/pio_ports.h"
@@ -336,21 +337,33 @@ static void cmos_reset(struct device *d)
 	c->ram[CMOS_B] &= (uint8_t)~CMOS_B_IRQS;
 }
 
-static void cmos_state(struct device *d, struct state *s)
+static void cmos_state_fields(struct cmos *c, struct state *s)
 {
-	struct cmos *c = container_of(d, struct cmos, dev);
-
 	state_u8(s, &c->index);
 	state_u64(s, &c->offset.sec);
 	state_u32(s, &c->offset.ns);
 	state_u64(s, &c->told);
 	state_bytes(s, c->ram, sizeof(c->ram));
 	if (c->index >= CMOS_SIZE || c->offset.sec >= CMOS_CYCLE ||
-	    c->offset.ns >= CMOS_NS_PER_SEC || c->ram[CMOS_A] & CMOS_A_UIP) {
+	    c->offset.ns >= CMOS_NS_PER_SEC || c->ram[CMOS_A] & CMOS_A_UIP)
 		state_fail(s, "the clock cannot be set so");
-		c->index = 0;
-		c->offset = (struct cmos_time){0};
-		c->ram[CMOS_A] = CMOS_A_DEFAULT;
+}
+
+/* Into a copy: a battery keeps what a failed load must not spoil */
+static void cmos_state(struct device *d, struct state *s)
+{
+	struct cmos *c = container_of(d, struct cmos, dev), new = *c;
+
+	state_begin(s, d->name, 1);
+	cmos_state_fields(&new, s);
+	state_end(s);
+	if (state_refused(s)) {
+		cmos_reset(d);
+	} else if (state_loading(s)) {
+		c->index = new.index;
+		c->offset = new.offset;
+		c->told = new.told;
+		memcpy(c->ram, new.ram, sizeof(c->ram));
 	}
 }
 

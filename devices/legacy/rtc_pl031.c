@@ -187,24 +187,34 @@ static void pl031_reset(struct device *d)
 	c->armed = c->enabled = c->raised = false;
 }
 
-static void pl031_state(struct device *d, struct state *s)
+static void pl031_state_fields(struct pl031 *c, struct state *s)
 {
-	struct pl031 *c = container_of(d, struct pl031, dev);
-
 	state_u32(s, &c->offset);
 	state_u32(s, &c->load);
 	state_u32(s, &c->match);
 	state_bool(s, &c->armed);
 	state_bool(s, &c->enabled);
 	state_bool(s, &c->raised);
+}
+
+static void pl031_state(struct device *d, struct state *s)
+{
+	struct pl031 *c = container_of(d, struct pl031, dev);
+	uint32_t offset = c->offset, left;
+
+	state_begin(s, d->name, 1);
+	pl031_state_fields(c, s);
+	state_end(s);
 	if (!state_loading(s))
 		return;
-	if (s->why)
+	if (state_refused(s)) {
+		c->offset = offset; /* a battery's, which a reset does not touch */
 		pl031_reset(d);
+		return;
+	}
+	left = c->match - pl031_count(c);
 	if (c->armed) /* one that came while the guest was stored is late, not lost */
-		pl031_arm(c, c->match - pl031_count(c) <= INT32_MAX
-				     ? c->match - pl031_count(c)
-				     : 0);
+		pl031_arm(c, left <= INT32_MAX ? left : 0);
 	if (c->raised && c->enabled) /* a pulse under way was not saved */
 		irq_pulse(&c->dev.irq);
 }

@@ -235,9 +235,8 @@ static void serial_reset(struct device *d)
 	serial_feed(s);
 }
 
-static void serial_state(struct device *d, struct state *st)
+static void serial_state_fields(struct serial *s, struct state *st)
 {
-	struct serial *s = container_of(d, struct serial, dev);
 	uint8_t *reg[] = {&s->ier, &s->fcr, &s->lcr, &s->mcr, &s->msr,
 			  &s->scr, &s->dll, &s->dlm, &s->nrx, &s->ntx};
 
@@ -250,9 +249,18 @@ static void serial_state(struct device *d, struct state *st)
 	if (s->ier & ~SERIAL_IER || s->mcr & ~SERIAL_MCR || s->fcr & ~SERIAL_FCR ||
 	    s->nrx > serial_depth(s) || s->ntx > serial_depth(s) || (s->thri && s->ntx))
 		state_fail(st, "a serial port has no such registers");
+}
+
+static void serial_state(struct device *d, struct state *st)
+{
+	struct serial *s = container_of(d, struct serial, dev);
+
+	state_begin(st, d->name, 1);
+	serial_state_fields(s, st);
+	state_end(st);
 	if (!state_loading(st))
 		return;
-	if (st->why) {
+	if (state_refused(st)) {
 		serial_reset(d);
 		return;
 	}

@@ -33,7 +33,7 @@ enum { FUZZ_SERIAL, FUZZ_I8042, FUZZ_CMOS, FUZZ_PM, FUZZ_IOAPIC, FUZZ_DEVICES };
 
 struct fuzz {
 	struct msi_router router;
-	bool routed[LAYOUT_IOAPIC_PINS];
+	bool routed[LAYOUT_IOAPIC_PINS], kept[LAYOUT_IOAPIC_PINS];
 	struct tty tty;
 	struct bus bus; /* of all five: their windows do not meet */
 	struct device *dev[FUZZ_DEVICES];
@@ -57,11 +57,37 @@ static void fuzz_route(struct msi_router *r, unsigned int gsi, const struct msi_
 	f->routed[gsi] = msg != NULL;
 }
 
+static void fuzz_route_all(struct msi_router *r, unsigned int n,
+			   const struct msi_msg *const msg[])
+{
+	struct fuzz *f = container_of(r, struct fuzz, router);
+
+	BUG_ON(n != LAYOUT_IOAPIC_PINS);
+	for (unsigned int i = 0; i < n; i++) {
+		f->routed[i] = false;
+		if (msg[i])
+			fuzz_route(r, i, msg[i]);
+	}
+}
+
+static bool fuzz_kept(struct msi_router *r, unsigned int gsi)
+{
+	return container_of(r, struct fuzz, router)->kept[gsi];
+}
+
+static void fuzz_push(struct msi_router *r, unsigned int gsi)
+{
+	container_of(r, struct fuzz, router)->kept[gsi] = true;
+}
+
 static void fuzz_make(struct fuzz *f)
 {
 	struct err e = {0};
 
-	f->router.route = fuzz_route;
+	f->router = (struct msi_router){.route = fuzz_route,
+					.route_all = fuzz_route_all,
+					.kept = fuzz_kept,
+					.push = fuzz_push};
 	f->dev[FUZZ_SERIAL] =
 		serial_create("serial0", LAYOUT_COM1, LAYOUT_GSI_COM1, &f->tty);
 	f->dev[FUZZ_I8042] = i8042_create(&power);
@@ -83,6 +109,22 @@ static void fuzz_input(struct fuzz *f, const struct fuzz_step *s)
 	memcpy(bytes, s->val, sizeof(s->val));
 	c->input(c, bytes, n);
 	BUG_ON(c->input_room(c) != room - n);
+}
+
+/* What refuses a state is as after a reset. */
+static void fuzz_is_reset(struct device *d)
+{
+	uint8_t one[1024], two[1024];
+	struct state st;
+	size_t len;
+
+	state_saver(&st, one, sizeof(one));
+	d->ops->state(d, &st);
+	len = st.pos;
+	d->ops->reset(d);
+	state_saver(&st, two, sizeof(two));
+	d->ops->state(d, &st);
+	BUG_ON(st.why || st.pos != len || memcmp(one, two, len) != 0);
 }
 
 /* What was saved is loaded and comes back the same, but for what the tty took in between */
@@ -109,7 +151,7 @@ static void fuzz_state(struct fuzz *f, const struct fuzz_step *s)
 	state_loader(&st, one, s->val[2] ? len : s->val[3] % len);
 	d->ops->state(d, &st);
 	if (st.why)
-		d->ops->reset(d);
+		fuzz_is_reset(d);
 }
 
 static void fuzz_step(struct fuzz *f, const struct fuzz_step *s)

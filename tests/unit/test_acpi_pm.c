@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
 #include "vmm/core/layout_x86.h"
@@ -88,25 +89,36 @@ START_TEST(other_sleep_wakes_at_once)
 }
 END_TEST
 
-START_TEST(state_and_reset)
+START_TEST(state_goes_to_another_device)
 {
-	uint8_t buf[8];
-	struct state s;
+	struct state_image im;
 
 	out(ACPI_PM_SLEEP_CONTROL, 3 << 2 | SLP_EN);
-	state_saver(&s, buf, sizeof(buf));
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
-	dev->ops->reset(dev);
+	state_save(dev, &im);
+	teardown();
+	setup();
 	ck_assert_uint_eq(bus_read(&bus, LAYOUT_ACPI_PM, 4), 0);
-	state_loader(&s, buf, s.pos);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
+	ck_assert_str_eq(state_load(dev, &im), "");
 	ck_assert_uint_eq(bus_read(&bus, LAYOUT_ACPI_PM, 4), WAK_STS << 16 | 3 << 10);
-	buf[0] = SLP_EN;
-	state_loader(&s, buf, 2);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_nonnull(s.why);
+	out(ACPI_PM_SLEEP_STATUS, WAK_STS);
+	ck_assert_uint_eq(in(ACPI_PM_SLEEP_STATUS), 0);
+}
+END_TEST
+
+START_TEST(wrong_state_leaves_the_registers_reset)
+{
+	struct state_image im, bad;
+
+	out(ACPI_PM_SLEEP_CONTROL, 3 << 2 | SLP_EN);
+	state_save(dev, &im);
+	state_refuse_damaged(dev, &im);
+	bad = im;
+	bad.byte[STATE_FIELDS] |= SLP_EN;
+	state_refuse(dev, &bad, "reserved bits");
+	bad = im;
+	bad.byte[STATE_FIELDS + 1] |= 1;
+	state_refuse(dev, &bad, "reserved bits");
+	ck_assert_uint_eq(bus_read(&bus, LAYOUT_ACPI_PM, 4), 0);
 }
 END_TEST
 
@@ -153,7 +165,8 @@ int main(void)
 	tcase_add_test(t, only_s5_with_its_enable_bit_powers_off);
 	tcase_add_test(t, only_the_reset_value_resets);
 	tcase_add_test(t, other_sleep_wakes_at_once);
-	tcase_add_test(t, state_and_reset);
+	tcase_add_test(t, state_goes_to_another_device);
+	tcase_add_test(t, wrong_state_leaves_the_registers_reset);
 	tcase_add_test(t, random_accesses_keep_the_registers_sane);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

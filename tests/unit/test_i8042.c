@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 
 static struct bus bus;
@@ -69,24 +70,22 @@ START_TEST(port_b_changes_so_that_delay_loops_end)
 }
 END_TEST
 
-START_TEST(state_and_reset)
+START_TEST(state_goes_to_another_device)
 {
-	uint8_t buf[8];
-	struct state s;
+	struct state_image im, bad;
 
 	bus_write(&bus, 0x61, 1, 2);
-	state_saver(&s, buf, sizeof(buf));
-	dev->ops->state(dev, &s);
-	dev->ops->reset(dev);
+	state_save(dev, &im);
+	teardown();
+	setup();
 	ck_assert_uint_eq(bus_read(&bus, 0x61, 1) & 0x3, 0);
-	state_loader(&s, buf, s.pos);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
+	ck_assert_str_eq(state_load(dev, &im), "");
 	ck_assert_uint_eq(bus_read(&bus, 0x61, 1) & 0x3, 2);
-	buf[0] = 0x80;
-	state_loader(&s, buf, 1);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_nonnull(s.why);
+	state_refuse_damaged(dev, &im);
+	bad = im;
+	bad.byte[STATE_FIELDS] = 0x80;
+	state_refuse(dev, &bad, "port 0x61");
+	ck_assert_uint_eq(bus_read(&bus, 0x61, 1) & 0x3, 0);
 }
 END_TEST
 
@@ -121,7 +120,7 @@ int main(void)
 	tcase_add_test(t, only_the_reset_command_resets);
 	tcase_add_test(t, linux_waits_for_nothing_and_finds_nothing);
 	tcase_add_test(t, port_b_changes_so_that_delay_loops_end);
-	tcase_add_test(t, state_and_reset);
+	tcase_add_test(t, state_goes_to_another_device);
 	tcase_add_test(t, random_accesses_keep_the_registers_sane);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -124,6 +124,42 @@ START_TEST(message_is_the_route)
 }
 END_TEST
 
+START_TEST(all_routes_at_once_are_one_call)
+{
+	const struct msi_msg a = {.address = 0xfee00000, .data = 40};
+	const struct msi_msg *msg[IRQCHIP_GSIS];
+
+	for (unsigned int i = 0; i < IRQCHIP_GSIS; i++)
+		msg[i] = &a;
+	chip.router.route_all(&chip.router, IRQCHIP_GSIS, msg);
+	ck_assert_uint_eq(nroutes, 1);
+	ck_assert(bound);
+	ck_assert_uint_eq(nbound, 1);
+	ck_assert_uint_eq(route.u.msi.data, 40);
+	chip.router.route_all(&chip.router, IRQCHIP_GSIS, msg);
+	ck_assert_uint_eq(nroutes, 1); /* as before */
+	msg[GSI] = NULL;
+	chip.router.route_all(&chip.router, IRQCHIP_GSIS, msg);
+	ck_assert(!bound);
+}
+END_TEST
+
+START_TEST(edge_of_a_masked_pin_is_found_and_stays)
+{
+	uint64_t n = 0;
+
+	ck_assert(!chip.router.kept(&chip.router, GSI));
+	ck_assert(!chip.router.kept(&chip.router, GSI + 1)); /* no line */
+	chip.router.push(&chip.router, GSI);
+	chip.router.push(&chip.router, GSI + 1);
+	ck_assert(chip.router.kept(&chip.router, GSI));
+	ck_assert(chip.router.kept(&chip.router, GSI));
+	ck_assert_int_eq(read(line.fd, &n, sizeof(n)), sizeof(n));
+	ck_assert_uint_eq(n, 1);
+	ck_assert(!chip.router.kept(&chip.router, GSI));
+}
+END_TEST
+
 START_TEST(pin_without_a_line_costs_nothing)
 {
 	const struct msi_msg msg = {.address = 0xfee00000, .data = 40};
@@ -174,6 +210,8 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, line_is_bound_while_its_pin_is_not_masked);
 	tcase_add_test(t, message_is_the_route);
+	tcase_add_test(t, all_routes_at_once_are_one_call);
+	tcase_add_test(t, edge_of_a_masked_pin_is_found_and_stays);
 	tcase_add_test(t, pin_without_a_line_costs_nothing);
 	tcase_add_test(t, refused_bind_is_tried_again);
 	tcase_add_test(t, line_given_twice_is_refused);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 
 static struct bus bus;
@@ -67,24 +68,22 @@ START_TEST(reserved_bits_read_as_zero)
 }
 END_TEST
 
-START_TEST(state_and_reset)
+START_TEST(state_goes_to_another_device)
 {
-	uint8_t buf[8];
-	struct state s;
+	struct state_image im, bad;
 
 	bus_write(&bus, 0xcf8, 4, 0x80000100);
-	state_saver(&s, buf, sizeof(buf));
-	dev->ops->state(dev, &s);
-	dev->ops->reset(dev);
+	state_save(dev, &im);
+	teardown();
+	setup();
 	ck_assert_uint_eq(bus_read(&bus, 0xcf8, 4), 0);
-	state_loader(&s, buf, s.pos);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
+	ck_assert_str_eq(state_load(dev, &im), "");
 	ck_assert_uint_eq(bus_read(&bus, 0xcf8, 4), 0x80000100);
-	buf[0] = 3;
-	state_loader(&s, buf, 4);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_nonnull(s.why);
+	state_refuse_damaged(dev, &im);
+	bad = im;
+	bad.byte[STATE_FIELDS] = 3;
+	state_refuse(dev, &bad, "reserved bits");
+	ck_assert_uint_eq(bus_read(&bus, 0xcf8, 4), 0);
 }
 END_TEST
 
@@ -100,7 +99,7 @@ int main(void)
 	tcase_add_test(t, there_is_no_device);
 	tcase_add_test(t, small_accesses_are_not_for_the_register);
 	tcase_add_test(t, reserved_bits_read_as_zero);
-	tcase_add_test(t, state_and_reset);
+	tcase_add_test(t, state_goes_to_another_device);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 
 #define AT       0x505
@@ -63,6 +64,21 @@ START_TEST(wide_access_is_nobodys)
 }
 END_TEST
 
+START_TEST(state_goes_to_another_device)
+{
+	struct state_image im;
+
+	state_save(dev, &im);
+	teardown();
+	setup();
+	ck_assert_str_eq(state_load(dev, &im), "");
+	state_refuse_damaged(dev, &im);
+	heard[POWER_PANIC] = 0;
+	bus_write(&bus, AT, 1, PANICKED);
+	ck_assert_uint_eq(heard[POWER_PANIC], 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("pvpanic");
@@ -74,6 +90,7 @@ int main(void)
 	tcase_add_test(t, driver_is_told_what_may_be_said);
 	tcase_add_test(t, only_known_events_are_heard);
 	tcase_add_test(t, wide_access_is_nobodys);
+	tcase_add_test(t, state_goes_to_another_device);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

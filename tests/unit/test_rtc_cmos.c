@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
 
@@ -282,39 +283,27 @@ END_TEST
 START_TEST(state_comes_back_with_the_time)
 {
 	static const uint8_t v[7] = {0x44, 0x05, 0x06, 0x07, 0x08, 0x09, 0x20};
-	uint8_t buf[256];
-	struct state s;
-	size_t len;
+	struct state_image im, bad;
 	time_t t;
 
 	set_time(v);
 	set(0x40, 0x77);
 	t = guest_time();
-	state_saver(&s, buf, sizeof(buf));
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
-	len = s.pos;
+	state_save(dev, &im);
 	teardown();
 	setup();
-	state_loader(&s, buf, len);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
+	ck_assert_str_eq(state_load(dev, &im), "");
 	expect_near(t);
 	ck_assert_uint_eq(get(0x40), 0x77);
-	for (size_t i = 0; i < len; i++) {
-		state_loader(&s, buf, i);
-		dev->ops->state(dev, &s);
-		ck_assert_ptr_nonnull(s.why);
-	}
-	buf[0] = 128; /* the index; all else is valid */
-	state_loader(&s, buf, len);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_nonnull(s.why);
-	memset(buf, 0xff, sizeof(buf));
-	state_loader(&s, buf, len);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_nonnull(s.why);
-	settle(); /* and what is left behind does not hang its reader */
+	state_refuse_damaged(dev, &im);
+	bad = im;
+	bad.byte[STATE_FIELDS] = 128; /* the index; all else is valid */
+	state_refuse(dev, &bad, "cannot be set so");
+	memset(bad.byte + STATE_FIELDS, 0xff, bad.len - STATE_FIELDS);
+	state_refuse(dev, &bad, "cannot be set so");
+	/* a battery keeps the time and the rest, as through a reset */
+	expect_near(t);
+	ck_assert_uint_eq(get(0x40), 0x77);
 }
 END_TEST
 

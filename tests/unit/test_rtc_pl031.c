@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/loop.h"
 #include "vmm/core/util.h"
@@ -215,39 +216,20 @@ START_TEST(reset_keeps_the_time_and_forgets_the_alarm)
 }
 END_TEST
 
-static size_t save(uint8_t *buf, size_t cap)
-{
-	struct state s;
-
-	state_saver(&s, buf, cap);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
-	return s.pos;
-}
-
-static const char *load(const uint8_t *buf, size_t len)
-{
-	struct state s;
-
-	state_loader(&s, buf, len);
-	dev->ops->state(dev, &s);
-	return s.why;
-}
-
 START_TEST(state_goes_to_another_clock_with_its_alarm)
 {
-	uint8_t buf[64], again[64];
-	size_t len;
+	struct state_image im, again;
 
 	set(LR, 9000);
 	set(IMSC, 1);
 	set(MR, 9002);
-	len = save(buf, sizeof(buf));
+	state_save(dev, &im);
 	teardown();
 	setup();
-	ck_assert_ptr_null(load(buf, len));
-	ck_assert_uint_eq(save(again, sizeof(again)), len);
-	ck_assert_mem_eq(buf, again, len);
+	ck_assert_str_eq(state_load(dev, &im), "");
+	state_save(dev, &again);
+	ck_assert_uint_eq(again.len, im.len);
+	ck_assert_mem_eq(im.byte, again.byte, im.len);
 	ck_assert_uint_ge(get(DR), 9000);
 	ck_assert_uint_le(get(DR), 9003);
 	run_until_pulse();
@@ -257,33 +239,55 @@ END_TEST
 
 START_TEST(raised_alarm_is_pulsed_again_after_loading)
 {
-	uint8_t buf[64];
-	size_t len;
+	struct state_image im;
 
 	set(IMSC, 1);
 	set(MR, 777);
 	set(LR, 777);
-	len = save(buf, sizeof(buf));
+	state_save(dev, &im);
 	teardown();
 	setup();
-	ck_assert_ptr_null(load(buf, len));
+	ck_assert_str_eq(state_load(dev, &im), "");
 	ck_assert_uint_eq(pulses(), 1);
+	ck_assert_uint_eq(get(MIS), 1);
+}
+END_TEST
+
+START_TEST(alarm_that_fell_due_while_stored_comes_at_once)
+{
+	struct state_image im;
+
+	set(IMSC, 1);
+	set(LR, 5000);
+	set(MR, 5001);
+	state_save(dev, &im);
+	teardown();
+	sleep(2);
+	setup();
+	ck_assert_str_eq(state_load(dev, &im), "");
+	run_until_pulse();
 	ck_assert_uint_eq(get(MIS), 1);
 }
 END_TEST
 
 START_TEST(truncated_or_impossible_state_is_refused)
 {
-	uint8_t buf[64];
-	size_t len;
+	struct state_image im, bad;
+	uint32_t now;
 
+	set(LR, 500);
 	set(MR, 777);
-	len = save(buf, sizeof(buf));
-	ck_assert_ptr_nonnull(load(buf, len - 1));
+	state_save(dev, &im);
+	state_refuse_damaged(dev, &im);
+	bad = im;
+	bad.byte[bad.len - 1] = 2;
+	bad.byte[STATE_FIELDS] ^= 0x80; /* a count that would jump */
+	state_refuse(dev, &bad, "neither");
 	ck_assert_uint_eq(get(MR), 0);
-	buf[len - 1] = 2;
-	ck_assert_ptr_nonnull(load(buf, len));
 	ck_assert_uint_eq(get(RIS), 0);
+	now = get(DR);
+	ck_assert_uint_ge(now, 500);
+	ck_assert_uint_le(now, 510);
 }
 END_TEST
 
@@ -307,6 +311,7 @@ int main(void)
 	tcase_add_test(tc, reset_keeps_the_time_and_forgets_the_alarm);
 	tcase_add_test(tc, state_goes_to_another_clock_with_its_alarm);
 	tcase_add_test(tc, raised_alarm_is_pulsed_again_after_loading);
+	tcase_add_test(tc, alarm_that_fell_due_while_stored_comes_at_once);
 	tcase_add_test(tc, truncated_or_impossible_state_is_refused);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -3,6 +3,7 @@
 #include "devices/legacy/legacy.h"
 
 #include "tests/unit/serial_fixture.h"
+#include "tests/unit/state_fixture.h"
 
 START_TEST(reset_forgets_all_and_asks_for_input)
 {
@@ -20,9 +21,7 @@ END_TEST
 
 START_TEST(state_comes_back_with_what_was_held)
 {
-	uint8_t buf[256];
-	struct state s;
-	size_t len;
+	struct state_image im;
 
 	out(UART_FCR, UART_FCR_ENABLE_FIFO);
 	out(UART_IER, UART_IER_RDI | UART_IER_THRI);
@@ -33,44 +32,41 @@ START_TEST(state_comes_back_with_what_was_held)
 	out(UART_TX, 'b');
 	out(UART_TX, 'c');
 	type("in");
-	state_saver(&s, buf, sizeof(buf));
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
-	len = s.pos;
+	state_save(dev, &im);
 	teardown();
 	setup();
-	state_loader(&s, buf, len);
-	dev->ops->state(dev, &s);
-	ck_assert_ptr_null(s.why);
-	ck_assert_uint_eq(s.pos, len);
+	ck_assert_str_eq(state_load(dev, &im), "");
 	expect_out("bc");
 	ck_assert_uint_eq(pulses(), 1);
 	ck_assert_uint_eq(in(UART_SCR), 0x77);
 	ck_assert_uint_eq(in(UART_LCR), UART_LCR_WLEN8);
 	ck_assert_uint_eq(in(UART_RX), 'i');
 	ck_assert_uint_eq(in(UART_RX), 'n');
-	/* every shorter state is refused, whatever it leaves behind can be used */
-	for (size_t i = 0; i < len; i++) {
-		state_loader(&s, buf, i);
-		dev->ops->state(dev, &s);
-		ck_assert_ptr_nonnull(s.why);
-		ck_assert_uint_eq(in(UART_SCR), 0);
-	}
+	tty.room = 0; /* or what is loaded leaves at once */
+	state_refuse_damaged(dev, &im);
+	dev->ops->reset(dev);
+	pulses();
+	ck_assert_uint_eq(in(UART_SCR), 0);
+	/* and the port goes on */
+	tty.nout = 0;
+	tty.room = SIZE_MAX;
+	out(UART_TX, 'd');
+	expect_out("d");
 }
 END_TEST
 
 START_TEST(impossible_state_is_refused)
 {
 	static const unsigned int at[] = {0, 1, 3, 8, 9, 10};
-	uint8_t buf[256];
-	struct state s;
+	struct state_image im, bad;
 
+	out(UART_SCR, 0x77);
+	state_save(dev, &im);
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
-		memset(buf, 0, sizeof(buf));
-		buf[at[i]] = 0xee;
-		state_loader(&s, buf, sizeof(buf));
-		dev->ops->state(dev, &s);
-		ck_assert_ptr_nonnull(s.why);
+		bad = im;
+		bad.byte[STATE_FIELDS + at[i]] = 0xee;
+		state_refuse(dev, &bad, "e");
+		ck_assert_uint_eq(in(UART_SCR), 0);
 	}
 }
 END_TEST

@@ -41,7 +41,9 @@ struct device_ops {
 	bool (*rest)(struct device *d);
 	/* Go on from there, whether rest() came to its end or not.  Loop thread */
 	void (*wake)(struct device *d);
-	/* Saves, at rest; or loads.  A load that fails leaves the device as after reset() */
+	/* Saves, at rest, or loads: one section of the device's name.  A load that fails
+	 * (state_refused()) leaves the device as reset() does
+	 */
 	void (*state)(struct device *d, struct state *s);
 	void (*destroy)(struct device *d); /* all threads gone; frees @d; lock not held */
 };

@@ -3,6 +3,7 @@
 #include "vmm/core/irq.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -25,4 +26,11 @@ void irq_pulse(const struct irq_line *line)
 	/* A full counter (EAGAIN) means that the pulse is pending already. */
 	if (line->fd >= 0)
 		(void)!eventfd_write(line->fd, 1);
+}
+
+bool irq_kept(const struct irq_line *line)
+{
+	struct pollfd p = {.fd = line->fd, .events = POLLIN};
+
+	return line->fd >= 0 && poll(&p, 1, 0) == 1 && p.revents & POLLIN;
 }

@@ -8,6 +8,8 @@
 #ifndef MICROVM_CORE_IRQ_H
 #define MICROVM_CORE_IRQ_H
 
+#include <stdbool.h>
+
 struct irq_line {
 	unsigned int gsi;
 	int fd; /* eventfd; -1: not connected, pulses go nowhere */
@@ -17,5 +19,7 @@ struct irq_line {
 int irq_init(struct irq_line *line, unsigned int gsi);
 void irq_fini(struct irq_line *line);
 void irq_pulse(const struct irq_line *line); /* any thread */
+/* irq_kept() - was the line pulsed, and nobody took that from its eventfd?  It stays there */
+bool irq_kept(const struct irq_line *line);
 
 #endif

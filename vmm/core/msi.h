@@ -6,6 +6,7 @@
 #ifndef MICROVM_CORE_MSI_H
 #define MICROVM_CORE_MSI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a line's edge writes to the local APICs (Intel SDM 3, 11.11): destination id bits
@@ -24,6 +25,16 @@ struct msi_router {
 	 * controller's dev->lock held.
 	 */
 	void (*route)(struct msi_router *r, unsigned int gsi, const struct msi_msg *msg);
+	/* route_all() - route() for the lines 0 to @n - 1 in one go, changed or not: a state was
+	 * loaded.  No vCPU runs; the controller's dev->lock held; as the next two
+	 */
+	void (*route_all)(struct msi_router *r, unsigned int n,
+			  const struct msi_msg *const msg[]);
+	/* kept() - does an edge on line @gsi wait for a message?  It goes on waiting.
+	 * push() - an edge comes on line @gsi, as one that was kept() in a machine that was saved
+	 */
+	bool (*kept)(struct msi_router *r, unsigned int gsi);
+	void (*push)(struct msi_router *r, unsigned int gsi);
 };
 
 #endif

@@ -57,6 +57,13 @@ static inline bool state_ok(const struct state *s)
 {
 	return !s->why;
 }
+/* state_refused() - was something loaded that is no good?  Then a device goes back to where its
+ * reset leaves it: nothing is half-loaded.  (When saving fails, the device just goes on.)
+ */
+static inline bool state_refused(const struct state *s)
+{
+	return s->loading && s->why;
+}
 
 /* state_begin() - a section begins: @name (shorter than STATE_NAME_SIZE) and @version, which
  * is 1 or more and grows when its fields change.  Loading fails if another section is next, if

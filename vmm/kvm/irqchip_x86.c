@@ -119,6 +119,18 @@ static void irqchip_set_routes(struct irqchip *ic)
 		log_guest("interrupt routing: %s", strerror(errno));
 }
 
+/* Return: does KVM have to be told? */
+static bool irqchip_remember(struct irqchip *ic, unsigned int gsi,
+			     const struct msi_msg *msg)
+{
+	if (ic->arch->routed[gsi] && ic->arch->msg[gsi].address == msg->address &&
+	    ic->arch->msg[gsi].data == msg->data)
+		return false;
+	ic->arch->routed[gsi] = true;
+	ic->arch->msg[gsi] = *msg;
+	return true;
+}
+
 static void irqchip_route(struct msi_router *r, unsigned int gsi,
 			  const struct msi_msg *msg)
 {
@@ -132,20 +144,57 @@ static void irqchip_route(struct msi_router *r, unsigned int gsi,
 		irqchip_bind(ic, gsi, false);
 		return;
 	}
-	if (!ic->arch->routed[gsi] || ic->arch->msg[gsi].address != msg->address ||
-	    ic->arch->msg[gsi].data != msg->data) {
-		ic->arch->routed[gsi] = true;
-		ic->arch->msg[gsi] = *msg;
+	if (irqchip_remember(ic, gsi, msg))
 		irqchip_set_routes(ic);
-	}
 	irqchip_bind(ic, gsi, true);
+}
+
+/* A line is let go before the table changes: what it keeps is not sent by an old route */
+static void irqchip_route_all(struct msi_router *r, unsigned int n,
+			      const struct msi_msg *const msg[])
+{
+	struct irqchip *ic = container_of(r, struct irqchip, router);
+	bool changed = false;
+
+	BUG_ON(n > IRQCHIP_GSIS);
+	for (unsigned int gsi = 0; gsi < n; gsi++) {
+		if (!msg[gsi])
+			irqchip_bind(ic, gsi, false);
+		else if (ic->line[gsi] && irqchip_remember(ic, gsi, msg[gsi]))
+			changed = true;
+	}
+	if (changed)
+		irqchip_set_routes(ic);
+	for (unsigned int gsi = 0; gsi < n; gsi++)
+		if (msg[gsi])
+			irqchip_bind(ic, gsi, true);
+}
+
+static bool irqchip_kept(struct msi_router *r, unsigned int gsi)
+{
+	const struct irqchip *ic = container_of(r, struct irqchip, router);
+
+	BUG_ON(gsi >= IRQCHIP_GSIS);
+	return ic->line[gsi] && irq_kept(ic->line[gsi]);
+}
+
+static void irqchip_push(struct msi_router *r, unsigned int gsi)
+{
+	const struct irqchip *ic = container_of(r, struct irqchip, router);
+
+	BUG_ON(gsi >= IRQCHIP_GSIS);
+	if (ic->line[gsi])
+		irq_pulse(ic->line[gsi]);
 }
 
 int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
 		 struct err *e)
 {
 	ic->kvm = k;
-	ic->router.route = irqchip_route;
+	ic->router = (struct msi_router){.route = irqchip_route,
+					 .route_all = irqchip_route_all,
+					 .kept = irqchip_kept,
+					 .push = irqchip_push};
 	ic->arch = calloc(1, sizeof(*ic->arch));
 	if (!ic->arch)
 		return err_set(e, ENOMEM, "no memory for the interrupt lines");
