@@ -87,9 +87,6 @@ static const struct {
 	{"--zzzzzzzz", "unknown option --zzzzzzzz", "--help"},
 	{"--0123456789012345678901234567890123456789", "unknown option --0123", "--help"},
 	{"bzImage", "\"bzImage\" is not an option", "--"},
-	{"doctr", "\"doctr\"", "doctor"},
-	{"doctor --cpus 2", "doctor takes no options", "--cpus"},
-	{"doctor x", "\"x\" is not an option", "--"},
 	{"--kernel k --dry-run=yes", "--dry-run takes no value", "yes"},
 	{"--kernel k --dry-run --dry-run", "--dry-run is given twice", "once"},
 	/* vCPUs */
@@ -482,18 +479,12 @@ START_TEST(help_and_version_do_not_win)
 	ck_assert_int_eq(action, CLI_HELP);
 	ck_assert_int_eq(parse("--kernel k -h --cpus 0"), 0);
 	ck_assert_int_eq(action, CLI_HELP);
-	ck_assert_int_eq(parse("doctor -h"), 0);
-	ck_assert_int_eq(action, CLI_HELP);
 	ck_assert_int_eq(parse("--help"), 0);
 	ck_assert_int_eq(action, CLI_HELP);
 	ck_assert_int_eq(parse("--cpus 0 --version"), 0);
 	ck_assert_int_eq(action, CLI_VERSION);
 	ck_assert_int_eq(parse("--help --version"), 0);
 	ck_assert_int_eq(action, CLI_HELP);
-	ck_assert_int_eq(parse("doctor --help"), 0);
-	ck_assert_int_eq(action, CLI_HELP);
-	ck_assert_int_eq(parse("doctor"), 0);
-	ck_assert_int_eq(action, CLI_DOCTOR);
 }
 END_TEST
 
@@ -535,9 +526,9 @@ END_TEST
 
 START_TEST(help_does_not_fit_or_omits_an_option)
 {
-	char text[8192] = "", name[64];
+	char text[8192] = "\n", name[64];
 	unsigned int lines = 0;
-	FILE *f = fmemopen(text, sizeof(text) - 1, "w");
+	FILE *f = fmemopen(text + 1, sizeof(text) - 2, "w");
 
 	cli_help(f);
 	ck_assert_int_eq(fclose(f), 0);

@@ -3,6 +3,7 @@
 #include "vmm/machine/exit.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,18 @@ START_TEST(cause_has_another_status)
 {
 	ck_assert_int_eq(exit_status(promised[_i].cause), promised[_i].status);
 	ck_assert_str_eq(exit_name(promised[_i].cause), promised[_i].name);
+	ck_assert_int_eq(exit_verdict(promised[_i].cause).cause, promised[_i].cause);
+	ck_assert_int_eq(exit_verdict(promised[_i].cause).status, promised[_i].status);
+}
+END_TEST
+
+START_TEST(signal_has_another_status)
+{
+	ck_assert_int_eq(exit_by_signal(SIGINT).status, 130);
+	ck_assert_int_eq(exit_by_signal(SIGTERM).status, 143);
+	ck_assert_int_eq(exit_by_signal(SIGHUP).status, 143);
+	ck_assert_int_eq(exit_by_signal(SIGXCPU).status, 1);
+	ck_assert_ptr_nonnull(strstr(exit_by_signal(SIGXCPU).detail, "ulimit -t"));
 }
 END_TEST
 
@@ -59,6 +72,7 @@ int main(void)
 
 	tcase_add_loop_test(t, cause_has_another_status, 0,
 			    sizeof(promised) / sizeof(promised[0]));
+	tcase_add_test(t, signal_has_another_status);
 	tcase_add_test(t, manual_says_something_else);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

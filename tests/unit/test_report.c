@@ -79,7 +79,9 @@ static json_t *get(const char *from)
 
 static const struct report sample = {
 	.name = "db",
-	.verdict = {.cause = CAUSE_PANIC, .detail = "the guest \"panicked\"\n\x1b"},
+	.verdict = {.cause = CAUSE_PANIC,
+		    .status = 70,
+		    .detail = "the guest \"panicked\"\n\x1b"},
 	.start_ns = 1000,
 	.first_run_ns = 1500,
 	.end_ns = 9000000000000,
@@ -128,6 +130,24 @@ START_TEST(field_is_missing_or_wrong)
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(o, want));
 	json_decref(want);
+	json_decref(o);
+}
+END_TEST
+
+/* A command that ends as a job ended: no status of the table's */
+START_TEST(status_is_the_causes_though_the_verdict_has_its_own)
+{
+	struct report r = {.name = "x",
+			   .verdict = {.cause = CAUSE_POWEROFF, .status = 255}};
+	struct report_file f;
+	json_t *o;
+
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	ck_assert_int_eq(report_commit(&f, &r, &e), 0);
+	report_close(&f);
+	o = get(path);
+	ck_assert_int_eq(take(o, "status"), 255);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "cause")), "poweroff");
 	json_decref(o);
 }
 END_TEST
@@ -507,6 +527,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, field_is_missing_or_wrong);
+	tcase_add_test(t, status_is_the_causes_though_the_verdict_has_its_own);
 	tcase_add_test(t, guest_never_ran_and_detail_is_no_utf8);
 	tcase_add_test(t, live_report_is_not_the_last);
 	tcase_add_test(t, live_report_is_replaced_in_one_step);

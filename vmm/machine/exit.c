@@ -3,6 +3,7 @@
 #include "vmm/machine/exit.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 #include "vmm/core/util.h"
 
@@ -32,16 +33,24 @@ int exit_status(enum exit_cause cause)
 	return exit_table[cause].status;
 }
 
+struct exit_verdict exit_verdict(enum exit_cause cause)
+{
+	return (struct exit_verdict){.cause = cause, .status = exit_status(cause)};
+}
+
 struct exit_verdict exit_by_signal(int sig)
 {
+	struct exit_verdict v = exit_verdict(CAUSE_SIGTERM);
+
 	if (sig == SIGINT)
-		return (struct exit_verdict){.cause = CAUSE_SIGINT};
-	if (sig == SIGXCPU)
-		return (struct exit_verdict){
-			.cause = CAUSE_HOST_ERROR,
-			.detail = "the limit of processor time is used up; raise it "
-				  "(ulimit -t), or end the guest earlier (--timeout)"};
-	return (struct exit_verdict){.cause = CAUSE_SIGTERM};
+		v = exit_verdict(CAUSE_SIGINT);
+	if (sig != SIGXCPU)
+		return v;
+	v = exit_verdict(CAUSE_HOST_ERROR);
+	(void)snprintf(v.detail, sizeof(v.detail),
+		       "the limit of processor time is used up; raise it (ulimit -t), or "
+		       "end the guest earlier (--timeout)");
+	return v;
 }
 
 const char *exit_name(enum exit_cause cause)

@@ -24,12 +24,15 @@ enum exit_cause {
 
 struct exit_verdict {
 	enum exit_cause cause;
+	int status; /* of the process, 0 to 255: the cause's, unless a command has its own */
 	char detail
 		[512]; /* a sentence for the operator, no newline; "": nothing to add */
 };
 
 /* exit_status() - the process's exit status for @cause */
 int exit_status(enum exit_cause cause);
+/* exit_verdict() - @cause with its status, and nothing to add */
+struct exit_verdict exit_verdict(enum exit_cause cause);
 /* exit_by_signal() - what signal @sig, one of those that end us (signals.h), means */
 struct exit_verdict exit_by_signal(int sig);
 /* exit_name() - @cause in the report, like "triple-fault" */

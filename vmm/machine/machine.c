@@ -24,7 +24,7 @@ void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 
 	if (atomic_exchange(&m->has_verdict, true))
 		return;
-	m->verdict.cause = cause;
+	m->verdict = exit_verdict(cause);
 	va_start(ap, fmt);
 	(void)vsnprintf(m->verdict.detail, sizeof(m->verdict.detail), fmt, ap);
 	va_end(ap);

@@ -255,7 +255,7 @@ static json_t *report_json(const struct report *r)
 	if (r->first_run_ns)
 		first = json_integer((json_int_t)(r->first_run_ns - r->start_ns));
 	if (!r->running)
-		status = json_integer(exit_status(r->verdict.cause));
+		status = json_integer(r->verdict.status);
 	return json_pack(
 		"{ss so ss so so sI so s{sI sI} sI so so so}", /* as docs/report.md */
 		"version", MICROVM_VERSION,                    /* */

@@ -54,11 +54,6 @@ static int cli_unknown(const char *word, struct err *e)
 	if (habit)
 		return err_usage(e, "unknown option %.60s; %s", word, habit->cure);
 	near = setting_nearest(name, false);
-	if (bare == word && edit_distance(name, "doctor") <= 2)
-		return err_usage(e,
-				 "\"%s\" is not a command; did you mean doctor, as the "
-				 "first word?",
-				 name);
 	if (bare == word && !near)
 		return err_usage(e, "\"%.60s\" is not an option; they all start with --",
 				 word);
@@ -153,19 +148,9 @@ int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action
 	int rc;
 
 	*action = CLI_RUN;
-	if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
-		*action = CLI_DOCTOR;
-		c.i = 2;
-	}
 	rc = cli_survey(c, &file, action, e);
 	if (rc < 0 || *action == CLI_HELP || *action == CLI_VERSION)
 		return rc;
-	if (*action == CLI_DOCTOR)
-		return argc == 2
-			       ? 0
-			       : err_usage(e,
-					   "doctor takes no options; leave \"%.60s\" out",
-					   argv[2]);
 	if (file)
 		rc = config_json_load(cfg, file, e);
 	if (rc == 0)
@@ -190,10 +175,6 @@ static void cli_help_row(FILE *out, const struct setting *s)
 
 void cli_help(FILE *out)
 {
-	(void)fputs(
-		"Usage: microvm --kernel PATH [OPTION...]   run a machine; Ctrl-A x leaves it\n"
-		"       microvm doctor                     can this host run one?\n\n",
-		out);
 	for (unsigned int i = 0; i < setting_count; i++)
 		cli_help_row(out, &setting_table[i]);
 	(void)fputs(

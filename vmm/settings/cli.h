@@ -8,9 +8,9 @@
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 
-enum cli_action { CLI_RUN, CLI_DOCTOR, CLI_HELP, CLI_VERSION };
+enum cli_action { CLI_RUN, CLI_HELP, CLI_VERSION };
 
-/* cli_parse() - fill @cfg, which config_init() has made ready, and say what to do.  A
+/* cli_parse() - read the options of @argv, from @argv[1] on: fill @cfg, which config_init() has made ready, and say what to do.  A
  * config file is read first, wherever --config stands: options override it, lists go on.
  * With CLI_RUN the config is validated.
  * Return: 0, or -errno in @e
@@ -18,7 +18,7 @@ enum cli_action { CLI_RUN, CLI_DOCTOR, CLI_HELP, CLI_VERSION };
 int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action,
 	      struct err *e);
 
-/* cli_help() - the options, from the setting table, in 80 columns */
+/* cli_help() - the options, from the setting table, in 80 columns; what follows the usage lines */
 void cli_help(FILE *out);
 
 #endif

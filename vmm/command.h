@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command - the commands of the program: its first word, or none.
+ *
+ * A row of the table is a command: how it is written, what it is for, what runs it.  A new
+ * command is a function and a row.
+ */
+#ifndef MICROVM_COMMAND_H
+#define MICROVM_COMMAND_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vmm/core/err.h"
+
+struct command {
+	const char *name;  /* the first word; NULL: of the command that has none */
+	const char *usage; /* after "microvm", for --help */
+	const char *help;  /* what it is for, in a few words */
+	const char *more;  /* for `microvm NAME --help`, whole lines */
+	/* run the command.  @argv[0] is the word before its own arguments; @start_ns: when the
+	 * process began (CLOCK_MONOTONIC).  Return: the exit status, 0 to 255
+	 */
+	int (*run)(int argc, char **argv, uint64_t start_ns);
+};
+
+extern const struct command command_table[];
+extern const unsigned int command_count;
+
+/* command_find() - which command @argv asks for.  Return: its row; NULL with a usage error in @e:
+ * the first word is almost the name of one
+ */
+const struct command *command_find(int argc, char **argv, struct err *e);
+/* command_help() - the usage of @c: for a command with a name, that and @c->more; for the one
+ * without, that of all commands and the options
+ */
+void command_help(const struct command *c, FILE *out);
+/* command_main() - find the command of @argv and run it, or print its help.  Main thread.
+ * Return: the exit status
+ */
+int command_main(int argc, char **argv, uint64_t start_ns);
+
+/* What every command says and ends with.
+ *
+ * command_complain() - @sentence becomes a line on stderr, with our name before it
+ */
+void command_complain(const char *sentence);
+/* command_fail() - say @e.  Return: exit status 2 for a usage error, else 1 */
+int command_fail(const struct err *e);
+/* command_flush() - Return: @status if all that was printed on stdout arrived, else 1 */
+int command_flush(int status);
+
+/* command_machine() - the command without a name: run the machine that the options describe */
+int command_machine(int argc, char **argv, uint64_t start_ns);
+
+#endif
