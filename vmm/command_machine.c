@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command_machine - options to config to machine to report to exit status. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,20 +29,40 @@ static struct exit_verdict machine_not_built(const struct err *e)
 	return v;
 }
 
+/* machine_build() on a loop of its own.  Return: 0, or -errno in @e; take_apart() in either case */
+static int build(struct machine *m, const struct config *cfg, struct loop **loop,
+		 struct err *e)
+{
+	*loop = loop_create();
+	if (!*loop)
+		return err_set(e, errno, "no event loop: %s", strerror(errno));
+	return machine_build(m, cfg, *loop, e);
+}
+
+static void take_apart(struct machine *m, struct loop *loop)
+{
+	if (!loop)
+		return;
+	machine_destroy(m); /* the terminal is the operator's again */
+	if (!m->stuck)
+		loop_destroy(loop);
+}
+
 /* The run, from nothing to nothing: @r says how it went */
 static void run_machine(struct machine *m, const struct config *cfg,
 			struct report_file *f, struct report *r)
 {
+	struct loop *loop;
 	struct err e = {0};
 
-	if (machine_build(m, cfg, &e) == 0) {
+	if (build(m, cfg, &loop, &e) == 0) {
 		machine_report_live(m, f, r->start_ns);
 		r->verdict = machine_run(m);
 		machine_report(m, r);
 	} else {
 		r->verdict = machine_not_built(&e);
 	}
-	machine_destroy(m); /* the terminal is the operator's again */
+	take_apart(m, loop);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
 }
@@ -81,14 +102,15 @@ static int run(const struct config *cfg, uint64_t start_ns)
 static int dry_run(const struct config *cfg)
 {
 	static struct machine m;
+	struct loop *loop;
 	struct err e = {0};
 	int status = 0;
 
-	if (machine_build(&m, cfg, &e) == 0)
+	if (build(&m, cfg, &loop, &e) == 0)
 		machine_describe(&m, stdout);
 	else
 		status = command_fail(&e);
-	machine_destroy(&m);
+	take_apart(&m, loop);
 	return command_flush(status);
 }
 

@@ -102,25 +102,15 @@ void mmio_wake(struct device *d)
 	mmio_kick_all(m);
 }
 
-static void mmio_state_same(struct state *s, uint32_t mine, const char *why)
-{
-	uint32_t saved = mine;
-
-	state_u32(s, &saved);
-	if (saved != mine)
-		state_fail(s, why);
-}
-
 /* What a driver has seen of the device, and cannot become another while it lives */
 static void mmio_state_identity(struct mmio *m, struct state *s)
 {
 	uint64_t offered = m->v->offered;
 
-	mmio_state_same(s, m->v->id, "the device that was saved is of another type");
-	mmio_state_same(s, m->v->nvq, "it had another number of queues");
+	state_same_u32(s, m->v->id, "(the virtio type)");
+	state_same_u32(s, m->v->nvq, "queues");
 	for (unsigned int i = 0; i < m->v->nvq; i++)
-		mmio_state_same(s, m->v->vq[i].size_max,
-				"it had larger queues, or smaller");
+		state_same_u32(s, m->v->vq[i].size_max, "entries in a queue");
 	state_u64(s, &offered);
 	if (offered & ~m->v->offered)
 		state_fail(s, "the device that was saved offered more features");
@@ -147,7 +137,7 @@ static void mmio_state_go(struct mmio *m, struct state *s)
 {
 	if (!mmio_plausible(m))
 		state_fail(s, "its features or status cannot be had here");
-	if (s->why)
+	if (!state_ok(s))
 		return;
 	mmio_show_all(m);
 	if (m->status == (S_ACK | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK) &&
@@ -161,17 +151,19 @@ void mmio_state(struct device *d, struct state *s)
 
 	if (state_loading(s))
 		mmio_reset(d);
+	state_begin(s, d->name, 1);
 	mmio_state_identity(m, s);
 	mmio_state_registers(m, s);
 	if (state_loading(s))
 		mmio_state_go(m, s);
 	m->v->ops->state(m->v, s);
-	if (!state_loading(s))
-		return;
-	if (s->why) {
+	state_end(s);
+	if (state_refused(s)) {
 		mmio_reset(d);
 		return;
 	}
+	if (!state_loading(s))
+		return;
 	mmio_show_config(m);
 	if (m->interrupt)
 		irq_pulse(&d->irq);

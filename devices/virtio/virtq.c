@@ -76,6 +76,7 @@ int virtq_map(struct virtq *q, const struct gmem *m, uint64_t features)
 	q->avail_seen = q->next_avail; /* wherever it is: a loaded queue's is not 0 */
 	q->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	q->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
+	q->budget = q->size; /* as if the driver had kicked once */
 	return 0;
 }
 
