@@ -288,3 +288,20 @@ unsigned int driver_irqs(struct driver *d)
 
 	return eventfd_read(d->dev->irq.fd, &n) < 0 ? 0 : (unsigned int)n;
 }
+
+bool driver_rest(struct driver *d)
+{
+	bool rests;
+
+	pthread_mutex_lock(&d->dev->lock);
+	rests = d->dev->ops->rest(d->dev);
+	pthread_mutex_unlock(&d->dev->lock);
+	return rests;
+}
+
+void driver_wake(struct driver *d)
+{
+	pthread_mutex_lock(&d->dev->lock);
+	d->dev->ops->wake(d->dev);
+	pthread_mutex_unlock(&d->dev->lock);
+}

@@ -144,6 +144,10 @@ uint64_t driver_bring_up(struct driver *d, uint64_t features);
 uint32_t driver_status(struct driver *d);
 bool driver_broken(struct driver *d);
 
+/* driver_rest(), driver_wake() - the device's rest() and wake(), under its lock */
+bool driver_rest(struct driver *d);
+void driver_wake(struct driver *d);
+
 /* driver_send() - add a chain to ring[@qi], publish it, kick.  Return: as driver_add() */
 int driver_send(struct driver *d, unsigned int qi, const struct driver_buf *b,
 		unsigned int n);

@@ -13,6 +13,24 @@ static struct fake *fake_of(struct virtio_dev *v)
 	return container_of(v, struct fake, v);
 }
 
+static int fake_arm(struct virtio_dev *v, struct err *e)
+{
+	(void)e;
+	fake_of(v)->armed++;
+	return 0;
+}
+
+static bool fake_rest(struct virtio_dev *v)
+{
+	fake_of(v)->rests++;
+	return !fake_of(v)->restless;
+}
+
+static void fake_wake(struct virtio_dev *v)
+{
+	fake_of(v)->wakes++;
+}
+
 static int fake_activate(struct virtio_dev *v)
 {
 	fake_of(v)->activated++;
@@ -85,13 +103,13 @@ static void fake_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops fake_ops = {
-	.arm = virtio_nop_arm,
+	.arm = fake_arm,
 	.activate = fake_activate,
 	.kick = fake_kick,
 	.config_written = fake_config_written,
 	.reset = fake_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
+	.rest = fake_rest,
+	.wake = fake_wake,
 	.state = fake_state,
 	.destroy = fake_destroy,
 };

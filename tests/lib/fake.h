@@ -23,6 +23,8 @@ struct fake {
 	int activate_rc;                    /* what activate() returns */
 	void (*echoed)(struct fake *f);     /* NULL, or called after each chain */
 	void (*resetting)(struct fake *f);  /* NULL, or called by each reset */
+	bool restless;                      /* it does not come to rest */
+	unsigned int armed, rests, wakes;
 	unsigned int activated, resets, kicks[VIRTIO_QUEUES_MAX], chains, written;
 	unsigned int written_off, written_len;
 	uint32_t sum; /* of the bytes echoed: goes through state() */

@@ -335,8 +335,83 @@ START_TEST(queue_that_cannot_be_polled_breaks_the_device)
 }
 END_TEST
 
+/* ---- rest ---- */
+
+/* Chains and kicks that come meanwhile are found, each once */
+START_TEST(device_at_rest_takes_nothing_and_goes_on)
+{
+	gpa_t at = driver_alloc(&d, 2, 1);
+	struct driver_buf b[] = {{at, 1, false}, {at + 1, 1, true}};
+	uint32_t id, len;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_uint_eq(f->armed, 1);
+	ck_assert(fake_round(&d, 0));
+	ck_assert(driver_rest(&d));
+	driver_send(&d, 0, b, 2);
+	driver_add(&d.ring[2], b, 2); /* and no kick of this one */
+	driver_publish(&d.ring[2]);
+	driver_settle(&d);
+	ck_assert_uint_eq(f->chains, 1);
+	driver_wake(&d);
+	ck_assert(driver_wait(&d, 0, &id, &len));
+	ck_assert(driver_wait(&d, 2, &id, &len));
+	driver_settle(&d);
+	ck_assert_uint_eq(f->chains, 3);
+	ck_assert_uint_eq(f->rests, 1);
+	ck_assert_uint_eq(f->wakes, 1);
+	ck_assert_uint_eq(f->activated, 1);
+}
+END_TEST
+
+START_TEST(device_that_does_not_rest_goes_on)
+{
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	f->restless = true;
+	ck_assert(!driver_rest(&d));
+	ck_assert(!driver_rest(&d));
+	driver_wake(&d);
+	ck_assert_uint_eq(f->wakes, 1);
+	ck_assert(fake_round(&d, 1));
+}
+END_TEST
+
+/* One that never lived, one that was reset while it rested, one that lied */
+START_TEST(device_that_is_not_live_rests)
+{
+	gpa_t at = driver_alloc(&d, 1, 1);
+
+	ck_assert(driver_rest(&d));
+	driver_wake(&d);
+	ck_assert_uint_eq(f->rests + f->wakes, 0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(driver_rest(&d));
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	driver_wake(&d);
+	ck_assert_uint_eq(f->wakes, 0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 0));
+	driver_desc(&d.ring[1], 0, at, 1, 0, 0);
+	driver_avail_slot(&d.ring[1], 0,
+			  FAKE_QUEUE_SIZE); /* there is no such descriptor */
+	driver_avail_idx(&d.ring[1], 1);
+	driver_kick(&d, 1);
+	driver_settle(&d);
+	ck_assert(driver_broken(&d));
+	ck_assert(driver_rest(&d));
+	driver_wake(&d);
+	ck_assert(driver_broken(&d));
+	driver_kick(&d, 0);
+	driver_settle(&d);
+	ck_assert_uint_eq(f->chains, 1);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+	tcase_add_test(t, device_at_rest_takes_nothing_and_goes_on);
+	tcase_add_test(t, device_that_does_not_rest_goes_on);
+	tcase_add_test(t, device_that_is_not_live_rests);
 	tcase_add_test(t, requests_go_through_every_queue);
 	tcase_add_test(t, widest_device_hears_each_of_its_queues);
 	tcase_add_test(t, untouched_device_holds_one_descriptor);

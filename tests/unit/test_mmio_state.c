@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_mmio_state - snapshots of a live virtio device, good ones and damaged ones. */
 #include <check.h>
+#include <errno.h>
+#include <linux/virtio_mmio.h>
 #include <stdlib.h>
 
 #include "tests/lib/driver.h"
@@ -136,8 +138,67 @@ START_TEST(snapshot_with_features_not_offered_is_refused)
 }
 END_TEST
 
+static void ck_refused(const uint8_t *buf, size_t len, const char *why)
+{
+	struct state s;
+
+	state_loader(&s, buf, len);
+	state(&s);
+	ck_assert_msg(s.why && strstr(s.why, why), "%s", s.why);
+	ck_assert_uint_eq(strncmp(s.why, f->v.name, strlen(f->v.name)), 0);
+	ck_assert_uint_eq(driver_status(&d), 0);
+	ck_assert(!f->v.active);
+}
+
+START_TEST(snapshot_of_another_device_is_refused)
+{
+	uint8_t buf[1024];
+	struct state s;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	driver_unplug(&d);
+	f = fake_create_wide(&d.env, FAKE_QUEUES - 1);
+	driver_plug(&d, &f->v);
+	ck_refused(buf, s.pos, "3 queues");
+	replug();
+	f->v.id++;
+	ck_refused(buf, s.pos, "virtio type");
+	replug();
+	f->activate_rc = -EIO;
+	ck_refused(buf, s.pos, "the host refuses");
+	ck_assert_uint_eq(f->resets, 1);
+	replug();
+	ck_refused(buf, s.pos - 1, "");
+}
+END_TEST
+
+/* One that was on its way to a vCPU when the machine was saved */
+START_TEST(pending_interrupt_is_pushed_again)
+{
+	uint8_t buf[1024];
+	struct state s;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(fake_round(&d, 0));
+	ck_assert(driver_rest(&d));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	(void)driver_irqs(&d);
+	replug();
+	state_loader(&s, buf, s.pos);
+	state(&s);
+	ck_assert_ptr_null(s.why);
+	ck_assert_uint_eq(driver_irqs(&d), 1);
+	ck_assert(driver_read(&d, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_VRING);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+	tcase_add_test(t, snapshot_of_another_device_is_refused);
+	tcase_add_test(t, pending_interrupt_is_pushed_again);
 	tcase_add_test(t, live_device_goes_on_from_a_snapshot);
 	tcase_add_test(t, snapshot_cut_short_leaves_a_reset_device);
 	tcase_add_test(t, snapshot_with_any_byte_wrong_is_survived);
