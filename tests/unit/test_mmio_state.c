@@ -145,7 +145,7 @@ static void ck_refused(const uint8_t *buf, size_t len, const char *why)
 	state_loader(&s, buf, len);
 	state(&s);
 	ck_assert_msg(s.why && strstr(s.why, why), "%s", s.why);
-	ck_assert_uint_eq(strncmp(s.why, f->v.name, strlen(f->v.name)), 0);
+	ck_assert_int_eq(strncmp(s.why, f->v.name, strlen(f->v.name)), 0);
 	ck_assert_uint_eq(driver_status(&d), 0);
 	ck_assert(!f->v.active);
 }
