@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/acpi_platform.h"
 #include "vmm/core/util.h"
 
@@ -402,14 +403,8 @@ START_TEST(device_that_aml_cannot_reach_is_refused)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("acpi", setup, teardown, t)
 {
-	Suite *s = suite_create("acpi");
-	TCase *t = tcase_create("acpi");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, rsdp_is_found_by_scan_and_sums_to_zero);
 	tcase_add_test(t, fadt_tells_how_to_reset_and_power_off);
 	tcase_add_test(t, fadt_promises_no_device_that_is_absent);
@@ -420,10 +415,4 @@ int main(void)
 	tcase_add_test(t, too_many_cpus_are_refused);
 	tcase_add_test(t, absent_ram_is_refused);
 	tcase_add_test(t, device_that_aml_cannot_reach_is_refused);
-	tcase_set_timeout(t, 30);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

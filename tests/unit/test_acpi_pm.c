@@ -3,8 +3,8 @@
 #include "devices/legacy/legacy.h"
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
@@ -153,14 +153,8 @@ START_TEST(button_has_a_line_or_none)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("acpi_pm", setup, teardown, t)
 {
-	Suite *s = suite_create("acpi_pm");
-	TCase *t = tcase_create("acpi_pm");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, button_has_a_line_or_none);
 	tcase_add_test(t, only_s5_with_its_enable_bit_powers_off);
 	tcase_add_test(t, only_the_reset_value_resets);
@@ -168,9 +162,4 @@ int main(void)
 	tcase_add_test(t, state_goes_to_another_device);
 	tcase_add_test(t, wrong_state_leaves_the_registers_reset);
 	tcase_add_test(t, random_accesses_keep_the_registers_sane);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 START_TEST(integers_take_the_shortest_form)
@@ -100,21 +101,10 @@ START_TEST(length_that_does_not_fit_overflows)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("aml", NULL, NULL, t)
 {
-	Suite *s = suite_create("aml");
-	TCase *t = tcase_create("aml");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	tcase_add_test(t, integers_take_the_shortest_form);
 	tcase_add_test(t, package_length_grows_at_its_limits);
 	tcase_add_test(t, overflow_sticks_and_writes_nothing_more);
 	tcase_add_test(t, length_that_does_not_fit_overflows);
-	tcase_set_timeout(t, 30);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

@@ -4,6 +4,7 @@
 
 #include <linux/virtio_ids.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 
 static void setup(void)
@@ -200,14 +201,10 @@ START_TEST(memory_of_several_processes_loses_the_pages_for_all)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("balloon", setup, teardown, t)
 {
-	Suite *s = suite_create("balloon");
-	TCase *t = tcase_create("private"), *shared = tcase_create("shared");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *shared = unit_case(suite, "shared", setup_shared, teardown);
 
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, target_and_features_are_offered);
 	tcase_add_test(t, what_is_switched_off_is_not_offered);
 	tcase_add_test(t, a_guest_in_huge_pages_is_not_asked_for_reports);
@@ -219,12 +216,5 @@ int main(void)
 	tcase_add_test(t, many_chains_at_once_all_come_back);
 	tcase_add_test(t, idle_device_has_nothing_to_do);
 	tcase_add_test(t, reset_forgets_what_the_driver_said);
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(shared, setup_shared, teardown);
 	tcase_add_test(shared, memory_of_several_processes_loses_the_pages_for_all);
-	suite_add_tcase(s, shared);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

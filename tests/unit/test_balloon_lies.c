@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_balloon_lies - what a guest can say wrong about its memory costs it the balloon. */
+#include "tests/lib/unit.h"
 #include "tests/unit/balloon_fixture.h"
 
 static void setup(void)
@@ -172,14 +173,8 @@ START_TEST(reset_in_the_middle)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("balloon_lies", setup, teardown, t)
 {
-	Suite *s = suite_create("balloon_lies");
-	TCase *t = tcase_create("lies");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, page_that_is_no_memory, 0, (int)ARRAY_SIZE(beyond));
 	tcase_add_test(t, run_over_the_end_of_memory);
 	tcase_add_test(t, list_that_ends_in_the_middle_of_a_number);
@@ -194,9 +189,4 @@ int main(void)
 	tcase_add_test(t, target_is_not_the_drivers_to_write);
 	tcase_add_test(t, device_survives_the_loss_of_its_own_rings);
 	tcase_add_test(t, reset_in_the_middle);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

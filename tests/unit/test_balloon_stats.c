@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "devices/virtio/balloon.h"
+#include "tests/lib/unit.h"
 
 struct stat {
 	uint16_t tag;
@@ -305,14 +306,8 @@ START_TEST(saved_and_loaded_while_the_driver_waits)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("balloon_stats", setup, teardown, t)
 {
-	Suite *s = suite_create("balloon_stats");
-	TCase *t = tcase_create("stats");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, figure_is_lost_or_another);
 	tcase_add_test(t, buffer_comes_back_without_being_asked_for);
 	tcase_add_test(t, buffer_from_before_the_device_ran);
@@ -328,9 +323,4 @@ int main(void)
 	tcase_add_test(t, reporting_that_is_off_is_no_queue);
 	tcase_add_test(t, reset_between_question_and_answer);
 	tcase_add_test(t, saved_and_loaded_while_the_driver_waits);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

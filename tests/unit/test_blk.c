@@ -21,6 +21,7 @@
 #include "devices/virtio/blk.h"
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -555,8 +556,10 @@ START_TEST(reset_with_requests_in_flight_waits_for_them)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("blk", setup, teardown, t)
 {
+	TCase *ro = unit_case(suite, "blk-readonly", setup_readonly, teardown);
+
 	tcase_add_test(t, written_sectors_are_in_the_file_and_read_back);
 	tcase_add_test(t, header_status_and_data_may_be_cut_anywhere);
 	tcase_add_test(t, config_tells_size_limits_and_topology);
@@ -577,24 +580,5 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, bad_second_segment_writes_nothing);
 	tcase_add_test(t, same_head_twice_in_flight_costs_the_device);
 	tcase_add_test(t, reset_with_requests_in_flight_waits_for_them);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("blk");
-	TCase *t = tcase_create("blk"), *ro = tcase_create("blk-readonly");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 20);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(ro, setup_readonly, teardown);
 	tcase_add_test(ro, readonly_disk_refuses_writes_and_nothing_changes);
-	suite_add_tcase(s, ro);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

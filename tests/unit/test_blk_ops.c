@@ -7,6 +7,8 @@
 
 #include <linux/virtio_config.h>
 
+#include "tests/lib/unit.h"
+
 #define SECTORS       8192
 #define SIZE          (SECTORS * 512)
 #define CONFIG(field) (VIRTIO_MMIO_CONFIG + offsetof(struct virtio_blk_config, field))
@@ -376,7 +378,7 @@ START_TEST(shrunk_disk_fails_behind_its_end_only)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("blk_ops", setup, fixture_end, t)
 {
 	tcase_add_test(t, discard_gives_space_back_and_nothing_else_changes);
 	tcase_add_test(t, zeroed_range_is_zero_to_the_byte);
@@ -396,21 +398,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, reset_while_waiting_for_tokens_is_no_way_around_them);
 	tcase_add_test(t, grown_disk_is_told_and_usable_at_once);
 	tcase_add_test(t, shrunk_disk_fails_behind_its_end_only);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("blk_ops");
-	TCase *t = tcase_create("blk_ops");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, fixture_end);
-	tcase_set_timeout(t, 20);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_blk_price - bps= is about the bytes that the host moves, whatever the guest asked for. */
+#include "tests/lib/unit.h"
 #include "tests/unit/blk_fixture.h"
 
 #define SIZE    (16 * MIB)
@@ -200,7 +201,7 @@ START_TEST(what_failed_stays_charged)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("blk_price", setup, fixture_end, t)
 {
 	tcase_add_test(t, zeroes_that_are_marked_cost_nothing);
 	tcase_add_test(t, zeroes_that_are_written_cost_their_bytes);
@@ -210,21 +211,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, last_cluster_costs_what_there_is_of_it);
 	tcase_add_test(t, several_at_once_pay_for_one_copy);
 	tcase_add_test(t, what_failed_stays_charged);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("blk_price");
-	TCase *t = tcase_create("blk_price");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, fixture_end);
-	tcase_set_timeout(t, 20);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "boot/e820.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/x86_kernels.h"
 #include "vmm/core/layout_x86.h"
 
@@ -313,13 +314,8 @@ START_TEST(a_machine_without_memory_is_refused)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("boot", setup, teardown, t)
 {
-	Suite *s = suite_create("boot");
-	TCase *t = tcase_create("boot");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_bzimage_gets_its_header_back_with_ours_filled_in);
 	tcase_add_test(t, the_result_says_where_everything_is);
 	tcase_add_test(t, a_seed_is_given_and_differs_each_time);
@@ -335,16 +331,4 @@ static Suite *suite(void)
 	tcase_add_test(t, a_line_longer_than_the_kernel_takes_stops_it);
 	tcase_add_test(t, what_is_no_kernel_stops_it);
 	tcase_add_test(t, a_machine_without_memory_is_refused);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

@@ -8,6 +8,7 @@
 
 #include "boot/dtree.h"
 #include "boot/fdt_arm64.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/arm64_kernels.h"
 #include "tests/unit/fdt_platform.h"
 
@@ -276,14 +277,8 @@ START_TEST(what_is_no_kernel_stops_it)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("boot_arm64", setup, teardown, t)
 {
-	Suite *s = suite_create("boot_arm64");
-	TCase *t = tcase_create("boot_arm64");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30); /* emulated, too */
 	tcase_add_test(t, the_result_says_where_everything_is);
 	tcase_add_test(t, the_tree_has_a_block_of_its_own);
 	tcase_add_test(t, the_guest_is_told_its_line_and_initrd);
@@ -300,16 +295,4 @@ static Suite *suite(void)
 	tcase_add_test(t, the_operators_copy_is_the_guests);
 	tcase_add_test(t, the_overlay_reaches_the_guest);
 	tcase_add_test(t, what_is_no_kernel_stops_it);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

@@ -2,9 +2,9 @@
 /* test_bus - windows on a bus: which are taken, and where a guest's access ends up. */
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/bus.h"
 
 /* A device that remembers the last access and answers with more bits than asked for */
@@ -229,14 +229,8 @@ START_TEST(device_without_registers_reads_as_ones)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("bus", setup, NULL, t)
 {
-	Suite *suite = suite_create("bus");
-	TCase *t = tcase_create("bus");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, empty_window_is_refused);
 	tcase_add_test(t, wrapping_window_is_refused);
 	tcase_add_test(t, overlap_is_refused_and_names_both);
@@ -248,9 +242,4 @@ int main(void)
 	tcase_add_test(t, values_are_cut_to_the_access);
 	tcase_add_test(t, devices_are_called_under_their_lock);
 	tcase_add_test(t, device_without_registers_reads_as_ones);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "boot/bzimage.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/x86_kernels.h"
 
 static struct bz *b;
@@ -250,13 +251,8 @@ START_TEST(a_short_header_leaves_later_fields_zero)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("bzimage", setup, teardown, t)
 {
-	Suite *s = suite_create("bzimage");
-	TCase *t = tcase_create("bzimage");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_64bit_kernel_is_entered_at_0x200);
 	tcase_add_test(t, one_without_the_64bit_entry_is_entered_in_32bit_mode);
 	tcase_add_test(t, xloadflags_mean_nothing_before_2_12);
@@ -279,16 +275,4 @@ static Suite *suite(void)
 	tcase_add_test(t, a_zimage_is_refused);
 	tcase_add_test(t, a_jump_past_the_zero_page_is_cut_off);
 	tcase_add_test(t, a_short_header_leaves_later_fields_zero);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
@@ -542,14 +543,8 @@ START_TEST(help_does_not_fit_or_omits_an_option)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("cli", NULL, teardown, t)
 {
-	Suite *s = suite_create("cli");
-	TCase *t = tcase_create("cli");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_loop_test(t, wrong_line_gets_another_sentence, 0, ARRAY_SIZE(wrong));
 	tcase_add_test(t, defaults_are_others);
 	tcase_add_test(t, option_is_not_understood);
@@ -565,9 +560,4 @@ int main(void)
 	tcase_add_test(t, help_and_version_do_not_win);
 	tcase_add_test(t, file_beats_the_command_line);
 	tcase_add_test(t, help_does_not_fit_or_omits_an_option);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/boot_files.h"
 #include "vmm/core/layout_x86.h"
 
@@ -282,13 +283,8 @@ START_TEST(reset_of_a_panic_is_known_by_the_line)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("cmdline", setup, teardown, t)
 {
-	Suite *s = suite_create("cmdline");
-	TCase *t = tcase_create("cmdline");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_console_is_named);
 	tcase_add_test(t, our_init_hears_who_reads_the_console);
 	tcase_add_test(t, only_the_uarts_that_exist_are_looked_for);
@@ -306,16 +302,4 @@ static Suite *suite(void)
 	tcase_add_test(t, the_longest_line_that_the_kernel_takes_is_written);
 	tcase_add_test(t, reset_of_a_panic_is_known_by_the_line);
 	tcase_add_test(t, a_kernel_that_takes_too_much_is_held_to_our_room);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

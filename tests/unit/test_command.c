@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 #define WORDS_MAX 8
@@ -137,21 +138,11 @@ START_TEST(machine_without_a_kernel_is_no_usage_error)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("command", NULL, NULL, t)
 {
-	Suite *s = suite_create("command");
-	TCase *t = tcase_create("command");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	tcase_add_test(t, first_word_means_another_command);
 	tcase_add_test(t, near_word_is_not_offered);
 	tcase_add_test(t, help_omits_a_command);
 	tcase_add_test(t, doctor_takes_what_it_does_not_know);
 	tcase_add_test(t, machine_without_a_kernel_is_no_usage_error);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

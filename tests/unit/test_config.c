@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static struct config cfg;
@@ -103,23 +104,11 @@ START_TEST(slot_that_was_not_counted_leaks)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("config", setup, teardown, t)
 {
-	Suite *s = suite_create("config");
-	TCase *t = tcase_create("config");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_console_is_read_by_a_person_or_a_program);
 	tcase_add_test(t, kernel_is_missing);
 	tcase_add_test(t, memory_is_no_multiple_of_its_pages);
 	tcase_add_test(t, cards_share_what_they_must_not);
 	tcase_add_test(t, slot_that_was_not_counted_leaks);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

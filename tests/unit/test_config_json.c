@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/setting.h"
@@ -234,15 +235,8 @@ START_TEST(file_is_too_large)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("config_json", setup, teardown, t)
 {
-	Suite *s = suite_create("config_json");
-	TCase *t = tcase_create("config_json");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 20);
 	tcase_add_loop_test(t, wrong_file_gets_another_sentence, 0, ARRAY_SIZE(wrong));
 	tcase_add_test(t, manual_example_is_refused);
 	tcase_add_test(t, manual_omits_a_setting);
@@ -250,10 +244,4 @@ int main(void)
 	tcase_add_test(t, nested_too_deep);
 	tcase_add_test(t, manual_example_is_cut_or_bent);
 	tcase_add_test(t, file_is_too_large);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 /* A line, and the word that a machine with ACPI cannot do with; NULL: none */
@@ -69,20 +70,9 @@ START_TEST(word_is_blamed_for_what_an_option_did)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("config_line", NULL, NULL, t)
 {
-	Suite *s = suite_create("config_line");
-	TCase *t = tcase_create("config_line");
-	SRunner *r;
-	int failed;
-
 	tcase_add_loop_test(t, word_decides_otherwise_than_in_linux, 0,
 			    ARRAY_SIZE(lines));
 	tcase_add_test(t, word_is_blamed_for_what_an_option_did);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -15,6 +15,7 @@
 
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -341,15 +342,10 @@ START_TEST(a_guest_that_begins_to_print_hears_of_the_size)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("console", setup_pipes, teardown, t)
 {
-	Suite *s = suite_create("console");
-	TCase *t = tcase_create("pipes"), *term = tcase_create("terminal");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *term = unit_case(suite, "terminal", setup_terminal, teardown);
 
-	tcase_add_checked_fixture(t, setup_pipes, teardown);
-	tcase_set_timeout(t, 20);
 	tcase_add_test(t, what_the_guest_says_comes_out);
 	tcase_add_test(t, what_is_typed_goes_in);
 	tcase_add_test(t, input_before_the_driver_waits_for_it);
@@ -359,15 +355,8 @@ int main(void)
 	tcase_add_test(t, flood_is_cut_into_turns);
 	tcase_add_test(t, emergency_byte_comes_out_without_a_driver);
 	tcase_add_test(t, readable_receive_buffer_costs_the_device);
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(term, setup_terminal, teardown);
 	tcase_add_test(term, what_the_guest_says_comes_out);
 	tcase_add_test(term, what_is_typed_goes_in);
 	tcase_add_test(term, a_guest_that_begins_to_print_hears_of_the_size);
 	tcase_add_test(term, window_size_is_told_and_changes_interrupt);
-	suite_add_tcase(s, term);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

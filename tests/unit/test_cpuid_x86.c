@@ -5,6 +5,7 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/cpuid_x86.h"
 
@@ -349,14 +350,8 @@ START_TEST(each_vcpu_has_its_own_id_everywhere)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("cpuid_x86", setup, teardown, tc)
 {
-	Suite *suite = suite_create("cpuid_x86");
-	TCase *tc = tcase_create("cpuid_x86");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, attack_surface_is_off);
 	tcase_add_test(tc, leaf_that_nobody_looked_at_is_shown);
 	tcase_add_test(tc, bit_that_nobody_looked_at_is_shown);
@@ -374,9 +369,4 @@ int main(void)
 	tcase_add_test(tc, near_caches_are_a_cores_own_and_the_last_everybodys);
 	tcase_add_test(tc, amd_core_counts_are_ours);
 	tcase_add_test(tc, each_vcpu_has_its_own_id_everywhere);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/backend/daemon.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
@@ -349,35 +350,22 @@ START_TEST(dies_with_us)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("daemon", setup, teardown, t)
 {
-	Suite *s = suite_create("daemon");
-	TCase *tc = tcase_create("daemon");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 30);
-	tcase_add_test(tc, missing_program_names_the_cure);
-	tcase_add_test(tc, program_is_found_in_its_place);
-	tcase_add_test(tc, current_directory_in_path_is_not_searched);
-	tcase_add_test(tc, its_words_are_in_the_sentence);
-	tcase_add_test(tc, its_signal_is_in_the_sentence);
-	tcase_add_test(tc, endless_words_are_cut_and_made_harmless);
-	tcase_add_test(tc, what_is_no_program_says_so);
-	tcase_add_test(tc, one_that_runs_is_not_dead);
-	tcase_add_test(tc, descriptors_arrive_in_order_and_alone);
-	tcase_add_test(tc, signals_and_terminal_are_its_own);
-	tcase_add_test(tc, an_end_that_the_kernel_keeps_for_nobody_is_one);
-	tcase_add_test(tc, nobody_waits_for_it_who_is_told_to_end);
-	tcase_add_test(tc, its_end_is_told_once_under_the_lock);
-	tcase_add_test(tc, stop_asks_first);
-	tcase_add_test(tc, stop_does_not_wait_for_ever);
-	tcase_add_test(tc, dies_with_us);
-	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	tcase_add_test(t, missing_program_names_the_cure);
+	tcase_add_test(t, program_is_found_in_its_place);
+	tcase_add_test(t, current_directory_in_path_is_not_searched);
+	tcase_add_test(t, its_words_are_in_the_sentence);
+	tcase_add_test(t, its_signal_is_in_the_sentence);
+	tcase_add_test(t, endless_words_are_cut_and_made_harmless);
+	tcase_add_test(t, what_is_no_program_says_so);
+	tcase_add_test(t, one_that_runs_is_not_dead);
+	tcase_add_test(t, descriptors_arrive_in_order_and_alone);
+	tcase_add_test(t, signals_and_terminal_are_its_own);
+	tcase_add_test(t, an_end_that_the_kernel_keeps_for_nobody_is_one);
+	tcase_add_test(t, nobody_waits_for_it_who_is_told_to_end);
+	tcase_add_test(t, its_end_is_told_once_under_the_lock);
+	tcase_add_test(t, stop_asks_first);
+	tcase_add_test(t, stop_does_not_wait_for_ever);
+	tcase_add_test(t, dies_with_us);
 }

@@ -19,6 +19,7 @@
 #include "devices/virtio/vhost_user_device.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/namespaces.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 #define BYTES_A_NAME 32 /* so that a script is started a few times only */
@@ -370,24 +371,11 @@ START_TEST(qemu_storage_daemon_itself_serves_it)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("daemon_names", setup, teardown, t)
 {
-	Suite *s = suite_create("daemon_names");
-	TCase *t = tcase_create("daemon_names");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_loop_test(t, share_is_found_whatever_its_name_is, 0, NAMES);
 	tcase_add_loop_test(t, virtiofsd_itself_serves_it, 0, NAMES);
 	tcase_add_loop_test(t, image_is_found_whatever_its_name_is, 0, NAMES);
 	tcase_add_loop_test(t, image_with_others_is_told_by_its_name, 0, NAMES);
 	tcase_add_loop_test(t, qemu_storage_daemon_itself_serves_it, 0, 2 * NAMES);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/settings/cli.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
@@ -114,22 +115,10 @@ START_TEST(share_socket_or_pmem_is_left_out)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("describe", NULL, teardown, t)
 {
-	Suite *s = suite_create("describe");
-	TCase *t = tcase_create("describe");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, disk_without_its_path_format_or_mode);
 	tcase_add_test(t, format_that_content_decides);
 	tcase_add_test(t, card_without_its_kind);
 	tcase_add_test(t, share_socket_or_pmem_is_left_out);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

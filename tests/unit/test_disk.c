@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/lib/inherited.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -635,16 +636,9 @@ START_TEST(cancel_finishes_everything)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("disk", setup, teardown, t)
 {
-	Suite *s = suite_create("disk");
-	TCase *t = tcase_create("disk");
-	SRunner *sr;
-	int failed;
-
 	log_threshold = LOG_ERROR;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, missing_disk_is_refused);
 	tcase_add_test(t, empty_disk_is_refused);
 	tcase_add_test(t, odd_size_is_refused);
@@ -672,10 +666,4 @@ int main(void)
 	tcase_add_test(t, no_overlapping_flush_succeeds_when_one_fails);
 	tcase_add_test(t, durable_write_is_synced_before_it_finishes);
 	tcase_add_test(t, cancel_finishes_everything);
-	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

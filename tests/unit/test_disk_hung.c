@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 
 #include "devices/backend/disk.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/util.h"
 
@@ -207,22 +208,10 @@ START_TEST(reset_of_a_hung_disk_does_not_stop_the_loop)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("disk_hung", setup, teardown, t)
 {
-	Suite *s = suite_create("disk_hung");
-	TCase *t = tcase_create("disk_hung");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	if (ring_probe() == 0 && hung_file_possible()) {
 		tcase_add_test(t, hung_disk_does_not_hold_up_anothers_flush);
 		tcase_add_test(t, reset_of_a_hung_disk_does_not_stop_the_loop);
 	}
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_image.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static char path[64];
@@ -392,14 +393,8 @@ START_TEST(memory_is_raw)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("disk_image", NULL, teardown, t)
 {
-	Suite *s = suite_create("disk_image");
-	TCase *t = tcase_create("disk_image");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, content_makes_no_raw_disk_qcow2);
 	tcase_add_test(t, name_decides);
 	tcase_add_test(t, each_format_is_known_by_its_content);
@@ -415,10 +410,4 @@ int main(void)
 	tcase_add_test(t, disk_in_an_ova_is_named);
 	tcase_add_test(t, packed_file_that_was_never_a_disk_is_refused);
 	tcase_add_test(t, memory_is_raw);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

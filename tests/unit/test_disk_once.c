@@ -18,6 +18,7 @@
 #include "devices/backend/overlay.h"
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/settings/config_json.h"
 #include "vmm/core/log.h"
@@ -301,14 +302,8 @@ START_TEST(config)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("disk_once", setup, teardown, t)
 {
-	Suite *s = suite_create("disk_once");
-	TCase *t = tcase_create("disk_once");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, raw_disk);
 	tcase_add_loop_test(t, overlay_and_its_base, 0, 16);
 	tcase_add_test(t, overlay_that_is_moved_away);
@@ -316,10 +311,4 @@ int main(void)
 	tcase_add_test(t, image_is_the_one_that_was_looked_at);
 	tcase_add_test(t, kernel_or_initrd);
 	tcase_add_test(t, config);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

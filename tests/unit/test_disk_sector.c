@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_sector.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -547,8 +548,9 @@ START_TEST(overlay_s_own_table_decides)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("disk_sector", setup, teardown, t)
 {
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, each_place_and_length_is_read_and_written);
 	tcase_add_test(t, buffer_may_end_where_a_block_does);
 	tcase_add_test(t, zeroes_are_exact_and_discards_stay_inside);
@@ -562,21 +564,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, file_system_says_what_it_needs);
 	tcase_add_test(t, operator_decides_and_then_the_table);
 	tcase_add_test(t, overlay_s_own_table_decides);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("disk_sector");
-	TCase *t = tcase_create("disk_sector");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/util.h"
 
@@ -149,19 +150,7 @@ START_TEST(slow_disks_do_not_hold_up_another)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("disk_slow", setup, teardown, t)
 {
-	Suite *s = suite_create("disk_slow");
-	TCase *t = tcase_create("disk_slow");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, slow_disks_do_not_hold_up_another);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "devices/backend/ring.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/util.h"
 
@@ -616,42 +617,31 @@ START_TEST(without_one_the_blocking_engine_works)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("disk_uring", setup, teardown, tc)
 {
-	Suite *s = suite_create("disk_uring");
-	TCase *c = tcase_create("uring");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(c, setup, teardown);
-	tcase_add_test(c, without_one_the_blocking_engine_works);
+	tcase_add_test(tc, without_one_the_blocking_engine_works);
 	ring_sys = &ring_sys_host;
 	if (ring_probe() == 0) {
-		tcase_add_test(c, what_was_written_is_read_back);
-		tcase_add_test(c, short_counts_are_continued);
-		tcase_add_test(c, errors_reach_the_request_and_the_rest_lives);
-		tcase_add_test(c, kernel_that_always_says_again_is_no_spin);
-		tcase_add_test(c, submission_the_kernel_does_not_take_is_tried_again);
-		tcase_add_test(c, kernel_that_never_takes_it_is_an_error_and_no_spin);
-		tcase_add_test(c, reset_does_not_wait_for_a_kernel_that_takes_nothing);
-		tcase_add_test(c, ring_that_could_not_be_watched_can_be_opened_again);
-		tcase_add_test(c, file_cut_short_under_us_is_an_error);
-		tcase_add_test(c, no_flush_succeeds_after_one_failed);
-		tcase_add_test(c, flushes_that_come_together_share_one);
-		tcase_add_test(c, flush_does_not_join_one_that_was_submitted);
-		tcase_add_test(c, durable_write_is_synced_before_it_finishes);
-		tcase_add_test(c, zeroing_is_made_stable_too);
-		tcase_add_test(c, other_operations_are_refused);
-		tcase_add_test(c, more_than_the_ring_takes_all_finish);
-		tcase_add_test(c, more_at_once_than_a_turn_may_take_goes_to_threads);
-		tcase_add_test(c, full_ring_makes_another_disk_wait_and_not_fail);
-		tcase_add_test(c, two_disks_share_it);
-		tcase_add_test(c, cancel_from_another_thread_finishes_everything);
-		tcase_add_test(c, direct_with_any_buffer);
+		tcase_add_test(tc, what_was_written_is_read_back);
+		tcase_add_test(tc, short_counts_are_continued);
+		tcase_add_test(tc, errors_reach_the_request_and_the_rest_lives);
+		tcase_add_test(tc, kernel_that_always_says_again_is_no_spin);
+		tcase_add_test(tc, submission_the_kernel_does_not_take_is_tried_again);
+		tcase_add_test(tc, kernel_that_never_takes_it_is_an_error_and_no_spin);
+		tcase_add_test(tc, reset_does_not_wait_for_a_kernel_that_takes_nothing);
+		tcase_add_test(tc, ring_that_could_not_be_watched_can_be_opened_again);
+		tcase_add_test(tc, file_cut_short_under_us_is_an_error);
+		tcase_add_test(tc, no_flush_succeeds_after_one_failed);
+		tcase_add_test(tc, flushes_that_come_together_share_one);
+		tcase_add_test(tc, flush_does_not_join_one_that_was_submitted);
+		tcase_add_test(tc, durable_write_is_synced_before_it_finishes);
+		tcase_add_test(tc, zeroing_is_made_stable_too);
+		tcase_add_test(tc, other_operations_are_refused);
+		tcase_add_test(tc, more_than_the_ring_takes_all_finish);
+		tcase_add_test(tc, more_at_once_than_a_turn_may_take_goes_to_threads);
+		tcase_add_test(tc, full_ring_makes_another_disk_wait_and_not_fail);
+		tcase_add_test(tc, two_disks_share_it);
+		tcase_add_test(tc, cancel_from_another_thread_finishes_everything);
+		tcase_add_test(tc, direct_with_any_buffer);
 	}
-	suite_add_tcase(s, c);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

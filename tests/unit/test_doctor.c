@@ -4,8 +4,9 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/lib/unit.h"
 
 static char text[16384];
 
@@ -80,22 +81,10 @@ START_TEST(first_obstacle_is_forgotten)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("doctor", NULL, NULL, t)
 {
-	Suite *s = suite_create("doctor");
-	TCase *t = tcase_create("doctor");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, verdict_contradicts_the_lines);
 	tcase_add_test(t, kvm_is_ok_below_no_kvm);
 	tcase_add_test(t, something_is_not_looked_at);
 	tcase_add_test(t, first_obstacle_is_forgotten);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

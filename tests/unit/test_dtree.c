@@ -7,6 +7,7 @@
 #include <libfdt.h>
 #include <sys/stat.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/boot_files.h"
 
 static struct dtree t;
@@ -270,14 +271,8 @@ START_TEST(the_copy_is_whole_and_the_owners)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("dtree", setup, teardown, tc)
 {
-	Suite *s = suite_create("dtree");
-	TCase *tc = tcase_create("dtree");
-
-	suite_add_tcase(s, tc);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, cells_are_big_endian_and_as_many_as_asked_for);
 	tcase_add_test(tc, a_tree_that_grows_too_long_is_told);
 	tcase_add_test(tc, an_overlay_finds_its_node);
@@ -289,16 +284,4 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, older_file_that_others_read_is_replaced, 0, 2);
 	tcase_add_test(tc, what_is_no_file_of_its_own_stays);
 	tcase_add_test(tc, the_copy_is_whole_and_the_owners);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

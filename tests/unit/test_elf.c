@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "boot/elf.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/x86_kernels.h"
 
 static struct ek *x;
@@ -355,13 +356,8 @@ static void add_wrong_headers(TCase *t)
 	tcase_add_test(t, program_headers_of_another_size_are_refused);
 }
 
-static Suite *suite(void)
+UNIT_MAIN("elf", setup, teardown, t)
 {
-	Suite *s = suite_create("elf");
-	TCase *t = tcase_create("elf");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, without_a_note_it_is_entered_at_its_64bit_entry);
 	tcase_add_test(t, with_a_pvh_note_it_is_entered_there_in_32bit_mode);
 	tcase_add_test(t, a_4_byte_note_is_a_pvh_note_too);
@@ -380,16 +376,4 @@ static Suite *suite(void)
 	tcase_add_test(t, a_segment_above_ram_is_told_with_the_amount_needed);
 	tcase_add_loop_test(t, a_huge_segment_is_not_blamed_on_the_operator, 0, 2);
 	tcase_add_test(t, too_many_segments_are_refused);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

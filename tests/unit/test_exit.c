@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
+
 static const struct {
 	enum exit_cause cause;
 	int status;
@@ -63,21 +65,10 @@ START_TEST(manual_says_something_else)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("exit", NULL, NULL, t)
 {
-	Suite *s = suite_create("exit");
-	TCase *t = tcase_create("table");
-	SRunner *r;
-	int failed;
-
 	tcase_add_loop_test(t, cause_has_another_status, 0,
 			    sizeof(promised) / sizeof(promised[0]));
 	tcase_add_test(t, signal_has_another_status);
 	tcase_add_test(t, manual_says_something_else);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

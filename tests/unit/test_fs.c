@@ -16,6 +16,7 @@
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/namespaces.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/vhost_peer.h"
 #include "vmm/core/util.h"
 
@@ -241,17 +242,9 @@ static int serve(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static void add_tests(Suite *suite, TCase *t)
 {
-	Suite *s = suite_create("fs");
-	TCase *t = tcase_create("fs");
-	SRunner *r;
-	int failed;
-
-	if (argc > 1 && strcmp(argv[1], "serve") == 0)
-		return serve();
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
+	(void)suite;
 	tcase_add_test(t, older_kind_is_started_at_once);
 	tcase_add_test(t, older_kind_in_a_container);
 	tcase_add_test(t, older_kind_in_a_container_and_readonly);
@@ -263,10 +256,11 @@ int main(int argc, char **argv)
 	tcase_add_test(t, endless_help);
 	tcase_add_test(t, mount_point_of_a_container);
 	tcase_add_test(t, none_is_installed);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+		return serve();
+	return unit_run("fs", setup, teardown, add_tests);
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
 
@@ -327,14 +328,8 @@ START_TEST(shared_accesses_are_whole)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("gmem", setup, teardown, t)
 {
-	Suite *suite = suite_create("gmem");
-	TCase *t = tcase_create("gmem");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, ranges_in_one_region_are_given);
 	tcase_add_test(t, ranges_that_leave_ram_are_refused);
 	tcase_add_test(t, written_bytes_are_read_back);
@@ -354,9 +349,4 @@ int main(void)
 	tcase_add_test(t, short_file_is_refused);
 	tcase_add_test(t, file_over_the_end_of_ram_is_refused);
 	tcase_add_test(t, shared_accesses_are_whole);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

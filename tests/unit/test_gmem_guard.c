@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
 
@@ -126,20 +127,9 @@ START_TEST(another_fault_still_kills)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("gmem_guard", setup, teardown, t)
 {
-	Suite *s = suite_create("gmem_guard");
-	TCase *t = tcase_create("gmem_guard");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, file_cut_short_ends_us_with_a_sentence);
 	tcase_add_test(t, ram_without_a_page_ends_us_with_a_sentence);
 	tcase_add_test(t, another_fault_still_kills);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

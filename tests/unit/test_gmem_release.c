@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
 
@@ -111,21 +112,10 @@ START_TEST(huge_pages_stay)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("gmem_release", NULL, teardown, t)
 {
-	Suite *suite = suite_create("gmem_release");
-	TCase *t = tcase_create("gmem_release");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_loop_test(t, whole_pages_go, 0, 2);
 	tcase_add_test(t, file_of_shared_memory_gets_smaller);
 	tcase_add_test(t, mapped_file_stays);
 	tcase_add_loop_test(t, huge_pages_stay, 0, 2);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
 
@@ -134,23 +135,12 @@ START_TEST(private_memory_has_no_file)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("gmem_shared", setup, teardown, t)
 {
-	Suite *suite = suite_create("gmem_shared");
-	TCase *t = tcase_create("gmem_shared");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, both_sides_see_what_the_other_writes);
 	tcase_add_test(t, other_side_cannot_cut_it_off);
 	tcase_add_test(t, mapped_file_is_seen_by_the_other_side);
 	tcase_add_test(t, stays_out_of_core_dumps);
 	tcase_add_test(t, huge_pages_are_had_or_explained);
 	tcase_add_test(t, private_memory_has_no_file);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,8 +3,8 @@
 #include "devices/legacy/legacy.h"
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 
@@ -109,22 +109,11 @@ START_TEST(random_accesses_keep_the_registers_sane)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("i8042", setup, teardown, t)
 {
-	Suite *s = suite_create("i8042");
-	TCase *t = tcase_create("i8042");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, only_the_reset_command_resets);
 	tcase_add_test(t, linux_waits_for_nothing_and_finds_nothing);
 	tcase_add_test(t, port_b_changes_so_that_delay_loops_end);
 	tcase_add_test(t, state_goes_to_another_device);
 	tcase_add_test(t, random_accesses_keep_the_registers_sane);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

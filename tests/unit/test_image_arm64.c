@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/arm64_kernels.h"
 
 #define RAM_MIB 8
@@ -381,14 +382,8 @@ START_TEST(a_page_size_that_the_processor_lacks_is_refused)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("image_arm64", setup, teardown, t)
 {
-	Suite *s = suite_create("image_arm64");
-	TCase *t = tcase_create("image_arm64");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30); /* emulated, too */
 	tcase_add_test(t, an_image_lies_where_ram_begins);
 	tcase_add_test(t, the_text_offset_is_kept);
 	tcase_add_test(t, ram_that_begins_between_is_aligned);
@@ -412,16 +407,4 @@ static Suite *suite(void)
 	tcase_add_test(t, what_else_is_compressed_is_named);
 	tcase_add_test(t, kernels_of_other_machines_are_named);
 	tcase_add_loop_test(t, a_page_size_that_the_processor_lacks_is_refused, 0, 3);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

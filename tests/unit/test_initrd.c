@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "boot/initrd.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/boot_files.h"
 
 static struct gmem m;
@@ -153,13 +154,8 @@ START_TEST(a_huge_sparse_file_does_not_overflow)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("initrd", setup, teardown, t)
 {
-	Suite *s = suite_create("initrd");
-	TCase *t = tcase_create("initrd");
-
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, none_is_none);
 	tcase_add_test(t, one_lies_at_the_top_of_memory_on_a_page);
 	tcase_add_test(t, several_are_joined_with_zeroes_between);
@@ -170,16 +166,4 @@ static Suite *suite(void)
 	tcase_add_test(t, a_kernel_that_takes_none_is_told);
 	tcase_add_loop_test(t, a_wrong_file_is_named, 0, 3);
 	tcase_add_test(t, a_huge_sparse_file_does_not_overflow);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

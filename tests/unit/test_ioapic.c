@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
@@ -350,14 +351,8 @@ START_TEST(random_accesses_keep_table_and_routes_in_step)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("ioapic", setup, teardown, t)
 {
-	Suite *s = suite_create("ioapic");
-	TCase *t = tcase_create("ioapic");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, identity_and_pins_are_read);
 	tcase_add_test(t, all_pins_start_masked_and_silent);
 	tcase_add_test(t, entry_becomes_message);
@@ -371,9 +366,4 @@ int main(void)
 	tcase_add_test(t, state_comes_back_with_its_routes);
 	tcase_add_test(t, wrong_state_leaves_all_pins_masked);
 	tcase_add_test(t, random_accesses_keep_table_and_routes_in_step);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

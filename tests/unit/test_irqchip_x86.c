@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_irqchip_x86 - which routes and irqfds KVM is told of when a pin changes. */
+#include "tests/lib/unit.h"
 #include "tests/unit/fake_kvm.h"
 
 #include "vmm/core/util.h"
@@ -199,15 +200,9 @@ START_TEST(kvms_own_chips_have_the_line_at_once)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("irqchip_x86", setup, teardown, t)
 {
-	Suite *s = suite_create("irqchip_x86");
-	TCase *t = tcase_create("irqchip_x86");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	fake_kvm = on_ioctl;
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, line_is_bound_while_its_pin_is_not_masked);
 	tcase_add_test(t, message_is_the_route);
 	tcase_add_test(t, all_routes_at_once_are_one_call);
@@ -216,9 +211,4 @@ int main(void)
 	tcase_add_test(t, refused_bind_is_tried_again);
 	tcase_add_test(t, line_given_twice_is_refused);
 	tcase_add_test(t, kvms_own_chips_have_the_line_at_once);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

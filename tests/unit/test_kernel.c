@@ -5,6 +5,7 @@
 
 #include "boot/bzimage.h"
 #include "boot/elf.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/boot_files.h"
 
 static struct kernel_file f;
@@ -183,12 +184,8 @@ START_TEST(one_byte_is_refused)
 }
 END_TEST
 
-static Suite *suite(void)
+UNIT_MAIN("kernel", NULL, NULL, t)
 {
-	Suite *s = suite_create("kernel");
-	TCase *t = tcase_create("kernel");
-
-	suite_add_tcase(s, t);
 	tcase_add_test(t, a_missing_file_is_refused);
 	tcase_add_test(t, a_directory_is_refused);
 	tcase_add_test(t, an_empty_file_is_refused);
@@ -203,16 +200,4 @@ static Suite *suite(void)
 	tcase_add_test(t, random_bytes_are_refused);
 	tcase_add_test(t, a_text_file_is_refused);
 	tcase_add_test(t, one_byte_is_refused);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
 }

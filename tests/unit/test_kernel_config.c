@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
+
 #define HEAD "#\n# Linux/x86 6.1.0 Kernel Configuration\n#\n"
 
 static char dir[32];
@@ -124,22 +126,11 @@ START_TEST(what_nobody_asked_for_is_not_missed)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("kernel_config", setup, teardown, t)
 {
-	Suite *s = suite_create("kernel_config");
-	TCase *t = tcase_create("kernel_config");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_one_of_its_version_comes_first);
 	tcase_add_test(t, a_kernel_in_its_source_tree_is_known);
 	tcase_add_test(t, what_is_no_kernel_configuration_says_nothing);
 	tcase_add_test(t, what_a_share_needs_is_named);
 	tcase_add_test(t, what_nobody_asked_for_is_not_missed);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

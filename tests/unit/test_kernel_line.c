@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 /* A line, and its words: <name> or <name:value>, with a quotation mark where it has one */
@@ -148,13 +149,8 @@ START_TEST(list_is_searched_past_its_ends)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("kernel_line", NULL, NULL, t)
 {
-	Suite *s = suite_create("kernel_line");
-	TCase *t = tcase_create("kernel_line");
-	SRunner *r;
-	int failed;
-
 	tcase_add_loop_test(t, word_is_taken_apart_otherwise_than_by_linux, 0,
 			    ARRAY_SIZE(lines));
 	tcase_add_test(t, no_line_has_words);
@@ -162,10 +158,4 @@ int main(void)
 	tcase_add_test(t, value_is_found_in_part_or_beside);
 	tcase_add_test(t, last_word_has_not_the_last_say);
 	tcase_add_test(t, list_is_searched_past_its_ends);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm.h"
 
@@ -159,24 +160,13 @@ START_TEST(line_is_bound_and_let_go)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("kvm_x86", NULL, teardown, t)
 {
-	Suite *s = suite_create("kvm_x86");
-	TCase *t = tcase_create("kvm_x86");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	fake_kvm = on_ioctl;
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, signal_while_the_vm_is_made);
 	tcase_add_test(t, kvm_that_makes_no_vm);
 	tcase_add_test(t, kvm_that_is_too_old_or_too_new);
 	tcase_add_test(t, guest_writes_to_its_memory_and_not_to_registers);
 	tcase_add_test(t, doorbell_is_rung_by_its_own_value_only);
 	tcase_add_test(t, line_is_bound_and_let_go);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

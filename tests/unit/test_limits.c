@@ -2,11 +2,11 @@
 /* test_limits - limits of the process: each that stops us is named. */
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/limits.h"
 #include "vmm/core/util.h"
 
@@ -105,25 +105,14 @@ START_TEST(a_small_hard_limit_of_the_stack_is_told)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("limits", NULL, NULL, t)
 {
-	Suite *s = suite_create("limits");
-	TCase *tc = tcase_create("limits");
-	SRunner *r;
-	int failed;
-
-	tcase_add_loop_test(tc, a_sentence_names_the_limit_that_did_it, 0,
+	tcase_add_loop_test(t, a_sentence_names_the_limit_that_did_it, 0,
 			    (int)ARRAY_SIZE(limits));
-	tcase_add_loop_test(tc, a_limit_that_is_not_set_is_not_named, 0,
+	tcase_add_loop_test(t, a_limit_that_is_not_set_is_not_named, 0,
 			    (int)ARRAY_SIZE(limits));
-	tcase_add_test(tc, a_thread_that_cannot_be_made_names_ulimit_u);
-	tcase_add_test(tc, threads_have_a_stack_of_their_own_size);
-	tcase_add_test(tc, a_small_soft_limit_of_the_stack_is_raised);
-	tcase_add_test(tc, a_small_hard_limit_of_the_stack_is_told);
-	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	tcase_add_test(t, a_thread_that_cannot_be_made_names_ulimit_u);
+	tcase_add_test(t, threads_have_a_stack_of_their_own_size);
+	tcase_add_test(t, a_small_soft_limit_of_the_stack_is_raised);
+	tcase_add_test(t, a_small_hard_limit_of_the_stack_is_told);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_limits_x86 - what KVM is told to keep from a guest, and when. */
+#include "tests/lib/unit.h"
 #include "tests/unit/fake_kvm.h"
 
 #include "vmm/core/util.h"
@@ -248,15 +249,9 @@ START_TEST(hypercalls_are_answered_whatever_the_guest_was_told)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("limits_x86", setup, teardown, t)
 {
-	Suite *s = suite_create("limits_x86");
-	TCase *t = tcase_create("limits_x86");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	fake_kvm = on_ioctl;
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, msr_that_nobody_listed_is_reached);
 	tcase_add_test(t, msr_that_kvm_lists_is_denied);
 	tcase_add_test(t, msr_that_kernels_touch_unasked_is_denied);
@@ -264,9 +259,4 @@ int main(void)
 	tcase_add_test(t, limit_is_not_asked_for);
 	tcase_add_loop_test(t, limit_that_kvm_refuses_is_passed_over, 0, 5);
 	tcase_add_test(t, hypercalls_are_answered_whatever_the_guest_was_told);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

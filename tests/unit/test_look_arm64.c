@@ -3,8 +3,8 @@
 #include "vmm/kvm/look_arm64.h"
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 #define EL0  0x0u
@@ -44,17 +44,7 @@ START_TEST(each_place_has_its_answer)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("look_arm64", NULL, NULL, t)
 {
-	Suite *s = suite_create("look_arm64");
-	TCase *t = tcase_create("look_arm64");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	tcase_add_loop_test(t, each_place_has_its_answer, 0, ARRAY_SIZE(looks));
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/loop.h"
 #include "vmm/core/util.h"
 
@@ -355,14 +355,8 @@ START_TEST(an_interrupt_line_counts_its_pulses)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("loop", setup, teardown, t)
 {
-	Suite *suite = suite_create("loop");
-	TCase *t = tcase_create("loop");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, stop_before_run_is_not_lost);
 	tcase_add_test(t, stop_keeps_errno);
 	tcase_add_test(t, a_loop_runs_again_after_a_stop);
@@ -376,9 +370,4 @@ int main(void)
 	tcase_add_test(t, an_event_no_longer_wanted_is_not_delivered);
 	tcase_add_test(t, no_ring_is_lost_while_another_thread_resets);
 	tcase_add_test(t, an_interrupt_line_counts_its_pulses);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,12 +3,12 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/loop.h"
 #include "vmm/core/util.h"
 
@@ -240,14 +240,8 @@ static bool one_processor(void)
 	return sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) == 1;
 }
 
-int main(void)
+UNIT_MAIN("loop_poll", setup, teardown, t)
 {
-	Suite *suite = suite_create("loop_poll");
-	TCase *t = tcase_create("loop_poll");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_idle_loop_does_not_look);
 	tcase_add_test(t, who_does_not_want_it_is_not_looked_at);
 	if (!one_processor()) { /* there the loop never looks */
@@ -255,9 +249,4 @@ int main(void)
 		tcase_add_test(t, what_looking_finds_keeps_no_other_source_waiting);
 		tcase_add_test(t, who_waits_for_the_processor_gets_it);
 	}
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

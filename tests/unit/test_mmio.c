@@ -4,10 +4,10 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
-#include <stdlib.h>
 
 #include "tests/lib/driver.h"
 #include "tests/lib/fake.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 #define ACK         VIRTIO_CONFIG_S_ACKNOWLEDGE
@@ -365,15 +365,8 @@ START_TEST(changed_config_is_shown_and_told)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("mmio", setup, teardown, t)
 {
-	Suite *s = suite_create("mmio");
-	TCase *t = tcase_create("registers");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, registers_tell_who_we_are);
 	tcase_add_loop_test(t, every_value_written_to_status_in_every_state, 0,
 			    ARRAY_SIZE(states));
@@ -393,9 +386,4 @@ int main(void)
 	tcase_add_test(t, config_is_read_by_any_width);
 	tcase_add_test(t, config_is_written_where_it_may_be);
 	tcase_add_test(t, changed_config_is_shown_and_told);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

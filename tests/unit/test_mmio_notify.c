@@ -6,7 +6,6 @@
 #include <linux/virtio_mmio.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "devices/virtio/mmio.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/fake.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static struct driver d;
@@ -407,7 +407,7 @@ START_TEST(device_that_is_not_live_rests)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("mmio_notify", setup, teardown, t)
 {
 	tcase_add_test(t, device_at_rest_takes_nothing_and_goes_on);
 	tcase_add_test(t, device_that_does_not_rest_goes_on);
@@ -428,21 +428,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, driver_that_gave_up_is_left_alone);
 	tcase_add_test(t, queue_that_cannot_be_polled_breaks_the_device);
 	tcase_add_test(t, device_that_refuses_to_start_is_broken);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("mmio_notify");
-	TCase *t = tcase_create("mmio_notify");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

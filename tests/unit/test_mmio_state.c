@@ -3,10 +3,10 @@
 #include <check.h>
 #include <errno.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 
 #include "tests/lib/driver.h"
 #include "tests/lib/fake.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static struct driver d;
@@ -195,7 +195,7 @@ START_TEST(pending_interrupt_is_pushed_again)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("mmio_state", setup, teardown, t)
 {
 	tcase_add_test(t, snapshot_of_another_device_is_refused);
 	tcase_add_test(t, pending_interrupt_is_pushed_again);
@@ -203,21 +203,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, snapshot_cut_short_leaves_a_reset_device);
 	tcase_add_test(t, snapshot_with_any_byte_wrong_is_survived);
 	tcase_add_test(t, snapshot_with_features_not_offered_is_refused);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("mmio_state");
-	TCase *t = tcase_create("mmio_state");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,9 +4,9 @@
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 
 #include "devices/virtio/devices.h"
+#include "tests/lib/unit.h"
 
 /* ---- receiving ---- */
 
@@ -308,7 +308,7 @@ START_TEST(mac_is_stable_local_and_differs_by_name)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("net", setup, teardown, t)
 {
 	tcase_add_test(t, frame_is_received_with_its_header);
 	tcase_add_test(t, big_frame_is_merged_over_buffers_and_the_rest_is_kept);
@@ -329,21 +329,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, driver_that_gave_up_does_not_leave_us_spinning);
 	tcase_add_test(t, lost_tap_is_a_link_down_and_no_spinning);
 	tcase_add_test(t, mac_is_stable_local_and_differs_by_name);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("net");
-	TCase *t = tcase_create("net");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 20);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

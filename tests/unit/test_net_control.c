@@ -6,9 +6,9 @@
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 
 #include "devices/virtio/devices.h"
+#include "tests/lib/unit.h"
 
 #define PAIRS   3
 #define CONTROL (2 * PAIRS)
@@ -379,21 +379,10 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, pairs_and_offloads_are_part_of_the_state);
 }
 
-int main(void)
+UNIT_MAIN("net_control", setup_tap, teardown_tap, t)
 {
-	Suite *s = suite_create("net_control");
-	TCase *t = tcase_create("real-tap");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup_tap, teardown_tap);
 	if (have_namespace())
 		add_tests(t);
 	else
 		puts("SKIPPED: real-tap (no network namespace or no /dev/net/tun here)");
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

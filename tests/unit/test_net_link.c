@@ -11,6 +11,7 @@
 
 #include "devices/virtio/devices.h"
 #include "tests/lib/link_message.h"
+#include "tests/lib/unit.h"
 
 #define PAIRS    2 /* so that there is a control queue */
 #define CONTROL  (2 * PAIRS)
@@ -419,8 +420,11 @@ START_TEST(restored_guest_is_asked)
 }
 END_TEST
 
-static void add_link_tests(TCase *t)
+UNIT_MAIN("net_link", setup_link, teardown_link, t)
 {
+	TCase *real = unit_case(suite, "real-tap", setup_real, teardown_real);
+
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, guest_sees_its_tap_go_down_and_come_back);
 	tcase_add_test(t, tap_that_is_down_at_start_is_a_link_down);
 	tcase_add_test(t, flapping_is_seen_as_what_it_ends_with);
@@ -436,29 +440,10 @@ static void add_link_tests(TCase *t)
 	tcase_add_test(t, reset_forgets_the_announcement);
 	tcase_add_test(t, acks_that_nobody_asked_for_do_nothing);
 	tcase_add_test(t, odd_acks_are_refused);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("net_link");
-	TCase *t = tcase_create("link"), *real = tcase_create("real-tap");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup_link, teardown_link);
-	tcase_set_timeout(t, 60);
-	add_link_tests(t);
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(real, setup_real, teardown_real);
 	if (have_namespace()) {
 		tcase_add_test(real, tap_that_leaves_its_namespace_is_not_lost);
 		tcase_add_test(real, restored_guest_is_asked);
 	} else {
 		puts("SKIPPED: real-tap (no network namespace or no /dev/net/tun here)");
 	}
-	suite_add_tcase(s, real);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

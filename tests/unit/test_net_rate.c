@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "tests/lib/unit.h"
+
 /* Bursts are what comes in 100 ms, so that a host that does not let us run for a while takes
  * nothing away; they are over soon, for the wire and the driver are faster than any limit here
  */
@@ -176,29 +178,15 @@ START_TEST(bytes_received_keep_to_their_number)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, void (*set)(void), const TTest *test)
+UNIT_MAIN("net_rate", set_tx, teardown, t)
 {
-	TCase *t = tcase_create(name);
+	TCase *tx_bytes = unit_case(suite, "tx-bytes", set_tx_bytes, teardown);
+	TCase *rx_frames = unit_case(suite, "rx", set_rx, teardown);
+	TCase *rx_bytes = unit_case(suite, "rx-bytes", set_rx_bytes, teardown);
 
-	tcase_add_checked_fixture(t, set, teardown);
-	tcase_set_timeout(t, 20);
-	tcase_add_test(t, test);
-	suite_add_tcase(s, t);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("net_rate");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	add(s, "tx", set_tx, frames_sent_keep_to_their_number);
-	add(s, "tx-bytes", set_tx_bytes, bytes_sent_keep_to_their_number);
-	add(s, "reset", set_tx_bytes, reset_ends_the_waiting);
-	add(s, "rx", set_rx, frames_received_keep_to_their_number);
-	add(s, "rx-bytes", set_rx_bytes, bytes_received_keep_to_their_number);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	tcase_add_test(t, frames_sent_keep_to_their_number);
+	tcase_add_test(tx_bytes, bytes_sent_keep_to_their_number);
+	tcase_add_test(tx_bytes, reset_ends_the_waiting);
+	tcase_add_test(rx_frames, frames_received_keep_to_their_number);
+	tcase_add_test(rx_bytes, bytes_received_keep_to_their_number);
 }

@@ -4,13 +4,13 @@
 #include <check.h>
 #include <errno.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "devices/virtio/net.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -198,23 +198,12 @@ START_TEST(two_cards_of_a_machine_have_two_addresses)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("net_stream", setup, teardown, t)
 {
-	Suite *s = suite_create("net_stream");
-	TCase *t = tcase_create("net_stream");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, what_needs_a_header_on_the_wire_is_not_offered);
 	tcase_add_test(t, every_frame_reaches_the_driver_however_late_its_buffer_is);
 	tcase_add_test(t, frames_behind_a_batch_need_no_other_wake);
 	tcase_add_test(t, slow_peer_holds_frames_back_and_loses_none);
 	tcase_add_test(t, peer_that_leaves_or_lies_costs_the_link_only);
 	tcase_add_test(t, two_cards_of_a_machine_have_two_addresses);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/lib/unit.h"
+
 START_TEST(sent_frame_is_on_the_wire)
 {
 	uint32_t id, len;
@@ -302,14 +304,6 @@ START_TEST(frames_before_a_lie_are_sent)
 }
 END_TEST
 
-static void add_tests(TCase *t)
-{
-	tcase_add_test(t, sent_frame_is_on_the_wire);
-	tcase_add_test(t, sent_frame_may_be_cut_anywhere);
-	tcase_add_test(t, frames_that_are_none_are_dropped);
-	tcase_add_test(t, full_wire_holds_frames_back_and_loses_none);
-}
-
 static void add_ring_tests(TCase *t)
 {
 	tcase_add_test(t, frames_sent_together_stay_in_order);
@@ -322,26 +316,16 @@ static void add_ring_tests(TCase *t)
 	tcase_add_test(t, frames_before_a_lie_are_sent);
 }
 
-int main(void)
+UNIT_MAIN("net_tx", setup, teardown, t)
 {
-	Suite *s = suite_create("net_tx");
-	TCase *t = tcase_create("one-by-one"), *by_ring = tcase_create("by-ring");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *by_ring = unit_case(suite, "by-ring", setup_ring, teardown_ring);
 
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 20);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(by_ring, setup_ring, teardown_ring);
-	tcase_set_timeout(by_ring, 20);
+	tcase_add_test(t, sent_frame_is_on_the_wire);
+	tcase_add_test(t, sent_frame_may_be_cut_anywhere);
+	tcase_add_test(t, frames_that_are_none_are_dropped);
+	tcase_add_test(t, full_wire_holds_frames_back_and_loses_none);
 	if (ring_probe() == 0)
 		add_ring_tests(by_ring);
 	else
 		puts("SKIPPED: by-ring (no io_uring here)");
-	suite_add_tcase(s, by_ring);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -10,7 +10,6 @@
 #include <linux/vhost.h>
 #include <linux/virtio_mmio.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -19,6 +18,7 @@
 #include "devices/virtio/devices.h"
 #include "devices/virtio/net.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/tap_fixture.h"
 #include "vmm/core/log.h"
 
@@ -173,15 +173,8 @@ START_TEST(queues_that_are_refused_after_a_wait_cost_the_device)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("net_vhost", setup, teardown, t)
 {
-	Suite *s = suite_create("net_vhost");
-	TCase *t = tcase_create("real-tap");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	if (have_namespace()) {
 		tcase_add_test(t, a_driver_is_served_as_it_wants_to_be);
 		tcase_add_test(t, resets_change_nothing_on_the_host);
@@ -191,9 +184,4 @@ int main(void)
 	} else {
 		puts("SKIPPED: real-tap (no network namespace or no /dev/net/tun here)");
 	}
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

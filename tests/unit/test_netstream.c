@@ -6,12 +6,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "devices/backend/tap.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static struct netstream *stream;
@@ -235,14 +235,8 @@ START_TEST(socket_that_takes_a_part_gets_each_byte_once)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("netstream", setup, teardown, t)
 {
-	Suite *s = suite_create("netstream");
-	TCase *t = tcase_create("netstream");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, frames_come_one_by_one);
 	tcase_add_test(t, frame_in_pieces_waits_for_its_end);
 	tcase_add_test(t, longer_than_the_buffers_is_told_and_cut);
@@ -251,9 +245,4 @@ int main(void)
 	tcase_add_test(t, frames_go_without_their_header);
 	tcase_add_test(t, slow_peer_gets_every_frame_whole);
 	tcase_add_test(t, socket_that_takes_a_part_gets_each_byte_once);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

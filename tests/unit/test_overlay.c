@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "devices/backend/overlay.h"
+#include "tests/lib/unit.h"
 
 #define CLUSTER (64 * KIB)
 #define SIZE    (20 * CLUSTER + 512 * 3) /* the last cluster is a part of one */
@@ -698,7 +699,7 @@ START_TEST(start_killed_before_the_file_had_its_size_is_no_damage)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("overlay", setup, teardown, t)
 {
 	tcase_add_test(t, base_shows_where_nothing_was_written);
 	tcase_add_test(t, part_of_a_cluster_leaves_the_rest_of_it);
@@ -726,21 +727,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, file_that_is_not_ours_stays);
 	tcase_add_test(t, overlay_that_another_has_taken_stays);
 	tcase_add_test(t, two_overlays_share_a_base_but_not_each_other);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("overlay");
-	TCase *t = tcase_create("overlay");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

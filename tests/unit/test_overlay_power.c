@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "devices/backend/overlay.h"
+#include "tests/lib/unit.h"
 
 #define CLUSTER (64 * KIB)
 #define SIZE    (12 * CLUSTER + 512 * 3) /* the last cluster is a part of one */
@@ -276,20 +277,9 @@ START_TEST(new_overlay_has_its_name_before_its_guest_runs)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("overlay_power", NULL, NULL, t)
 {
-	Suite *s = suite_create("overlay_power");
-	TCase *t = tcase_create("overlay_power");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, new_overlay_has_its_name_before_its_guest_runs);
 	tcase_add_loop_test(t, power_lost_at_any_call_costs_nothing_that_was_flushed, 0,
 			    2);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,9 +4,9 @@
 
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 #define UNTOUCHED UINT64_C(0x5555)
@@ -144,23 +144,12 @@ START_TEST(name_is_guessed_wrongly)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("parse", NULL, NULL, t)
 {
-	Suite *s = suite_create("parse");
-	TCase *t = tcase_create("parse");
-	SRunner *r;
-	int failed;
-
 	tcase_add_loop_test(t, size_is_read_wrongly, 0, ARRAY_SIZE(sizes));
 	tcase_add_loop_test(t, duration_is_read_wrongly, 0, ARRAY_SIZE(durations));
 	tcase_add_test(t, number_past_its_end);
 	tcase_add_test(t, mac_is_cut_or_bent);
 	tcase_add_test(t, switch_that_is_neither);
 	tcase_add_test(t, name_is_guessed_wrongly);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

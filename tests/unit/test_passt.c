@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -208,14 +209,8 @@ START_TEST(port_that_is_taken_is_said_before_passt_starts)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("passt", setup, teardown, t)
 {
-	Suite *s = suite_create("passt");
-	TCase *t = tcase_create("passt");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, ready_passt_costs_one_descriptor);
 	tcase_add_test(t, passt_itself_opens_the_port);
 	tcase_add_test(t, missing_passt_is_said_with_its_package);
@@ -223,9 +218,4 @@ int main(void)
 	tcase_add_test(t, passt_that_refuses_gets_cause_and_cure);
 	tcase_add_test(t, noise_is_quoted);
 	tcase_add_test(t, port_that_is_taken_is_said_before_passt_starts);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

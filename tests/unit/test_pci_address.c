@@ -3,8 +3,8 @@
 #include "devices/legacy/legacy.h"
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 
@@ -87,22 +87,11 @@ START_TEST(state_goes_to_another_device)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("pci_address", setup, teardown, t)
 {
-	Suite *s = suite_create("pci_address");
-	TCase *t = tcase_create("pci_address");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, linux_finds_mechanism_1);
 	tcase_add_test(t, there_is_no_device);
 	tcase_add_test(t, small_accesses_are_not_for_the_register);
 	tcase_add_test(t, reserved_bits_read_as_zero);
 	tcase_add_test(t, state_goes_to_another_device);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

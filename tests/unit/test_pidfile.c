@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static char dir[] = "/tmp/test_pidfile.XXXXXX";
@@ -156,23 +157,12 @@ START_TEST(file_of_a_successor_is_removed)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("pidfile", setup, teardown, t)
 {
-	Suite *s = suite_create("pidfile");
-	TCase *t = tcase_create("pidfile");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, file_holds_another_number_or_stays);
 	tcase_add_test(t, file_of_nobody_is_not_taken_over);
 	tcase_add_test(t, file_of_another_machine_is_taken_over);
 	tcase_add_test(t, something_else_is_written_over);
 	tcase_add_test(t, link_directory_or_fifo_is_followed);
 	tcase_add_test(t, file_of_a_successor_is_removed);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

@@ -13,6 +13,7 @@
 #include "devices/backend/disk.h"
 #include "devices/virtio/pmem.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 #define AT         (8 * GIB)
@@ -247,14 +248,8 @@ START_TEST(file_that_somebody_writes_is_not_shared)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("pmem", NULL, teardown, t)
 {
-	Suite *s = suite_create("pmem");
-	TCase *t = tcase_create("pmem");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, place_and_size_are_told);
 	tcase_add_test(t, what_is_written_is_in_the_file);
 	tcase_add_test(t, rest_of_a_readonly_file_is_zero);
@@ -266,9 +261,4 @@ int main(void)
 	tcase_add_loop_test(t, odd_size_is_refused_with_the_cure, 0, 2);
 	tcase_add_test(t, missing_and_empty_files_are_refused);
 	tcase_add_loop_test(t, file_that_somebody_writes_is_not_shared, 0, 2);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

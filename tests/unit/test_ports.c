@@ -15,6 +15,7 @@
 
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -366,15 +367,8 @@ START_TEST(driver_without_multiport_finds_nothing)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("ports", setup, teardown, t)
 {
-	Suite *s = suite_create("ports");
-	TCase *t = tcase_create("ports");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, it_is_a_console_device_without_a_console);
 	tcase_add_test(t, two_ports_carry_their_own_bytes);
 	tcase_add_test(t, peers_come_and_go_and_the_driver_is_told);
@@ -389,9 +383,4 @@ int main(void)
 	tcase_add_test(t, driver_that_says_the_same_for_ever_is_told_no_more_than_once);
 	tcase_add_test(t, driver_without_multiport_finds_nothing);
 	tcase_add_test(t, impossible_news_are_not_loaded);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

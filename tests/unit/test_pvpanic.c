@@ -3,8 +3,8 @@
 #include "devices/legacy/legacy.h"
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 
@@ -79,22 +79,10 @@ START_TEST(state_goes_to_another_device)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("pvpanic", setup, teardown, t)
 {
-	Suite *s = suite_create("pvpanic");
-	TCase *t = tcase_create("device");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, driver_is_told_what_may_be_said);
 	tcase_add_test(t, only_known_events_are_heard);
 	tcase_add_test(t, wide_access_is_nobodys);
 	tcase_add_test(t, state_goes_to_another_device);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

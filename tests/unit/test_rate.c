@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/rate.h"
 #include "vmm/core/util.h"
 
@@ -308,32 +309,22 @@ START_TEST(no_limit_opens_nothing)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("rate", NULL, NULL, t)
 {
-	Suite *s = suite_create("rate");
-	TCase *buckets = tcase_create("buckets"), *timer = tcase_create("timer");
-	SRunner *sr = srunner_create(s);
-	int n = (int)ARRAY_SIZE(loads), failed;
+	TCase *timer = unit_case(suite, "timer", setup, teardown);
+	int n = (int)ARRAY_SIZE(loads);
 
-	tcase_add_loop_test(buckets, rate_holds_in_each_second, 0, n);
-	tcase_add_loop_test(buckets, ten_seconds_are_right_to_the_token, 0, n);
-	tcase_add_test(buckets, an_hour_is_right_to_the_token);
-	tcase_add_test(buckets, slow_steps_lose_nothing);
-	tcase_add_test(buckets, burst_is_there_at_once_and_again_after_a_rest);
-	tcase_add_test(buckets, one_large_request_passes_and_the_next_pays);
-	tcase_add_test(buckets, impossible_numbers_wrap_nothing);
-	tcase_add_test(buckets, clock_that_stands_or_goes_back_gives_nothing);
-	tcase_set_timeout(buckets, 30);
-	suite_add_tcase(s, buckets);
-	tcase_add_checked_fixture(timer, setup, teardown);
+	tcase_add_loop_test(t, rate_holds_in_each_second, 0, n);
+	tcase_add_loop_test(t, ten_seconds_are_right_to_the_token, 0, n);
+	tcase_add_test(t, an_hour_is_right_to_the_token);
+	tcase_add_test(t, slow_steps_lose_nothing);
+	tcase_add_test(t, burst_is_there_at_once_and_again_after_a_rest);
+	tcase_add_test(t, one_large_request_passes_and_the_next_pays);
+	tcase_add_test(t, impossible_numbers_wrap_nothing);
+	tcase_add_test(t, clock_that_stands_or_goes_back_gives_nothing);
 	tcase_add_test(timer, who_waits_is_called_once);
 	tcase_add_test(timer, both_limits_have_to_agree);
 	tcase_add_test(timer, stopped_rate_calls_nobody_and_keeps_its_debt);
 	tcase_add_test(timer, what_is_given_back_ends_a_wait);
 	tcase_add_test(timer, no_limit_opens_nothing);
-	suite_add_tcase(s, timer);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

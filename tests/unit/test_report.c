@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static char dir[] = "/tmp/test_report.XXXXXX";
@@ -518,14 +519,8 @@ START_TEST(no_report_was_asked_for)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("report", setup, teardown, t)
 {
-	Suite *s = suite_create("report");
-	TCase *t = tcase_create("report");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, field_is_missing_or_wrong);
 	tcase_add_test(t, status_is_the_causes_though_the_verdict_has_its_own);
 	tcase_add_test(t, guest_never_ran_and_detail_is_no_utf8);
@@ -544,9 +539,4 @@ int main(void)
 	tcase_add_test(t, descriptor_is_written_to_as_it_is);
 	tcase_add_test(t, disk_is_full);
 	tcase_add_test(t, no_report_was_asked_for);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

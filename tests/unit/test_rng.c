@@ -3,10 +3,10 @@
 #include <check.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 
 #include "devices/virtio/devices.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static struct driver d;
@@ -116,14 +116,8 @@ START_TEST(buffer_across_the_end_of_memory_costs_the_device_and_a_reset_revives_
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("rng", setup, teardown, t)
 {
-	Suite *s = suite_create("rng");
-	TCase *t = tcase_create("rng");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_buffer_is_filled_and_interrupts);
 	tcase_add_test(t, two_requests_get_different_bytes);
 	tcase_add_test(t, huge_request_is_answered_with_a_bounded_part);
@@ -132,9 +126,4 @@ int main(void)
 	tcase_add_test(
 		t,
 		buffer_across_the_end_of_memory_costs_the_device_and_a_reset_revives_it);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,11 +3,11 @@
 #include "devices/legacy/legacy.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/util.h"
@@ -335,14 +335,8 @@ START_TEST(random_settings_give_a_valid_date)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("rtc_cmos", setup, teardown, t)
 {
-	Suite *s = suite_create("rtc_cmos");
-	TCase *t = tcase_create("rtc_cmos");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, tells_the_hosts_time_in_utc);
 	tcase_add_test(t, guest_sets_it_and_the_host_keeps_its_own);
 	tcase_add_test(t, clock_stands_while_it_is_set);
@@ -355,10 +349,4 @@ int main(void)
 	tcase_add_test(t, storage_keeps_alarm_and_the_rest);
 	tcase_add_test(t, state_comes_back_with_the_time);
 	tcase_add_test(t, random_settings_give_a_valid_date);
-	tcase_set_timeout(t, 30);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

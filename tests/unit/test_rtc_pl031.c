@@ -4,11 +4,11 @@
 
 #include <check.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/state_fixture.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/loop.h"
@@ -291,32 +291,19 @@ START_TEST(truncated_or_impossible_state_is_refused)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("rtc_pl031", setup, teardown, t)
 {
-	Suite *suite = suite_create("rtc_pl031");
-	TCase *tc = tcase_create("rtc_pl031");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 20);
-	tcase_add_test(tc, count_is_the_hosts_time);
-	tcase_add_test(tc, count_goes_on_from_where_it_is_set);
-	tcase_add_test(tc, amba_identification_is_a_pl031s);
-	tcase_add_test(tc, odd_accesses_read_ones_and_are_dropped);
-	tcase_add_test(tc, alarm_now_is_raised_at_once);
-	tcase_add_test(tc, alarm_in_a_second_comes_once);
-	tcase_add_test(tc, count_set_to_the_match_raises_the_alarm);
-	tcase_add_test(tc, masked_alarm_waits_for_its_unmasking);
-	tcase_add_test(tc, reset_keeps_the_time_and_forgets_the_alarm);
-	tcase_add_test(tc, state_goes_to_another_clock_with_its_alarm);
-	tcase_add_test(tc, raised_alarm_is_pulsed_again_after_loading);
-	tcase_add_test(tc, alarm_that_fell_due_while_stored_comes_at_once);
-	tcase_add_test(tc, truncated_or_impossible_state_is_refused);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	tcase_add_test(t, count_is_the_hosts_time);
+	tcase_add_test(t, count_goes_on_from_where_it_is_set);
+	tcase_add_test(t, amba_identification_is_a_pl031s);
+	tcase_add_test(t, odd_accesses_read_ones_and_are_dropped);
+	tcase_add_test(t, alarm_now_is_raised_at_once);
+	tcase_add_test(t, alarm_in_a_second_comes_once);
+	tcase_add_test(t, count_set_to_the_match_raises_the_alarm);
+	tcase_add_test(t, masked_alarm_waits_for_its_unmasking);
+	tcase_add_test(t, reset_keeps_the_time_and_forgets_the_alarm);
+	tcase_add_test(t, state_goes_to_another_clock_with_its_alarm);
+	tcase_add_test(t, raised_alarm_is_pulsed_again_after_loading);
+	tcase_add_test(t, alarm_that_fell_due_while_stored_comes_at_once);
+	tcase_add_test(t, truncated_or_impossible_state_is_refused);
 }

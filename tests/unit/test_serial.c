@@ -2,6 +2,7 @@
 /* test_serial - the 16550A as Linux's 8250 driver sees it. */
 #include "devices/legacy/legacy.h"
 
+#include "tests/lib/unit.h"
 #include "tests/unit/serial_fixture.h"
 
 START_TEST(is_detected_as_16550a)
@@ -260,14 +261,8 @@ START_TEST(without_a_tty_output_goes_nowhere)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("serial", setup, teardown, t)
 {
-	Suite *s = suite_create("serial");
-	TCase *t = tcase_create("serial");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, is_detected_as_16550a);
 	tcase_add_test(t, divisor_is_behind_dlab);
 	tcase_add_test(t, transmitter_interrupt_is_raised_each_time_it_is_enabled);
@@ -283,10 +278,4 @@ int main(void)
 	tcase_add_test(t, modem_changes_are_told_once);
 	tcase_add_test(t, wide_access_is_as_many_narrow_ones);
 	tcase_add_test(t, without_a_tty_output_goes_nowhere);
-	tcase_set_timeout(t, 30);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

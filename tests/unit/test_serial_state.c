@@ -2,6 +2,7 @@
 /* test_serial_state - reset, snapshots, and a guest that writes anything. */
 #include "devices/legacy/legacy.h"
 
+#include "tests/lib/unit.h"
 #include "tests/unit/serial_fixture.h"
 #include "tests/unit/state_fixture.h"
 
@@ -115,22 +116,10 @@ START_TEST(random_accesses_keep_the_port_sane)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("serial_state", setup, teardown, t)
 {
-	Suite *s = suite_create("serial_state");
-	TCase *t = tcase_create("serial_state");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, reset_forgets_all_and_asks_for_input);
 	tcase_add_test(t, state_comes_back_with_what_was_held);
 	tcase_add_test(t, impossible_state_is_refused);
 	tcase_add_test(t, random_accesses_keep_the_port_sane);
-	tcase_set_timeout(t, 30);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

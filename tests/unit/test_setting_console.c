@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_setting_console - --console and --port: what is understood, and what is not. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/settings/cli.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/settings/config_json.h"
@@ -181,23 +181,12 @@ START_TEST(json_means_another_machine)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("setting_console", NULL, teardown, t)
 {
-	Suite *s = suite_create("setting_console");
-	TCase *t = tcase_create("setting_console");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_loop_test(t, wrong_line_gets_another_sentence, 0,
 			    (int)ARRAY_SIZE(wrong));
 	tcase_add_test(t, console_is_another);
 	tcase_add_test(t, ports_are_others);
 	tcase_add_test(t, files_have_a_size);
 	tcase_add_test(t, json_means_another_machine);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -2,10 +2,10 @@
 /* test_setting_net - --net and "net": limits and namespaces; the rest is test_cli's */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/setting.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static int option(const char *value)
@@ -111,22 +111,11 @@ START_TEST(wrong_value_is_told)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("setting_net", setting_setup, setting_teardown, t)
 {
-	Suite *s = suite_create("setting_net");
-	TCase *t = tcase_create("setting_net");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setting_setup, setting_teardown);
 	tcase_add_test(t, limits_are_understood);
 	tcase_add_test(t, json_is_understood);
 	tcase_add_test(t, one_name_in_two_namespaces_is_two_taps);
 	tcase_add_test(t, published_ports_are_numbers_for_passt);
 	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

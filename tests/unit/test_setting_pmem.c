@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_setting_pmem - --pmem and "pmem": what is understood, and what is said of the rest */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/setting.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static int option(const char *value)
@@ -49,19 +49,8 @@ START_TEST(wrong_value_is_told)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("setting_pmem", setting_setup, setting_teardown, t)
 {
-	Suite *s = suite_create("setting_pmem");
-	TCase *t = tcase_create("setting_pmem");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setting_setup, setting_teardown);
 	tcase_add_test(t, option_is_understood);
 	tcase_add_loop_test(t, wrong_value_is_told, 0, (int)ARRAY_SIZE(wrong));
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

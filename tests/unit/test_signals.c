@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
@@ -173,26 +174,14 @@ START_TEST(a_wait_does_not_end_with_a_question)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("signals", NULL, NULL, t)
 {
-	Suite *s = suite_create("signals");
-	TCase *tc = tcase_create("signals");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(tc, 30);
-	tcase_add_test(tc, nothing_stays_blocked_but_questions);
-	tcase_add_test(tc, what_a_call_reports_kills_nobody);
-	tcase_add_test(tc, children_are_not_reaped_behind_our_back);
-	tcase_add_test(tc, what_our_parent_ignores_we_neither_hold_nor_read);
-	tcase_add_test(tc, what_ends_us_is_held_and_read);
-	tcase_add_test(tc, a_question_is_held_from_the_start_and_no_end);
-	tcase_add_test(tc, a_wait_ends_with_what_ends_us);
-	tcase_add_test(tc, a_wait_does_not_end_with_a_question);
-	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	tcase_add_test(t, nothing_stays_blocked_but_questions);
+	tcase_add_test(t, what_a_call_reports_kills_nobody);
+	tcase_add_test(t, children_are_not_reaped_behind_our_back);
+	tcase_add_test(t, what_our_parent_ignores_we_neither_hold_nor_read);
+	tcase_add_test(t, what_ends_us_is_held_and_read);
+	tcase_add_test(t, a_question_is_held_from_the_start_and_no_end);
+	tcase_add_test(t, a_wait_ends_with_what_ends_us);
+	tcase_add_test(t, a_wait_does_not_end_with_a_question);
 }

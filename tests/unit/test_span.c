@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_span - cursors over scattered bytes, against a flat copy of the same bytes. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/virtio/virtq.h"
+#include "tests/lib/unit.h"
 
 /* "abc" "d" "efghij" */
 static char bytes[] = "abcdefghij";
@@ -132,14 +132,8 @@ START_TEST(tail_of_nothing_is_refused)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("span", setup, NULL, t)
 {
-	Suite *suite = suite_create("span");
-	TCase *t = tcase_create("span");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, pieces_come_in_order_across_buffers);
 	tcase_add_test(t, more_than_there_is_takes_nothing);
 	tcase_add_test(t, nothing_is_always_there);
@@ -150,9 +144,4 @@ int main(void)
 	tcase_add_test(t, tail_that_is_the_whole_last_buffer);
 	tcase_add_test(t, tail_over_two_buffers_is_refused);
 	tcase_add_test(t, tail_of_nothing_is_refused);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_state - saved fields and sections: their bytes, the way back, and states that lie. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/state.h"
 
 struct fields {
@@ -399,14 +399,8 @@ START_TEST(a_collector_grows_and_what_it_has_is_loaded)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("state", setup, NULL, t)
 {
-	Suite *suite = suite_create("state");
-	TCase *t = tcase_create("state");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, fields_are_little_endian_in_order);
 	tcase_add_test(t, what_was_saved_is_loaded);
 	tcase_add_test(t, saving_changes_nothing);
@@ -426,9 +420,4 @@ int main(void)
 	tcase_add_test(t, identity_is_compared);
 	tcase_add_test(t, identity_of_other_bytes_is_shown_in_hexadecimal);
 	tcase_add_test(t, a_collector_grows_and_what_it_has_is_loaded);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,8 +3,8 @@
 #include "vmm/kvm/store_arm64.h"
 
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static const struct {
@@ -74,18 +74,8 @@ START_TEST(what_is_no_plain_store_is_taken_for_one)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("store_arm64", NULL, NULL, t)
 {
-	Suite *s = suite_create("store_arm64");
-	TCase *t = tcase_create("store_arm64");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	tcase_add_test(t, store_is_missed_or_changes_another_register);
 	tcase_add_test(t, what_is_no_plain_store_is_taken_for_one);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "tests/lib/unit.h"
+
 /* ---- setting up: no permission needed to be refused ---- */
 
 static void refused(const struct config *cfg, unsigned int i, const char *word)
@@ -286,18 +288,12 @@ START_TEST(frames_pass_through_a_real_tap_until_it_is_deleted)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("tap", setup, teardown, t)
 {
-	Suite *s = suite_create("tap");
-	TCase *t = tcase_create("refused"), *real = tcase_create("real-tap");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *real = unit_case(suite, "real-tap", setup_real, NULL);
 
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, impossible_names_are_refused);
 	tcase_add_test(t, fd_that_is_no_tap_is_refused);
-	suite_add_tcase(s, t);
-	tcase_add_checked_fixture(real, setup_real, NULL);
 	if (have_namespace()) {
 		tcase_add_test(real, missing_tap_is_made_and_up_and_exclusive);
 		tcase_add_test(real, dry_run_makes_no_tap);
@@ -313,9 +309,4 @@ int main(void)
 	} else {
 		puts("SKIPPED: real-tap (no network namespace or no /dev/net/tun here)");
 	}
-	suite_add_tcase(s, real);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

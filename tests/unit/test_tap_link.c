@@ -13,6 +13,7 @@
 
 #include "devices/backend/tap.h"
 #include "tests/lib/link_message.h"
+#include "tests/lib/unit.h"
 #include "tests/unit/tap_fixture.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -420,35 +421,23 @@ static void add_real_tests(TCase *real)
 	tcase_add_test(real, descriptor_of_another_namespace_is_not_taken_for_ours);
 }
 
-int main(void)
+UNIT_MAIN("tap_link", setup, teardown, tc)
 {
-	Suite *s = suite_create("tap_link");
-	TCase *fed = tcase_create("messages"), *real = tcase_create("real-tap");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *real = unit_case(suite, "real-tap", setup_real, NULL);
 
-	tcase_add_checked_fixture(fed, setup, teardown);
-	tcase_add_test(fed, down_and_up_again_is_a_move_only_when_up);
-	tcase_add_test(fed, down_and_up_before_we_look_is_a_move);
-	tcase_add_test(fed, carrier_off_is_down);
-	tcase_add_test(fed, another_master_is_a_move);
-	tcase_add_test(fed, deleted_is_gone_but_not_by_a_bridge);
-	tcase_add_test(fed, what_is_not_there_any_more_is_gone);
-	tcase_add_test(fed, what_is_said_of_others_is_nothing_to_us);
-	tcase_add_test(fed, short_messages_are_understood_as_far_as_they_go);
-	tcase_add_test(fed, attributes_of_impossible_lengths_end_the_message);
-	tcase_add_test(fed,
+	tcase_add_test(tc, down_and_up_again_is_a_move_only_when_up);
+	tcase_add_test(tc, down_and_up_before_we_look_is_a_move);
+	tcase_add_test(tc, carrier_off_is_down);
+	tcase_add_test(tc, another_master_is_a_move);
+	tcase_add_test(tc, deleted_is_gone_but_not_by_a_bridge);
+	tcase_add_test(tc, what_is_not_there_any_more_is_gone);
+	tcase_add_test(tc, what_is_said_of_others_is_nothing_to_us);
+	tcase_add_test(tc, short_messages_are_understood_as_far_as_they_go);
+	tcase_add_test(tc, attributes_of_impossible_lengths_end_the_message);
+	tcase_add_test(tc,
 		       message_that_claims_to_be_longer_or_shorter_is_read_within_itself);
-	suite_add_tcase(s, fed);
-	tcase_add_checked_fixture(real, setup_real, NULL);
-	tcase_set_timeout(real, 30);
 	if (have_namespace())
 		add_real_tests(real);
 	else
 		puts("SKIPPED: real-tap (no network namespace or no /dev/net/tun here)");
-	suite_add_tcase(s, real);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

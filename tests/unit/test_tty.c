@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -657,15 +658,8 @@ START_TEST(stuck_reader_delays_the_end_by_two_seconds_at_most)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("tty", setup, teardown, t)
 {
-	Suite *s = suite_create("tty");
-	TCase *t = tcase_create("tty");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 20);
 	tcase_add_test(t, terminal_is_raw_and_then_restored);
 	tcase_add_test(t, line_ends_are_the_terminals_if_output_goes_elsewhere);
 	tcase_add_test(t, terminal_is_restored_by_restore_now_twice);
@@ -690,10 +684,4 @@ int main(void)
 	tcase_add_test(t, stuck_reader_holds_back_the_guest_only);
 	tcase_add_test(t, reader_that_leaves_is_forgotten);
 	tcase_add_test(t, stuck_reader_delays_the_end_by_two_seconds_at_most);
-	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -22,6 +22,7 @@
 #include "devices/backend/tty.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/inherited.h"
+#include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
@@ -760,15 +761,8 @@ START_TEST(loop_that_cannot_watch_is_said)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("tty_ends", setup, teardown, t)
 {
-	Suite *s = suite_create("tty_ends");
-	TCase *t = tcase_create("ends");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, peer_talks_both_ways);
 	tcase_add_test(t, peer_that_comes_late_gets_the_newest);
 	tcase_add_test(t, next_peer_waits_for_the_first_to_leave);
@@ -795,9 +789,4 @@ int main(void)
 	tcase_add_test(t, file_without_a_name_has_no_limit);
 	tcase_add_test(t, file_that_cannot_be_written_is_refused);
 	tcase_add_test(t, loop_that_cannot_watch_is_said);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

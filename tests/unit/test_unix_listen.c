@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "devices/backend/unix_listen.h"
+#include "tests/lib/unit.h"
 
 static char dir[64], path[96];
 static struct unix_listener l;
@@ -128,14 +129,8 @@ START_TEST(path_is_too_long)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("unix_listen", setup, teardown, t)
 {
-	Suite *s = suite_create("unix_listen");
-	TCase *t = tcase_create("unix_listen");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, clients_connect_and_only_our_user_may);
 	tcase_add_test(t, socket_of_the_dead_is_replaced);
 	tcase_add_test(t, socket_of_the_living_stays);
@@ -144,9 +139,4 @@ int main(void)
 	tcase_add_test(t, directory_is_missing);
 	tcase_add_test(t, directory_is_another_users);
 	tcase_add_test(t, path_is_too_long);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

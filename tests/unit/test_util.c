@@ -6,11 +6,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/err.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -379,13 +379,8 @@ START_TEST(levels_have_names)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("util", NULL, NULL, t)
 {
-	Suite *suite = suite_create("util");
-	TCase *t = tcase_create("util");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
 	tcase_add_test(t, error_is_returned_negative_and_kept);
 	tcase_add_test(t, error_without_a_number_is_an_error_all_the_same);
 	tcase_add_test(t, usage_error_is_marked_and_stays_so_when_wrapped);
@@ -407,9 +402,4 @@ int main(void)
 	tcase_add_test(t, a_few_lines_a_minute_are_never_left_out);
 	tcase_add_test(t, lines_that_nobody_reads_are_dropped_and_counted);
 	tcase_add_test(t, levels_have_names);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

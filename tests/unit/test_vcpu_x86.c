@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu.h"
 
@@ -626,15 +627,9 @@ START_TEST(guest_that_blocks_its_processor_goes_on_if_it_can)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vcpu_x86", setup, NULL, t)
 {
-	Suite *s = suite_create("vcpu_x86");
-	TCase *t = tcase_create("vcpu_x86");
-	SRunner *r = srunner_create(s);
-	int failed;
-
 	fake_kvm = on_ioctl;
-	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, interrupted_run_goes_on);
 	tcase_add_test(t, a_guest_that_was_stopped_is_told);
 	tcase_add_test(t, who_was_outside_of_the_guest_is_told_as_well);
@@ -654,9 +649,4 @@ int main(void)
 	tcase_add_test(t, string_across_the_end_of_a_window_reaches_nobody);
 	tcase_add_test(t, bus_is_locked_as_often_as_the_guest_likes);
 	tcase_add_test(t, guest_that_blocks_its_processor_goes_on_if_it_can);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

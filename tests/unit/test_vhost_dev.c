@@ -20,6 +20,7 @@
 #include "devices/virtio/devices.h"
 #include "devices/virtio/vhost_user_device.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/vhost_peer.h"
 #include "vmm/core/util.h"
 
@@ -529,15 +530,8 @@ START_TEST(disk_without_notes_is_lost)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vhost_dev", setup, teardown, t)
 {
-	Suite *s = suite_create("vhost_dev");
-	TCase *t = tcase_create("vhost_dev");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, requests_go_through_without_us);
 	tcase_add_test(t, kick_reaches_it_without_a_register_write);
 	tcase_add_test(t, driver_always_finds_the_used_buffers_bit);
@@ -566,10 +560,4 @@ int main(void)
 	tcase_add_test(t, card_has_two_queues_and_our_address);
 	tcase_add_test(t, card_comes_again);
 	tcase_add_test(t, who_has_one_queue_is_no_card);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

@@ -17,6 +17,7 @@
 #include "devices/backend/vhost_net.h"
 #include "devices/backend/vhost_socket.h"
 #include "devices/backend/vhost_user.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/vhost_peer.h"
 #include "vmm/core/util.h"
 
@@ -263,15 +264,8 @@ START_TEST(missing_vhost_net_is_explained)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vhost_user", setup, teardown, t)
 {
-	Suite *s = suite_create("vhost_user");
-	TCase *t = tcase_create("vhost_user");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, honest_one_is_told_everything);
 	tcase_add_test(t, one_without_protocol_features_is_enough);
 	tcase_add_test(t, our_addresses_are_not_told);
@@ -283,10 +277,4 @@ int main(void)
 	tcase_add_test(t, bad_sockets_are_explained);
 	tcase_add_test(t, pair_is_connected_and_nameless);
 	tcase_add_test(t, missing_vhost_net_is_explained);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

@@ -5,6 +5,7 @@
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/virtq_fixture.h"
 
 START_TEST(chain_comes_out_as_it_went_in)
@@ -285,7 +286,7 @@ START_TEST(state_of_a_larger_queue_is_refused)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("virtq", setup, teardown, t)
 {
 	tcase_add_test(t, chain_comes_out_as_it_went_in);
 	tcase_add_test(t, indirect_chain_may_use_the_whole_queue_size);
@@ -302,21 +303,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, state_goes_through_a_snapshot);
 	tcase_add_test(t, state_with_requests_in_flight_is_not_saved);
 	tcase_add_test(t, state_of_a_larger_queue_is_refused);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("virtq");
-	TCase *t = tcase_create("virtq");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -7,11 +7,11 @@
  * after the n-th access the driver's change is made.  Two threads would need luck for that.
  */
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/virtq_fixture.h"
 
 #define TRAP_FLAG 0x100
@@ -188,21 +188,10 @@ START_TEST(available_index_changes)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("virtq_fetch_x86", watch, teardown, t)
 {
-	Suite *s = suite_create("virtq_fetch_x86");
-	TCase *t = tcase_create("virtq_fetch_x86");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, watch, teardown);
 	tcase_add_loop_test(t, descriptor_changes, 0, (int)ARRAY_SIZE(lies));
 	tcase_add_loop_test(t, indirect_table_changes, 0, (int)ARRAY_SIZE(lies));
 	tcase_add_test(t, head_changes);
 	tcase_add_test(t, available_index_changes);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

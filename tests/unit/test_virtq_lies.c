@@ -7,8 +7,8 @@
 #include <linux/virtio_ring.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/virtq_fixture.h"
 
 /* The next chain must be refused for a reason that has @word in it, leaving nothing */
@@ -309,7 +309,7 @@ START_TEST(descriptor_rewritten_while_it_is_read)
 }
 END_TEST
 
-static void add_tests(TCase *t)
+UNIT_MAIN("virtq_lies", setup, teardown, t)
 {
 	tcase_add_test(t, table_and_direct_buffers_share_one_bound);
 	tcase_add_test(t, loop_in_a_chain);
@@ -332,21 +332,4 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, index_too_far_ahead);
 	tcase_add_test(t, bad_registers_are_not_mapped);
 	tcase_add_test(t, descriptor_rewritten_while_it_is_read);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("virtq_lies");
-	TCase *t = tcase_create("virtq_lies");
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
-	add_tests(t);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_vsock - connections both ways, credit and back-pressure. */
+#include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"
 
 START_TEST(guest_and_server_talk)
@@ -318,15 +319,8 @@ START_TEST(talker_does_not_keep_others_from_the_guest)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vsock", setup, teardown, t)
 {
-	Suite *s = suite_create("vsock");
-	TCase *t = tcase_create("connections");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, guest_and_server_talk);
 	tcase_add_test(t, nobody_listens);
 	tcase_add_test(t, server_speaks_first);
@@ -344,9 +338,4 @@ int main(void)
 	tcase_add_test(t, end_is_told_to_a_guest_without_room);
 	tcase_add_test(t, much_data_fills_many_buffers);
 	tcase_add_test(t, talker_does_not_keep_others_from_the_guest);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_vsock_ends - how connections end: by halves, at either side, with the guest, in time. */
+#include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"
 
 START_TEST(host_half_closes)
@@ -260,15 +261,8 @@ START_TEST(who_owes_an_answer_is_given_up)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vsock_ends", setup, teardown, t)
 {
-	Suite *s = suite_create("vsock_ends");
-	TCase *t = tcase_create("ends");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, host_half_closes);
 	tcase_add_test(t, guest_half_closes);
 	tcase_add_test(t, guest_that_reads_no_more_stops_the_host);
@@ -282,9 +276,4 @@ int main(void)
 	tcase_add_test(t, client_waits_for_the_guests_driver);
 	tcase_add_test(t, restored_guest_is_told_that_its_connections_are_gone);
 	tcase_add_test(t, who_owes_an_answer_is_given_up);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_vsock_lies - guests that break the rules lose a connection, or the device. */
+#include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"
 
 /* ---- a connection is lost, no more ---- */
@@ -330,28 +331,20 @@ START_TEST(header_in_pieces_of_one_byte)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vsock_lies", setup_two, teardown_two, t)
 {
-	Suite *s = suite_create("vsock_lies");
-	TCase *two = tcase_create("a connection"), *one = tcase_create("the device");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *one = unit_case(suite, "the device", setup_bare, teardown);
 
-	tcase_add_checked_fixture(two, setup_two, teardown_two);
-	tcase_set_timeout(two, 30);
-	tcase_add_test(two, data_beyond_the_credit);
-	tcase_add_test(two, one_packet_beyond_the_credit);
-	tcase_add_test(two, credit_for_what_was_never_sent);
-	tcase_add_test(two, data_after_its_end);
-	tcase_add_loop_test(two, packet_out_of_place, 0, (int)ARRAY_SIZE(out_of_place));
-	tcase_add_test(two, shutdown_of_nothing_changes_nothing);
-	tcase_add_test(two, request_with_data_and_data_of_no_bytes);
-	tcase_add_test(two, window_shrinks_below_what_is_under_way);
-	tcase_add_test(two, answer_to_what_the_client_did_not_ask_yet);
-	tcase_add_test(two, packets_for_nobody_are_refused);
-	suite_add_tcase(s, two);
-	tcase_add_checked_fixture(one, setup_bare, teardown);
-	tcase_set_timeout(one, 30);
+	tcase_add_test(t, data_beyond_the_credit);
+	tcase_add_test(t, one_packet_beyond_the_credit);
+	tcase_add_test(t, credit_for_what_was_never_sent);
+	tcase_add_test(t, data_after_its_end);
+	tcase_add_loop_test(t, packet_out_of_place, 0, (int)ARRAY_SIZE(out_of_place));
+	tcase_add_test(t, shutdown_of_nothing_changes_nothing);
+	tcase_add_test(t, request_with_data_and_data_of_no_bytes);
+	tcase_add_test(t, window_shrinks_below_what_is_under_way);
+	tcase_add_test(t, answer_to_what_the_client_did_not_ask_yet);
+	tcase_add_test(t, packets_for_nobody_are_refused);
 	tcase_add_test(one, guest_that_does_not_listen_is_not_listened_to);
 	tcase_add_test(one, packet_longer_than_its_buffer);
 	tcase_add_test(one, packet_without_a_whole_header);
@@ -361,9 +354,4 @@ int main(void)
 	tcase_add_test(one, event_buffer_that_is_none);
 	tcase_add_test(one, clients_of_a_broken_device_are_let_go);
 	tcase_add_test(one, header_in_pieces_of_one_byte);
-	suite_add_tcase(s, one);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

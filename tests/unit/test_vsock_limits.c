@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
+#include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"
 
 START_TEST(no_descriptor_left)
@@ -255,15 +256,8 @@ START_TEST(idle_connections_wake_nobody)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("vsock_limits", setup, teardown, t)
 {
-	Suite *s = suite_create("vsock_limits");
-	TCase *t = tcase_create("limits");
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, no_descriptor_left);
 	tcase_add_test(t, what_the_machine_needs_is_kept_from_the_guest);
 	tcase_add_test(t, what_the_machine_needs_is_kept_from_clients);
@@ -273,9 +267,4 @@ int main(void)
 	tcase_add_test(t, one_connection_more_than_there_can_be);
 	tcase_add_test(t, idle_connections_wake_nobody);
 	tcase_add_test(t, connection_that_the_guest_does_not_read_wakes_nobody);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 
 static struct witness w;
@@ -109,23 +110,11 @@ START_TEST(device_outweighs_words)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("witness", setup, NULL, t)
 {
-	Suite *s = suite_create("witness");
-	TCase *t = tcase_create("console");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_loop_test(t, line_means, 0, ARRAY_SIZE(lines));
 	tcase_add_loop_test(t, byte_by_byte_it_means_the_same, 0, ARRAY_SIZE(lines));
 	tcase_add_test(t, long_line_is_no_hiding_place);
 	tcase_add_test(t, zero_byte_hides_nothing);
 	tcase_add_test(t, device_outweighs_words);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,10 +6,10 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/core/work.h"
 
@@ -424,15 +424,8 @@ START_TEST(every_piece_is_done_once_whoever_delivers)
 }
 END_TEST
 
-int main(void)
+UNIT_MAIN("work", setup, teardown, t)
 {
-	Suite *suite = suite_create("work");
-	TCase *t = tcase_create("work");
-	SRunner *r = srunner_create(suite);
-	int failed;
-
-	tcase_set_timeout(t, 20);
-	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_unused_pool_starts_no_thread);
 	tcase_add_test(t, finished_work_comes_back_on_the_loop);
 	tcase_add_test(t, done_may_submit_again);
@@ -447,9 +440,4 @@ int main(void)
 	tcase_add_test(t, work_not_delivered_is_dropped);
 	tcase_add_test(t, no_thread_outlives_the_pool);
 	tcase_add_test(t, every_piece_is_done_once_whoever_delivers);
-	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
