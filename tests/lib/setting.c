@@ -45,3 +45,11 @@ int setting_json(const char *text)
 {
 	return config_json_parse(&cfg, text, strlen(text), "vm.json", &e);
 }
+
+void setting_is_refused(const struct setting_wrong *w)
+{
+	ck_assert_int_lt(w->parse(w->text), 0);
+	ck_assert_int_eq(e.usage, 1);
+	ck_assert_msg(strstr(e.msg, w->says), "%s: %s", w->text, e.msg);
+	ck_assert_msg(strstr(e.msg, w->also), "%s: %s", w->text, e.msg);
+}

@@ -19,4 +19,13 @@ int setting_option(const char *option, const char *value);
 /* The config file @text, called vm.json, into @cfg; what config_json_parse() returns */
 int setting_json(const char *text);
 
+/* A @text that @parse refuses, and two pieces of the sentence that says so */
+struct setting_wrong {
+	int (*parse)(const char *text);
+	const char *text, *says, *also;
+};
+
+/* Fails the test unless @w is refused as wrong use, in those words */
+void setting_is_refused(const struct setting_wrong *w);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fake_kvm - KVM's file descriptors without KVM: this ioctl() replaces the C library's, and
- * a function of the test's answers for KVM.  For one .c file a program.
+ * fake_kvm - KVM's file descriptors without KVM: open() and ioctl() here replace the
+ * C library's, and a function of the test's answers for KVM.  For one .c file a program.
  */
 #ifndef MICROVM_TESTS_FAKE_KVM_H
 #define MICROVM_TESTS_FAKE_KVM_H
@@ -32,6 +32,19 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	return fd == FAKE_KVM_FD ? fake_kvm(request, arg)
 				 : (int)syscall(SYS_ioctl, fd, request, arg);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list ap;
+	unsigned int mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, unsigned int) : 0;
+	va_end(ap);
+	return strcmp(path, "/dev/kvm") == 0
+		       ? FAKE_KVM_FD
+		       : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 #endif

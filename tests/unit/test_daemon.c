@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/backend/daemon.h"
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
@@ -23,17 +24,6 @@
 static struct daemon daemon_under_test, *d = &daemon_under_test;
 static struct err e;
 static char dir[] = "/tmp/test-daemon-XXXXXX";
-
-static const struct device_ops nop_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-	.destroy = device_fini,
-};
 
 static void setup(void)
 {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/lib/inherited.h"
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/log.h"
@@ -31,16 +32,6 @@ static struct loop *loop;
 static struct work_pool *pool;
 static struct device dev;
 static unsigned int nfinished;
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
 
 static void make_file(const char *p, off_t size)
 {
@@ -67,7 +58,7 @@ static void setup(void)
 	cfg = (struct config){.ndisk = 1, .disk[0].path = path};
 	loop = loop_create();
 	pool = work_pool_create(loop, 4);
-	device_init(&dev, &dev_ops, DEVICE_VIRTIO_MMIO, "blk0", 0, 4096);
+	device_init(&dev, &nop_ops, DEVICE_VIRTIO_MMIO, "blk0", 0, 4096);
 	nfinished = 0;
 }
 

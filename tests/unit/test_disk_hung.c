@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 
 #include "devices/backend/disk.h"
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/util.h"
@@ -34,16 +35,6 @@ static struct disk_req req[NREQ];
 static struct iovec iov[NREQ];
 static char buf[NREQ][4096];
 static struct loop_source timer;
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
 
 static void on_done(void *ctx, struct disk_req *list)
 {
@@ -76,7 +67,7 @@ static void open_disk(unsigned int i)
 	cfg.disk[i].path = path[i];
 	cfg.disk[i].format = DISK_FORMAT_RAW; /* or it would be looked into */
 	cfg.disk[i].block = DISK_SECTOR;      /* likewise */
-	device_init(&dev[i], &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
+	device_init(&dev[i], &nop_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 	disk[i] = disk_open(&cfg, i, &e);
 	ck_assert_msg(disk[i] != NULL, "%s", e.msg);
 	ck_assert_int_eq(disk[i]->remote, i == 0);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_sector.h"
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/log.h"
@@ -36,16 +37,6 @@ static unsigned int nfinished, nwanted;
 static atomic_uint nodd, nread, nwrite;
 static atomic_int fail_write;
 static struct err err;
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
 
 /* ---- a host with large blocks ---- */
 
@@ -134,7 +125,7 @@ static void setup(void)
 	disk_sys = &large_sys;
 	loop = loop_create();
 	pool = work_pool_create(loop, DISK_LANES);
-	device_init(&dev, &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
+	device_init(&dev, &nop_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 	disk = disk_sector_fit(host_disk(BLOCK), 512, &err);
 	ck_assert_msg(disk != NULL, "%s", err.msg);
 	ck_assert_uint_eq(disk->block, 512);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk.h"
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/util.h"
@@ -33,16 +34,6 @@ static char sector[DISK_SECTOR];
 static struct loop_source timer;
 static int quick_fd;
 static sem_t gate;
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
 
 /* All disks but the last take as long as the test likes. */
 static ssize_t slow_writev(int fd, const struct iovec *v, int n, off_t off, int flags)
@@ -98,7 +89,7 @@ static void open_disk(unsigned int i)
 	ck_assert_int_eq(ftruncate(fd, (off_t)MIB), 0);
 	close(fd);
 	cfg.disk[i].path = path[i];
-	device_init(&dev[i], &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
+	device_init(&dev[i], &nop_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 	disk[i] = disk_open(&cfg, i, &e);
 	ck_assert_msg(disk[i] != NULL, "%s", e.msg);
 	ck_assert_int_eq(disk_start(disk[i], pool, &dev[i], on_done, &nfinished[i]), 0);

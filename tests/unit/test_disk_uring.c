@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "devices/backend/ring.h"
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/device.h"
 #include "vmm/core/util.h"
@@ -36,16 +37,6 @@ static struct work_pool *pool;
 static struct ring *ring;
 static struct under_test t[2];
 static _Alignas(4096) char buf[2][65536];
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
 
 /* ---- a kernel that does what the test wants ---- */
 
@@ -135,7 +126,7 @@ static void setup(void)
 		close(fd);
 		cfg.disk[i].path = path[i];
 		t[i] = (struct under_test){0};
-		device_init(&t[i].dev, &dev_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
+		device_init(&t[i].dev, &nop_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 		t[i].disk = disk_open(&cfg, i, &e);
 		ck_assert_msg(t[i].disk != NULL, "%s", e.msg);
 		ck_assert_int_eq(disk_use_ring(t[i].disk, ring), 0);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
+#include "tests/lib/vm_flags.h"
 #include "vmm/core/gmem.h"
 #include "vmm/core/util.h"
 
@@ -211,22 +212,7 @@ END_TEST
 
 START_TEST(ram_stays_out_of_core_dumps)
 {
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512], want[32];
-	bool ours = false, dontdump = false;
-
-	ck_assert_ptr_nonnull(f);
-	(void)snprintf(want, sizeof(want), "%lx-", (unsigned long)mem.region[1].host);
-	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, want, strlen(want)))
-			ours = true;
-		if (ours && !strncmp(line, "VmFlags:", 8)) {
-			dontdump = strstr(line, " dd") != NULL;
-			break;
-		}
-	}
-	(void)fclose(f);
-	ck_assert(dontdump);
+	ck_assert(vm_flag(mem.region[1].host, "dd"));
 }
 END_TEST
 

@@ -84,20 +84,6 @@ static int on_ioctl(unsigned long request, void *arg)
 	}
 }
 
-/* Replaces the C library's */
-int open(const char *path, int flags, ...)
-{
-	va_list ap;
-	unsigned int mode;
-
-	va_start(ap, flags);
-	mode = flags & O_CREAT ? va_arg(ap, unsigned int) : 0;
-	va_end(ap);
-	return strcmp(path, "/dev/kvm") == 0
-		       ? FAKE_KVM_FD
-		       : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
-
 /* As KVM decides (kvm_msr_allowed()); the x2APIC's it leaves alone */
 static bool allowed(uint32_t msr)
 {

@@ -14,25 +14,12 @@
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
-#include "vmm/core/loop.h"
+#include "tests/unit/loop_fixture.h"
 #include "vmm/core/util.h"
 
-static struct loop *loop;
-static struct device dev;
 static struct loop_source src;
 static unsigned int calls;
 static uint32_t seen;
-
-static const struct device_ops nop_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-	.destroy = device_fini,
-};
 
 static void stop(struct loop_source *s, uint32_t events)
 {
@@ -44,23 +31,9 @@ static void stop(struct loop_source *s, uint32_t events)
 	loop_stop(loop);
 }
 
-static void source_init(struct loop_source *s, void (*fn)(struct loop_source *, uint32_t))
-{
-	*s = (struct loop_source){
-		.fd = eventfd(0, EFD_NONBLOCK), .events = EPOLLIN, .dev = &dev, .fn = fn};
-	ck_assert_int_ge(s->fd, 0);
-}
-
-static void ring(struct loop_source *s)
-{
-	ck_assert_int_eq(eventfd_write(s->fd, 1), 0);
-}
-
 static void setup(void)
 {
-	loop = loop_create();
-	ck_assert_ptr_nonnull(loop);
-	device_init(&dev, &nop_ops, DEVICE_SERIAL, "dev", 0, 1);
+	loop_setup();
 	source_init(&src, stop);
 	calls = 0;
 	seen = 0;
@@ -68,8 +41,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	loop_destroy(loop);
-	device_fini(&dev);
+	loop_teardown();
 	close(src.fd);
 }
 

@@ -9,47 +9,8 @@
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
-#include "vmm/core/loop.h"
+#include "tests/unit/loop_fixture.h"
 #include "vmm/core/util.h"
-
-static struct loop *loop;
-static struct device dev;
-
-static const struct device_ops nop_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-	.destroy = device_fini,
-};
-
-static void source_init(struct loop_source *s, void (*fn)(struct loop_source *, uint32_t))
-{
-	*s = (struct loop_source){
-		.fd = eventfd(0, EFD_NONBLOCK), .events = EPOLLIN, .dev = &dev, .fn = fn};
-	ck_assert_int_ge(s->fd, 0);
-}
-
-static void ring(struct loop_source *s)
-{
-	ck_assert_int_eq(eventfd_write(s->fd, 1), 0);
-}
-
-static void setup(void)
-{
-	loop = loop_create();
-	ck_assert_ptr_nonnull(loop);
-	device_init(&dev, &nop_ops, DEVICE_SERIAL, "dev", 0, 1);
-}
-
-static void teardown(void)
-{
-	loop_destroy(loop);
-	device_fini(&dev);
-}
 
 static struct loop_poller poller;
 static unsigned int nbegin, nend, nlook, nleft;
@@ -240,7 +201,7 @@ static bool one_processor(void)
 	return sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) == 1;
 }
 
-UNIT_MAIN("loop_poll", setup, teardown, t)
+UNIT_MAIN("loop_poll", loop_setup, loop_teardown, t)
 {
 	tcase_add_test(t, an_idle_loop_does_not_look);
 	tcase_add_test(t, who_does_not_want_it_is_not_looked_at);

@@ -5,10 +5,8 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
-#include "tests/lib/driver.h"
-#include "tests/lib/fake.h"
 #include "tests/lib/unit.h"
-#include "vmm/core/util.h"
+#include "tests/unit/mmio_fixture.h"
 
 #define ACK         VIRTIO_CONFIG_S_ACKNOWLEDGE
 #define DRIVER      VIRTIO_CONFIG_S_DRIVER
@@ -20,21 +18,6 @@
 #define LIVE        (SET_UP | DRIVER_OK)
 #define VERSION_1   (1ULL << VIRTIO_F_VERSION_1)
 #define NO_SHMEM    UINT32_MAX
-
-static struct driver d;
-static struct fake *f;
-
-static void setup(void)
-{
-	driver_init(&d, MIB);
-	f = fake_create(&d.env);
-	driver_plug(&d, &f->v);
-}
-
-static void teardown(void)
-{
-	driver_fini(&d);
-}
 
 /* Every state that a driver can bring the device to */
 static const uint32_t states[] = {0,

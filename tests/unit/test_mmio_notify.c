@@ -12,30 +12,8 @@
 #include <unistd.h>
 
 #include "devices/virtio/mmio.h"
-#include "tests/lib/driver.h"
-#include "tests/lib/fake.h"
 #include "tests/lib/unit.h"
-#include "vmm/core/util.h"
-
-static struct driver d;
-static struct fake *f;
-
-static void plug(void)
-{
-	f = fake_create(&d.env);
-	driver_plug(&d, &f->v);
-}
-
-static void setup(void)
-{
-	driver_init(&d, MIB);
-	plug();
-}
-
-static void teardown(void)
-{
-	driver_fini(&d);
-}
+#include "tests/unit/mmio_fixture.h"
 
 static unsigned int open_fds(void)
 {

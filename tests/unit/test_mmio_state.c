@@ -4,30 +4,8 @@
 #include <errno.h>
 #include <linux/virtio_mmio.h>
 
-#include "tests/lib/driver.h"
-#include "tests/lib/fake.h"
 #include "tests/lib/unit.h"
-#include "vmm/core/util.h"
-
-static struct driver d;
-static struct fake *f;
-
-static void plug(void)
-{
-	f = fake_create(&d.env);
-	driver_plug(&d, &f->v);
-}
-
-static void setup(void)
-{
-	driver_init(&d, MIB);
-	plug();
-}
-
-static void teardown(void)
-{
-	driver_fini(&d);
-}
+#include "tests/unit/mmio_fixture.h"
 
 /* The same guest with a fresh device behind the registers */
 static void replug(void)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/rate.h"
 #include "vmm/core/util.h"
@@ -198,17 +199,6 @@ static struct loop *loop;
 static struct device dev;
 static struct rate rate;
 static unsigned int calls;
-
-static const struct device_ops nop_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-	.destroy = device_fini,
-};
 
 static void go_on(struct rate *r)
 {

@@ -3,8 +3,6 @@
  * The operator's side of a console, on pseudo terminals, pipes, files and closed fds.  The
  * loop runs in a thread, as in a machine; the test plays operator and guest.
  */
-#include "devices/backend/tty.h"
-
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,77 +20,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/backend/tty.h"
+#include "tests/lib/tty_guest.h"
 #include "tests/lib/unit.h"
-#include "vmm/core/device.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
-
-#define GOT_MAX (1 << 20)
 
 static struct loop *loop;
 static pthread_t loop_thread;
 static struct tty *tty;
 static struct err err;
-static struct device dev;
 static int master, slave, nquit;
-
-/* The guest's end; all under dev.lock */
-static size_t room, ngot, nroom;
-static uint8_t got[GOT_MAX];
-static uint16_t cols, rows;
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
-
-static size_t guest_input_room(struct tty_client *c)
-{
-	(void)c;
-	return MIN(room, GOT_MAX - ngot);
-}
-
-static void guest_input(struct tty_client *c, const uint8_t *p, size_t n)
-{
-	(void)c;
-	ck_assert_uint_le(n, room);
-	memcpy(got + ngot, p, n);
-	ngot += n;
-	room -= n;
-}
-
-static void guest_output_room(struct tty_client *c)
-{
-	(void)c;
-	nroom++;
-}
-
-static void guest_resized(struct tty_client *c, uint16_t co, uint16_t ro)
-{
-	(void)c;
-	cols = co;
-	rows = ro;
-}
-
-static void guest_connected(struct tty_client *c, bool yes)
-{
-	(void)c;
-	(void)yes;
-}
-
-static struct tty_client client = {
-	.dev = &dev,
-	.input_room = guest_input_room,
-	.input = guest_input,
-	.output_room = guest_output_room,
-	.resized = guest_resized,
-	.connected = guest_connected,
-};
 
 static void on_quit(void *ctx)
 {
@@ -110,9 +48,7 @@ static void setup(void)
 {
 	log_threshold = LOG_ERROR;
 	loop = loop_create();
-	device_init(&dev, &dev_ops, DEVICE_SERIAL, "com1", 0, 8);
-	room = GOT_MAX;
-	ngot = nroom = 0;
+	guest_init();
 	nquit = 0;
 	master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ck_assert_int_ge(master, 0);
@@ -402,7 +338,7 @@ START_TEST(guest_that_takes_nothing_can_be_quit)
 	WAIT_FOR(nquit > 0);
 	/* and what was typed first is still there, in order and bounded */
 	pthread_mutex_lock(&dev.lock);
-	room = GOT_MAX;
+	room = sizeof(got);
 	tty_input_wanted(tty);
 	pthread_mutex_unlock(&dev.lock);
 	WAIT_FOR(ngot >= 4096);

@@ -22,82 +22,24 @@
 #include "devices/backend/tty.h"
 #include "tests/lib/driver.h"
 #include "tests/lib/inherited.h"
+#include "tests/lib/tty_guest.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 static struct driver d; /* for its loop */
-static struct device dev;
 static struct tty *tty;
 static struct err err;
 static char dir[] = "/tmp/tty_ends_XXXXXX", path[64];
-
-/* The guest's end */
-static uint8_t got[MIB];
-static size_t room, ngot;
-static unsigned int nroom, ncame, nleft;
-
-static const struct device_ops dev_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-};
-
-static size_t guest_input_room(struct tty_client *c)
-{
-	(void)c;
-	return MIN(room, sizeof(got) - ngot);
-}
-
-static void guest_input(struct tty_client *c, const uint8_t *p, size_t n)
-{
-	(void)c;
-	memcpy(got + ngot, p, n);
-	ngot += n;
-	room -= n;
-}
-
-static void guest_output_room(struct tty_client *c)
-{
-	(void)c;
-	nroom++;
-}
-
-static void guest_resized(struct tty_client *c, uint16_t cols, uint16_t rows)
-{
-	(void)c, (void)cols, (void)rows;
-}
-
-static void guest_connected(struct tty_client *c, bool yes)
-{
-	(void)c;
-	ncame += yes;
-	nleft += !yes;
-}
-
-static struct tty_client client = {
-	.dev = &dev,
-	.input_room = guest_input_room,
-	.input = guest_input,
-	.output_room = guest_output_room,
-	.resized = guest_resized,
-	.connected = guest_connected,
-};
 
 static void setup(void)
 {
 	log_threshold = LOG_ERROR;
 	driver_init(&d, MIB);
-	device_init(&dev, &dev_ops, DEVICE_SERIAL, "com1", 0, 8);
+	guest_init();
 	memcpy(strrchr(dir, '_') + 1, "XXXXXX", 6);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/end", dir);
-	room = sizeof(got);
-	ngot = nroom = ncame = nleft = 0;
 }
 
 static void stop(void)

@@ -9,22 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/nop_device.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/core/work.h"
 
 #define NDEV 2
-
-static const struct device_ops nop_ops = {
-	.arm = device_nop_arm,
-	.read = device_nop_read,
-	.write = device_nop_write,
-	.reset = device_nop_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
-	.state = device_nop_state,
-	.destroy = device_fini,
-};
 
 struct job {
 	struct work w;
