@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# lib.sh - what the image scripts share: where things are kept, how a host package is
-# asked for, how a Debian package is fetched without being installed.  Source it.
+# lib.sh - what the image scripts share: how they speak, end and take turns, where things are kept,
+# how a host package is asked for.  Source it; locks.sh, debs.sh and stage.sh come with it.
 #
 # Everything made or fetched is kept below $MICROVM_CACHE, by default ~/.cache/microvm.
 # A file there is written beside its place and renamed into it, under a lock, so that any
@@ -16,8 +16,18 @@ export PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain user
 # program prints: TMOUT ends a `read` that waits, OMP_* is what nproc believes
 export LC_ALL=C
 unset CDPATH BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS TMOUT OMP_NUM_THREADS OMP_THREAD_LIMIT
+# Ours makes what the cache and an image consist of the same for everybody.  What is made for the user has
+# the user's: deliver(), and for_user() before all that is not of this script
 users_umask=$(umask)
 umask 022
+failed_status=1 misused_status=2
+
+# passes_on_status - what this script ends with is the status of what it runs: that it could not
+# even do so is 125, whatever was the cause, as of timeout(1) and env(1)
+passes_on_status()
+{
+	failed_status=125 misused_status=125
+}
 
 say()
 {
@@ -27,7 +37,49 @@ say()
 die()
 {
 	say "$*"
-	exit 1
+	exit $failed_status
+}
+
+# misused WORDS - the command line is wrong: say so, and end with 2, as microvm does, not with 1
+misused()
+{
+	say "$*"
+	exit $misused_status
+}
+
+# for_user COMMAND... - run it with the user's umask: another script of ours, which would take ours
+# for it, and what makes files for the user
+for_user()
+{
+	(umask "$users_umask" && "$@")
+}
+
+# descendants PID - print the processes that descend from it
+descendants()
+{
+	grep -s '^PPid:' /proc/[0-9]*/status | awk -F '[/:\t]+' -v top="$1" '
+		{ parent[$3] = $NF }
+		END {
+			of[top] = 1
+			do {
+				more = 0
+				for (p in parent)
+					if (!(p in of) && (parent[p] in of))
+						more = of[p] = 1
+			} while (more)
+			delete of[top]
+			for (p in of)
+				print p
+		}'
+}
+
+# end_children - end all that this script has started, for its EXIT trap, which bash runs at once when
+# a signal ends it: what it runs then would go on, and what runs beside it does not mind Ctrl-C
+end_children()
+{
+	local IFS=$' \t\n' me=$BASHPID ours # a trap may find a read's
+	mapfile -t ours < <(descendants "$me")
+	[ ${#ours[@]} = 0 ] || kill "${ours[@]}" 2>/dev/null || true
 }
 
 # usage - print the calling script's opening comment, its "# name - ..." block, as help
@@ -134,7 +186,7 @@ cache_tmp()
 deliver()
 {
 	chmod "$(printf %o $((0666 & ~users_umask)))" "$1"
-	mkdir -p "$(dirname "$2")"
+	for_user mkdir -p "$(dirname "$2")"
 	mv "$1" "$2"
 }
 
@@ -170,245 +222,9 @@ host_arch()
 	dpkg --print-architecture
 }
 
-# apt_private ARCH - fill $apt_opts so that apt works for ARCH with lists of its own in
-# the cache: for foreign architectures, for plain users, for a machine whose lists are
-# old.  Sources and keys stay those of the machine; nothing of it is changed.
-apt_private()
-{
-	local d=$MICROVM_CACHE/apt/$1
-	mkdir -p "$d/state/lists/partial" "$d/cache/archives/partial"
-	: >>"$d/state/status"
-	apt_opts=(-o "APT::Architecture=$1" -o "APT::Architectures::=$1"
-		-o "Dir::State=$d/state" -o "Dir::State::status=$d/state/status"
-		-o "Dir::Cache=$d/cache" -o APT::Sandbox::User=)
-	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
-	(
-		# apt itself does not wait for another who updates
-		exec 9>"$d/lock" && flock 9 || exit
-		[ -z "$(find "$d/updated" -mmin -1440 2>/dev/null)" ] || exit 0
-		apt-get -qq "${apt_opts[@]}" update >&2 9>&- ||
-			die "apt-get update failed for $1: see above for the source that did not answer"
-		touch "$d/updated"
-	) || exit 1
-}
-
-# apt_select PACKAGE ARCH - choose $apt_opts with which apt can fetch PACKAGE: the lists
-# the machine has, else private ones
-apt_select()
-{
-	apt_opts=()
-	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
-	if [ "$2" = "$(host_arch)" ] &&
-		[ -n "$(apt-cache "${apt_opts[@]}" show "$1" 2>/dev/null)" ]; then
-		return
-	fi
-	apt_private "$2"
-	[ -n "$(apt-cache "${apt_opts[@]}" show "$1" 2>/dev/null)" ] ||
-		die "apt knows no package $1 for $2: these scripts want the package sources of Debian 12"
-}
-
-# apt_depends PACKAGE ARCH PATTERN - print the first dependency whose name matches
-apt_depends()
-{
-	local apt_opts
-	apt_select "$1" "$2"
-	apt-cache "${apt_opts[@]}" --no-all-versions show "$1" |
-		sed -n 's/^Depends: //p' | sed 's/[,|]/\n/g' | sed 's/ *(.*//;s/ //g' |
-		grep -m1 -E "^($3)\$"
-}
-
-# apt_deb PACKAGE ARCH DIR - download PACKAGE's .deb into the directory DIR; print its path
-apt_deb()
-{
-	local apt_opts
-	apt_select "$1" "$2"
-	(cd "$3" && busy "fetching $1" apt-get -qq "${apt_opts[@]}" download "$1" >&2) || {
-		# Old lists name packages that are gone from the mirror
-		apt_private "$2"
-		rm -f "$MICROVM_CACHE/apt/$2/updated"
-		apt_private "$2"
-		(cd "$3" && busy "fetching $1" apt-get -qq "${apt_opts[@]}" download "$1" >&2) ||
-			die "apt-get could not download $1 for $2"
-	}
-	find "$3" -maxdepth 1 -name "$1_*.deb" -print -quit
-}
-
-# static_program PACKAGE ARCH NAME - print the path of the program NAME in PACKAGE for ARCH,
-# fetched if need be
-static_program()
-{
-	local out=$MICROVM_CACHE/$3-$2
-	cache_has "$out" || (
-		cache_lock "program-$3-$2"
-		! cache_has "$out" 2>/dev/null || exit 0
-		need dpkg xz-utils
-		tmp=$(cache_tmp) || exit
-		trap 'rm -rf "$tmp"' EXIT
-		deb=$(apt_deb "$1" "$2" "$tmp") && dpkg-deb -x "$deb" "$tmp/x" &&
-			mv "$(find "$tmp/x" -type f -path "*bin/$3" -print -quit)" "$tmp/program" ||
-			die "$3 for $2 could not be had from the package $1"
-		cache_keep "$tmp/program" "$out"
-	) || exit 1
-	printf '%s\n' "$out"
-}
-
-# foreign_tree PACKAGE ARCH - print the directory into which PACKAGE for ARCH and all that it
-# depends on are unpacked, fetched if need be; nothing of it is installed or set up
-foreign_tree()
-{
-	local out=$MICROVM_CACHE/tree-$1-$2 tmp deb apt_opts
-	cache_lock "tree-$1-$2"
-	if ! cache_has "$out"; then
-		need dpkg xz-utils
-		say "fetching $1 for $2, with its libraries"
-		apt_private "$2"
-		tmp=$(cache_tmp) && mkdir -p "$tmp/tree" "$tmp/archives/partial" || exit
-		apt-get -qq "${apt_opts[@]}" -o "Dir::Cache::archives=$tmp/archives" \
-			-o Debug::NoLocking=1 --no-install-recommends --download-only -y \
-			install "$1" >&2 || die "apt-get could not download $1 for $2"
-		for deb in "$tmp"/archives/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/tree" || die "${deb##*/} could not be unpacked"
-		done
-		cache_keep "$tmp/tree" "$out"
-		rm -rf "$tmp"
-	fi
-	printf '%s\n' "$out"
-}
-
-# foreign_program TREE PATH - print the program PATH of that tree and what it is run with,
-# its dynamic linker and its libraries, each as FILE:PATH for `stage`.  That linker itself is
-# asked, in QEMU's user emulation.
-foreign_program()
-{
-	local tree=$1 path=$2 linker dirs
-	need qemu-user-static
-	linker=$(readlink -f "$(find "$tree/lib" -maxdepth 1 -name 'ld-linux-*' -print -quit)")
-	dirs=$(find "$tree/lib" "$tree/usr/lib" -maxdepth 3 -name '*.so*' -printf '%h\n' |
-		sort -u | paste -sd:)
-	printf '%s:%s\n' "$tree$path" "$path"
-	qemu-aarch64-static "$linker" --library-path "$dirs" \
-		--list "$tree$path" |
-		sed -n "s|^[[:space:]]*\(.*\) => $tree\(/[^ ]*\) .*|\1 \2|p" |
-		while read -r name path; do
-			[[ $name = /* ]] || name=$path
-			printf '%s:%s\n' "$tree$path" "$name"
-		done
-}
-
-# busybox_static ARCH - print the path of a static busybox for ARCH, fetched if need be
-busybox_static()
-{
-	static_program busybox-static "$1" busybox
-}
-
-# busybox_commands - print what busybox can do: Debian's is alike on all architectures, and
-# this machine's is the one that runs here
-busybox_commands()
-{
-	"$(busybox_static "$(host_arch)")" --list
-}
-
-# stage ROOT SRC[:DST] - copy a file or a directory into the tree ROOT, by default to the
-# path it has here, with what its programs need: shared libraries and interpreters
-stage()
-{
-	local root=$1 src=$2 dst f
-	if [ ! -e "$src" ] && [ "${src%:*}" != "$src" ]; then
-		dst=${src##*:}
-		src=${src%:*}
-	fi
-	[ -e "$src" ] || die "no such file: $src"
-	[ -r "$src" ] || die "cannot read $src"
-	dst=$root$(realpath -sm "/${dst:-$(realpath -s "$src")}")
-	mkdir -p "${dst%/*}"
-	if [ -d "$src" ]; then
-		mkdir -p "$dst"
-		cp -a --reflink=auto "$src/." "$dst/" || die "cannot copy $src"
-		while IFS= read -r -d '' f; do
-			stage_needs "$root" "$f"
-		done < <(find "$src/" -type f -perm /111 -print0)
-	else
-		cp -L --preserve=mode,timestamps --reflink=auto "$src" "$dst" || die "cannot copy $src"
-		[ ! -x "$src" ] || stage_needs "$root" "$src"
-	fi
-}
-
-# stage_needs ROOT PROGRAM - put in the libraries or the interpreter of PROGRAM
-stage_needs()
-{
-	local magic lib line
-	IFS= LC_ALL=C read -r -N 4 magic <"$2" || true
-	case $magic in
-	$'\177ELF')
-		while read -r lib; do
-			case $lib in
-			*'not found'*) die "$2 needs a library that is not here: $lib" ;;
-			esac
-			lib=$(sed -n 's/^\(.*=> *\)\{0,1\}\(\/[^ ]*\) (0x.*/\2/p' <<<"$lib")
-			[ -z "$lib" ] || stage_once "$1" "$lib"
-		done < <(LC_ALL=C ldd "$2" 2>/dev/null || true)
-		;;
-	'#!'*)
-		IFS= read -r line <"$2" || true
-		line=${line#\#!}
-		read -r -a line <<<"$line"
-		# busybox is the image's own /bin/sh
-		[ "${line[0]}" = /bin/sh ] || stage_once "$1" "${line[0]}"
-		[ "${line[0]##*/}" != env ] || stage_once "$1" "$(command -v "${line[1]}")"
-		;;
-	esac
-}
-
-# run_by PROGRAM - print what runs it, the interpreter in its #! line, or of env's its name; nothing
-# for a compiled program.  Refuse what no kernel runs
-run_by()
-{
-	local magic line words
-	[ -f "$1" ] || die "no such program: $1"
-	IFS= LC_ALL=C read -r -N 4 magic <"$1" || true
-	case $magic in
-	$'\177ELF') return ;;
-	'#!'*) ;;
-	*) die "$1 is no program, nor has it a #! line: begin it with #!/bin/sh, or with what runs it" ;;
-	esac
-	IFS= read -r line <"$1" || true
-	read -r -a words <<<"${line#\#!}"
-	[ ${#words[@]} != 0 ] || die "$1: its #! line names nothing that runs it"
-	[ "${words[0]##*/}" = env ] || { printf '%s\n' "${words[0]}" && return; }
-	words=("${words[@]:1}")
-	[ "${words[0]-}" != -S ] || words=("${words[@]:1}")
-	printf '%s\n' "${words[0]-env}"
-}
-
-# run_by_busybox PROGRAM ARCH - can an image of busybox for ARCH run it?  If not, say what can.  An
-# interpreter of this machine goes in with its shared libraries, but not with modules of its own
-run_by_busybox()
-{
-	local by
-	by=$(run_by "$1")
-	case ${by##*/} in
-	python* | perl* | ruby* | node* | php* | tclsh* | guile* | Rscript | lua*)
-		die "$1 is run by $by, which is not in this image: mkrootfs --package ${by##*/} --run $1 makes a disk that has it"
-		;;
-	esac
-	[ -n "$by" ] || return 0
-	[[ $by = */* && $by != /bin/* ]] || ! grep -qx -e "${by##*/}" <<<"$(busybox_commands)" || return 0
-	[ "$2" = "$(host_arch)" ] ||
-		die "$1 is run by $by, which is not in this image: for $2 it has to be /bin/sh"
-	command -v -- "$by" >/dev/null ||
-		die "$1 is run by $by, which is not on this machine: mkrootfs --package NAME --run $1, with the package that has it, makes a disk for it"
-}
-
-stage_once()
-{
-	[ -e "$1$2" ] || [ ! -e "$2" ] || stage "$1" "$2"
-}
-
-# stage_cpio ROOT - write the tree as an initramfs to stdout, all of it root's, without
-# anything in it that would differ the next time
-stage_cpio()
-{
-	(cd "$1" && find . -exec touch -hd @0 {} + &&
-		find . -mindepth 1 -print0 | LC_ALL=C sort -z |
-		cpio --null --create --format=newc --owner=0:0 --reproducible --quiet)
-}
+# shellcheck source=guest-images/locks.sh
+. "${BASH_SOURCE[0]%/*}/locks.sh"
+# shellcheck source=guest-images/debs.sh
+. "${BASH_SOURCE[0]%/*}/debs.sh"
+# shellcheck source=guest-images/stage.sh
+. "${BASH_SOURCE[0]%/*}/stage.sh"

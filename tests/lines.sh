@@ -61,24 +61,6 @@ await() {
 	done
 }
 
-# descendants PID - print the processes that descend from it
-descendants() {
-	local pid
-	for pid in $(pgrep -P "$1"); do
-		echo "$pid"
-		descendants "$pid"
-	done
-}
-
-# end_children - end all that this script has started, for its EXIT trap: what runs beside it does
-# not mind Ctrl-C, and timeout's command is in a process group of its own
-end_children() {
-	local IFS=$' \t\n' me=$BASHPID ours # a trap may find a read's
-	mapfile -t ours < <(descendants "$me")
-	# some have ended meanwhile, and under set -e a trap that fails is how the script ends
-	[ ${#ours[@]} = 0 ] || kill "${ours[@]}" 2>/dev/null || :
-}
-
 # lines_end - the sum.  Fails if a test did, or if none has the name that was asked for
 lines_end() {
 	if [ $((passed + failed + skipped)) = 0 ]; then

@@ -18,12 +18,12 @@ guest_option() {
 	-h | --help) usage && exit ;;
 	--direct | --nested) where=${1#--} ;;
 	--build)
-		[ $# -ge 2 ] || die "--build wants a directory"
+		[ $# -ge 2 ] || misused "--build wants a directory"
 		build=$(readlink -f "$2")
 		[ -d "$build" ] || die "--build: there is no directory $2"
 		return 1
 		;;
-	-*) die "unknown option '$1': see --help" ;;
+	-*) misused "unknown option '$1': see --help" ;;
 	*) wanted+=("$1") ;;
 	esac
 }
@@ -84,7 +84,7 @@ in_nested() {
 		exit
 	fi
 	for f in "$(dirname "$(readlink -f "$0")")" "$build/microvm" "$build/guest-images/payloads" \
-		"$top"/tests/{lines,parts,where}.sh "$top/guest-images/lib.sh"; do
+		"$top"/tests/{lines,parts,where}.sh "$top"/guest-images/*.sh; do
 		put+=(-f "$f")
 	done
 	while [ "$1" != -- ]; do
