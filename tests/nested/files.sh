@@ -5,6 +5,30 @@
 # variables these are: $tmp, what --get and --on-disk say, and $status.
 # shellcheck disable=SC2154
 
+# hold_files - keep others from what comes back to here at our end, and from changing what goes in on
+# a disk, until then
+hold_files()
+{
+	local n path f
+	for n in "${!on_disk[@]}"; do
+		path=${on_disk[n]}
+		[ -z "${back[n]-}" ] || hold_back "$path"
+		[ ! -f "$path" ] || [ ! -r "$path" ] ||
+			hold_file "$path" "$([ -n "${back[n]-}" ] && echo write || echo read)" ||
+			die "$path is in use by another process, probably a microvm: wait until that one has ended, or name a copy"
+	done
+	for f in "${gets[@]}"; do
+		[ -e "$f" ] || [[ $f != *:* ]] || f=${f##*:}
+		hold_back "$f"
+	done
+}
+
+hold_back()
+{
+	hold_name "$1" || [ $? != 1 ] ||
+		die "$1 is in use by another run in a nested host, which writes it back when it ends: wait until that one has ended, or name a copy"
+}
+
 # disk_image - make the file "on-disk", an ext4 file system with what --on-disk names, each by its number
 disk_image()
 {
@@ -64,7 +88,7 @@ get_back()
 	local f dst
 	[ ${#gets[@]} -gt 0 ] || return 0
 	mkdir "$tmp/files"
-	tar -x -f "$tmp/get" -C "$tmp/files" 2>/dev/null || true
+	tar -x -p -f "$tmp/get" -C "$tmp/files" 2>/dev/null || true
 	for f in "${gets[@]}"; do
 		dst=$f
 		[ ! -e "$tmp/files$(realpath -sm "$f")" ] && [[ $f = *:* ]] && dst=${f##*:} f=${f%:*}
@@ -73,9 +97,11 @@ get_back()
 			say "the command left nothing at ${f#"$tmp/files"}"
 			[ "$status" != 0 ] || status=125
 		elif [ -d "$f" ]; then
-			mkdir -p "$dst" && cp -a "$f/." "$dst/"
-		else
-			mkdir -p "$(dirname "$dst")" && cp "$f" "$dst"
+			for_user mkdir -p "$dst" && cp -a "$f/." "$dst/"
+		elif [ -e "$dst" ]; then
+			cp "$f" "$dst"
+		else # with the mode that COMMAND gave it, under the user's umask
+			for_user mkdir -p "$(dirname "$dst")" && cp --preserve=mode "$f" "$dst"
 		fi
 	done
 }
