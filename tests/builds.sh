@@ -9,15 +9,7 @@
 sanitizers=(-Db_sanitize=address,undefined -Db_lundef=false)
 
 # build NAME - bring build-NAME up to date; if it fails, its log is on stdout
-build() {
-	local lock status=0
-	exec {lock}>"$top/build-$1.lock" || return
-	flock "$lock"
-	# what a compiler may leave running, a cache's server, say, does not hold it
-	(eval "exec $lock>&-" && "build_$1") || status=$?
-	exec {lock}>&-
-	return $status
-}
+build() { build_alone "$1" "build_$1"; }
 
 build_release() { host_build_release; }
 

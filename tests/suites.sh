@@ -95,7 +95,12 @@ suite_replant() { "$here/replant/run" --sample $replant_sample; }
 
 suite_runner() { "$here/runner/test"; }
 
-suite_images() { "$here/images/test"; }
+suite_images() {
+	local status=0
+	"$here/images/test" || status=$?
+	"$here/images/boot" || status=$?
+	return $status
+}
 
 suite_nested() { "$here/nested/test"; }
 
