@@ -79,6 +79,7 @@ end_children()
 {
 	local IFS=$' \t\n' me=$BASHPID ours # a trap may find a read's
 	mapfile -t ours < <(descendants "$me")
+	# some have ended meanwhile, and under set -e a trap that fails is how the script ends
 	[ ${#ours[@]} = 0 ] || kill "${ours[@]}" 2>/dev/null || true
 }
 
