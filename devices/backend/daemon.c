@@ -20,6 +20,7 @@
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 #define DAEMON_ARGS_MAX 64
@@ -38,42 +39,13 @@ void daemon_init(struct daemon *d)
 
 /* ---- where it is ---- */
 
-/* Is it in @dir (of @len bytes)?  Return: 0, @path filled; -ENOENT; -EACCES */
-static int daemon_try(const char *dir, size_t len, const char *program, char *path,
-		      size_t size)
-{
-	int n = snprintf(path, size, "%.*s/%s", (int)len, dir, program);
-
-	if (n < 0 || (size_t)n >= size || access(path, F_OK) < 0)
-		return -ENOENT;
-	return access(path, X_OK) < 0 ? -EACCES : 0;
-}
-
-/* An empty element of $PATH, the current directory, is skipped: who runs us there may not
- * be who filled it.
- */
-static int daemon_search_path(const char *program, char *path, size_t size)
-{
-	const char *p = getenv("PATH");
-	int rc = -ENOENT;
-
-	while (p && *p && rc != 0) {
-		size_t len = strcspn(p, ":");
-		int one = len ? daemon_try(p, len, program, path, size) : -ENOENT;
-
-		rc = one == -ENOENT ? rc : one;
-		p += len + (p[len] == ':');
-	}
-	return rc;
-}
-
 int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err *e)
 {
-	int rc = daemon_search_path(s->program, path, size);
+	int rc = shell_find(s->program, path, size);
 
 	for (unsigned int i = 0; rc != 0 && s->places && s->places[i]; i++) {
 		const char *dir = s->places[i];
-		int one = daemon_try(dir, strlen(dir), s->program, path, size);
+		int one = shell_find_in(dir, strlen(dir), s->program, path, size);
 
 		rc = one == -ENOENT ? rc : one;
 	}

@@ -36,7 +36,7 @@ static bool disk_names_same(const char *a, const struct stat *st, const char *b)
 static int disk_check_file(const struct config *cfg, unsigned int i, unsigned int k,
 			   struct err *e)
 {
-	bool kept, other_kept;
+	bool kept, other_kept, alias;
 	const char *path = disk_file(&cfg->disk[i], k, &kept);
 	struct stat st;
 	bool there = path && stat(path, &st) == 0;
@@ -47,6 +47,7 @@ static int disk_check_file(const struct config *cfg, unsigned int i, unsigned in
 		if ((kept && other_kept) ||
 		    !disk_names_same(path, there ? &st : NULL, other))
 			continue;
+		alias = strcmp(path, other) != 0;
 		if (n / 2 == i)
 			return err_set(
 				e, EINVAL,
@@ -54,9 +55,10 @@ static int disk_check_file(const struct config *cfg, unsigned int i, unsigned in
 				"one, it is made if it is not there",
 				other, path);
 		return err_set(e, EINVAL,
-			       "disk %s is given twice (also as %s) and would be "
-			       "written through both; %s",
-			       path, other,
+			       "disk %s is given twice%s%s%s and would be written "
+			       "through both; %s",
+			       path, alias ? " (also as " : "", alias ? other : "",
+			       alias ? ")" : "",
 			       k || n % 2 ? "give each disk an overlay of its own"
 					  : "remove one, or add ,ro to both");
 	}

@@ -60,6 +60,11 @@ struct disk *disk_take_file(int fd, const char *path, bool readonly, bool direct
  * it, and fill in its size and blocks.  Return: 0, or -errno with a sentence in @e
  */
 int disk_file_open(struct disk *d, struct err *e);
+/* disk_explain_open() - put into @e why the file @p, an image of format @f, cannot be opened, and what
+ * helps; @code is open()'s errno.  Return: -@code
+ */
+int disk_explain_open(const char *p, enum disk_format f, bool readonly, int code,
+		      struct err *e);
 /* disk_file_close() - and it is unlocked at once, whoever else still holds it open */
 void disk_file_close(struct disk *d);
 /* disk_file_size() - how many bytes it has now.  Return: 0 or -errno */

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
+#include "vmm/core/disk_format.h"
 #include "vmm/core/log.h"
+#include "vmm/core/shell.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
@@ -40,7 +42,7 @@ static int disk_check_kind(const char *path, const struct stat *st, struct err *
 		return err_set(e, EINVAL,
 			       "disk %s is a directory; give an image file or a block "
 			       "device, or share the directory: --share %s",
-			       path, path);
+			       path, SHELL_VALUE("", path));
 	return err_set(e, EINVAL, "disk %s is %s; give an image file or a block device",
 		       path, disk_kind(st->st_mode));
 }
@@ -52,28 +54,38 @@ bool disk_file_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static int disk_open_error(const struct disk *d, int code, struct err *e)
+/* How to make an image of format @f that is not there */
+static int disk_explain_missing(const char *p, enum disk_format f, struct err *e)
 {
-	const char *p = d->path;
+	if (strstr(p, "://"))
+		return err_set(
+			e, ENOENT,
+			"disk %s is no file here but an address; fetch the image, or "
+			"have qemu-storage-daemon serve it: vhost-user=SOCKET",
+			p);
+	if (f != DISK_FORMAT_RAW)
+		return err_set(e, ENOENT,
+			       "disk %s does not exist; check the path, or create it: "
+			       "qemu-img create -f %s %s 1G",
+			       p, disk_format_name(f), SHELL_WORD(p));
+	return err_set(e, ENOENT,
+		       "disk %s does not exist; check the path, or create it: "
+		       "truncate -s 1G %s",
+		       p, SHELL_WORD(p));
+}
 
+int disk_explain_open(const char *p, enum disk_format f, bool readonly, int code,
+		      struct err *e)
+{
 	switch (code) {
 	case ENOENT:
-		if (strstr(p, "://"))
-			return err_set(
-				e, code,
-				"disk %s is no file here but an address; fetch the image, or "
-				"have qemu-storage-daemon serve it: vhost-user=SOCKET",
-				p);
-		return err_set(e, code,
-			       "disk %s does not exist; check the path, or create it: "
-			       "truncate -s 1G %s",
-			       p, p);
+		return disk_explain_missing(p, f, e);
 	case ENOTDIR:
 		return err_set(e, code, "disk %s: a part of the path is not a directory",
 			       p);
 	case EACCES:
 	case EPERM:
-		if (!d->readonly && faccessat(AT_FDCWD, p, R_OK, AT_EACCESS) == 0)
+		if (!readonly && faccessat(AT_FDCWD, p, R_OK, AT_EACCESS) == 0)
 			return err_set(e, code,
 				       "disk %s cannot be written by this user; add ,ro "
 				       "or change its permissions",
@@ -95,6 +107,11 @@ static int disk_open_error(const struct disk *d, int code, struct err *e)
 		return err_set(e, code, "disk %s cannot be opened: %s", p,
 			       strerror(code));
 	}
+}
+
+static int disk_open_error(const struct disk *d, int code, struct err *e)
+{
+	return disk_explain_open(d->path, DISK_FORMAT_RAW, d->readonly, code, e);
 }
 
 static int disk_not_direct(const struct disk *d, struct err *e)
@@ -233,13 +250,13 @@ static int disk_size(struct disk *d, struct err *e)
 	if (d->size == 0)
 		return err_set(e, EINVAL,
 			       "disk %s is empty; give it a size: truncate -s 1G %s",
-			       d->path, d->path);
+			       d->path, SHELL_WORD(d->path));
 	if (d->size % DISK_SECTOR)
 		return err_set(
 			e, EINVAL,
 			"disk %s has %llu bytes, not a multiple of 512; is it a "
 			"raw image, and complete?  To pad it: truncate -s %%512 %s",
-			d->path, (unsigned long long)d->size, d->path);
+			d->path, (unsigned long long)d->size, SHELL_WORD(d->path));
 	return 0;
 }
 
@@ -314,7 +331,7 @@ static int disk_direct_alignment(struct disk *d, struct err *e)
 			"disk %s has %llu bytes, and direct access to it works in "
 			"blocks of %u; pad it (truncate -s %%%u %s) or remove ,direct",
 			d->path, (unsigned long long)d->size, d->block, d->block,
-			d->path);
+			SHELL_WORD(d->path));
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "devices/backend/overlay.h"
 #include "vmm/core/disk_format.h"
 #include "vmm/core/log.h"
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 const char *disk_image_name(enum disk_format f)
@@ -126,6 +127,25 @@ static int image_check_served(const struct config_disk *c, enum disk_format f,
 		       disk_format_text(content), cure);
 }
 
+/* The name, or format=, says @f, and the content is @content's */
+static int image_refuse(const struct config_disk *c, enum disk_format f,
+			enum disk_format content, struct err *e)
+{
+	const char *named = c->format == DISK_FORMAT_BY_NAME ? "its name" : "format=";
+
+	if (content == DISK_FORMAT_RAW)
+		return err_set(e, EINVAL,
+			       "disk %s: this is no %s image, as %s says; is the file "
+			       "complete?  If it is a raw disk, give format=raw",
+			       c->path, disk_format_name(f), named);
+	return err_set(
+		e, EINVAL,
+		"disk %s: this is no %s image, as %s says, but looks like %s; give "
+		"format=%s",
+		c->path, disk_format_name(f), named, disk_format_name(content),
+		disk_format_name(content));
+}
+
 static int image_check(const struct config_disk *c, int fd, enum disk_format f,
 		       struct err *e)
 {
@@ -141,12 +161,7 @@ static int image_check(const struct config_disk *c, int fd, enum disk_format f,
 		return rc;
 	content = image_content(&h);
 	if (content != f)
-		return err_set(
-			e, EINVAL,
-			"disk %s: this is no %s image%s%s; say what it is with format=",
-			c->path, disk_format_name(f),
-			content == DISK_FORMAT_RAW ? "" : ", but looks like ",
-			content == DISK_FORMAT_RAW ? "" : disk_format_name(content));
+		return image_refuse(c, f, content, e);
 	rc = disk_look_check(&h, f, c->path, c->readonly, e);
 	return rc < 0 ? rc : image_check_others(c, f, &h, e);
 }
@@ -156,8 +171,7 @@ int disk_image_open(const struct config_disk *c, enum disk_format f, struct err 
 	int fd = image_open(c->path), rc;
 
 	if (fd < 0)
-		return err_set(e, -fd, "disk %s: cannot open it: %s", c->path,
-			       strerror(-fd));
+		return disk_explain_open(c->path, f, c->readonly, -fd, e);
 	rc = image_check(c, fd, f, e);
 	if (rc == 0)
 		return fd;
@@ -201,8 +215,8 @@ static void image_warn(const struct config_disk *c, const struct disk_look *l)
 	else if (disk_look_has(l, 0, OVERLAY_MAGIC, sizeof(OVERLAY_MAGIC) - 1))
 		log_warn(
 			"disk %s looks like an overlay, but is given as a disk; if it is "
-			"one: --disk BASE,overlay=%s",
-			c->path, c->path);
+			"one: --disk BASE,%s",
+			c->path, SHELL_VALUE("overlay=", c->path));
 }
 
 int disk_image_raw(const struct config_disk *c, int fd, struct err *e)
@@ -233,8 +247,8 @@ int disk_image_only_raw(const char *path, struct err *e)
 	f = image_content(&h);
 	if (!disk_look_cure(&h, f, path, cure, sizeof(cure)))
 		(void)snprintf(cure, sizeof(cure),
-			       "convert it: qemu-img convert -O raw %s %s.raw", path,
-			       path);
+			       "convert it: qemu-img convert -O raw %s %s",
+			       SHELL_WORD(path), SHELL_SUFFIX(path, ".raw"));
 	if (f != DISK_FORMAT_RAW && disk_format_of_path(path) == f)
 		return err_set(e, ENOTSUP, "%s is %s, and memory is raw; %s", path,
 			       disk_format_text(f), cure);

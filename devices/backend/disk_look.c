@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "vmm/core/disk_format.h"
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 #define TAR_BLOCK       512
@@ -183,8 +184,8 @@ bool disk_look_cure(const struct disk_look *l, enum disk_format f, const char *p
 	switch (look_cures[f]) {
 	case LOOK_CONVERT:
 		(void)snprintf(to, size,
-			       "convert it: qemu-img convert -f %s -O qcow2 %s %s.qcow2",
-			       tool, path, path);
+			       "convert it: qemu-img convert -f %s -O qcow2 %s %s", tool,
+			       SHELL_WORD(path), SHELL_SUFFIX(path, ".qcow2"));
 		break;
 	case LOOK_UNLOCK:
 		(void)snprintf(to, size,
@@ -195,16 +196,17 @@ bool disk_look_cure(const struct disk_look *l, enum disk_format f, const char *p
 		(void)snprintf(to, size,
 			       "take the disk out and convert it: tar -xf %s %s && "
 			       "qemu-img convert -O qcow2 %s disk.qcow2",
-			       path, member, member);
+			       SHELL_WORD(path), member, member);
 		break;
 	case LOOK_UNPACK:
-		(void)snprintf(to, size, "unpack it: %s %s", tool, path);
+		(void)snprintf(to, size, "unpack it: %s %s", tool, SHELL_WORD(path));
 		break;
 	case LOOK_UNPACK_KEEP:
-		(void)snprintf(to, size, "unpack it: %s -dk %s", tool, path);
+		(void)snprintf(to, size, "unpack it: %s -dk %s", tool, SHELL_WORD(path));
 		break;
 	case LOOK_UNPACK_TO:
-		(void)snprintf(to, size, "unpack it: %s %s %s.raw", tool, path, path);
+		(void)snprintf(to, size, "unpack it: %s %s %s", tool, SHELL_WORD(path),
+			       SHELL_SUFFIX(path, ".raw"));
 		break;
 	case LOOK_SERVED:
 		return false;
@@ -244,8 +246,8 @@ int disk_look_check(const struct disk_look *l, enum disk_format f, const char *p
 			e, EROFS,
 			"disk %s is a streamOptimized VMDK, whose compressed blocks "
 			"cannot be written again; convert it: qemu-img convert -O "
-			"qcow2 %s %s.qcow2, or add ,ro",
-			path, path, path);
+			"qcow2 %s %s, or add ,ro",
+			path, SHELL_WORD(path), SHELL_SUFFIX(path, ".qcow2"));
 	if (f == DISK_FORMAT_VPC && look_is_differencing(l))
 		return err_set(e, ENOTSUP,
 			       "disk %s is a differencing VHD, which holds only what "

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 #define TABLE_SMALL UINT32_C(512)
@@ -116,7 +117,7 @@ struct disk *disk_sector_fit(struct disk *d, uint32_t want, struct err *e)
 	err_set(e, EINVAL,
 		"disk %s has %llu bytes, not a multiple of block-size=%u; pad it: truncate -s "
 		"%%%u %s",
-		d->path, (unsigned long long)d->size, block, block, d->path);
+		d->path, (unsigned long long)d->size, block, block, SHELL_WORD(d->path));
 	disk_close(d);
 	return NULL;
 }

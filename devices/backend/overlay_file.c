@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 #define OVERLAY_VERSION 1
@@ -54,7 +55,7 @@ static int overlay_check(const struct disk_engine *ov, const struct overlay_head
 			e, EINVAL,
 			"overlay %s is damaged: its header is not what was written; "
 			"give another, or begin anew: truncate -s 0 %s",
-			path, path);
+			path, SHELL_WORD(path));
 	if (h->version != OVERLAY_VERSION || h->cluster != OVERLAY_CLUSTER)
 		return err_set(
 			e, EINVAL,
@@ -67,7 +68,7 @@ static int overlay_check(const struct disk_engine *ov, const struct overlay_head
 			"the base %s has changed since overlay %s was begun on it, so "
 			"the two do not fit together any more; give the base as it "
 			"was, or begin anew: truncate -s 0 %s",
-			base, path, path);
+			base, path, SHELL_WORD(path));
 	return 0;
 }
 
@@ -119,7 +120,7 @@ static int overlay_load(struct disk_engine *ov, bool dry, struct err *e)
 			       "overlay %s was cut short: it has %llu of its %llu bytes; "
 			       "give another, or begin anew: truncate -s 0 %s",
 			       path, (unsigned long long)ov->top->size,
-			       (unsigned long long)whole, path);
+			       (unsigned long long)whole, SHELL_WORD(path));
 	if (ov->top->size < whole && !dry && ftruncate(ov->top->fd, (off_t)whole) < 0)
 		return err_set(e, errno, "overlay %s cannot be begun: %s", path,
 			       strerror(errno));
@@ -152,7 +153,7 @@ static int overlay_fit(struct disk *d, struct disk_engine *ov, struct err *e)
 		"disk %s has %llu bytes, and its overlay %s works in blocks of %u; pad "
 		"it (truncate -s %%%u %s) or remove ,direct",
 		d->path, (unsigned long long)d->size, ov->top->path, d->block, d->block,
-		d->path);
+		SHELL_WORD(d->path));
 }
 
 int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,

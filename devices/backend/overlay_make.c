@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 /* The bitmap's space is taken now, so that no flush runs out of it.  Header first: a file
@@ -102,13 +103,13 @@ static int overlay_check_kind(int fd, const struct stat *st, const char *path,
 			e, EINVAL,
 			"overlay %s is some other kind of file; give a new name, or "
 			"one that may be emptied: truncate -s 0 %s",
-			path, path);
+			path, SHELL_WORD(path));
 	if (st->st_size % DISK_SECTOR)
 		return err_set(
 			e, EINVAL,
 			"overlay %s was cut short, to %llu bytes; give another, or "
 			"begin anew: truncate -s 0 %s",
-			path, (unsigned long long)st->st_size, path);
+			path, (unsigned long long)st->st_size, SHELL_WORD(path));
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "devices/backend/netns.h"
 #include "devices/backend/tap.h"
 #include "vmm/core/log.h"
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 #define TAP_DEVICE "/dev/net/tun"
@@ -68,12 +69,12 @@ static int tap_attach_error(const char *name, int code, bool exists, struct err 
 			"tap %s does not exist, and this user may not make it; as "
 			"root: ip tuntap add dev %s mode tap user $USER && ip link "
 			"set %s up",
-			name, name, name);
+			name, SHELL_WORD(name), SHELL_WORD(name));
 	if (code == EPERM || code == EACCES)
 		return err_set(e, code,
 			       "tap %s is not this user's; as root: ip tuntap del dev %s "
 			       "mode tap; ip tuntap add dev %s mode tap user $USER",
-			       name, name, name);
+			       name, SHELL_WORD(name), SHELL_WORD(name));
 	if (code == EBUSY)
 		return err_set(e, code,
 			       "tap %s is in use by another process; stop that one, or "
@@ -83,7 +84,7 @@ static int tap_attach_error(const char *name, int code, bool exists, struct err 
 		return err_set(e, code,
 			       "%s is an interface, but not a tap (ip -d link show %s); "
 			       "choose another name",
-			       name, name);
+			       name, SHELL_WORD(name));
 	return err_set(e, code, "tap %s: cannot attach to it: %s", name, strerror(code));
 }
 
@@ -118,7 +119,7 @@ static void tap_follow(struct tap *t)
 	else if (!t->link.up)
 		log_warn("tap %s is down, and the guest's link is until `ip link set %s "
 			 "up`",
-			 t->name, t->name);
+			 t->name, SHELL_WORD(t->name));
 }
 
 /* A tap with several queues takes any number of users, each of whom would get some of the

@@ -15,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
 #include "devices/backend/disk_image.h"
+#include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
 #define PMEM_QUEUE    32
@@ -139,23 +141,23 @@ static const struct virtio_ops pmem_ops = {
 	.destroy = pmem_destroy,
 };
 
-static int pmem_check_size(const struct disk *d, struct err *e)
+static int pmem_check_size(const char *path, uint64_t size, bool readonly, struct err *e)
 {
-	uint64_t page = d->readonly ? (uint64_t)sysconf(_SC_PAGESIZE) : PMEM_ALIGN;
+	uint64_t page = readonly ? (uint64_t)sysconf(_SC_PAGESIZE) : PMEM_ALIGN;
 
-	if (d->size > PMEM_SIZE_MAX)
+	if (size > PMEM_SIZE_MAX)
 		return err_set(e, EFBIG,
 			       "%s has %llu GiB, too much for one piece of memory; use "
 			       "--disk",
-			       d->path, (unsigned long long)(d->size / GIB));
-	if (d->size % page)
+			       path, (unsigned long long)(size / GIB));
+	if (size % page)
 		return err_set(e, EINVAL,
 			       "%s has %llu bytes, not a multiple of %llu KiB, as memory "
 			       "that %s must have; pad it: truncate -s %%%lluK %s",
-			       d->path, (unsigned long long)d->size,
+			       path, (unsigned long long)size,
 			       (unsigned long long)(page / KIB),
-			       d->readonly ? "is read" : "is written",
-			       (unsigned long long)(page / KIB), d->path);
+			       readonly ? "is read" : "is written",
+			       (unsigned long long)(page / KIB), SHELL_WORD(path));
 	return 0;
 }
 
@@ -190,13 +192,17 @@ static int pmem_map(struct pmem *p, struct err *e)
 static int pmem_open(struct pmem *p, const struct config_pmem *c, bool dry, struct err *e)
 {
 	int rc = disk_image_only_raw(c->path, e);
+	struct stat st;
 
+	/* before a disk's own rule of 512 bytes, which would be met and not be enough */
+	if (rc == 0 && stat(c->path, &st) == 0 && S_ISREG(st.st_mode))
+		rc = pmem_check_size(c->path, (uint64_t)st.st_size, c->readonly, e);
 	if (rc < 0)
 		return rc;
 	p->disk = disk_open_file(c->path, c->readonly, false, dry, e);
 	if (!p->disk)
 		return -e->code;
-	rc = pmem_check_size(p->disk, e);
+	rc = pmem_check_size(c->path, p->disk->size, c->readonly, e);
 	return rc < 0 ? rc : pmem_map(p, e);
 }
 

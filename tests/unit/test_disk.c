@@ -311,8 +311,11 @@ START_TEST(same_disk_twice_is_refused_by_any_name)
 	cfg.disk[1].path = link;
 	cfg.disk[1].readonly = true;
 	open_ok();
-	refused(1, "given twice");
+	refused(1, "given twice (also as ");
 	ck_assert_ptr_nonnull(strstr(err.msg, path));
+	/* and with one name that is not said again */
+	cfg.disk[1].path = path;
+	refused(1, "is given twice and would be written");
 }
 END_TEST
 

@@ -139,12 +139,20 @@ END_TEST
 START_TEST(name_and_content_must_agree)
 {
 	file(".qcow2", "nothing of the kind", 19);
-	refused(DISK_FORMAT_QCOW2, EINVAL, "this is no qcow2 image; say what it is");
+	refused(DISK_FORMAT_QCOW2, EINVAL,
+		"this is no qcow2 image, as its name says; is");
+	ck_assert_ptr_nonnull(strstr(err.msg, "give format=raw"));
 	unlink(path);
 	file(".vdi", qcow2, sizeof(qcow2));
-	refused(DISK_FORMAT_VDI, EINVAL, "no vdi image, but looks like qcow2");
+	refused(DISK_FORMAT_VDI, EINVAL,
+		"no vdi image, as its name says, but looks like qcow2; give format=qcow2");
+	disk.format = DISK_FORMAT_VDI; /* said already, and wrong */
+	refused(DISK_FORMAT_VDI, EINVAL,
+		"as format= says, but looks like qcow2; give format=qcow2");
 	unlink(path);
-	refused(DISK_FORMAT_VDI, ENOENT, "No such file");
+	refused(DISK_FORMAT_VDI, ENOENT,
+		"does not exist; check the path, or create it: qemu-img");
+	ck_assert_ptr_nonnull(strstr(err.msg, "qemu-img create -f vdi "));
 	disk.format = DISK_FORMAT_AUTO;
 	ck_assert_int_eq(disk_image_format(&disk), DISK_FORMAT_RAW);
 }

@@ -212,6 +212,9 @@ static const struct {
 } refused[] = {
 	{2 * MIB + 4096, false, "truncate -s %2048K"},
 	{2 * MIB + 512, true, "truncate -s %4K"},
+	/* at once, not after the rule of a disk */
+	{2 * MIB + 7, false, "truncate -s %2048K"},
+	{2 * MIB + 7, true, "truncate -s %4K"},
 };
 
 START_TEST(odd_size_is_refused_with_the_cure)

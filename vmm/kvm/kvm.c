@@ -11,25 +11,30 @@
 
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arch.h"
+#include "vmm/kvm/kvm_node.h"
 
 #define KVM_DEVICE       "/dev/kvm"
 #define VCPUS_UNREPORTED 4 /* what KVM's API document says when neither cap is there */
 
 static int kvm_explain_open(struct err *e, int code)
 {
+	char cure[160];
+
 	switch (code) {
 	case ENOENT:
 		return err_set(e, code,
 			       KVM_DEVICE " is missing: %s, or give the container "
 					  "--device " KVM_DEVICE,
 			       kvm_arch_cure);
-	case EACCES:
-	case EPERM:
+	case EACCES: /* by its mode */
+		kvm_node_cure(KVM_DEVICE, "/etc/group", cure, sizeof(cure));
+		return err_set(e, code, KVM_DEVICE ": no permission: %s", cure);
+	case EPERM: /* by a control group, whatever its mode */
 		return err_set(e, code,
 			       KVM_DEVICE
-			       ": no permission: join its group (sudo usermod -aG kvm "
-			       "$USER, then log in again), or: sudo setfacl -m "
-			       "u:$USER:rw " KVM_DEVICE);
+			       " is not permitted to this container or "
+			       "service; give the container --device " KVM_DEVICE
+			       ", or the service DeviceAllow=" KVM_DEVICE);
 	default:
 		return err_set(e, code, KVM_DEVICE ": %s", strerror(code));
 	}
