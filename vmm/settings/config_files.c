@@ -2,6 +2,8 @@
 /* config_files - nothing is written over what the machine consists of, or over another's output. */
 #include "vmm/settings/config_files.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,11 +16,18 @@
 	(2 + CONFIG_INITRDS_MAX + 2 * CONFIG_DISKS_MAX + CONFIG_PMEMS_MAX + 4 + \
 	 CONFIG_PORTS_MAX)
 
-struct files_row {
-	const char *option, *path;
+/* Which file a path leads to: by number if it is there, else by the directory that it would be in */
+struct file_id {
 	bool exists;
+	mode_t kind;
 	dev_t dev;
 	ino_t ino;
+	const char *name; /* in that directory; "" for a file that is there */
+};
+
+struct files_row {
+	const char *option, *path;
+	struct file_id id;
 };
 
 struct files {
@@ -26,31 +35,63 @@ struct files {
 	unsigned int n;
 };
 
+static void file_id_missing(struct file_id *id, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	struct stat st;
+
+	/* "/x" is in "/", and "x" in "." */
+	if (slash)
+		(void)snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
+	if (stat(slash ? dir : ".", &st) < 0) {
+		id->name = path;
+		return;
+	}
+	id->dev = st.st_dev;
+	id->ino = st.st_ino;
+	id->name = slash ? slash + 1 : path;
+}
+
+static struct file_id file_id(const char *path)
+{
+	struct file_id id = {.name = ""};
+	struct stat st;
+
+	id.exists = stat(path, &st) == 0;
+	if (!id.exists) {
+		file_id_missing(&id, path);
+		return id;
+	}
+	id.kind = st.st_mode & S_IFMT;
+	id.dev = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
+	id.ino = S_ISBLK(st.st_mode) ? 0 : st.st_ino;
+	return id;
+}
+
+static bool file_id_same(const struct file_id *a, const struct file_id *b)
+{
+	return a->exists == b->exists && a->kind == b->kind && a->dev == b->dev &&
+	       a->ino == b->ino && strcmp(a->name, b->name) == 0;
+}
+
+bool config_same_file(const char *a, const char *b)
+{
+	struct file_id ia = file_id(a), ib = file_id(b);
+
+	return file_id_same(&ia, &ib);
+}
+
 /* What is no file (a pipe, a terminal) is not lost by being written to */
 static void files_add(struct files *f, const char *option, const char *path)
 {
 	struct files_row r = {.option = option, .path = path};
-	struct stat st;
 
 	if (!path)
 		return;
-	r.exists = stat(path, &st) == 0;
-	if (r.exists && S_ISREG(st.st_mode)) {
-		r.dev = st.st_dev;
-		r.ino = st.st_ino;
-	} else if (r.exists && S_ISBLK(st.st_mode)) {
-		r.dev = st.st_rdev;
-	} else if (r.exists) {
-		return;
-	}
-	f->row[f->n++] = r;
-}
-
-static bool files_same(const struct files_row *a, const struct files_row *b)
-{
-	if (a->exists && b->exists)
-		return a->dev == b->dev && a->ino == b->ino;
-	return strcmp(a->path, b->path) == 0;
+	r.id = file_id(path);
+	if (!r.id.exists || S_ISREG(r.id.kind) || S_ISBLK(r.id.kind))
+		f->row[f->n++] = r;
 }
 
 static void files_add_end(struct files *f, const char *option,
@@ -95,7 +136,7 @@ int config_check_files(const struct config *cfg, struct err *e)
 		files_add(&f, "--pmem", cfg->pmem[i].path);
 	for (unsigned int i = 0; i < nout; i++)
 		for (unsigned int j = i + 1; j < f.n; j++)
-			if (files_same(&f.row[i], &f.row[j]))
+			if (file_id_same(&f.row[i].id, &f.row[j].id))
 				return files_refuse(&f.row[i], &f.row[j], e);
 	return 0;
 }

@@ -3,6 +3,8 @@
 #ifndef MICROVM_CONFIG_FILES_H
 #define MICROVM_CONFIG_FILES_H
 
+#include <stdbool.h>
+
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 
@@ -11,5 +13,10 @@
  * Return: 0, or -errno with a sentence in @e
  */
 int config_check_files(const struct config *cfg, struct err *e);
+
+/* config_same_file() - do these two paths lead to one file, or, if it is not there, would they?  A
+ * file has many names, so those alone say nothing
+ */
+bool config_same_file(const char *a, const char *b);
 
 #endif

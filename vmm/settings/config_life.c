@@ -182,7 +182,7 @@ static bool config_same_end(const struct config_end *a, const struct config_end 
 {
 	if (a->kind == END_STDIO || b->kind == END_STDIO)
 		return a->kind == b->kind;
-	return a->path && b->path && strcmp(a->path, b->path) == 0;
+	return a->path && b->path && config_same_file(a->path, b->path);
 }
 
 static int config_check_port(const struct config *cfg, unsigned int i, struct err *e)

@@ -3,6 +3,7 @@
 #include "vmm/settings/setting.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ static bool setting_part_is(const struct setting_part *p, const char *name)
 const struct setting_part *setting_part_find(const struct setting *s, const char *name,
 					     struct err *e)
 {
+	const char *habit = setting_habit_part(s->name, name);
 	struct nearest n = {.given = name};
 
 	for (unsigned int i = 0; i < s->parts->n; i++) {
@@ -70,7 +72,9 @@ const struct setting_part *setting_part_find(const struct setting *s, const char
 		if (s->parts->part[i].alias)
 			nearest_offer(&n, s->parts->part[i].alias);
 	}
-	if (n.best)
+	if (habit)
+		err_usage(e, "\"%.60s\" is not known here; %s", name, habit);
+	else if (n.best)
 		err_usage(e, "\"%.60s\" is not known here; did you mean \"%s\"?", name,
 			  n.best);
 	else
@@ -124,14 +128,19 @@ static char *setting_next_element(char **text)
 }
 
 /* Is @element the first part without its name?  A path may hold a '=': only a name that
- * this row knows makes it something else.
+ * this row knows, or that another program has for one of its parts, makes it something else.
  */
 static bool setting_is_bare(const struct setting *s, const char *element)
 {
 	size_t len = strcspn(element, "=");
+	char word[32];
 
 	if (!s->parts->bare || element[len] != '=')
 		return s->parts->bare;
+	(void)snprintf(word, sizeof(word), "%.*s", (int)MIN(len, sizeof(word) - 1),
+		       element);
+	if (setting_habit_part(s->name, word))
+		return false;
 	for (unsigned int i = 0; i < s->parts->n; i++) {
 		const char *name = s->parts->part[i].name;
 

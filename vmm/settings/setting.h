@@ -97,6 +97,9 @@ extern const unsigned int setting_nhabits;
  */
 const struct setting_habit *setting_habit_find(const char *name);
 
+/* setting_habit_part() - likewise to somebody who wrote a part @name, like "file", in a value of @row */
+const char *setting_habit_part(const char *row, const char *name);
+
 /* All below: errors are usage errors (or -ENOMEM) in @e that do not name the row itself:
  * the caller puts "--disk" or "vm.json: disk[1]" in front.
  */

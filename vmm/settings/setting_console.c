@@ -30,9 +30,8 @@ static int end_set_switch(struct config_end *end, enum config_end_kind kind,
 {
 	bool on;
 
-	if (parse_switch(value, &on) < 0)
-		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
-				 value);
+	if (parts_switch(&on, value, e) < 0)
+		return -e->code;
 	return on ? end_set(end, kind, e) : 0;
 }
 
@@ -104,10 +103,11 @@ static int console_set_device(struct config *cfg, const char *value, struct err 
 		return end_set(&cfg->console_end, END_PTY, e);
 	if (strcmp(value, "stdio") == 0)
 		return end_set(&cfg->console_end, END_STDIO, e);
-	return err_usage(e,
-			 "\"%.60s\" is not a console; give serial, virtio or none, and "
-			 "pty, unix=PATH or file=PATH if it is not for this terminal",
-			 value);
+	return parts_no_word(
+		value, "is not a console", "serial virtio none pty stdio",
+		"give serial, virtio or none, and pty, unix=PATH or file=PATH if it is not "
+		"for this terminal",
+		e);
 }
 
 static int console_set_stdio(struct config *cfg, const char *value, struct err *e)

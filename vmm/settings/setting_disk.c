@@ -40,10 +40,9 @@ static int disk_set_format(struct config *cfg, const char *value, struct err *e)
 	if (f == DISK_FORMAT_BY_NAME && other)
 		return err_usage(e, "\"%s\" %s", value, other);
 	if (f == DISK_FORMAT_BY_NAME)
-		return err_usage(e,
-				 "\"%.60s\" is not a format; give raw, qcow2, vmdk, vdi, "
-				 "vhdx, vhd, qed or auto",
-				 value);
+		return parts_no_word(
+			value, "is not a format", "raw qcow2 vmdk vdi vhdx vhd qed auto",
+			"give raw, qcow2, vmdk, vdi, vhdx, vhd, qed or auto", e);
 	cfg->disk[cfg->ndisk].format = f;
 	return 0;
 }
@@ -99,8 +98,8 @@ static int disk_set_io(struct config *cfg, const char *value, struct err *e)
 	else if (strcmp(value, "sync") == 0)
 		*io = DISK_IO_SYNC;
 	else
-		return err_usage(
-			e, "\"%.60s\" is not a way to do I/O; give uring or sync", value);
+		return parts_no_word(value, "is not a way to do I/O", "uring sync",
+				     "give uring or sync", e);
 	return 0;
 }
 
@@ -113,10 +112,9 @@ static int disk_set_cache(struct config *cfg, const char *value, struct err *e)
 	else if (strcmp(value, "writethrough") == 0)
 		c->cache = CACHE_WRITETHROUGH;
 	else
-		return err_usage(e,
-				 "\"%.60s\" is no way to cache; give writeback or "
-				 "writethrough",
-				 value);
+		return parts_no_word(value, "is no way to cache",
+				     "writeback writethrough",
+				     "give writeback or writethrough", e);
 	return 0;
 }
 

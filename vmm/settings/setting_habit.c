@@ -15,7 +15,7 @@
 const struct setting_habit setting_habits[] = {
 	{"m ram memory-size mem-size mem_size_mib", "memory",
 	 "use --memory 512M; a size has a unit"},
-	{"smp vcpu vcpus vcpu_count vcpu-count cores machine-config", "cpus",
+	{"smp c vcpu vcpus vcpu_count vcpu-count cores machine-config", "cpus",
 	 "use --cpus 2"},
 	{"cpu", NULL,
 	 "leave it out: the guest has the host's processor; how many vCPUs it has says "
@@ -28,7 +28,7 @@ const struct setting_habit setting_habits[] = {
 	{"e env environment", "append",
 	 "use --append NAME=VALUE: the guest's init has it in its environment"},
 	{"drive drives hda hdb hdc hdd cdrom blockdev image root rootfs rwdisk", "disk",
-	 "use --disk FILE: the guest has it as /dev/vda"},
+	 "use --disk FILE[,ro][,format=F]: the guest has it as /dev/vda"},
 	{"snapshot", "disk",
 	 "use --disk FILE,overlay=CHANGES: what the guest writes goes to CHANGES"},
 	{"v volume volumes mount bind virtfs fsdev fs shared-dir", "share",
@@ -60,11 +60,35 @@ const struct setting_habit setting_habits[] = {
 	{"d detach daemonize", NULL,
 	 "leave it out and end the line with \"</dev/null &\", or have a service manager "
 	 "run it"},
+	{"doctor check", NULL,
+	 "doctor is the first word, without dashes: microvm doctor"},
 	{"api-sock api-socket no-api qmp", NULL,
 	 "leave it out: there is no API; a whole machine in a file is --config "
 	 "FILE.json"},
 };
 const unsigned int setting_nhabits = ARRAY_SIZE(setting_habits);
+
+/* The same for the parts of a value, as in QEMU's "file=root.img,if=virtio" */
+static const struct {
+	const char *rows, *names;
+	const char *cure;
+} part_habits[] = {
+	{"disk pmem share", "file filename source src host-path path_on_host mem-path",
+	 "here it is path=, or the first word"},
+	{"disk", "if media index id bus aio werror rerror detect-zeroes",
+	 "leave it out: every disk is a virtio disk, the first /dev/vda"},
+	{"disk", "snapshot", "use overlay=CHANGES: what the guest writes goes there"},
+	{"net", "ifname", "here it is tap="},
+	{"net", "hostfwd", "here it is publish=8080:80"},
+	{"net", "script downscript id netdev model br",
+	 "leave it out: every card is a virtio card, and the tap is set up by the host"},
+	{"net", "macaddr", "here it is mac="},
+	{"share", "mount_tag", "here it is tag="},
+	{"share", "target dst destination",
+	 "leave it out: the guest says where, by mount -t virtiofs share0 /mnt"},
+	{"vsock", "guest-cid guest_cid", "here it is cid="},
+	{"vsock", "uds_path", "here it is path="},
+};
 
 /* Is @name one of the words of @names? */
 static bool habit_has(const char *names, const char *name)
@@ -75,6 +99,15 @@ static bool habit_has(const char *names, const char *name)
 		if ((p == names || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
 			return true;
 	return false;
+}
+
+const char *setting_habit_part(const char *row, const char *name)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(part_habits); i++)
+		if (!strchr(name, ' ') && habit_has(part_habits[i].rows, row) &&
+		    habit_has(part_habits[i].names, name))
+			return part_habits[i].cure;
+	return NULL;
 }
 
 const struct setting_habit *setting_habit_find(const char *name)

@@ -3,6 +3,7 @@
 #include "vmm/settings/setting_parts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/settings/config_life.h"
@@ -12,12 +13,27 @@
 #define SETTING_BYTES_MIN 1024
 #define SETTING_RATE_MAX  (INT64_MAX / 4) /* rate.h */
 
+int parts_no_word(const char *value, const char *what, const char *words,
+		  const char *cure, struct err *e)
+{
+	struct nearest n = {.given = value};
+	char copy[128], *rest = copy, *word;
+
+	(void)snprintf(copy, sizeof(copy), "%s", words);
+	while ((word = strsep(&rest, " ")))
+		nearest_offer(&n, word);
+	if (n.best)
+		return err_usage(e, "\"%.60s\" %s; did you mean %s?", value, what,
+				 n.best);
+	return err_usage(e, "\"%.60s\" %s; %s", value, what, cure);
+}
+
 int parts_switch(bool *out, const char *value, struct err *e)
 {
-	if (parse_switch(value, out) < 0)
-		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
-				 value);
-	return 0;
+	if (parse_switch(value, out) == 0)
+		return 0;
+	return parts_no_word(value, "is neither on nor off", "on off", "give one of them",
+			     e);
 }
 
 int parts_bytes(uint64_t *out, const char *value, struct err *e)

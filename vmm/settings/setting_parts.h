@@ -7,8 +7,13 @@
 
 #include "vmm/settings/setting.h"
 
-/* All: a part's value as text into *@out.  Return: 0, or a usage error in @e */
+/* All but parts_no_word(): a part's value as text into *@out.  Return: 0, or a usage error in @e */
 
+/* parts_no_word() - refuse @value, which is none of @words (with spaces between): it is @what, like "is
+ * not a console".  The sentence asks for the word that was meant, or has @cure.  Return: -EINVAL
+ */
+int parts_no_word(const char *value, const char *what, const char *words,
+		  const char *cure, struct err *e);
 int parts_switch(bool *out, const char *value, struct err *e); /* on or off */
 /* bytes a second, or a burst of them; no guest can live with less than the least */
 int parts_bytes(uint64_t *out, const char *value, struct err *e);

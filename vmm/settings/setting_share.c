@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* setting_share - the parts of --share. */
-#include "vmm/settings/setting.h"
+#include "vmm/settings/setting_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
-#include "vmm/settings/parse.h"
 
 #define SHARE_TAG_MAX 36 /* virtio 1.2, 5.11.4 */
 
@@ -47,10 +46,7 @@ static int share_set_tag(struct config *cfg, const char *value, struct err *e)
 
 static int share_set_readonly(struct config *cfg, const char *value, struct err *e)
 {
-	if (parse_switch(value, &share_of(cfg)->readonly) < 0)
-		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
-				 value);
-	return 0;
+	return parts_switch(&share_of(cfg)->readonly, value, e);
 }
 
 static int share_set_socket(struct config *cfg, const char *value, struct err *e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* setting_table - each setting: how it is written, what it means, where it goes. */
-#include "vmm/settings/setting.h"
+#include "vmm/settings/setting_parts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,10 +49,7 @@ static int set_cpus(struct config *cfg, const char *value, struct err *e)
 
 static int set_acpi(struct config *cfg, const char *value, struct err *e)
 {
-	if (parse_switch(value, &cfg->acpi) < 0)
-		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
-				 value);
-	return 0;
+	return parts_switch(&cfg->acpi, value, e);
 }
 
 static int set_early(struct config *cfg, const char *value, struct err *e)
@@ -136,11 +133,8 @@ static int set_log_level(struct config *cfg, const char *value, struct err *e)
 	int level = log_level_parse(value);
 
 	if (level < 0)
-		return err_usage(
-			e,
-			"\"%.60s\" is not a log level; give error, warn, info or "
-			"debug",
-			value);
+		return parts_no_word(value, "is not a log level", "error warn info debug",
+				     "give error, warn, info or debug", e);
 	cfg->log_level = (enum log_level)level;
 	return 0;
 }
