@@ -100,8 +100,13 @@ START_TEST(a_small_hard_limit_of_the_stack_is_told)
 
 	ck_assert_int_eq(setrlimit(RLIMIT_STACK, &l), 0);
 	ck_assert_int_lt(limits_init(&err), 0);
-	ck_assert_ptr_nonnull(strstr(err.msg, "100 KiB"));
-	ck_assert_ptr_nonnull(strstr(err.msg, "ulimit -s"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "100 KiB at most (ulimit -Hs)"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "raise ulimit -s to 1024"));
+	/* which is what does it, however low the soft limit */
+	l.rlim_cur = 80 * KIB;
+	ck_assert_int_eq(setrlimit(RLIMIT_STACK, &l), 0);
+	ck_assert_int_lt(limits_init(&err), 0);
+	ck_assert_ptr_nonnull(strstr(err.msg, "100 KiB at most"));
 }
 END_TEST
 

@@ -63,10 +63,9 @@ int limits_init(struct err *e)
 	l.rlim_cur = MIN(l.rlim_max, LIMITS_STACK);
 	if (l.rlim_cur >= LIMITS_STACK_LEAST && setrlimit(RLIMIT_STACK, &l) == 0)
 		return 0;
-	return err_set(
-		e, ENOMEM,
-		"a stack of %llu KiB is too small for us; raise ulimit -s to %llu or "
-		"more",
-		(unsigned long long)(l.rlim_max / KIB),
-		(unsigned long long)(LIMITS_STACK / KIB));
+	return err_set(e, ENOMEM,
+		       "the stack may have %llu KiB at most (ulimit -Hs), which is too "
+		       "small for us; as root, raise ulimit -s to %llu or more",
+		       (unsigned long long)(l.rlim_max / KIB),
+		       (unsigned long long)(LIMITS_STACK / KIB));
 }
