@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* hello - says what it was told, and powers off; or what end= asks for. */
 #include "guest-images/payloads/rt/rt.h"
+#include "vmm/core/layout_x86.h"
 
 int main(void)
 {
@@ -9,6 +10,8 @@ int main(void)
 	print("command line: %s\n", rt_boot.cmdline);
 	if (cmdline_is("end", "panic"))
 		guest_panic();
+	while (cmdline_is("end", "panics")) /* and it does not stop saying so */
+		outb(LAYOUT_PVPANIC, 1);
 	if (cmdline_is("end", "reset"))
 		power_reset();
 	if (cmdline_is("end", "exception"))

@@ -12,6 +12,7 @@
 #include "vmm/machine/machine_parts.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -88,8 +89,9 @@ static void machine_on_power(struct power *p, enum power_event ev)
 		machine_end_off(m);
 		break;
 	case POWER_PANIC:
-		m->ends.witness.panicked = true;
-		machine_ends_arm(m, ENDS_PANIC_S, 0);
+		/* the first counts: a guest that says so without end would put off its own */
+		if (!atomic_exchange(&m->ends.witness.panicked, true))
+			machine_ends_arm(m, ENDS_PANIC_S, 0);
 		break;
 	case POWER_CRASH:
 		m->ends.witness.crashed = true;

@@ -44,7 +44,8 @@ static bool rest_hurried(const struct machine *m)
 	bool hurried = false;
 
 	while (read(m->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		hurried |= si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT;
+		hurried |= si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT ||
+			   si.ssi_signo == SIGHUP;
 	return hurried;
 }
 
