@@ -36,6 +36,11 @@ int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
 int irqchip_complete(struct irqchip *ic, struct err *e);
 /* irqchip_add() - @line, which must outlive the irqchip, belongs to this machine */
 int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e);
+/* irqchip_settle() - wait until KVM has delivered every edge that it took from a line's eventfd,
+ * which it may leave to a thread of its own.  What comes meanwhile stays in the eventfd until the
+ * end.  Devices are at rest, no vCPU runs; milliseconds
+ */
+void irqchip_settle(struct irqchip *ic);
 void irqchip_fini(struct irqchip *ic);
 
 #endif

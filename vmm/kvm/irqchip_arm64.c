@@ -14,7 +14,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
+#include "vmm/kvm/irqchip_arm64.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/core/layout_arm64.h"
 
@@ -115,6 +117,25 @@ int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e)
 		return err_set(e, -rc, "KVM cannot bind interrupt line %u: %s", line->gsi,
 			       strerror(-rc));
 	return 0;
+}
+
+int irqchip_gic(const struct irqchip *ic)
+{
+	return ic->arch->fd;
+}
+
+/* KVM lets go of a line only when nothing of it is under way (irqfd_shutdown()) */
+void irqchip_settle(struct irqchip *ic)
+{
+	for (unsigned int gsi = 0; gsi < IRQCHIP_GSIS; gsi++) {
+		int rc;
+
+		if (!ic->line[gsi] || kvm_irqfd(ic->kvm, ic->line[gsi], false) < 0)
+			continue;
+		rc = kvm_irqfd(ic->kvm, ic->line[gsi], true);
+		if (rc < 0)
+			log_guest("interrupt line %u: irqfd: %s", gsi, strerror(-rc));
+	}
 }
 
 void irqchip_fini(struct irqchip *ic)

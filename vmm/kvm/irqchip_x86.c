@@ -20,6 +20,7 @@
 
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
+#include "vmm/kvm/irqchip_x86.h"
 
 struct irqchip_arch {
 	bool split;
@@ -78,6 +79,7 @@ int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e)
 	if (rc < 0)
 		return err_set(e, -rc, "KVM cannot bind interrupt line %u: %s", line->gsi,
 			       strerror(-rc));
+	ic->arch->bound[line->gsi] = true;
 	return 0;
 }
 
@@ -208,6 +210,22 @@ int irqchip_complete(struct irqchip *ic, struct err *e)
 	(void)ic;
 	(void)e;
 	return 0;
+}
+
+bool irqchip_is_split(const struct irqchip *ic)
+{
+	return ic->arch->split;
+}
+
+/* KVM lets go of a line only when nothing of it is under way (irqfd_shutdown()) */
+void irqchip_settle(struct irqchip *ic)
+{
+	for (unsigned int gsi = 0; gsi < IRQCHIP_GSIS; gsi++) {
+		if (!ic->arch->bound[gsi])
+			continue;
+		irqchip_bind(ic, gsi, false);
+		irqchip_bind(ic, gsi, true);
+	}
 }
 
 void irqchip_fini(struct irqchip *ic)

@@ -90,8 +90,7 @@ static void msr_allow(struct msr_filter *f, uint32_t msr)
 	}
 }
 
-/* Return: what KVM says by @request, to be freed; NULL: errno says why not */
-static struct kvm_msr_list *msr_fetch(const struct kvm *k, unsigned long request)
+struct kvm_msr_list *msr_fetch(const struct kvm *k, unsigned long request)
 {
 	struct kvm_msr_list none = {0}, *list;
 

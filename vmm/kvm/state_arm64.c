@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state_arm64 - a vCPU, saved and loaded: all registers that KVM lists, its timers among them.
+ *
+ * KVM's list has registers that cannot be set, like those that identify the processor.  So each
+ * is read before it is set: one that is right already is left alone, and one that is not, and
+ * that KVM refuses, is the identity of another processor.
+ */
+#include "vmm/kvm/kvm_state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/core/util.h"
+#include "vmm/kvm/kvm_arm64.h"
+#include "vmm/kvm/state_io.h"
+
+#define REGS_MAX     4096u /* 300, and with SVE 1,100 */
+#define REG_SIZE_MAX 256u
+#define REG_SIZE(id) (UINT64_C(1) << (((id)&KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT))
+
+/* Return: the list, which the caller frees; NULL: errno says why not */
+static struct kvm_reg_list *state_list_regs(int fd)
+{
+	struct kvm_reg_list none = {0}, *list;
+
+	/* it says how many there are, in any case */
+	if (ioctl(fd, KVM_GET_REG_LIST, &none) < 0 && errno != E2BIG)
+		return NULL;
+	list = calloc(1, sizeof(*list) + none.n * sizeof(list->reg[0]));
+	if (!list)
+		return NULL;
+	list->n = none.n;
+	if (ioctl(fd, KVM_GET_REG_LIST, list) == 0)
+		return list;
+	free(list);
+	return NULL;
+}
+
+static int state_reg_ioctl(int fd, unsigned long request, uint64_t id, uint8_t *value)
+{
+	struct kvm_one_reg r = {.id = id, .addr = (uintptr_t)value};
+
+	return ioctl(fd, request, &r) < 0 ? -errno : 0;
+}
+
+static void state_save_regs(const struct vcpu *c, struct state *s)
+{
+	cleanup_free struct kvm_reg_list *list = state_list_regs(c->fd);
+	uint8_t value[REG_SIZE_MAX];
+	uint32_t n;
+
+	if (!list || list->n > REGS_MAX) {
+		state_failf(s, "this host's KVM does not list its registers: %s",
+			    list ? "there are too many" : strerror(errno));
+		return;
+	}
+	n = (uint32_t)list->n;
+	state_u32(s, &n);
+	for (uint32_t i = 0; i < n && state_ok(s); i++) {
+		uint64_t id = list->reg[i];
+		int rc = REG_SIZE(id) > sizeof(value)
+				 ? -E2BIG
+				 : state_reg_ioctl(c->fd, KVM_GET_ONE_REG, id, value);
+
+		if (rc < 0)
+			state_failf(
+				s,
+				"this host's KVM does not tell its register 0x%llx: %s",
+				(unsigned long long)id, strerror(-rc));
+		state_u64(s, &id);
+		state_bytes(s, value, REG_SIZE(id));
+	}
+}
+
+static void state_load_reg(const struct vcpu *c, struct state *s, uint64_t id)
+{
+	uint8_t want[REG_SIZE_MAX], has[REG_SIZE_MAX];
+	int rc;
+
+	if (REG_SIZE(id) > sizeof(want)) {
+		state_failf(s, "there is no register 0x%llx", (unsigned long long)id);
+		return;
+	}
+	state_bytes(s, want, REG_SIZE(id));
+	if (!state_ok(s))
+		return;
+	rc = state_reg_ioctl(c->fd, KVM_GET_ONE_REG, id, has);
+	if (rc == 0 && memcmp(has, want, REG_SIZE(id)) == 0)
+		return;
+	rc = state_reg_ioctl(c->fd, KVM_SET_ONE_REG, id, want);
+	if (rc < 0)
+		state_failf(
+			s,
+			"this host's KVM refuses its register 0x%llx: %s; a host with "
+			"the processor and the kernel of the one that saved it takes "
+			"it",
+			(unsigned long long)id, strerror(-rc));
+}
+
+static void state_load_regs(const struct vcpu *c, struct state *s)
+{
+	uint32_t n = 0;
+
+	state_u32(s, &n);
+	if (n > REGS_MAX)
+		state_fail(s, "it has more registers than any processor");
+	for (uint32_t i = 0; i < n && state_ok(s); i++) {
+		uint64_t id = 0;
+
+		state_u64(s, &id);
+		state_load_reg(c, s, id);
+	}
+}
+
+void vcpu_state(struct vcpu *c, struct kvm *k, struct state *s)
+{
+	struct kvm_vcpu_events events = {0};
+	struct kvm_mp_state mp = {0};
+	char name[STATE_NAME_SIZE];
+
+	(void)snprintf(name, sizeof(name), "vcpu%u", c->id);
+	state_begin(s, name, 1);
+	if (state_loading(s))
+		state_load_regs(c, s);
+	else
+		state_save_regs(c, s);
+	state_io(s, c->fd, KVM_GET_MP_STATE, KVM_SET_MP_STATE, &mp, sizeof(mp),
+		 "run state");
+	state_same_u32(s, kvm_has(k, KVM_CAP_VCPU_EVENTS) > 0, "sets of pending events");
+	if (kvm_has(k, KVM_CAP_VCPU_EVENTS) > 0)
+		state_io(s, c->fd, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, &events,
+			 sizeof(events), "pending events");
+	state_end(s);
+}
+
+void kvm_clock_state(struct kvm *k, struct state *s)
+{
+	(void)k;
+	state_begin(s, "clock", 1);
+	state_end(s);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state_x86 - a vCPU, KVM's PC chips and KVM's clock, saved and loaded. */
+#include "vmm/kvm/kvm_state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/core/util.h"
+#include "vmm/kvm/irqchip_x86.h"
+#include "vmm/kvm/state_io.h"
+#include "vmm/kvm/state_x86.h"
+
+#define XSAVE_SIZE_MIN sizeof(struct kvm_xsave)
+/* As far as a guest's own reckoning of its TSC may be off: 250 ppm */
+#define TSC_KHZ_SLACK(khz) ((khz) / 4000)
+
+/* The rate that the guest's TSC had; a host of another rate has to scale it */
+static void state_tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
+{
+	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
+	uint32_t here = khz < 0 ? 0 : (uint32_t)khz, was = here;
+	uint32_t off;
+
+	state_u32(s, &was);
+	off = was > here ? was - here : here - was;
+	if (!state_ok(s) || !state_loading(s) || !was || off <= TSC_KHZ_SLACK(here))
+		return;
+	if (kvm_has(k, KVM_CAP_TSC_CONTROL) <= 0 ||
+	    ioctl(c->fd, KVM_SET_TSC_KHZ, (unsigned long)was) < 0)
+		state_failf(s,
+			    "its TSC ran at %u kHz, this host's runs at %u kHz and KVM "
+			    "cannot scale it; load it on a host of that rate",
+			    was, here);
+}
+
+/* The second form has the PDPTRs of 32-bit PAE paging as the processor loaded them; the first
+ * takes them from memory.
+ */
+static void state_sregs(const struct vcpu *c, const struct kvm *k, struct state *s)
+{
+	bool both = kvm_has(k, KVM_CAP_SREGS2) > 0, two = both;
+	struct kvm_sregs2 sregs2 = {0};
+	struct kvm_sregs sregs = {0};
+
+	state_bool(s, &two);
+	if (two && !both)
+		state_fail(s, "this host's KVM has no KVM_SET_SREGS2; a host kernel of "
+			      "5.14 or later has it");
+	if (two)
+		state_io(s, c->fd, KVM_GET_SREGS2, KVM_SET_SREGS2, &sregs2,
+			 sizeof(sregs2), "system registers");
+	else
+		state_io(s, c->fd, KVM_GET_SREGS, KVM_SET_SREGS, &sregs, sizeof(sregs),
+			 "system registers");
+}
+
+/* x87, SSE, AVX and what else XSAVE knows, in its format; as much as this processor has */
+static void state_xsave(const struct vcpu *c, const struct kvm *k, struct state *s)
+{
+	int more = kvm_has(k, KVM_CAP_XSAVE2);
+	size_t size = MAX((size_t)(more < 0 ? 0 : more), XSAVE_SIZE_MIN);
+	cleanup_free struct kvm_xsave *x = calloc(1, size);
+	struct kvm_xcrs xcrs = {0};
+
+	if (!x) {
+		state_fail(s, "no memory for its vector registers");
+		return;
+	}
+	state_same_u32(s, (uint32_t)size, "bytes of vector registers");
+	state_same_u32(s, kvm_has(k, KVM_CAP_XCRS) > 0, "XCR0 registers");
+	if (kvm_has(k, KVM_CAP_XCRS) > 0)
+		state_io(s, c->fd, KVM_GET_XCRS, KVM_SET_XCRS, &xcrs, sizeof(xcrs),
+			 "XCR0");
+	state_io(s, c->fd, more > 0 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, KVM_SET_XSAVE, x,
+		 size, "vector registers");
+}
+
+/* What KVM sets changes what was set before it: the system registers say whether there is a
+ * local APIC and of which kind; setting general registers forgets a pending exception; the
+ * APIC's timer counts by the TSC.
+ */
+void vcpu_state(struct vcpu *c, struct kvm *k, struct state *s)
+{
+	struct kvm_debugregs debug = {0};
+	struct kvm_vcpu_events events = {0};
+	struct kvm_lapic_state lapic = {0};
+	struct kvm_mp_state mp = {0};
+	struct kvm_regs regs = {0};
+	char name[STATE_NAME_SIZE];
+
+	(void)snprintf(name, sizeof(name), "vcpu%u", c->id);
+	state_begin(s, name, 1);
+	state_cpuid(c, k, s);
+	state_tsc_rate(c, k, s);
+	state_io(s, c->fd, KVM_GET_MP_STATE, KVM_SET_MP_STATE, &mp, sizeof(mp),
+		 "run state");
+	state_sregs(c, k, s);
+	state_xsave(c, k, s);
+	state_io(s, c->fd, KVM_GET_REGS, KVM_SET_REGS, &regs, sizeof(regs),
+		 "general registers");
+	state_io(s, c->fd, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, &debug, sizeof(debug),
+		 "debug registers");
+	state_io(s, c->fd, KVM_GET_LAPIC, KVM_SET_LAPIC, &lapic, sizeof(lapic),
+		 "local APIC");
+	state_msrs(c, k, s);
+	state_io(s, c->fd, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, &events,
+		 sizeof(events), "pending events");
+	state_end(s);
+}
+
+static void state_pc_chips(const struct kvm *k, struct state *s)
+{
+	struct kvm_pit_state2 pit = {0};
+
+	for (uint32_t id = 0; id < KVM_NR_IRQCHIPS; id++) {
+		struct kvm_irqchip chip = {.chip_id = id};
+
+		state_io(s, k->vm_fd, KVM_GET_IRQCHIP, KVM_SET_IRQCHIP, &chip,
+			 sizeof(chip), "8259 pair and I/O APIC");
+	}
+	state_io(s, k->vm_fd, KVM_GET_PIT2, KVM_SET_PIT2, &pit, sizeof(pit), "8254");
+}
+
+void irqchip_state(struct irqchip *ic, const struct vcpu *c, unsigned int n,
+		   struct state *s)
+{
+	bool split = irqchip_is_split(ic), was = split;
+
+	(void)c;
+	(void)n;
+	if (!state_loading(s))
+		irqchip_settle(ic);
+	state_begin(s, "irqchip", 1);
+	state_bool(s, &was);
+	if (was != split)
+		state_failf(s,
+			    "the machine that was saved had --acpi %s, this one has "
+			    "--acpi %s",
+			    was ? "on" : "off", split ? "on" : "off");
+	if (!split)
+		state_pc_chips(ic->kvm, s);
+	state_end(s);
+}
+
+/* Without KVM_CLOCK_REALTIME among the flags KVM does not add the time that has passed. */
+void kvm_clock_state(struct kvm *k, struct state *s)
+{
+	struct kvm_clock_data now = {0}, set = {0};
+	uint64_t ns;
+
+	if (!state_loading(s) && ioctl(k->vm_fd, KVM_GET_CLOCK, &now) < 0)
+		state_failf(s, "this host's KVM does not tell its clock: %s",
+			    strerror(errno));
+	ns = now.clock;
+	state_begin(s, "clock", 1);
+	state_u64(s, &ns);
+	state_end(s);
+	set.clock = ns;
+	if (state_loading(s) && state_ok(s) && ioctl(k->vm_fd, KVM_SET_CLOCK, &set) < 0)
+		state_failf(s, "clock: this host's KVM refuses it: %s", strerror(errno));
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state_x86 - the parts of a vCPU's state, a file for what is long. */
+#ifndef MICROVM_KVM_STATE_X86_H
+#define MICROVM_KVM_STATE_X86_H
+
+#include "vmm/core/state.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/kvm/vcpu.h"
+
+/* state_cpuid() - identity: each leaf of @c's identification, but for the clock rates */
+void state_cpuid(struct vcpu *c, struct kvm *k, struct state *s);
+
+/* state_msrs() - the model-specific registers that KVM lists and this vCPU has, and those of
+ * the memory types.  After the local APIC: its deadline counts by one of them.
+ * The MSR filter (msr_x86.h) binds the guest, not us.
+ */
+void state_msrs(struct vcpu *c, struct kvm *k, struct state *s);
+
+#endif
