@@ -265,7 +265,7 @@ static void blk_name(struct blk *b, const struct config_disk *c, unsigned int i)
 {
 	char id[sizeof(b->id) + 1];
 
-	snprintf(b->v.name, sizeof(b->v.name), "blk%u", i);
+	snprintf(b->v.name, sizeof(b->v.name), "%s", c->id);
 	if (c->serial)
 		snprintf(id, sizeof(id), "%s", c->serial);
 	else

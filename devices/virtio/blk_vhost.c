@@ -222,7 +222,7 @@ static unsigned int blk_configure(struct vu_dev *d)
 struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i,
 				    struct err *e)
 {
-	struct vu_dev *d = vu_create(env, "blk", i, e);
+	struct vu_dev *d = vu_create(env, env->cfg->disk[i].id, e);
 
 	if (!d)
 		return NULL;

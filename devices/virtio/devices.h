@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * devices - the virtio devices a machine can have.  Each makes instance @i of its kind
- * from the config; the machine's table (vmm/machine_devices.c) calls them in order.
+ * from the config; the machine's table (vmm/machine/machine_virtio.c) calls them in order.
  *
  * All: Return the device, or NULL with @e set and everything undone.
  */
@@ -11,10 +11,10 @@
 #include "devices/virtio/virtio.h"
 #include "devices/backend/tty.h"
 
-/* cfg->disk[@i]: "blk@i" */
+/* cfg->disk[@i], named by its id */
 struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
-/* the same, when another process serves it (blk_is_elsewhere()): "blk@i" */
+/* the same, when another process serves it (blk_is_elsewhere()) */
 struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i,
 				    struct err *e);
 bool blk_is_elsewhere(const struct config_disk *c);
@@ -24,10 +24,10 @@ struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struc
  * those that blk_create() did not make are left alone, and not waited for.  Takes dev->lock
  */
 void blk_look_again(struct virtio_dev *v);
-/* cfg->net[@i]: "net@i" */
+/* cfg->net[@i], named by its id */
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
-/* the same, when the kernel or another process serves it (net_is_elsewhere()): "net@i" */
+/* the same, when the kernel or another process serves it (net_is_elsewhere()) */
 struct virtio_dev *net_vhost_create(const struct virtio_env *env, unsigned int i,
 				    struct err *e);
 bool net_is_elsewhere(const struct config_net *c);

@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,9 +170,12 @@ static struct vu_dev *fs_try(const struct virtio_env *env, unsigned int i, int d
 			     enum fs_box box, enum fs_options how, struct err *e)
 {
 	const struct config_share *c = &env->cfg->share[i];
-	struct vu_dev *d = vu_create(env, "fs", i, e);
+	char name[sizeof("fs4294967295")];
+	struct vu_dev *d;
 	int rc;
 
+	(void)snprintf(name, sizeof(name), "fs%u", i);
+	d = vu_create(env, name, e);
 	if (!d)
 		return NULL;
 	rc = c->socket ? vu_connect(d, c->socket, e) : fs_start(d, c, dir, box, how, e);

@@ -67,11 +67,12 @@ static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
 {
 	struct net *n = calloc(1, sizeof(*n));
 	unsigned int npair = stream ? 1 : tap->n;
+	char where[sizeof("net4294967295")];
 
 	if (n)
 		n->pair = calloc(npair, sizeof(*n->pair));
 	if (!n || !n->pair) {
-		err_set(e, ENOMEM, "net%u: out of memory", i);
+		err_set(e, ENOMEM, "%s: out of memory", env->cfg->net[i].id);
 		free(n);
 		return NULL;
 	}
@@ -87,13 +88,15 @@ static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
 		.config_len = sizeof(n->config),
 		.env = env,
 	};
-	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
+	(void)snprintf(n->v.name, sizeof(n->v.name), "%s", env->cfg->net[i].id);
 	for (unsigned int qi = 0; qi < n->v.nvq; qi++)
 		virtq_init(&n->vq[qi], NET_QUEUE);
 	net_init(n, stream ? &fd : tap->fd, &env->cfg->net[i]);
 	net_link_init(&n->link, &n->v, &n->config, &n->tap);
+	/* an id may be given and changed: the guest's address stays */
+	(void)snprintf(where, sizeof(where), "net%u", i);
 	net_mac(n->config.mac, env->cfg, &env->cfg->net[i],
-		n->stream ? n->v.name : n->tap.name);
+		n->stream ? where : n->tap.name);
 	net_features(n, &env->cfg->net[i]);
 	return &n->v;
 }
@@ -112,7 +115,7 @@ struct virtio_dev *net_create_stream(const struct virtio_env *env, unsigned int 
 	struct virtio_dev *v;
 
 	if (!s) {
-		err_set(e, ENOMEM, "net%u: out of memory", i);
+		err_set(e, ENOMEM, "%s: out of memory", env->cfg->net[i].id);
 		return NULL;
 	}
 	v = net_new(env, i, &none, s, fd, e);
@@ -129,7 +132,8 @@ static struct virtio_dev *net_create_user(const struct virtio_env *env, unsigned
 				   : passt_start(&env->cfg->net[i], e);
 
 	if (fd < 0 && env->cfg->dry_run)
-		err_set(e, errno, "net%u: no socket: %s", i, strerror(errno));
+		err_set(e, errno, "%s: no socket: %s", env->cfg->net[i].id,
+			strerror(errno));
 	return fd < 0 ? NULL : net_create_stream(env, i, fd, e);
 }
 

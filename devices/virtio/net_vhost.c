@@ -57,7 +57,7 @@ static struct virtio_dev *net_user_create(const struct virtio_env *env, unsigned
 					  struct err *e)
 {
 	const char *socket = env->cfg->net[i].vhost_user;
-	struct vu_dev *d = vu_create(env, "net", i, e);
+	struct vu_dev *d = vu_create(env, env->cfg->net[i].id, e);
 	struct virtio_net_config config;
 	uint64_t ours;
 
@@ -205,7 +205,7 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 	struct net_kernel *n = calloc(1, sizeof(*n));
 
 	if (!n) {
-		err_set(e, ENOMEM, "net%u: out of memory", i);
+		err_set(e, ENOMEM, "%s: out of memory", env->cfg->net[i].id);
 		return NULL;
 	}
 	n->tap = *tap;
@@ -230,7 +230,7 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 	n->v.offered |= net_describe(&n->config, env, i, tap->name);
 	net_link_init(&n->link, &n->v, &n->config, &n->tap);
 	tap_limit(&n->tap, env->loop, net_kernel_go_on);
-	(void)snprintf(n->v.name, sizeof(n->v.name), "net%u", i);
+	(void)snprintf(n->v.name, sizeof(n->v.name), "%s", env->cfg->net[i].id);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
 	virtq_init(&n->vq[NET_TX], NET_QUEUE);
 	n->errors.fd = -1;
@@ -245,7 +245,8 @@ static struct virtio_dev *net_kernel_create(const struct virtio_env *env, unsign
 	struct tap tap;
 
 	if (vhost_net_open(&h, e) < 0) {
-		log_warn("net%u: vhost=on: %s; going on without it", i, e->msg);
+		log_warn("%s: vhost=on: %s; going on without it", env->cfg->net[i].id,
+			 e->msg);
 		return net_create(env, i, e);
 	}
 	if (tap_open(&tap, env->cfg, i, 1, e) < 0) {

@@ -292,15 +292,14 @@ static const struct virtio_ops vu_ops = {
 	.destroy = vu_op_destroy,
 };
 
-struct vu_dev *vu_create(const struct virtio_env *env, const char *kind, unsigned int i,
-			 struct err *e)
+struct vu_dev *vu_create(const struct virtio_env *env, const char *name, struct err *e)
 {
 	struct vu_dev *d = NULL;
 
 	if (!env->mem->shared)
-		err_set(e, EINVAL, "%s%u: the guest's memory is not shared", kind, i);
+		err_set(e, EINVAL, "%s: the guest's memory is not shared", name);
 	else if (!(d = calloc(1, sizeof(*d))))
-		err_set(e, ENOMEM, "%s%u: out of memory", kind, i);
+		err_set(e, ENOMEM, "%s: out of memory", name);
 	if (!d)
 		return NULL;
 	d->v.ops = &vu_ops;
@@ -308,7 +307,7 @@ struct vu_dev *vu_create(const struct virtio_env *env, const char *kind, unsigne
 	d->v.elsewhere = true;
 	d->v.config = d->config;
 	d->v.vq = d->vq;
-	(void)snprintf(d->v.name, sizeof(d->v.name), "%s%u", kind, i);
+	(void)snprintf(d->v.name, sizeof(d->v.name), "%s", name);
 	d->u.fd = d->inflight.fd = -1;
 	d->line = (struct loop_source){.fd = -1, .fn = vu_on_line};
 	daemon_init(&d->daemon);

@@ -29,11 +29,10 @@ struct vu_dev {
 	struct vu_return *again; /* vhost_user_return.c */
 };
 
-/* vu_create() - device "@kind@i", connected to nothing yet.  NULL with @e set: no memory,
+/* vu_create() - device @name, connected to nothing yet.  NULL with @e set: no memory,
  * or the guest's memory is not shared
  */
-struct vu_dev *vu_create(const struct virtio_env *env, const char *kind, unsigned int i,
-			 struct err *e);
+struct vu_dev *vu_create(const struct virtio_env *env, const char *name, struct err *e);
 void vu_destroy(struct vu_dev *d); /* what vu_create() made, and all below */
 
 /* vu_connect() - greet who listens at @socket (the string outlives @d).

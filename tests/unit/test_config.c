@@ -76,6 +76,8 @@ END_TEST
 START_TEST(cards_share_what_they_must_not)
 {
 	cfg.nnet = 2;
+	strcpy(cfg.net[0].id, "a");
+	strcpy(cfg.net[1].id, "b");
 	cfg.net[0].fd = cfg.net[1].fd = 5;
 	expect("descriptor 5");
 	cfg.net[1].fd = 6;

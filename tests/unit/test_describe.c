@@ -70,6 +70,16 @@ START_TEST(disk_without_its_path_format_or_mode)
 }
 END_TEST
 
+START_TEST(id_is_not_the_name)
+{
+	describe("--disk a.img,id=root --disk b.img --net user,id=lan --net tap=t0");
+	says("disk root: a.img, raw, writable");
+	says("disk blk1: b.img, raw, writable");
+	says("card lan: user network (passt)");
+	says("card net1: tap t0");
+}
+END_TEST
+
 START_TEST(format_that_content_decides)
 {
 	char file[] = "/tmp/test_describe.XXXXXX", line[64];
@@ -118,6 +128,7 @@ END_TEST
 UNIT_MAIN("describe", NULL, teardown, t)
 {
 	tcase_add_test(t, disk_without_its_path_format_or_mode);
+	tcase_add_test(t, id_is_not_the_name);
 	tcase_add_test(t, format_that_content_decides);
 	tcase_add_test(t, card_without_its_kind);
 	tcase_add_test(t, share_socket_or_pmem_is_left_out);

@@ -22,6 +22,7 @@
 #define CONFIG_PMEMS_MAX   4
 
 #define CONFIG_PORT_NAME_MAX 63
+#define CONFIG_ID_MAX        15
 
 #define CONFIG_NAME    "microvm"             /* --name, if none is given */
 #define CONFIG_STOP_NS UINT64_C(10000000000) /* --stop-timeout, if nothing is said */
@@ -65,7 +66,13 @@ enum config_cache { CACHE_WRITEBACK, CACHE_WRITETHROUGH };
 
 enum disk_io { DISK_IO_AUTO, DISK_IO_URING, DISK_IO_SYNC }; /* auto: io_uring if it can */
 
+/* A disk's or a card's name in messages and reports: letters, digits, '-' and '_'; no other device
+ * of the machine has it.  "blk0" or "net0" and so on where the operator gave none
+ */
+typedef char config_id[CONFIG_ID_MAX + 1];
+
 struct config_disk {
+	config_id id;
 	char *path;       /* NULL when @vhost_user is given */
 	char *vhost_user; /* the socket of who serves it */
 	enum disk_format format;
@@ -99,6 +106,7 @@ struct config_publish {
 };
 
 struct config_net {
+	config_id id;
 	char *tap;        /* interface name; NULL when @fd is given */
 	int fd;           /* -1, or a tap file descriptor we inherited */
 	char *vhost_user; /* instead of both: the socket of who serves it */

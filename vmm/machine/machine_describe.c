@@ -141,7 +141,7 @@ static void describe_share(const struct config_share *s, FILE *f)
 static void describe_storage(const struct config *cfg, FILE *f)
 {
 	for (unsigned int i = 0; i < cfg->ndisk; i++) {
-		(void)fprintf(f, "disk blk%u: ", i);
+		(void)fprintf(f, "disk %s: ", cfg->disk[i].id);
 		describe_disk(&cfg->disk[i], f);
 	}
 	for (unsigned int i = 0; i < cfg->npmem; i++)
@@ -154,7 +154,7 @@ static void describe_storage(const struct config *cfg, FILE *f)
 static void describe_network(const struct config *cfg, FILE *f)
 {
 	for (unsigned int i = 0; i < cfg->nnet; i++) {
-		(void)fprintf(f, "card net%u: ", i);
+		(void)fprintf(f, "card %s: ", cfg->net[i].id);
 		describe_net(&cfg->net[i], f);
 	}
 	if (cfg->vsock.path)

@@ -162,6 +162,19 @@ static const struct {
 	{count_pmems, create_pmem},
 };
 
+/* Logs, report and snapshot tell devices by their names, some of which an operator chose */
+static int machine_check_name(const struct machine *m, const char *name, struct err *e)
+{
+	for (unsigned int i = 0; i < m->ndev; i++)
+		if (strcmp(m->dev[i]->name, name) == 0)
+			return err_usage(
+				e,
+				"id: the machine has another device named \"%s\"; "
+				"give the disk or card another id",
+				name);
+	return 0;
+}
+
 static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct err *e)
 {
 	unsigned int i = m->nvirtio;
@@ -170,7 +183,8 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 	unsigned int gsi;
 	uint64_t base;
 
-	if (machine_arch_virtio_slot(m, i, &base, &gsi, e) == 0)
+	if (machine_check_name(m, v->name, e) == 0 &&
+	    machine_arch_virtio_slot(m, i, &base, &gsi, e) == 0)
 		d = virtio_mmio_create(v, base, gsi, page, e);
 	if (!d) {
 		v->ops->destroy(v);

@@ -177,6 +177,28 @@ static int config_check_net(const struct config *cfg, struct err *e)
 	return 0;
 }
 
+/* Those of other kinds the machine knows, and compares itself */
+static int config_check_ids(const struct config *cfg, struct err *e)
+{
+	const char *id[CONFIG_DISKS_MAX + CONFIG_NETS_MAX];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < cfg->ndisk; i++)
+		id[n++] = cfg->disk[i].id;
+	for (unsigned int i = 0; i < cfg->nnet; i++)
+		id[n++] = cfg->net[i].id;
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int j = 0; j < i; j++)
+			if (strcmp(id[i], id[j]) == 0)
+				return err_usage(
+					e,
+					"id: two devices are named \"%s\" (without "
+					"id= disks are blk0, blk1, ... and cards net0, "
+					"net1, ...); give each its own",
+					id[i]);
+	return 0;
+}
+
 /* A file or a terminal that two would write to, or a socket that both cannot have */
 static bool config_same_end(const struct config_end *a, const struct config_end *b)
 {
@@ -241,6 +263,8 @@ int config_validate(struct config *cfg, struct err *e)
 		rc = config_check_balloon(cfg, e);
 	if (rc == 0)
 		rc = config_check_net(cfg, e);
+	if (rc == 0)
+		rc = config_check_ids(cfg, e);
 	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)
 		rc = config_check_port(cfg, i, e);
 	if (rc == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* setting_disk - the parts of a disk. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/settings/config_life.h"
@@ -20,6 +21,11 @@ static int disk_begin(struct config *cfg, struct err *e)
 				 CONFIG_DISKS_MAX);
 	config_disk_clear(&cfg->disk[cfg->ndisk]);
 	return 0;
+}
+
+static int disk_set_id(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_id(cfg->disk[cfg->ndisk].id, value, e);
 }
 
 static int disk_set_path(struct config *cfg, const char *value, struct err *e)
@@ -145,7 +151,7 @@ static int disk_set_iops_burst(struct config *cfg, const char *value, struct err
 
 static int disk_end(struct config *cfg, struct err *e)
 {
-	const struct config_disk *d = &cfg->disk[cfg->ndisk];
+	struct config_disk *d = &cfg->disk[cfg->ndisk];
 
 	if (!d->path && !d->vhost_user)
 		return err_usage(e, "there is no path; give one, like path=root.img");
@@ -169,12 +175,15 @@ static int disk_end(struct config *cfg, struct err *e)
 			d->overlay);
 	if (parts_rate_end(&d->rate, "", e) < 0)
 		return -e->code;
+	if (!d->id[0])
+		(void)snprintf(d->id, sizeof(d->id), "blk%u", cfg->ndisk);
 	cfg->ndisk++;
 	return 0;
 }
 
 static const struct setting_part disk_parts[] = {
 	{"path", NULL, SETTING_TEXT, disk_set_path},
+	{"id", NULL, SETTING_TEXT, disk_set_id},
 	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly},
 	{"serial", NULL, SETTING_TEXT, disk_set_serial},
 	{"direct", NULL, SETTING_SWITCH, disk_set_direct},

@@ -28,6 +28,11 @@ static int net_begin(struct config *cfg, struct err *e)
 	return 0;
 }
 
+static int net_set_id(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_id(cfg->net[cfg->nnet].id, value, e);
+}
+
 static int net_set_tap(struct config *cfg, const char *value, struct err *e)
 {
 	/* what the kernel takes as a name; with a % it would make up its own */
@@ -216,7 +221,7 @@ static int net_end_limits(const struct config_net *n, struct err *e)
 
 static int net_end(struct config *cfg, struct err *e)
 {
-	const struct config_net *n = &cfg->net[cfg->nnet];
+	struct config_net *n = &cfg->net[cfg->nnet];
 
 	if (n->vhost_user && (n->tap || n->fd >= 0 || n->vhost))
 		return err_usage(e,
@@ -243,6 +248,8 @@ static int net_end(struct config *cfg, struct err *e)
 			n->netns);
 	if (net_end_limits(n, e) < 0)
 		return -EINVAL;
+	if (!n->id[0])
+		(void)snprintf(n->id, sizeof(n->id), "net%u", cfg->nnet);
 	cfg->nnet++;
 	return 0;
 }
@@ -255,6 +262,7 @@ static void net_none(struct config *cfg)
 static const struct setting_part net_parts[] = {
 	{"tap", NULL, SETTING_TEXT, net_set_tap},
 	{"fd", NULL, SETTING_NUMBER, net_set_fd},
+	{"id", NULL, SETTING_TEXT, net_set_id},
 	{"netns", NULL, SETTING_TEXT, net_set_netns},
 	{"mac", NULL, SETTING_TEXT, net_set_mac},
 	{"mtu", NULL, SETTING_NUMBER, net_set_mtu},

@@ -36,6 +36,22 @@ int parts_switch(bool *out, const char *value, struct err *e)
 			     e);
 }
 
+int parts_id(char out[CONFIG_ID_MAX + 1], const char *value, struct err *e)
+{
+	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				 "0123456789_-";
+	size_t len = strlen(value);
+
+	if (len > CONFIG_ID_MAX || strspn(value, ok) != len)
+		return err_usage(
+			e,
+			"\"%.60s\" cannot name a device; give at most %d letters, "
+			"digits, dashes and underscores",
+			value, CONFIG_ID_MAX);
+	memcpy(out, value, len + 1);
+	return 0;
+}
+
 int parts_bytes(uint64_t *out, const char *value, struct err *e)
 {
 	int rc = parse_size(value, out);

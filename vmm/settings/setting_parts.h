@@ -14,6 +14,8 @@
  */
 int parts_no_word(const char *value, const char *what, const char *words,
 		  const char *cure, struct err *e);
+/* a name for a disk or a card */
+int parts_id(char out[CONFIG_ID_MAX + 1], const char *value, struct err *e);
 int parts_switch(bool *out, const char *value, struct err *e); /* on or off */
 /* bytes a second, or a burst of them; no guest can live with less than the least */
 int parts_bytes(uint64_t *out, const char *value, struct err *e);
