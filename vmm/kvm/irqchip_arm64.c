@@ -5,7 +5,7 @@
  * A line's GSI n is the shared peripheral interrupt n (INTID 32 + n): KVM routes them so
  * from the start (Documentation/virt/kvm/devices/arm-vgic*.rst have the attributes).
  */
-#include "vmm/kvm/irqchip.h"
+#include "vmm/kvm/irqchip_arm64.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -14,9 +14,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/kvm/irqchip.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
-#include "vmm/kvm/irqchip_arm64.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/core/layout_arm64.h"
 

@@ -10,7 +10,7 @@
  *
  * Without ACPI the guest knows only the 8259 pair and the 8254, which are KVM's.
  */
-#include "vmm/kvm/irqchip.h"
+#include "vmm/kvm/irqchip_x86.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -18,9 +18,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/kvm/irqchip.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
-#include "vmm/kvm/irqchip_x86.h"
 
 struct irqchip_arch {
 	bool split;

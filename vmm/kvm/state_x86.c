@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state_x86 - a vCPU, KVM's PC chips and KVM's clock, saved and loaded. */
-#include "vmm/kvm/kvm_state.h"
+#include "vmm/kvm/state_x86.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/kvm/kvm_state.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/irqchip_x86.h"
 #include "vmm/kvm/state_io.h"
-#include "vmm/kvm/state_x86.h"
 
 #define XSAVE_SIZE_MIN sizeof(struct kvm_xsave)
 /* As far as a guest's own reckoning of its TSC may be off: 250 ppm */
