@@ -41,6 +41,10 @@ struct setting_part {
 	const char *alias; /* another name for it, or NULL */
 	enum setting_type type;
 	int (*set)(struct config *cfg, const char *value, struct err *e);
+	/* For the manual and the completion: what the value is, and the part's meaning.
+	 * Words between | are all there are, FILE, SOCKET and DIR are paths; NULL: a switch.
+	 */
+	const char *arg, *help;
 };
 
 /* What a value with parts is made of */

@@ -71,9 +71,12 @@ static void balloon_none(struct config *cfg)
 }
 
 static const struct setting_part balloon_parts[] = {
-	{"size", NULL, SETTING_QUANTITY, balloon_set_size},
-	{"reporting", NULL, SETTING_SWITCH, balloon_set_reporting},
-	{"deflate-on-oom", NULL, SETTING_SWITCH, balloon_set_deflate},
+	{"size", NULL, SETTING_QUANTITY, balloon_set_size, "SIZE",
+	 "what the guest is asked for at its start"},
+	{"reporting", NULL, SETTING_SWITCH, balloon_set_reporting, NULL,
+	 "what the guest has free goes to the host by itself (on)"},
+	{"deflate-on-oom", NULL, SETTING_SWITCH, balloon_set_deflate, NULL,
+	 "a guest that runs out of memory may take the balloon's (on)"},
 };
 
 const struct setting_parts setting_balloon = {

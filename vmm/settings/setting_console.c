@@ -152,12 +152,18 @@ static int console_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part console_parts[] = {
-	{"device", NULL, SETTING_TEXT, console_set_device},
-	{"stdio", NULL, SETTING_SWITCH, console_set_stdio},
-	{"pty", NULL, SETTING_SWITCH, console_set_pty},
-	{"unix", NULL, SETTING_TEXT, console_set_unix},
-	{"file", NULL, SETTING_TEXT, console_set_file},
-	{"file-size", NULL, SETTING_QUANTITY, console_set_file_size},
+	{"device", NULL, SETTING_TEXT, console_set_device, "serial|virtio|none",
+	 "which device: ttyS0, hvc0 or no console"},
+	{"stdio", NULL, SETTING_SWITCH, console_set_stdio, NULL,
+	 "the terminal, or stdin and stdout; the default"},
+	{"pty", NULL, SETTING_SWITCH, console_set_pty, NULL,
+	 "a pseudo terminal, whose path is printed on stderr"},
+	{"unix", NULL, SETTING_TEXT, console_set_unix, "SOCKET",
+	 "a unix socket that microvm makes"},
+	{"file", NULL, SETTING_TEXT, console_set_file, "FILE",
+	 "the output is appended to this file"},
+	{"file-size", NULL, SETTING_QUANTITY, console_set_file_size, "SIZE",
+	 "the file becomes FILE.1 when it is so large; 0: no limit"},
 };
 
 const struct setting_parts setting_console = {
@@ -238,12 +244,18 @@ static int port_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part port_parts[] = {
-	{"name", NULL, SETTING_TEXT, port_set_name},
-	{"stdio", NULL, SETTING_SWITCH, port_set_stdio},
-	{"pty", NULL, SETTING_SWITCH, port_set_pty},
-	{"unix", NULL, SETTING_TEXT, port_set_unix},
-	{"file", NULL, SETTING_TEXT, port_set_file},
-	{"file-size", NULL, SETTING_QUANTITY, port_set_file_size},
+	{"name", NULL, SETTING_TEXT, port_set_name, "NAME",
+	 "the name under /dev/virtio-ports in the guest"},
+	{"stdio", NULL, SETTING_SWITCH, port_set_stdio, NULL,
+	 "the terminal, or stdin and stdout"},
+	{"pty", NULL, SETTING_SWITCH, port_set_pty, NULL,
+	 "a pseudo terminal, whose path is printed on stderr"},
+	{"unix", NULL, SETTING_TEXT, port_set_unix, "SOCKET",
+	 "a unix socket that microvm makes"},
+	{"file", NULL, SETTING_TEXT, port_set_file, "FILE",
+	 "the output is appended to this file"},
+	{"file-size", NULL, SETTING_QUANTITY, port_set_file_size, "SIZE",
+	 "the file becomes FILE.1 when it is so large; 0: no limit"},
 };
 
 const struct setting_parts setting_port = {

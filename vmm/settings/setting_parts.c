@@ -166,8 +166,9 @@ static int memory_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part memory_parts[] = {
-	{"size", NULL, SETTING_QUANTITY, memory_set_size},
-	{"hugepages", NULL, SETTING_SWITCH, memory_set_hugepages},
+	{"size", NULL, SETTING_QUANTITY, memory_set_size, "SIZE", "at least 16M"},
+	{"hugepages", NULL, SETTING_SWITCH, memory_set_hugepages, NULL,
+	 "from the host's pool of pages of 2 MiB"},
 };
 
 const struct setting_parts setting_memory = {

@@ -33,8 +33,9 @@ static int pmem_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part pmem_parts[] = {
-	{"path", NULL, SETTING_TEXT, pmem_set_path},
-	{"readonly", "ro", SETTING_SWITCH, pmem_set_readonly},
+	{"path", NULL, SETTING_TEXT, pmem_set_path, "FILE", "the image, raw"},
+	{"readonly", "ro", SETTING_SWITCH, pmem_set_readonly, NULL,
+	 "the guest cannot write it, and other guests may use it"},
 };
 
 const struct setting_parts setting_pmem = {

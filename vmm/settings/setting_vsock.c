@@ -54,8 +54,9 @@ static int vsock_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part vsock_parts[] = {
-	{"path", NULL, SETTING_TEXT, vsock_set_path},
-	{"cid", NULL, SETTING_NUMBER, vsock_set_cid},
+	{"path", NULL, SETTING_TEXT, vsock_set_path, "SOCKET",
+	 "the unix socket that microvm makes"},
+	{"cid", NULL, SETTING_NUMBER, vsock_set_cid, "N", "the guest's address (3)"},
 };
 
 const struct setting_parts setting_vsock = {
