@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* boot_arm64 - everything an arm64 guest finds in its memory, in the order it is put there:
- * the kernel where RAM begins, the device tree behind it, the initrd as high as it may be.
+ * the kernel where RAM begins, the device tree after it, the initrd as high as it may be.
  */
 #include "boot/boot.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dtree_dump - the device tree as a file, which has the seeds of the guest's random numbers
- * in it: nobody else may read them, whatever has been at that path before.
+ * in it: no other user may read them, whatever has been at that path before.
  */
 #include "boot/dtree.h"
 

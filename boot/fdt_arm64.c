@@ -39,7 +39,7 @@ uint32_t fdt_arm64_mpidr(unsigned int id)
 	return (id & 0xf) | (id >> 4 & 0xff) << 8 | (id >> 12 & 0xff) << 16;
 }
 
-/* Trigger of a private interrupt; a GICv2 wants the CPUs that have it, too */
+/* Trigger of a private interrupt; a GICv2 also wants the CPUs that have it */
 static uint32_t fdt_ppi_flags(const struct platform *p)
 {
 	uint32_t cpus = (1u << MIN(p->ncpu, (unsigned int)FDT_GICV2_CPUS)) - 1;

@@ -17,7 +17,7 @@
 struct image_header {
 	uint32_t code[2];
 	uint64_t text_offset;
-	uint64_t image_size; /* with what is zeroed behind the file's end */
+	uint64_t image_size; /* with what is zeroed past the file's end */
 	uint64_t flags;      /* bit 0: big-endian; 1-2: page size; 3: anywhere in RAM */
 	uint64_t reserved[3];
 	uint8_t magic[4];

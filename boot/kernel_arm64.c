@@ -30,7 +30,7 @@ static const char *kernel_elf_stranger(const struct kernel_file *f)
 {
 	Elf64_Ehdr eh;
 
-	memcpy(&eh, f->head, sizeof(eh)); /* e_machine is where it is in 32 bits, too */
+	memcpy(&eh, f->head, sizeof(eh)); /* e_machine: as in 32 bits */
 	if (eh.e_machine == EM_AARCH64)
 		return "is an ELF file; give the Image that is built from it "
 		       "(arch/arm64/boot/Image)";

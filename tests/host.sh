@@ -28,7 +28,7 @@ host_install()
 	say "this is no Debian: see to it that what these packages hold is there: ${list[*]}"
 }
 
-# build_alone NAME COMMAND... - run it, which makes build-NAME, when nobody else does: a test run, or
+# build_alone NAME COMMAND... - run it, which makes build-NAME, when no other process does: a test run, or
 # boot-linux
 build_alone()
 {

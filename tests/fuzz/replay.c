@@ -18,7 +18,7 @@ static bool replay(const char *path, uint8_t *buf)
 		return false;
 	n = fread(buf, 1, REPLAY_MAX, f);
 	(void)fclose(f);
-	exact = malloc(n ? n : 1); /* so that a sanitizer sees a read behind it */
+	exact = malloc(n ? n : 1); /* so that a sanitizer sees a read past it */
 	if (!exact)
 		return false;
 	memcpy(exact, buf, n);

@@ -157,8 +157,8 @@ void driver_pump(struct driver *d); /* the loop handles what is ready now */
  * test take part, all that is to happen has happened
  */
 void driver_settle(struct driver *d);
-/* driver_run() - the loop runs for so long, and then it settles: on a machine that does not
- * let us run, too
+/* driver_run() - the loop runs for so long, and then it settles: even on a machine that does
+ * not let us run
  */
 void driver_run(struct driver *d, unsigned int ms);
 /* driver_until() - run the loop until @cond, which others than the loop bring about.

@@ -127,7 +127,7 @@ static inline _Noreturn void hung_file_serve(struct hung_file *h)
 	static char msg[256 * 1024];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)setpgid(0, 0); /* what is sent to who uses the file is not for us */
+	(void)setpgid(0, 0); /* no signal of the file's user is for us */
 	while (read(h->fd, msg, sizeof(msg)) >= (ssize_t)sizeof(struct fuse_in_header))
 		hung_file_answer(h, (const struct fuse_in_header *)(const void *)msg);
 	_exit(0);

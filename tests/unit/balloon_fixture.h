@@ -36,7 +36,7 @@ static inline void balloon_plug(struct config_balloon c)
 	driver_plug(&d, balloon_create(&d.env, 0, &d.err));
 }
 
-/* Small pages: where huge ones are to be had the host itself may fill the gap that a single
+/* Small pages: where the host has huge ones, it may fill the gap that a single
  * page leaves (khugepaged), and then it cannot be counted.
  */
 static inline void balloon_fill(void)

@@ -247,7 +247,7 @@ START_TEST(driver_without_statistics_has_reporting_third)
 	driver_send(&d, 2, &(struct driver_buf){FREE, 4096, true}, 1);
 	ck_assert(driver_wait(&d, 2, &(uint32_t){0}, &(uint32_t){0}));
 	ck_assert_uint_eq(balloon_gone(FREE, 4096), 1);
-	/* and the queue behind it is nobody's */
+	/* and the queue after it is nobody's */
 	driver_send(&d, 3, &(struct driver_buf){FREE, 4096, true}, 1);
 	driver_run(&d, 5);
 	ck_assert(!driver_broken(&d));

@@ -485,7 +485,7 @@ START_TEST(request_without_a_status_byte_costs_the_device)
 }
 END_TEST
 
-/* A bad segment behind a good one: nothing of the request may happen, and not twice */
+/* A bad segment after a good one: nothing of the request may happen, and not twice */
 START_TEST(bad_second_segment_writes_nothing)
 {
 	struct driver_buf b[] = {{hdr, 16, false},

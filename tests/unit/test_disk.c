@@ -182,7 +182,7 @@ START_TEST(character_device_is_refused)
 }
 END_TEST
 
-/* Root may read anything, so ask as somebody else, in a child. */
+/* Root may read anything, so ask as another user, in a child. */
 static void refused_as_nobody(const char *word)
 {
 	pid_t pid = fork();

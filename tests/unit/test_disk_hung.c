@@ -171,7 +171,7 @@ static void on_bell(struct loop_source *s, uint32_t events)
 	(void)s, (void)events;
 }
 
-/* One of the hung disk's own events is there, too: the loop passes it over */
+/* One of the hung disk's own events is there as well: the loop passes it over */
 START_TEST(reset_of_a_hung_disk_does_not_stop_the_loop)
 {
 	struct loop_source ear = {.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK),

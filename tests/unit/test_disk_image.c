@@ -354,7 +354,7 @@ START_TEST(disk_in_an_ova_is_named)
 
 	member(tar, "machine.ovf", "00000001000"); /* octal: one block */
 	member(tar + 1024, "-rf.vmdk", "0");
-	member(tar + 1536, "a;b.vmdk", "777777777777"); /* and far behind the end */
+	member(tar + 1536, "a;b.vmdk", "777777777777"); /* and far past the end */
 	file(".ova", tar, sizeof(tar));
 	refused(DISK_FORMAT_TAR, EINVAL, " DISK.vmdk disk.qcow2");
 	unlink(path);

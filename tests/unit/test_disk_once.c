@@ -151,7 +151,7 @@ START_TEST(raw_disk)
 }
 END_TEST
 
-/* Its base, and it itself: not there, empty, or in use already; in a dry run, too */
+/* Its base, and it itself: not there, empty, or in use already; also in a dry run */
 START_TEST(overlay_and_its_base)
 {
 	bool of_base = _i & 1, empty = _i & 2, used = _i & 4;

@@ -469,7 +469,7 @@ START_TEST(more_than_the_ring_takes_all_finish)
 }
 END_TEST
 
-/* The loop's thread would copy it all, and nobody else had a turn */
+/* The loop's thread would copy it all, and no other device had a turn */
 START_TEST(more_at_once_than_a_turn_may_take_goes_to_threads)
 {
 	static char big[256 * KIB];
@@ -495,7 +495,7 @@ START_TEST(more_at_once_than_a_turn_may_take_goes_to_threads)
 }
 END_TEST
 
-/* One disk's submissions fill the ring while the kernel takes nothing: the other's wait, too,
+/* One disk's submissions fill the ring while the kernel takes nothing: the other's also wait,
  * and go on when it does; or fail with them.
  */
 START_TEST(full_ring_makes_another_disk_wait_and_not_fail)

@@ -188,7 +188,7 @@ START_TEST(endless_help)
 }
 END_TEST
 
-/* A share of @dir with @after behind it: the sentence has @before, @dir and @rest in a row */
+/* A share of @dir with @after after it: the sentence has @before, @dir and @rest in a row */
 static void mount_point(const char *after, const char *before, const char *rest)
 {
 	static char path[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_gmem_shared - guest RAM that another process maps, too. */
+/* test_gmem_shared - guest RAM that another process maps as well. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

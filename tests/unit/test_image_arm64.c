@@ -225,7 +225,7 @@ START_TEST(a_pe_header_out_of_sight_is_left_alone)
 	static const uint32_t at[] = {1020, 1021, 1024, UINT32_MAX};
 
 	add_pe(512, 0, 0);
-	memcpy((uint8_t *)&img + 512 + 20, "\xff\xff", 2); /* sections far behind */
+	memcpy((uint8_t *)&img + 512 + 20, "\xff\xff", 2); /* sections far past the end */
 	ck_assert_int_eq(load(), 0);
 	img.pe = at[_i];
 	memcpy((uint8_t *)&img + 1020, "PE\0\0", 4);

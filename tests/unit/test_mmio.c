@@ -307,7 +307,7 @@ START_TEST(config_is_read_by_any_width)
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG + 2, 2), 0x1312);
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG + 3, 4), 0x16151413);
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG, 8), 0x1716151413121110);
-	/* what lies behind the image */
+	/* what lies after the image */
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG + 12, 8), 0x1c);
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_WINDOW - 8, 8), 0);
 }

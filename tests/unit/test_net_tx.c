@@ -132,7 +132,7 @@ static const struct net_tx *tx(void)
 	return &container_of(d.v, struct net, v)->pair[0].tx;
 }
 
-/* @count frames, each with its number behind the header; in two pieces if @cut */
+/* @count frames, each with its number after the header; in two pieces if @cut */
 static void add_numbered(unsigned int first, unsigned int count, bool cut)
 {
 	for (unsigned int i = first; i < first + count; i++) {
@@ -185,7 +185,7 @@ static int wire_number(void)
 START_TEST(frames_sent_together_stay_in_order)
 {
 	add_numbered(0, 50, false);
-	add_numbered(50, 10, true); /* not by the ring, and behind the others */
+	add_numbered(50, 10, true); /* not by the ring, and after the others */
 	add_numbered(60, 50, false);
 	send_added();
 	expect_used(110);
@@ -290,7 +290,7 @@ START_TEST(frames_that_are_kept_die_with_a_reset)
 }
 END_TEST
 
-/* A chain that lies behind good ones costs the device; the good ones were sent */
+/* A lying chain after good ones costs the device; the good ones were sent */
 START_TEST(frames_before_a_lie_are_sent)
 {
 	driver_add(&d.ring[NET_TX], &(struct driver_buf){buf, FRAME, false}, 1);

@@ -520,7 +520,7 @@ START_TEST(file_that_is_not_ours_stays)
 }
 END_TEST
 
-/* Who starts at the same moment, with the same name: locks @copy once it has been begun */
+/* A machine that starts at the same moment, with the same name: locks @copy once it has been begun */
 static atomic_bool rival_has, rival_may_go;
 
 static void *rival(void *arg)

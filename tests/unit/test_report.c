@@ -201,7 +201,7 @@ START_TEST(live_report_is_not_the_last)
 }
 END_TEST
 
-/* Whoever has the file open reads what was, and whoever opens it finds all of it. */
+/* A reader that has the file open reads the old one; one that opens it finds all of the new */
 START_TEST(live_report_is_replaced_in_one_step)
 {
 	struct report_file f;

@@ -283,7 +283,7 @@ START_TEST(refused_run_is_the_end_and_says_why)
 }
 END_TEST
 
-/* A limit of processes keeps KVM from a thread of its own: it may be had a moment later, or never */
+/* A limit of processes keeps KVM from a thread of its own: KVM may get it a moment later, or never */
 START_TEST(run_that_wants_a_thread_is_tried_for_a_while)
 {
 	static int (*const steps[])(struct kvm_run *) = {run_waits_for_a_thread};

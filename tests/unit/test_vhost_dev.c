@@ -333,7 +333,7 @@ START_TEST(death_during_a_reset_does_not_hinder_it)
 }
 END_TEST
 
-/* Its notes on what is in flight are for its successor, which begins behind the last used
+/* Its notes on what is in flight are for its successor, which begins after the last used
  * element; the request that was there meanwhile is served.
  */
 START_TEST(disk_with_notes_comes_again)

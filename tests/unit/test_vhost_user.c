@@ -226,7 +226,7 @@ START_TEST(bad_sockets_are_explained)
 }
 END_TEST
 
-/* Who accepts has us, and nobody else can come. */
+/* The process that accepts has us, and no other can come. */
 START_TEST(pair_is_connected_and_nameless)
 {
 	int listener, connected, accepted;

@@ -209,7 +209,7 @@ START_TEST(used_event_means_what_the_standard_says)
 }
 END_TEST
 
-/* Whoever looks by itself is not kicked, and is told at the end of what it has not seen */
+/* A side that looks by itself is not kicked, and is told at the end of what it has not seen */
 START_TEST(polled_queue_asks_for_no_kicks)
 {
 	const struct driver_buf b = {DATA, 16, false};

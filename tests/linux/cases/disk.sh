@@ -26,7 +26,7 @@ disk_start()
 }
 
 # direct_disk FILE - print what --disk takes for it past the host's page cache: where a file
-# cannot be had so, the block device on it
+# cannot be made so, the block device on it
 direct_disk()
 {
 	truncate -s 16M "$1"
