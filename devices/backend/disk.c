@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk - a disk as its device sees it: a file and an engine. */
 #include "devices/backend/disk.h"
 

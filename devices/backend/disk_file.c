@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disk_file - open a raw image or block device: say in words what is wrong with it, lock it
  * against other users, find out what the host says about its blocks.

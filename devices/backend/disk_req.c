@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_req - a request's buffers, as the engines take them apart. */
 #include "devices/backend/disk_engine.h"
 

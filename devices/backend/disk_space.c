@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disk_space - discard and zero: by fallocate(2) where the file system can, so that images
  * stay sparse, else by writing.  Block devices take the same calls, but for a discard.

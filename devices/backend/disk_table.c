@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disk_table - the block size that the content of a disk was made for.  A table counts in
  * blocks, and some file systems cannot be mounted where blocks are larger than theirs.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* netns - a thread that goes into a network namespace and does not come back. */
 #include "devices/backend/netns.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * overlay - requests to a disk with an overlay, taken apart into pieces for top and base.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* overlay_file - the file of an overlay, checked against its base, its bitmap read. */
 #include "devices/backend/overlay.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * overlay_flush - what was written is on stable storage, and then the bits that say so.
  *

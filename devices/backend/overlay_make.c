@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * overlay_make - the file of an overlay: made when it is not there, begun when it is empty,
  * opened once in any case.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* overlay_map - which clusters the top has, and which pages of that the file lacks. */
 #include "devices/backend/overlay.h"
 

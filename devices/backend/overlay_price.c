@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* overlay_price - what the host moves for a request to an overlay, before it does. */
 #include "devices/backend/overlay.h"
 

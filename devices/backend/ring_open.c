@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ring_open - set an io_uring up so that it can do what a disk needs, and nothing else. */
 #include "devices/backend/ring_open.h"
 

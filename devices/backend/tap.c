@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tap - what can be done with a tap that is open; tap_open.c opens it. */
 #include "devices/backend/tap.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tap_link - the kernel's messages on one interface (rtnetlink(7)), what is in them and what
  * is done when some were lost.

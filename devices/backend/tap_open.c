@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tap_open - open a tap interface by name or take one by fd, and say in words why not. */
 #include <errno.h>
 #include <fcntl.h>

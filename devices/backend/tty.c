@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tty - the operator's side of a guest console: made, started, resized and unmade. */
 #include "devices/backend/tty_impl.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tty_fd - read and write somebody else's file descriptor without ever blocking. */
 #include "devices/backend/tty_fd.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tty_file - console output to a file, appended: a restart keeps what a crash said. */
 #include "devices/backend/tty_impl.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tty_mode - the operator's terminal: raw while a guest has it, restored whatever ends us.
  *

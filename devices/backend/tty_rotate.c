@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tty_rotate - a console's file with a limit: what is full becomes PATH.1, in place of the one
  * that was there, and PATH begins anew.  So a guest fills twice the limit, for as long as it

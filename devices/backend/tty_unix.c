@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tty_unix - a console on a unix socket: who connects is its operator, one at a time.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unix_listen - listen at a path, take the place of the dead, and say in words why not. */
 #include "devices/backend/unix_listen.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * balloon - memory that the guest gives back to the host (virtio 1.2, 5.5): as much as we
  * ask for (inflate), and what it has no use for at the moment (free-page reporting).  And

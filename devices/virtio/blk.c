@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * blk - virtio block device (virtio 1.2, 5.2) on a disk.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * blk_req - one request to the block device (virtio 1.2, 5.2.6): read once, checked whole,
  * before anything of it happens.

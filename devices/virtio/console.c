@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * console - virtio console (virtio 1.2, 5.3) with one port, hvc0, on the operator's tty.
  *

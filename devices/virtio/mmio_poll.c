@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mmio_poll - a device's queues looked at, where that is cheaper than to be kicked: a kick
  * costs the guest an exit and us a wake-up.  The loop decides when (vmm/core/loop.h).

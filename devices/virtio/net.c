@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net - virtio network device (virtio 1.2, 5.1) on a tap: pairs of queues, frames
  * written straight from the driver's buffers (net_tx.c) and read straight into them

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net_control - the control queue (virtio 1.2, 5.1.6.5): how many pairs of queues are in use,
  * what of the work on frames is left to the driver, and that it has announced itself.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* net_create - network devices on taps and on passt, and what each offers (virtio 1.2, 5.1.3). */
 #include "devices/virtio/net.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* net_link - the guest's link is up when the tap is, and back means: announce yourself. */
 #include "devices/virtio/net_link.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* net_rx - frames from the tap into the driver's buffers (virtio 1.2, 5.1.6.3, 5.1.6.4). */
 #include "devices/virtio/net.h"
 

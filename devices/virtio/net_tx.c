@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net_tx - frames from the driver's buffers to the tap (virtio 1.2, 5.1.6.2).
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pmem - virtio persistent memory (virtio 1.2, 5.19): a mapped file, and a queue of flushes.
  *

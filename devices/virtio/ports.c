@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ports - named byte streams between a guest and its host: a virtio console with multiport
  * (virtio 1.2, 5.3) and no console in it.  (The console is a device of its own,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ports_control - the control queues of the ports device (virtio 1.2, 5.3.6.2): which
  * ports there are, their names, and who has them open at either side.

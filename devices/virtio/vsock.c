@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock - virtio socket device (virtio 1.2, 5.10), stream sockets: the device, its
  * transmit and its event queue.

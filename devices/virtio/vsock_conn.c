@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock_conn - what a packet of the guest's, or news of the host's socket, does to a
  * connection (virtio 1.2, 5.10.6.6).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock_mux - the host's side: clients that come to our socket and say CONNECT, and the
  * sockets PATH_PORT that guests reach.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock_packet - headers, credit and the buffer: arithmetic on one connection.
  *

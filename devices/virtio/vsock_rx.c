@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock_rx - packets into the guest's receive buffers: refusals first, then each ready
  * connection in turn, one packet or one read of data at a time.

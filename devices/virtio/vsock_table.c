@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock_table - which connections there are: found by their ports, queued for the guest in
  * turn, timed, and freed.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blk - what a disk must do.  mode=check (default) writes, reads back and asks for what
  * must be refused; write and verify leave a pattern for the next boot; load is
  * blk_load.c's, records and find are blk_records.c's.

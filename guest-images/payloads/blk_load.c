@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blk_load - a load generator for benchmarks: keeps a number of requests in flight. */
 #include "guest-images/payloads/blk.h"
 

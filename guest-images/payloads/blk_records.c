@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * blk_records - numbered records for a host that kills the VMM: those that a flush has
  * covered are named on the console, and the next boot looks whether they are there.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * button - listens to the power button, and ends when it is pressed: as end= says, off (the
  * default), reset, panic or never.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* console - greets on the virtio console, then gives back what is typed, a line at a time,
  * until the line "bye".
  */

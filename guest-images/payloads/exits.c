@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* exits - what a way out of the guest costs: count= times each, timed. */
 #include "guest-images/payloads/rt/virtio.h"
 #include "vmm/core/layout_x86.h"

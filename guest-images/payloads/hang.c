@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hang - says so and never ends: for --timeout and signals. */
 #include "guest-images/payloads/rt/rt.h"
 

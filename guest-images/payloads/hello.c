@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hello - says what it was told, and powers off; or what end= asks for. */
 #include "guest-images/payloads/rt/rt.h"
 #include "vmm/core/layout_x86.h"

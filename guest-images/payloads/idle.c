@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * idle - every virtio device is brought to life, with all its queues and nothing in them; each
  * disk is read from for a while; then nothing more happens.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* memsize - all RAM that the memory map tells of is there: a mark in the first and last
  * page of each region and each GiB between, all written before any is read back.
  */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net - mode=echo sends frames of our protocol back to where they came from, until one says
  * that it is the last, and wants to have seen count= of them then.  transmit, receive,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* net_load - a load generator for benchmarks: frames as fast as they go. */
 #include "guest-images/payloads/net.h"
 

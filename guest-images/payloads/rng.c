@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rng - the entropy device fills what it says it fills, and never twice the same. */
 #include "guest-images/payloads/rt/virtio.h"
 

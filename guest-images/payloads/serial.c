@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serial - gives back what is typed on COM1, a line at a time, until the line "bye". */
 #include <linux/serial_reg.h>
 

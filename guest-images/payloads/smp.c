@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* smp - every processor of cpus= starts and counts, at the same time as the others. */
 #include "guest-images/payloads/rt/rt.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_vsock - any packets and receive buffers, from a guest with a server of the host's at
  * port 1 and a client of the host's for its own port 1; both write, read a little and hang

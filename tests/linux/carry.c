@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * carry - the other end of a console or a port: what a unix socket or a terminal says goes to
  * our stdout, our stdin goes to it.

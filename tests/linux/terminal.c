@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * terminal - run a program on a terminal of its own, as somebody who sits at it.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vsock_address - sockets of four kinds from words; whatever fails ends the program. */
 #include "tests/linux/vsock_address.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vsock_peer - one end of connections between a guest and its host, for tests and figures.
  * Static, so that it runs in any of them.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pauses - run a machine on a loop of our own and pause it again and again: while it is paused
  * nothing runs, nothing is locked, and nobody writes guest memory.

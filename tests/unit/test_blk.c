@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_blk - the block device through its registers, on a file, with real workers: what a
  * driver may ask, what a lying one gets, and that a flush is what it says.

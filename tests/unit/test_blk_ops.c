@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_blk_ops - what a block device can do beyond reading and writing: discard, zeroes,
  * write-through, several queues, limits, another size.

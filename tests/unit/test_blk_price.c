@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_blk_price - bps= is about the bytes that the host moves, whatever the guest asked for. */
 #include "tests/lib/unit.h"
 #include "tests/unit/blk_fixture.h"

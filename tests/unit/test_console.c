@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_console - the virtio console through its registers, on pipes and on a terminal. */
 #include <check.h>
 #include <errno.h>

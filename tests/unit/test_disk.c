@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Disks: what is refused and in which words, who may share one, and failing system calls. */
 #include "devices/backend/disk.h"
 

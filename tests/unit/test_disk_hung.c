@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_disk_hung - a disk whose file system does not answer any more, on the ring that it
  * shares with another.  The file is FUSE's, and this program serves it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_disk_sector - a guest with sectors of 512 bytes on a disk that has blocks of 4096, and
  * who decides which it is.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Several disks on the machine's worker pool: what is slow about one is not the others'. */
 #include <check.h>
 #include <errno.h>

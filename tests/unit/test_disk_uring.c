@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The io_uring engine: what it does for a disk, and what it survives. */
 #include "devices/backend/disk.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_gmem_guard - the file under guest memory is cut short, and we touch what is gone. */
 #include "vmm/core/gmem_guard.h"
 

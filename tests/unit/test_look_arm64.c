@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_look_arm64 - what a kernel is taken to be at, by where its processor stands. */
 #include "vmm/kvm/look_arm64.h"
 

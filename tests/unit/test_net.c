@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_net - what a network device receives, and its link. */
 #include "tests/unit/net_fixture.h"
 

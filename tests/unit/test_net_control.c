@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_net_control - pairs of queues and the control queue, on a real tap. */
 #include "tests/unit/net_fixture.h"
 #include "tests/unit/tap_fixture.h"

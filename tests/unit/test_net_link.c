@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_net_link - a card's link follows its tap, and a guest that came back announces itself,
  * however odd its driver.

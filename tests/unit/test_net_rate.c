@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_net_rate - limits on what a network card sends and receives. */
 #include "tests/unit/net_fixture.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A network card over a stream socket, through its registers; the test is the other end. */
 #include <arpa/inet.h>
 #include <check.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_net_tx - what a network device sends, one by one and by io_uring. */
 #include "tests/unit/net_fixture.h"
 

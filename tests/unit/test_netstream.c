@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Frames over a stream socket: whole, in pieces, and from somebody who lies. */
 #include "devices/backend/netstream.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_overlay - a disk with an overlay through its registers: what is read where, what is
  * left after a kill, and that the base never changes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_overlay_power - the host loses its power: what a flush acknowledged is in the overlay,
  * and all else is something that the guest once wrote, or the base.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Starting passt, with a script in its place: what it is told, and what is said of its end. */
 #include "devices/backend/passt.h"
 

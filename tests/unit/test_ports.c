@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_ports - named ports through their device's registers and control queues. */
 #include <check.h>
 #include <errno.h>

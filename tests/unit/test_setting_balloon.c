@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_setting_balloon - --balloon and "balloon": what is understood, and what is said of the rest */
 #include <check.h>
 #include <string.h>

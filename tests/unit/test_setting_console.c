@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_setting_console - --console and --port: what is understood, and what is not. */
 #include <check.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_setting_net - --net and "net": limits and namespaces; the rest is test_cli's */
 #include <check.h>
 #include <stdio.h>

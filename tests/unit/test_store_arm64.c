@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_store_arm64 - which instructions are stores, as the assembler encodes them. */
 #include "vmm/kvm/store_arm64.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_tap - taps: what is refused, and, where this user may have a network namespace of its
  * own, real ones.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_tap_link - what is understood of the kernel's messages on an interface, whole and
  * broken, and what the kernel really says of one in a network namespace of our own.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The operator's side of a console, on pseudo terminals, pipes, files and closed fds.  The
  * loop runs in a thread, as in a machine; the test plays operator and guest.

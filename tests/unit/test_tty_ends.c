@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_tty_ends - consoles on pseudo terminals, unix sockets and files, with a guest that
  * takes and gives what the test says.
  */

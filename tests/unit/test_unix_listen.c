@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_unix_listen - what may be in the way of a listening socket, and what is left of it. */
 #include <check.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_virtq_fetch_x86 - a driver changes its rings between any two of our reads.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_vsock - connections both ways, credit and back-pressure. */
 #include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_vsock_ends - how connections end: by halves, at either side, with the guest, in time. */
 #include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"

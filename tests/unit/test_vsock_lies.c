@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_vsock_lies - guests that break the rules lose a connection, or the device. */
 #include "tests/lib/unit.h"
 #include "tests/unit/vsock_fixture.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_vsock_limits - what there is only so much of: descriptors, credit, connections. */
 #include <fcntl.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* limits - resource limits of the process: which is in the way, and what we need. */
 #include "vmm/core/limits.h"
 

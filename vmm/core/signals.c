@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* signals - what each signal does to the program, set up before anything else. */
 #include "vmm/core/signals.h"
 

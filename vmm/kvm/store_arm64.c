@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* store_arm64 - tell plain stores from other A64 instructions. */
 #include "vmm/kvm/store_arm64.h"
 

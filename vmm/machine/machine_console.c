@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine_console - where the console and the ports go, made, started and unmade. */
 #include "vmm/machine/machine_parts.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* setting_balloon - the parts of --balloon: how much, and what goes without asking. */
 #include "vmm/settings/setting_parts.h"
 

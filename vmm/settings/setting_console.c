@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* setting_console - the parts of --console and --port: which device, and where it goes. */
 #include "vmm/settings/setting_parts.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* setting_pmem - the parts of --pmem. */
 #include "vmm/settings/setting_parts.h"
 

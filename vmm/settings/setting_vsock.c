@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* setting_vsock - the parts of --vsock: the socket's path and the guest's CID. */
 #include "vmm/settings/setting_parts.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* indirect_cases - tables of descriptors that are none (virtio 1.2, 2.7.5.3). */
 #include "guest-images/payloads/hostile/cases.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * race - one processor offers chains while another rewrites them: descriptors, the
  * indirect table, the rings.  What the device reads twice, it reads differently.  Bounded

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * regs - anything to any register: count= random accesses of every width to device
  * windows, the I/O APIC, holes and ports, from seed=; then every device has to come back

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ring_cases - descriptors and available rings that lie. */
 #include "guest-images/payloads/hostile/cases.h"
 #include "vmm/core/layout_x86.h"

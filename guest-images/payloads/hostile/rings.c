@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rings - every lie of the tables, told to every device there is.  A line a case:
  *   PASS    the device carried it out, as it may

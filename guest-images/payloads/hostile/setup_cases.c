@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* setup_cases - queues set up wrongly, or set up again while they run. */
 #include "guest-images/payloads/hostile/cases.h"
 #include "vmm/core/layout_x86.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * storm - the same thing over and over for seconds=, as fast as we can, by mode=: `reset`
  * sets every device up with a request under way and resets it; `kick` rings doorbells, with

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blk - see blk.h. */
 #include "guest-images/payloads/rt/blk.h"
 

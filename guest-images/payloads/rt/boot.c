@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* boot - first C in ring 3: read what the VMM told us, run main(), say how it went. */
 #include <asm/bootparam.h>
 

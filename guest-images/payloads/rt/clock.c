@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock - the TSC in nanoseconds, at the rate that the VMM tells in CPUID. */
 #include "guest-images/payloads/rt/rt.h"
 

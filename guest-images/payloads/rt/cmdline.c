@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmdline - how a test tells its payload what to do: name=value, split at blanks. */
 #include "guest-images/payloads/rt/rt.h"
 

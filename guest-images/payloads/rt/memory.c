@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* memory - the RAM behind the image, given away once; and page tables above 4 GiB. */
 #include "guest-images/payloads/rt/boot.h"
 #include "guest-images/payloads/rt/rt.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* power - the ways out of a payload: the FADT's sleep and reset registers. */
 #include "devices/legacy/legacy.h"
 #include "guest-images/payloads/rt/rt.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* print - a small printf on COM1.  A port access can cost 40 us: we look at the line
  * status once a FIFO, not once a byte.
  */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* random - xorshift64* (Vigna 2014): not random at all, and that is the point. */
 #include "guest-images/payloads/rt/rt.h"
 

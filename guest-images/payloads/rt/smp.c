@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* smp - start another processor: INIT and SIPI (Intel SDM 3, 11.4.4) through the local
  * APIC's registers, which ring 3 reaches as well.
  */

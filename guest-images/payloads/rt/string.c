@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* string - the functions that a compiler calls by itself, and two more. */
 #include "guest-images/payloads/rt/rt.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* virtio - see virtio.h. */
 #include "guest-images/payloads/rt/virtio.h"
 #include "vmm/core/layout_x86.h"
