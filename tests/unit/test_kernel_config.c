@@ -126,11 +126,27 @@ START_TEST(what_nobody_asked_for_is_not_missed)
 }
 END_TEST
 
+START_TEST(a_module_for_the_root_wants_an_initrd)
+{
+	const char *text = HEAD "CONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_BLK=m\n";
+	struct config cfg = {.ndisk = 1, .ncpu = 1};
+
+	ck_assert_str_eq(kernel_config_module(&cfg, text), "VIRTIO_BLK");
+	ck_assert_ptr_null(kernel_config_module(
+		&cfg, HEAD "CONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_BLK=y\n"));
+	cfg.ninitrd = 1;
+	ck_assert_ptr_null(kernel_config_module(&cfg, text));
+	cfg.ninitrd = cfg.ndisk = 0;
+	ck_assert_ptr_null(kernel_config_module(&cfg, text));
+}
+END_TEST
+
 UNIT_MAIN("kernel_config", setup, teardown, t)
 {
 	tcase_add_test(t, the_one_of_its_version_comes_first);
 	tcase_add_test(t, a_kernel_in_its_source_tree_is_known);
 	tcase_add_test(t, what_is_no_kernel_configuration_says_nothing);
 	tcase_add_test(t, what_a_share_needs_is_named);
+	tcase_add_test(t, a_module_for_the_root_wants_an_initrd);
 	tcase_add_test(t, what_nobody_asked_for_is_not_missed);
 }

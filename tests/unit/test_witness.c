@@ -110,6 +110,18 @@ START_TEST(device_outweighs_words)
 }
 END_TEST
 
+START_TEST(a_root_that_was_not_found_is_told_from_other_panics)
+{
+	print("Kernel panic - not syncing: No init\n");
+	print("VFS: Unable to mount root fs on unknown-block(0,0)\n"); /* a log that is shown */
+	ck_assert(!w.rootless);
+	print("[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs on "
+	      "unknown-block(0,0)\n");
+	ck_assert(w.rootless);
+	ck_assert_int_eq(w.said, SAID_PANIC);
+}
+END_TEST
+
 UNIT_MAIN("witness", setup, NULL, t)
 {
 	tcase_add_loop_test(t, line_means, 0, ARRAY_SIZE(lines));
@@ -117,4 +129,5 @@ UNIT_MAIN("witness", setup, NULL, t)
 	tcase_add_test(t, long_line_is_no_hiding_place);
 	tcase_add_test(t, zero_byte_hides_nothing);
 	tcase_add_test(t, device_outweighs_words);
+	tcase_add_test(t, a_root_that_was_not_found_is_told_from_other_panics);
 }

@@ -160,6 +160,21 @@ static bool config_has(const char *text, const char *option)
 	return at && (at[n] == 'y' || at[n] == 'm');
 }
 
+const char *kernel_config_module(const struct config *cfg, const char *text)
+{
+	static const char *const options[] = {"VIRTIO_MMIO", "VIRTIO_BLK"};
+	char want[64];
+
+	if (!uses_disk(cfg) || uses_initrd(cfg))
+		return NULL;
+	for (unsigned int i = 0; i < ARRAY_SIZE(options); i++) {
+		(void)snprintf(want, sizeof(want), "\nCONFIG_%s=m\n", options[i]);
+		if (strstr(text, want))
+			return options[i];
+	}
+	return NULL;
+}
+
 bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned int *next,
 			 struct kernel_lack *lack)
 {
@@ -180,8 +195,15 @@ void kernel_config_warn(const struct config *cfg)
 {
 	char *text = kernel_config_read(cfg->kernel);
 	struct kernel_lack lack;
+	const char *module = text ? kernel_config_module(cfg, text) : NULL;
 	unsigned int next = 0;
 
+	if (module)
+		log_warn(
+			"kernel %s: its CONFIG_%s is a module, says the configuration beside "
+			"it, so it mounts no --disk without an --initrd that loads it; "
+			"guest-images/rootfs/mkinitramfs makes one",
+			cfg->kernel, module);
 	while (text && kernel_config_lacks(cfg, text, &next, &lack))
 		log_warn("kernel %s: it has no CONFIG_%s, which %s needs, says the "
 			 "configuration beside it",

@@ -30,6 +30,12 @@ struct kernel_lack {
 bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned int *next,
 			 struct kernel_lack *lack);
 
+/* kernel_config_module() - the option that @text has as a module, so that only an initrd could
+ * load it, and that the disk of @cfg, which has no initrd, needs to be mounted as the root.
+ * Return: without CONFIG_; NULL: there is none
+ */
+const char *kernel_config_module(const struct config *cfg, const char *text);
+
 /* kernel_config_warn() - a warning for each of them.  Before the machine runs */
 void kernel_config_warn(const struct config *cfg);
 

@@ -11,6 +11,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "boot/file.h"
 #include "devices/backend/disk.h"
 #include "devices/backend/ring.h"
 #include "vmm/core/log.h"
@@ -170,15 +171,34 @@ static void machine_advise(struct err *e)
 	}
 }
 
+/* Without KVM: can at least what boots be opened?  If not, that is nearer to the operator */
+static int machine_check_boot(const struct config *cfg, struct err *e)
+{
+	struct boot_file f;
+	int rc = boot_file_open(&f, "kernel", cfg->kernel, e);
+
+	boot_file_close(&f);
+	for (unsigned int i = 0; rc == 0 && i < cfg->ninitrd; i++) {
+		rc = boot_file_open(&f, "initrd", cfg->initrd[i], e);
+		boot_file_close(&f);
+	}
+	return rc;
+}
+
 /* KVM comes first: what it does not allow is said before anything is opened */
 static int machine_open_kvm(struct machine *m, struct err *e)
 {
 	unsigned int n = m->cfg->ncpu, max;
-	int rc = kvm_open(&m->kvm, e);
+	int rc = kvm_open(&m->kvm, e), missing;
+	struct err files;
 
 	if (rc < 0) {
-		machine_advise(e);
-		return rc;
+		missing = machine_check_boot(m->cfg, &files);
+		if (missing < 0)
+			*e = files;
+		else
+			machine_advise(e);
+		return missing < 0 ? missing : rc;
 	}
 	max = kvm_max_vcpus(&m->kvm);
 	if (n > max)

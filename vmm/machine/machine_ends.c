@@ -30,7 +30,13 @@
 
 static void machine_end_panic(struct machine *m)
 {
-	machine_end(m, CAUSE_PANIC, "the guest's kernel panicked");
+	const char *cure = "";
+
+	if (m->ends.witness.rootless && m->cfg->ninitrd == 0)
+		cure = ": it found no root file system; a kernel whose virtio drivers are "
+		       "modules needs an --initrd for that, and "
+		       "guest-images/rootfs/mkinitramfs makes one";
+	machine_end(m, CAUSE_PANIC, "the guest's kernel panicked%s", cure);
 }
 
 static void machine_end_reset(struct machine *m, enum machine_reset how)

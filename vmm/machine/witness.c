@@ -17,12 +17,17 @@ static const struct {
 	{"reboot: System halted", SAID_HALTED},
 };
 
+/* Linux, init/do_mounts.c: of a panic */
+#define WITNESS_ROOTLESS "Kernel panic - not syncing: VFS: Unable to mount root fs"
+
 /* A line may begin with a time stamp, or with what somebody else printed. */
 static bool witness_line(struct witness *w)
 {
 	size_t n = w->n;
 
 	w->n = 0;
+	if (memmem(w->line, n, WITNESS_ROOTLESS, strlen(WITNESS_ROOTLESS)))
+		w->rootless = true;
 	for (unsigned int i = 0; i < ARRAY_SIZE(witness_words); i++) {
 		enum witness_said said = witness_words[i].said;
 

@@ -30,6 +30,7 @@ struct witness {
 	_Atomic bool panicked; /* by its device.  Any thread */
 	_Atomic bool crashed;  /* likewise: a crash kernel goes on */
 	_Atomic int said;      /* enum witness_said */
+	_Atomic bool rootless; /* it panicked for want of a root, by its words */
 	size_t n;              /* the rest is of the console's thread */
 	char line[WITNESS_LINE_MAX];
 };
