@@ -54,10 +54,7 @@ static int set_acpi(struct config *cfg, const char *value, struct err *e)
 
 static int set_early(struct config *cfg, const char *value, struct err *e)
 {
-	if (parse_switch(value, &cfg->early) < 0)
-		return err_usage(e, "\"%.60s\" is neither on nor off; give one of them",
-				 value);
-	return 0;
+	return parts_switch(&cfg->early, value, e);
 }
 
 static int set_name(struct config *cfg, const char *value, struct err *e)
