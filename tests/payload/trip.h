@@ -40,6 +40,11 @@ void trip_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void trip_make(struct trip *t, bool acpi);
 void trip_end(struct trip *t);
 
+/* trip_move_chips() - save the interrupt chip of @from and load it into @to: that is taken (and
+ * saved again the same, if @exact: no time in it goes on), or refused with @why
+ */
+void trip_move_chips(struct trip *from, struct trip *to, const char *why, bool exact);
+
 /* Where the port is, and what is said there */
 extern const uint64_t trip_port;
 extern const bool trip_port_is_mmio;
@@ -47,11 +52,12 @@ extern const uint64_t trip_ram;
 extern const unsigned int trip_gsi;
 extern const uint32_t trip_ready, trip_done;
 
-/* trip_arch_parts() - more devices.  trip_arch_load() - the guest into its memory.
+/* trip_arch_parts() - more devices.  trip_arch_load() - the guest into its memory;
+ * Return: false, this host cannot run it, which it has said.
  * trip_arch_enter() - registers for its first instruction
  */
 void trip_arch_parts(struct trip *t);
-void trip_arch_load(struct trip *t);
+bool trip_arch_load(struct trip *t);
 void trip_arch_enter(struct trip *t, struct err *e);
 /* trip_arch_stopped() - the guest is ready and its vCPUs are stopped: what only we can do */
 void trip_arch_stopped(struct trip *t);

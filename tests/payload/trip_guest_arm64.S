@@ -50,7 +50,7 @@ trip_guest_start:
 	ldr	x1, =T_GICD
 	put32	0x0000, 0x12		/* ARE, group 1 */
 	put32	0x0084, 0xffffffff	/* IGROUPR1 */
-	put32	0x0c08, (2 << 2 * (I_SPI - 32))	/* ICFGR2: an edge */
+	put32	0x0c08, (2 << (2 * (I_SPI - 32)))	/* ICFGR2: an edge */
 	put32	0x0104, (1 << (I_SPI - 32))	/* ISENABLER1 */
 	ldr	x1, =(T_GICR + 0x10000)
 	put32	0x0080, 0xffffffff	/* IGROUPR0 */

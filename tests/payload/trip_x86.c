@@ -75,7 +75,7 @@ static void put_values(struct trip *t)
 	*word(t, T_GPR + 4 * 8) = T_STACK - 0x100;              /* RSP has to be one */
 }
 
-void trip_arch_load(struct trip *t)
+bool trip_arch_load(struct trip *t)
 {
 	int khz = ioctl(t->vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
 	uint8_t *idtr = gmem_slice(&t->mem, T_IDTR, 10);
@@ -92,8 +92,8 @@ void trip_arch_load(struct trip *t)
 	memcpy(idtr + 2, &base, sizeof(base));
 	put_values(t);
 	*word(t, T_DELTA) = (uint64_t)khz * DELTA_MS;
-	(void)gmem_write(&t->mem, T_CODE, trip_guest,
-			 (size_t)(trip_guest_end - trip_guest));
+	return gmem_write(&t->mem, T_CODE, trip_guest,
+			  (size_t)(trip_guest_end - trip_guest)) == 0;
 }
 
 void trip_arch_enter(struct trip *t, struct err *e)
@@ -280,23 +280,6 @@ void trip_arch_check(struct trip *t)
 
 /* ---- without ACPI: KVM's own PC chips; and a machine with them is another ---- */
 
-static void move_chips(struct trip *from, struct trip *to, const char *why)
-{
-	struct state save, load;
-
-	state_collector(&save);
-	irqchip_state(&from->chip, from->vcpu, from->nvcpu, &save);
-	if (!state_ok(&save))
-		trip_fail("%s", save.why);
-	state_loader(&load, save.buf, save.pos);
-	irqchip_state(&to->chip, to->vcpu, to->nvcpu, &load);
-	if (!why && !state_ok(&load))
-		trip_fail("%s", load.why);
-	if (why && (state_ok(&load) || !strstr(load.why, why)))
-		trip_fail("no '%s' in: %s", why, load.why ? load.why : "");
-	state_free(&save);
-}
-
 static void check_chips(struct trip *t)
 {
 	struct kvm_irqchip pic = {.chip_id = KVM_IRQCHIP_PIC_SLAVE};
@@ -334,9 +317,9 @@ void trip_arch_extra(void)
 	trip_make(&b, false);
 	trip_make(&split, true);
 	set_chips(&a);
-	move_chips(&a, &b, NULL);
+	trip_move_chips(&a, &b, NULL, false);
 	check_chips(&b);
-	move_chips(&a, &split, "had --acpi off, this one has --acpi on");
+	trip_move_chips(&a, &split, "had --acpi off, this one has --acpi on", false);
 	trip_end(&a);
 	trip_end(&b);
 	trip_end(&split);

@@ -161,6 +161,17 @@ START_TEST(edge_of_a_masked_pin_is_found_and_stays)
 }
 END_TEST
 
+START_TEST(settling_lets_go_of_what_is_bound_for_a_moment)
+{
+	irqchip_settle(&chip);
+	ck_assert_uint_eq(nbound + nlet_go, 0); /* a masked pin has nothing under way */
+	unmask(33);
+	irqchip_settle(&chip);
+	ck_assert_uint_eq(nlet_go, 1);
+	ck_assert(bound);
+}
+END_TEST
+
 START_TEST(pin_without_a_line_costs_nothing)
 {
 	const struct msi_msg msg = {.address = 0xfee00000, .data = 40};
@@ -197,6 +208,9 @@ START_TEST(kvms_own_chips_have_the_line_at_once)
 	setup_with(false);
 	ck_assert(bound);
 	ck_assert_uint_eq(nroutes, 0);
+	irqchip_settle(&chip);
+	ck_assert_uint_eq(nlet_go, 1);
+	ck_assert(bound);
 }
 END_TEST
 
@@ -207,6 +221,7 @@ UNIT_MAIN("irqchip_x86", setup, teardown, t)
 	tcase_add_test(t, message_is_the_route);
 	tcase_add_test(t, all_routes_at_once_are_one_call);
 	tcase_add_test(t, edge_of_a_masked_pin_is_found_and_stays);
+	tcase_add_test(t, settling_lets_go_of_what_is_bound_for_a_moment);
 	tcase_add_test(t, pin_without_a_line_costs_nothing);
 	tcase_add_test(t, refused_bind_is_tried_again);
 	tcase_add_test(t, line_given_twice_is_refused);

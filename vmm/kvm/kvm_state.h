@@ -8,9 +8,10 @@
  * immediate_exit after it) and none is in KVM_RUN.  A machine that is loaded has the memory,
  * the vCPUs and the lines of the one that was saved, and none of its vCPUs has run yet.
  *
- * Load in this order: memory, irqchip_state(), vcpu_state() of each vCPU in turn, the devices,
- * kvm_clock_state().  Save in any order, but the devices first: their last interrupts are in
- * the controller and the vCPUs only then.
+ * Save and load in this order: memory, irqchip_state(), vcpu_state() of each vCPU in turn, the
+ * devices, kvm_clock_state().  Saving: the devices are at rest, and irqchip_state() brings their
+ * last interrupts to the vCPUs.  Loading: what a device interrupts for is for a vCPU that is
+ * loaded already, or it would be lost.
  *
  * A failure is a sentence in @s that begins with the section's name and says what KVM refuses,
  * and what kind of host would take it.  Then the machine that was loaded is no good for running

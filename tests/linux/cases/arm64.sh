@@ -60,6 +60,30 @@ case_gic_of_version_2() # arm64 host: --gic 2
 	said cpus=4
 }
 
+# trip - a guest's registers, timer and interrupts, saved in one machine and loaded in another
+trip()
+{
+	"$TRIP" >out 2>&1 || fail "$(cat out)"
+}
+
+case_state_goes_to_another_machine()
+{
+	trip
+}
+
+case_state_with_sve() # arm64 host: --processor max,pauth-impdef=on,sve=on
+{
+	in_host --processor max,pauth-impdef=on,sve=on
+	trip
+}
+
+case_state_of_gic_2() # arm64 host: --gic 2
+{
+	in_host --gic 2
+	trip
+	said 'skip guest: .*'
+}
+
 case_no_virtual_interrupt_controller() # arm64 host: --gic none
 {
 	in_host --gic none
