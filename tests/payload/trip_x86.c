@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "devices/legacy/ioapic.h"
 #include "tests/payload/trip_x86.h"
@@ -25,6 +26,7 @@ const uint32_t trip_ready = T_READY, trip_done = T_DONE;
 
 #define DELTA_MS \
 	2000 /* until the deadline: it is armed in one machine, over in the other */
+#define AGE_US          500000
 #define XSAVE_YMM       576 /* where the upper halves are (Intel SDM 1, 13.5) */
 #define XSAVE_HEADER    512
 #define PAGE_FLAGS      UINT64_C(0x83) /* 2 MiB, writable, present */
@@ -106,6 +108,8 @@ void trip_arch_enter(struct trip *t, struct err *e)
 
 	if (vcpu_set_entry(&t->vcpu[0], &b, e) < 0)
 		trip_fail("%s", e->msg);
+	/* Older than the machine that it goes to, but younger than a second: see state_tsc_x86.c */
+	(void)usleep(AGE_US);
 }
 
 void trip_arch_parts(struct trip *t)

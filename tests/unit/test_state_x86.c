@@ -33,6 +33,7 @@ static struct {
 	struct kvm_msr_entry msr[MSRS];
 	unsigned int nmsr;
 	int tsc_khz;
+	uint64_t offset; /* of the TSC */
 } cpu;
 
 static uint32_t leaf7_ebx;      /* of the processor's identification */
@@ -41,7 +42,7 @@ static uint32_t msr_set[MSRS];  /* MSRs, in order */
 static unsigned int nset, nmsr_set;
 static unsigned long refused; /* a request; 0: none */
 static uint32_t refused_msr;  /* one that can be read alone */
-static bool can_scale;
+static bool can_scale, has_offset;
 
 static struct kvm kvm;
 static struct vcpu vcpu;
@@ -151,6 +152,22 @@ static bool on_plain(unsigned long request, void *arg)
 	return false;
 }
 
+static int on_offset(unsigned long request, const struct kvm_device_attr *a)
+{
+	uint64_t *p = (uint64_t *)(uintptr_t)a->addr;
+
+	if (!has_offset || a->group != KVM_VCPU_TSC_CTRL ||
+	    a->attr != KVM_VCPU_TSC_OFFSET) {
+		errno = ENXIO;
+		return -1;
+	}
+	if (request == KVM_GET_DEVICE_ATTR)
+		*p = cpu.offset;
+	else
+		cpu.offset = *p;
+	return 0;
+}
+
 static int on_ioctl(unsigned long request, void *arg)
 {
 	if (request == refused) {
@@ -172,6 +189,9 @@ static int on_ioctl(unsigned long request, void *arg)
 		cpu.tsc_khz = (int)(intptr_t)arg;
 		set[nset++] = request;
 		return 0;
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_SET_DEVICE_ATTR:
+		return on_offset(request, arg);
 	case KVM_GET_MSRS:
 		return on_get_msrs(arg);
 	case KVM_SET_MSRS:
@@ -209,7 +229,7 @@ static void setup(void)
 	fake_kvm = on_ioctl;
 	leaf7_ebx = 0x200; /* ERMS, which a guest may know */
 	refused = refused_msr = 0;
-	can_scale = false;
+	can_scale = has_offset = false;
 	kvm = (struct kvm){.dev_fd = FAKE_KVM_FD, .vm_fd = FAKE_KVM_FD};
 	vcpu = (struct vcpu){.id = 3, .fd = FAKE_KVM_FD};
 	make(0x5a);
@@ -250,10 +270,10 @@ static void expect_refusal(const char *why, const char *words)
 		      "'%s' without '%s'", why, words);
 }
 
-/* Return: when, of what KVM was told */
+/* Return: when, of what KVM was told, for the last time */
 static unsigned int when(unsigned long request)
 {
-	for (unsigned int i = 0; i < nset; i++)
+	for (unsigned int i = nset; i-- > 0;)
 		if (set[i] == request)
 			return i;
 	ck_abort_msg("KVM was not told by 0x%lx", request);
@@ -316,6 +336,38 @@ START_TEST(another_rate_of_the_tsc_is_scaled_or_refused)
 	ck_assert_str_eq(load(), "");
 	ck_assert_int_eq(cpu.tsc_khz, 2000000);
 	ck_assert_uint_lt(when(KVM_SET_TSC_KHZ), when(KVM_SET_MSRS));
+}
+END_TEST
+
+/* KVM may take a write to the TSC for an attempt to synchronize it, and drop it. */
+START_TEST(tsc_goes_by_its_offset_where_kvm_has_it)
+{
+	struct state second;
+
+	has_offset = true;
+	make(0x5a);
+	vcpu.id = 0;
+	cpu.offset = 5000;
+	find_msr(MSR_TSC)->data = 105000;
+	state_free(&saved);
+	save();
+	vcpu.id = 1;
+	cpu.offset = 5700; /* 700 ahead */
+	state_collector(&second);
+	vcpu_state(&vcpu, &kvm, &second);
+	make(0x11);
+	vcpu.id = 0;
+	cpu.offset = -UINT64_C(1000000);
+	find_msr(MSR_TSC)->data = 40;
+	ck_assert_str_eq(load(), "");
+	ck_assert_uint_eq(cpu.offset, -UINT64_C(1000000) + 105000 - 40);
+	ck_assert_uint_eq(find_msr(MSR_TSC)->data, 40); /* not written */
+	state_free(&saved);
+	saved = second;
+	vcpu.id = 1;
+	find_msr(MSR_TSC)->data = 99; /* when that is loaded, which does not matter */
+	ck_assert_str_eq(load(), "");
+	ck_assert_uint_eq(cpu.offset, -UINT64_C(1000000) + 105000 - 40 + 700);
 }
 END_TEST
 
@@ -427,6 +479,7 @@ UNIT_MAIN("state_x86", setup, teardown, t)
 	tcase_add_test(t, kvm_is_told_in_this_order);
 	tcase_add_test(t, another_processor_is_refused_before_anything_is_set);
 	tcase_add_test(t, another_rate_of_the_tsc_is_scaled_or_refused);
+	tcase_add_test(t, tsc_goes_by_its_offset_where_kvm_has_it);
 	tcase_add_test(t, what_kvm_refuses_is_named);
 	tcase_add_test(t, msr_that_cannot_be_set_may_be_right_already);
 	tcase_add_test(t, what_kvm_does_not_tell_is_not_saved);

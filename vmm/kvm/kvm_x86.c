@@ -19,7 +19,13 @@ const char kvm_arch_cure[] = "load the module (modprobe kvm_intel or kvm_amd), s
 struct kvm_arch {
 	struct kvm_cpuid2 *cpuid; /* made for the first vCPU */
 	bool ready;
+	uint64_t tsc_shift;
 };
+
+uint64_t *kvm_x86_tsc_shift(struct kvm *k)
+{
+	return &k->arch->tsc_shift;
+}
 
 struct kvm_cpuid2 *kvm_x86_cpuid(struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
 				 struct err *e)

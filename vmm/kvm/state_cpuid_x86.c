@@ -26,7 +26,7 @@ static struct state_leaf state_leaf_of(const struct kvm_cpuid_entry2 *e)
 	struct state_leaf l = {.function = e->function, .index = e->index};
 
 	if (l.function == LEAF_TIMING)
-		return l; /* state_tsc_rate() looks at that */
+		return l; /* state_tsc() looks at that */
 	l.reg[0] = e->eax;
 	l.reg[1] = e->ebx;
 	l.reg[2] = e->ecx;

@@ -49,8 +49,8 @@ static void state_add_msr(struct state_msrs *m, uint32_t index)
 		m->e[m->n++] = (struct kvm_msr_entry){.index = index};
 }
 
-/* The TSC first, since the others' times are of it; its deadline last, after the TSC and the
- * APIC that it is for.  Return: 0 or -errno
+/* The TSC itself is state_tsc()'s; its deadline is last, when all is there that it is for.
+ * Return: 0 or -errno
  */
 static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 {
@@ -59,9 +59,8 @@ static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 	if (!list)
 		return -errno;
 	m->n = 0;
-	state_add_msr(m, MSR_TSC);
 	for (uint32_t i = 0; i < list->nmsrs; i++)
-		if (list->indices[i] != MSR_TSC_DEADLINE)
+		if (list->indices[i] != MSR_TSC && list->indices[i] != MSR_TSC_DEADLINE)
 			state_add_msr(m, list->indices[i]);
 	for (unsigned int i = 0; i < ARRAY_SIZE(state_unlisted); i++)
 		for (uint32_t r = state_unlisted[i].first; r <= state_unlisted[i].last;

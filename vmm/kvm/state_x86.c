@@ -15,27 +15,6 @@
 #include "vmm/kvm/state_io.h"
 
 #define XSAVE_SIZE_MIN sizeof(struct kvm_xsave)
-/* As far as a guest's own reckoning of its TSC may be off: 250 ppm */
-#define TSC_KHZ_SLACK(khz) ((khz) / 4000)
-
-/* The rate that the guest's TSC had; a host of another rate has to scale it */
-static void state_tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
-{
-	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
-	uint32_t here = khz < 0 ? 0 : (uint32_t)khz, was = here;
-	uint32_t off;
-
-	state_u32(s, &was);
-	off = was > here ? was - here : here - was;
-	if (!state_ok(s) || !state_loading(s) || !was || off <= TSC_KHZ_SLACK(here))
-		return;
-	if (kvm_has(k, KVM_CAP_TSC_CONTROL) <= 0 ||
-	    ioctl(c->fd, KVM_SET_TSC_KHZ, (unsigned long)was) < 0)
-		state_failf(s,
-			    "its TSC ran at %u kHz, this host's runs at %u kHz and KVM "
-			    "cannot scale it; load it on a host of that rate",
-			    was, here);
-}
 
 /* The second form has the PDPTRs of 32-bit PAE paging as the processor loaded them; the first
  * takes them from memory.
@@ -95,7 +74,7 @@ void vcpu_state(struct vcpu *c, struct kvm *k, struct state *s)
 	(void)snprintf(name, sizeof(name), "vcpu%u", c->id);
 	state_begin(s, name, 1);
 	state_cpuid(c, k, s);
-	state_tsc_rate(c, k, s);
+	state_tsc(c, k, s);
 	state_io(s, c->fd, KVM_GET_MP_STATE, KVM_SET_MP_STATE, &mp, sizeof(mp),
 		 "run state");
 	state_sregs(c, k, s);

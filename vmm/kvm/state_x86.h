@@ -10,8 +10,13 @@
 /* state_cpuid() - identity: each leaf of @c's identification, but for the clock rates */
 void state_cpuid(struct vcpu *c, struct kvm *k, struct state *s);
 
+/* state_tsc() - the time-stamp counter and its rate.  vCPU 0 comes first: the others keep their
+ * distance to it
+ */
+void state_tsc(struct vcpu *c, struct kvm *k, struct state *s);
+
 /* state_msrs() - the model-specific registers that KVM lists and this vCPU has, and those of
- * the memory types.  After the local APIC: its deadline counts by one of them.
+ * the memory types.  After the TSC and the local APIC, by which the deadline counts that is one of them.
  * The MSR filter (msr_x86.h) binds the guest, not us.
  */
 void state_msrs(struct vcpu *c, struct kvm *k, struct state *s);

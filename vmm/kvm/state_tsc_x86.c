@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state_tsc_x86 - the time-stamp counter goes on from where it stood.
+ *
+ * A write to the TSC's MSR is not always what it says: KVM takes a value within a second of
+ * what the TSC has anyway for an attempt to synchronize it with the other vCPUs', and drops it.
+ * A guest that was saved in its first second would see time go back.  So the offset to the
+ * host's counter is set where KVM has it (KVM_VCPU_TSC_OFFSET, Linux 5.16): for the first vCPU so
+ * that its counter is right, for the others with the same distance to the first's as they had.
+ * KVM's clock is stable only while these are equal.
+ */
+#include "vmm/kvm/state_x86.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/core/util.h"
+#include "vmm/kvm/kvm_x86.h"
+
+#define MSR_TSC 0x10u
+/* As far as a guest's own reckoning of its TSC may be off: 250 ppm */
+#define TSC_KHZ_SLACK(khz) ((khz) / 4000)
+
+/* The rate that the guest's TSC had; a host of another rate has to scale it */
+static void tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
+{
+	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
+	uint32_t here = khz < 0 ? 0 : (uint32_t)khz, was = here;
+	uint32_t off;
+
+	state_u32(s, &was);
+	off = was > here ? was - here : here - was;
+	if (!state_ok(s) || !state_loading(s) || !was || off <= TSC_KHZ_SLACK(here))
+		return;
+	if (kvm_has(k, KVM_CAP_TSC_CONTROL) <= 0 ||
+	    ioctl(c->fd, KVM_SET_TSC_KHZ, (unsigned long)was) < 0)
+		state_failf(s,
+			    "its TSC ran at %u kHz, this host's runs at %u kHz and KVM "
+			    "cannot scale it; load it on a host of that rate",
+			    was, here);
+}
+
+/* One register by @request.  Return: did KVM take it? */
+static bool tsc_msr(const struct vcpu *c, unsigned long request, uint64_t *tsc)
+{
+	_Alignas(struct kvm_msrs)
+		uint8_t buf[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)] = {0};
+	struct kvm_msrs *m = (void *)buf;
+
+	m->nmsrs = 1;
+	m->entries[0].index = MSR_TSC;
+	m->entries[0].data = *tsc;
+	if (ioctl(c->fd, request, m) != 1)
+		return false;
+	*tsc = m->entries[0].data;
+	return true;
+}
+
+static bool tsc_offset(const struct vcpu *c, unsigned long request, uint64_t *offset)
+{
+	struct kvm_device_attr a = {.group = KVM_VCPU_TSC_CTRL,
+				    .attr = KVM_VCPU_TSC_OFFSET,
+				    .addr = (uintptr_t)offset};
+
+	return ioctl(c->fd, request, &a) == 0;
+}
+
+/* All is modulo 2^64.  Return: did KVM take it? */
+static bool tsc_move(const struct vcpu *c, struct kvm *k, uint64_t offset, uint64_t tsc)
+{
+	uint64_t *shift = kvm_x86_tsc_shift(k), now = 0, here = 0, set;
+
+	if (c->id == 0) {
+		if (!tsc_offset(c, KVM_GET_DEVICE_ATTR, &here) ||
+		    !tsc_msr(c, KVM_GET_MSRS, &now))
+			return false;
+		*shift = here + (tsc - now) - offset;
+	}
+	set = offset + *shift;
+	return tsc_offset(c, KVM_SET_DEVICE_ATTR, &set);
+}
+
+void state_tsc(struct vcpu *c, struct kvm *k, struct state *s)
+{
+	uint64_t offset = 0, tsc = 0;
+	bool has, moved;
+
+	tsc_rate(c, k, s);
+	has = tsc_offset(c, KVM_GET_DEVICE_ATTR, &offset);
+	moved = has;
+	if (!state_loading(s) && !tsc_msr(c, KVM_GET_MSRS, &tsc))
+		state_failf(s, "this host's KVM does not tell its TSC: %s",
+			    strerror(errno));
+	state_bool(s, &moved);
+	state_u64(s, &offset);
+	state_u64(s, &tsc);
+	if (!state_loading(s) || !state_ok(s))
+		return;
+	if (has && moved ? !tsc_move(c, k, offset, tsc) : !tsc_msr(c, KVM_SET_MSRS, &tsc))
+		state_failf(s, "this host's KVM refuses its TSC: %s", strerror(errno));
+}
