@@ -2,6 +2,7 @@
 /* test_work - blocking calls in the worker pool, brought back under their device's lock. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -148,6 +149,57 @@ START_TEST(an_unused_pool_starts_no_thread)
 	submit(&j, 0, job_run);
 	ck_assert_uint_gt(count_threads(), before); /* TSan adds one of its own */
 	drain(0);
+}
+END_TEST
+
+static unsigned int count_fds(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+START_TEST(an_armed_pool_starts_and_opens_nothing_more)
+{
+	unsigned int threads, fds;
+	struct job j[8] = {0};
+
+	threads = count_threads();
+	ck_assert_int_eq(work_pool_arm(pool), 0);
+	ck_assert_uint_ge(count_threads(), threads + 4);
+	ck_assert_int_eq(work_pool_arm(pool), 0);
+	threads = count_threads();
+	fds = count_fds();
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++)
+		submit(&j[i], 0, job_run_gated);
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++)
+		sem_post(&gate);
+	drain(0);
+	ck_assert_uint_eq(done[0], ARRAY_SIZE(j));
+	ck_assert(j[0].in_worker);
+	ck_assert_uint_eq(count_threads(), threads);
+	ck_assert_uint_eq(count_fds(), fds);
+}
+END_TEST
+
+START_TEST(pool_that_cannot_be_armed_says_so_and_works)
+{
+	struct rlimit was, none = {0};
+	struct job j = {0};
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none.rlim_max = was.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(work_pool_arm(pool), -EMFILE);
+	submit(&j, 0, job_run);
+	ck_assert(j.ran && !j.in_worker);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	ck_assert_int_eq(work_pool_arm(pool), 0);
+	submit(&j, 0, job_run);
+	drain(0);
+	ck_assert(j.in_worker);
 }
 END_TEST
 
@@ -417,6 +469,8 @@ END_TEST
 UNIT_MAIN("work", setup, teardown, t)
 {
 	tcase_add_test(t, an_unused_pool_starts_no_thread);
+	tcase_add_test(t, an_armed_pool_starts_and_opens_nothing_more);
+	tcase_add_test(t, pool_that_cannot_be_armed_says_so_and_works);
 	tcase_add_test(t, finished_work_comes_back_on_the_loop);
 	tcase_add_test(t, done_may_submit_again);
 	tcase_add_test(t, blocked_work_does_not_hold_up_other_work);

@@ -237,32 +237,54 @@ void work_pool_destroy(struct work_pool *p)
 	free(p);
 }
 
-/* pool->lock held.  The first call also starts listening for finished work. */
-static bool work_start_worker(struct work_pool *p)
+/* pool->lock held.  Listen for finished work, unless that is done already.  Return: 0 or -errno */
+static int work_listen(struct work_pool *p)
+{
+	struct loop_source *s = &p->finished_source;
+	int rc;
+
+	if (s->fd >= 0)
+		return 0;
+	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->fd < 0)
+		return -errno;
+	rc = loop_add(p->loop, s);
+	if (rc < 0) {
+		close(s->fd);
+		s->fd = -1;
+	}
+	return rc;
+}
+
+/* pool->lock held.  Return: 0 or -errno */
+static int work_start_worker(struct work_pool *p)
 {
 	struct worker *w = &p->worker[p->nworker];
 	pthread_attr_t attr;
 	sigset_t old;
-	bool ok;
+	int rc = work_listen(p);
 
-	if (p->finished_source.fd < 0) {
-		p->finished_source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (p->finished_source.fd < 0)
-			return false;
-		if (loop_add(p->loop, &p->finished_source) < 0) {
-			cleanup_close_fd(&p->finished_source.fd);
-			p->finished_source.fd = -1;
-			return false;
-		}
-	}
+	if (rc < 0)
+		return rc;
 	w->pool = p;
 	limits_thread_attr(&attr);
 	signals_block(&old);
-	ok = pthread_create(&w->thread, &attr, work_thread, w) == 0;
+	rc = pthread_create(&w->thread, &attr, work_thread, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	p->nworker += ok;
-	return ok;
+	p->nworker += rc == 0;
+	return -rc;
+}
+
+int work_pool_arm(struct work_pool *p)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (rc == 0 && p->nworker < p->nworker_max)
+		rc = work_start_worker(p);
+	pthread_mutex_unlock(&p->lock);
+	return rc;
 }
 
 void work_submit(struct work_pool *p, struct work *w)
@@ -271,7 +293,7 @@ void work_submit(struct work_pool *p, struct work *w)
 
 	pthread_mutex_lock(&p->lock);
 	if (p->nidle <= p->nqueued && p->nworker < p->nworker_max)
-		work_start_worker(p);
+		(void)work_start_worker(p);
 	here = p->nworker == 0;
 	if (!here) {
 		list_append(&p->queued, w);
