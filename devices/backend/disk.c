@@ -206,6 +206,11 @@ void disk_commit(struct disk *d)
 	d->ops->commit(d);
 }
 
+bool disk_rest(struct disk *d)
+{
+	return d->ops->rest(d);
+}
+
 void disk_cancel(struct disk *d)
 {
 	d->ops->cancel(d);

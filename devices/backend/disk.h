@@ -62,6 +62,7 @@ struct disk {
 	char *path; /* for messages */
 	int fd;     /* -1: it stands on other disks (overlay, disk_sector.h) */
 	bool readonly, direct;
+	bool had;               /* its device was activated: what was made for it stays */
 	bool device;            /* a block device, no file */
 	bool remote;            /* another host or process has to answer, or may not */
 	bool can_discard;       /* DISK_DISCARD gives space back; else it does nothing */
@@ -102,8 +103,8 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e);
 int disk_use_ring(struct disk *d, struct ring *ring);
 void disk_close(struct disk *d); /* nothing may be in flight; NULL is fine */
 
-/* disk_start() - requests finish on @dev's behalf through @done from now on; again after a
- * reset is fine.  Return: 0 or -ENOMEM
+/* disk_start() - requests finish on @dev's behalf through @done from now on.  Opens all that this
+ * takes, but for the threads of @pool; any number of times.  Return: 0 or -ENOMEM
  */
 int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
 	       disk_done_fn done, void *ctx);
@@ -126,6 +127,11 @@ void disk_submit(struct disk *d, struct disk_req *r);
 uint64_t disk_price(const struct disk *d, const struct disk_req *r);
 /* disk_commit() - start what is staged; may call done() for what needs no waiting */
 void disk_commit(struct disk *d);
+/* disk_rest() - for a pause, while nothing is submitted: what is under way goes on to its end by the
+ * loop, and what an overlay's file lacks is written to it.  Never waits.  Return: nothing
+ * is under way, with the kernel or a worker thread; if false, ask again after the loop has run
+ */
+bool disk_rest(struct disk *d);
 /* disk_cancel() - finish everything: -ECANCELED for what has not begun, the rest is waited
  * out.  For reset
  */

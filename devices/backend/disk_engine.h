@@ -13,6 +13,7 @@ struct disk_engine_ops {
 	void (*submit)(struct disk *d, struct disk_req *r);
 	uint64_t (*price)(const struct disk *d, const struct disk_req *r);
 	void (*commit)(struct disk *d);
+	bool (*rest)(struct disk *d);
 	void (*cancel)(struct disk *d);
 	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
 };

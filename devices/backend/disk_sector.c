@@ -48,6 +48,7 @@ struct disk_engine {
 	struct disk_list waiting, finished;
 	struct sector_op op[SECTOR_OPS];
 	struct sector_op *free, *blocked; /* blocked: on another's block */
+	unsigned int nbusy;               /* that are not free */
 	uint8_t *bounces;
 	bool pumping, staged, retry, cancelling;
 };
@@ -65,6 +66,7 @@ static void sector_end(struct disk_engine *en, struct sector_op *op, int result)
 	op->n = 0;
 	op->next = en->free;
 	en->free = op;
+	en->nbusy--;
 	en->retry = true;
 	r->moved = op->moved;
 	r->result = result;
@@ -219,6 +221,7 @@ static void sector_retry(struct disk_engine *en)
 	while (en->free && en->waiting.n) {
 		op = en->free;
 		en->free = op->next;
+		en->nbusy++;
 		op->r = disk_list_pop(&en->waiting);
 		op->moved = 0;
 		sector_next(en, op);
@@ -295,6 +298,13 @@ static void sector_commit(struct disk *d)
 	sector_pump(d->engine);
 }
 
+static bool sector_rest(struct disk *d)
+{
+	const struct disk_engine *en = d->engine;
+
+	return !en->nbusy && !en->waiting.n && disk_rest(en->under);
+}
+
 /* What is under way comes back through sector_done(), which begins nothing new. */
 static void sector_cancel(struct disk *d)
 {
@@ -341,6 +351,7 @@ static int sector_start(struct disk *d, struct work_pool *pool, struct device *d
 
 static void sector_destroy(struct disk *d)
 {
+	d->under->had = d->had;
 	disk_close(d->under);
 	free(d->engine->bounces);
 	free(d->engine);
@@ -351,6 +362,7 @@ static const struct disk_engine_ops sector_ops = {
 	.submit = sector_submit,
 	.price = sector_price,
 	.commit = sector_commit,
+	.rest = sector_rest,
 	.cancel = sector_cancel,
 	.destroy = sector_destroy,
 };

@@ -272,6 +272,17 @@ static void disk_sync_commit(struct disk *d)
 	disk_finish(en, &finished);
 }
 
+/* A lane that found nothing to do is under way, too, until it comes back */
+static bool disk_sync_rest(struct disk *d)
+{
+	const struct disk_engine *en = d->engine;
+
+	for (unsigned int i = 0; i < DISK_LANES; i++)
+		if (en->lane[i].busy)
+			return false;
+	return !en->staged.n;
+}
+
 static void disk_sync_cancel(struct disk *d)
 {
 	struct disk_engine *en = d->engine;
@@ -323,6 +334,7 @@ static const struct disk_engine_ops disk_sync_ops = {
 	.submit = disk_sync_submit,
 	.price = disk_file_price,
 	.commit = disk_sync_commit,
+	.rest = disk_sync_rest,
 	.cancel = disk_sync_cancel,
 	.destroy = disk_sync_destroy,
 };

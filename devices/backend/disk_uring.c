@@ -309,6 +309,15 @@ static void disk_uring_commit(struct disk *d)
 	uring_hand_back(en);
 }
 
+static bool disk_uring_rest(struct disk *d)
+{
+	struct disk_engine *en = d->engine;
+
+	return disk_rest(&en->blocking) &&
+	       (!en->live || (!en->staged.n && !en->unsynced.n && !en->syncing.n &&
+			      ring_user_idle(en->ring, &en->user)));
+}
+
 static void uring_drop(struct disk_engine *en, struct disk_list *l)
 {
 	struct disk_req *r;
@@ -398,6 +407,7 @@ static const struct disk_engine_ops disk_uring_ops = {
 	.submit = disk_uring_submit,
 	.price = disk_uring_price,
 	.commit = disk_uring_commit,
+	.rest = disk_uring_rest,
 	.cancel = disk_uring_cancel,
 	.destroy = disk_uring_destroy,
 };

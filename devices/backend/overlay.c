@@ -30,7 +30,8 @@ void overlay_send(struct disk_engine *ov, struct disk *to, struct disk_req *io)
 void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result)
 {
 	r->result = result;
-	disk_list_add(&ov->finished, r);
+	if (r != &ov->flush.own)
+		disk_list_add(&ov->finished, r);
 }
 
 /* ---- the guest's buffers ---- */
@@ -82,6 +83,7 @@ static void overlay_end(struct disk_engine *ov, struct overlay_op *op, int resul
 	overlay_release(ov, op);
 	op->next = ov->free;
 	ov->free = op;
+	ov->nbusy--;
 	r->moved = op->moved;
 	if (result == 0 && r->durable)
 		disk_list_add(&ov->flush.waiting, r);
@@ -217,6 +219,7 @@ static void overlay_retry(struct disk_engine *ov)
 	while (ov->free && ov->waiting.n) {
 		op = ov->free;
 		ov->free = op->next;
+		ov->nbusy++;
 		op->r = disk_list_pop(&ov->waiting);
 		op->moved = 0;
 		overlay_next(ov, op);
@@ -273,6 +276,22 @@ static void overlay_submit(struct disk *d, struct disk_req *r)
 static void overlay_commit(struct disk *d)
 {
 	overlay_pump(d->engine);
+}
+
+/* The bits are written last, when no request changes them any more */
+static bool overlay_rest(struct disk *d)
+{
+	struct disk_engine *ov = d->engine;
+
+	if (ov->nbusy || ov->waiting.n)
+		return false;
+	if (overlay_flush_own(ov))
+		overlay_pump(ov);
+	if (ov->flush.state != FLUSH_REST || ov->flush.waiting.n ||
+	    !disk_rest(ov->base) || !disk_rest(ov->top))
+		return false;
+	ov->flush.tried = false;
+	return true;
 }
 
 /* What is under way comes back through overlay_done(), which begins nothing new. */
@@ -332,7 +351,7 @@ static void overlay_destroy(struct disk *d)
 {
 	struct disk_engine *ov = d->engine;
 
-	if (ov->op)
+	if (d->had)
 		overlay_save(ov);
 	else
 		overlay_unmake(ov);
@@ -353,6 +372,7 @@ void overlay_attach(struct disk *d)
 		.submit = overlay_submit,
 		.price = overlay_price,
 		.commit = overlay_commit,
+		.rest = overlay_rest,
 		.cancel = overlay_cancel,
 		.destroy = overlay_destroy,
 	};

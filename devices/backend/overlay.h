@@ -58,6 +58,8 @@ void overlay_map_stage(struct overlay_map *m);
  */
 uint64_t overlay_map_late(const struct overlay_map *m, uint64_t *page);
 void overlay_map_written(struct overlay_map *m, uint64_t page, uint64_t n);
+/* overlay_map_saved() - are all bits in the file? */
+bool overlay_map_saved(const struct overlay_map *m);
 
 /* What a piece of a request is about */
 enum overlay_step {
@@ -89,6 +91,8 @@ struct overlay_flush {
 	struct iovec v;
 	uint64_t page, n; /* of the bitmap: being written */
 	bool failed;      /* once: data may be lost, and no bit of it is to be written */
+	struct disk_req own; /* a flush that nobody asked for, for a rest */
+	bool tried;          /* in this rest: it need not have succeeded */
 };
 
 struct disk_engine { /* of an overlay */
@@ -100,6 +104,7 @@ struct disk_engine { /* of an overlay */
 	void *ctx;
 	struct disk_list waiting, finished;
 	struct overlay_op *op, *free, *blocked; /* blocked: on a cluster or a bounce */
+	unsigned int nbusy;                     /* that are not free */
 	uint8_t *bounce[OVERLAY_BOUNCES];       /* a stack of those that are free */
 	unsigned int nbounce;
 	char *made;          /* the file, if it was not there before, */
@@ -134,5 +139,9 @@ void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result);
 void overlay_flush_begin(struct disk_engine *ov);
 /* overlay_flush_done() - flush.io is finished */
 void overlay_flush_done(struct disk_engine *ov);
+/* overlay_flush_own() - for a rest, with no request under way: flush if the file lacks bits, unless
+ * that was tried.  Return: is there a flush to begin?
+ */
+bool overlay_flush_own(struct disk_engine *ov);
 
 #endif

@@ -61,6 +61,19 @@ void overlay_flush_begin(struct disk_engine *ov)
 	flush_sync(ov, FLUSH_DATA);
 }
 
+bool overlay_flush_own(struct disk_engine *ov)
+{
+	struct overlay_flush *f = &ov->flush;
+
+	if (f->state != FLUSH_REST || f->waiting.n || f->failed || f->tried ||
+	    overlay_map_saved(&ov->map))
+		return false;
+	f->tried = true;
+	f->own = (struct disk_req){.op = DISK_FLUSH};
+	disk_list_add(&f->waiting, &f->own);
+	return true;
+}
+
 void overlay_flush_done(struct disk_engine *ov)
 {
 	struct overlay_flush *f = &ov->flush;

@@ -125,6 +125,14 @@ uint64_t overlay_map_late(const struct overlay_map *m, uint64_t *page)
 	return n;
 }
 
+bool overlay_map_saved(const struct overlay_map *m)
+{
+	for (uint64_t w = 0; w < (m->pages + BITS - 1) / BITS; w++)
+		if (m->dirty[w] | m->late[w])
+			return false;
+	return true;
+}
+
 void overlay_map_written(struct overlay_map *m, uint64_t page, uint64_t n)
 {
 	for (uint64_t p = page; p < page + n; p++)

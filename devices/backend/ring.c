@@ -438,6 +438,16 @@ struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
 	}
 }
 
+bool ring_user_idle(struct ring *r, const struct ring_user *u)
+{
+	bool idle;
+
+	ring_lock(r);
+	idle = !u->inflight && !u->first;
+	ring_unlock(r);
+	return idle;
+}
+
 bool ring_idle(struct ring *r)
 {
 	bool idle = true;

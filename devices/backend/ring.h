@@ -94,6 +94,10 @@ struct ring_op *ring_submit(struct ring *r, struct ring_user *u);
  * u->dev->lock held; any thread.  Return: all of @u's that are done
  */
 struct ring_op *ring_wait(struct ring *r, struct ring_user *u);
+/* ring_user_idle() - is nothing of @u under way, and nothing that came back waits for @u->done()?
+ * Not under ring_lock(), with u->dev->lock held
+ */
+bool ring_user_idle(struct ring *r, const struct ring_user *u);
 /* ring_idle() - is nothing of any user's under way any more?  The loop's thread, after the loop's end */
 bool ring_idle(struct ring *r);
 

@@ -192,15 +192,27 @@ static void blk_configure(struct blk *b, const struct config_disk *c)
 
 /* ---- life ---- */
 
-static int blk_activate(struct virtio_dev *v)
+static int blk_arm(struct virtio_dev *v, struct err *e)
 {
 	struct blk *b = blk_of(v);
 	int rc = rate_start(&b->rate, v->dev);
 
-	if (rc == 0)
-		rc = disk_start(b->disk, v->env->pool, v->dev, blk_done, b);
+	if (rc < 0)
+		return err_set(e, -rc, "%s: no timer for its limits: %s", v->name,
+			       strerror(-rc));
+	rc = disk_start(b->disk, v->env->pool, v->dev, blk_done, b);
+	return rc < 0 ? err_set(e, -rc, "%s: disk %s cannot be started: %s", v->name,
+				b->disk->path, strerror(-rc))
+		      : 0;
+}
+
+static int blk_activate(struct virtio_dev *v)
+{
+	struct blk *b = blk_of(v);
+
+	b->disk->had = true;
 	v->dev->engine = b->disk->how;
-	return rc;
+	return 0;
 }
 
 static void blk_reset(struct virtio_dev *v)
@@ -210,6 +222,15 @@ static void blk_reset(struct virtio_dev *v)
 	rate_stop(&b->rate);
 	disk_cancel(b->disk);
 	b->truth.wce = b->config.wce = b->writeback;
+}
+
+/* The disk has every slot that is in use.  What waits for tokens is found by the kicks of wake() */
+static bool blk_rest(struct virtio_dev *v)
+{
+	struct blk *b = blk_of(v);
+
+	rate_stop(&b->rate);
+	return disk_rest(b->disk);
 }
 
 static void blk_state(struct virtio_dev *v, struct state *s)
@@ -232,12 +253,12 @@ static void blk_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops blk_ops = {
-	.arm = virtio_nop_arm,
+	.arm = blk_arm,
 	.activate = blk_activate,
 	.kick = blk_kick,
 	.config_written = blk_config_written,
 	.reset = blk_reset,
-	.rest = virtio_nop_rest,
+	.rest = blk_rest,
 	.wake = virtio_nop_wake,
 	.state = blk_state,
 	.destroy = blk_destroy,

@@ -107,11 +107,19 @@ static void pmem_kick(struct virtio_dev *v, unsigned int qi)
 		virtio_notify(v, &v->vq[qi]);
 }
 
-static int pmem_activate(struct virtio_dev *v)
+static int pmem_arm(struct virtio_dev *v, struct err *e)
 {
 	struct pmem *p = pmem_of(v);
+	int rc = disk_start(p->disk, v->env->pool, v->dev, pmem_done, p);
 
-	return disk_start(p->disk, v->env->pool, v->dev, pmem_done, p);
+	return rc < 0 ? err_set(e, -rc, "%s: %s cannot be started: %s", v->name,
+				p->disk->path, strerror(-rc))
+		      : 0;
+}
+
+static bool pmem_rest(struct virtio_dev *v)
+{
+	return disk_rest(pmem_of(v)->disk);
 }
 
 static void pmem_reset(struct virtio_dev *v)
@@ -130,12 +138,12 @@ static void pmem_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops pmem_ops = {
-	.arm = virtio_nop_arm,
-	.activate = pmem_activate,
+	.arm = pmem_arm,
+	.activate = virtio_nop_activate,
 	.kick = pmem_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = pmem_reset,
-	.rest = virtio_nop_rest,
+	.rest = pmem_rest,
 	.wake = virtio_nop_wake,
 	.state = virtio_nop_state,
 	.destroy = pmem_destroy,

@@ -138,7 +138,7 @@ static inline void unplug(void)
 	d.loop = NULL;
 }
 
-static inline void fixture_dir(void)
+static inline void fixture_dir_in(const char *where)
 {
 	static const struct disk_sys sys = {
 		.readv = preadv2,
@@ -148,10 +148,15 @@ static inline void fixture_dir(void)
 	};
 
 	log_threshold = LOG_ERROR;
-	snprintf(dir, sizeof(dir), "/tmp/microvm-blk.XXXXXX");
+	snprintf(dir, sizeof(dir), "%s/microvm-blk.XXXXXX", where);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/disk", dir);
 	disk_sys = &sys;
+}
+
+static inline void fixture_dir(void)
+{
+	fixture_dir_in("/tmp");
 }
 
 static inline void fixture_end(void)

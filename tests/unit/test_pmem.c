@@ -25,6 +25,7 @@ static gpa_t type, answer;
 static atomic_int fail_sync;
 static atomic_uint nsync;
 static atomic_bool slow, under_way; /* datasync takes a while; one runs */
+static atomic_bool held;            /* it does not come back */
 
 static int counted_datasync(int fd)
 {
@@ -32,6 +33,8 @@ static int counted_datasync(int fd)
 	nsync++;
 	if (slow)
 		(void)usleep(20000);
+	while (held)
+		(void)usleep(100);
 	under_way = false;
 	errno = fail_sync;
 	return fail_sync ? -1 : fdatasync(fd);
@@ -167,6 +170,62 @@ START_TEST(reset_waits_for_a_flush_under_way)
 }
 END_TEST
 
+static bool rest(void)
+{
+	bool yes;
+
+	pthread_mutex_lock(&d.dev->lock);
+	yes = d.dev->ops->rest(d.dev);
+	pthread_mutex_unlock(&d.dev->lock);
+	return yes;
+}
+
+static void wake(void)
+{
+	pthread_mutex_lock(&d.dev->lock);
+	d.dev->ops->wake(d.dev);
+	pthread_mutex_unlock(&d.dev->lock);
+}
+
+/* Return: the place of the answer, which is 77 until then */
+static const volatile uint32_t *begin_flush(void)
+{
+	gpa_t at = driver_alloc(&d, 8, 8);
+	struct driver_buf b[] = {{at, 4, false}, {at + 4, 4, true}};
+	uint32_t init[] = {0, 77};
+
+	memcpy(driver_ptr(&d, at, 8), init, 8);
+	driver_send(&d, 0, b, 2);
+	return driver_ptr(&d, at + 4, 4);
+}
+
+START_TEST(rest_waits_for_flushes_under_way_and_begins_none)
+{
+	const volatile uint32_t *first, *second;
+	uint32_t id, len;
+
+	plug(2 * MIB, false);
+	for (unsigned int i = 0; i < 20; i++) {
+		held = true;
+		first = begin_flush();
+		ck_assert(driver_until(&d, under_way));
+		ck_assert(!rest());
+		held = false;
+		ck_assert(driver_until(&d, rest()));
+		ck_assert_uint_eq(*first, 0);
+		ck_assert_uint_eq(d.v->vq->inflight, 0);
+		second = begin_flush();
+		driver_settle(&d);
+		ck_assert_uint_eq(*second, 77);
+		ck_assert_uint_eq(nsync, 2 * i + 1);
+		wake();
+		ck_assert(driver_wait(&d, 0, &id, &len));
+		ck_assert(driver_wait(&d, 0, &id, &len));
+		ck_assert_uint_eq(*second, 0);
+	}
+}
+END_TEST
+
 START_TEST(unknown_request_is_an_error)
 {
 	plug(2 * MIB, false);
@@ -258,6 +317,7 @@ UNIT_MAIN("pmem", NULL, teardown, t)
 	tcase_add_test(t, rest_of_a_readonly_file_is_zero);
 	tcase_add_test(t, failed_flush_is_never_made_good);
 	tcase_add_test(t, reset_waits_for_a_flush_under_way);
+	tcase_add_test(t, rest_waits_for_flushes_under_way_and_begins_none);
 	tcase_add_test(t, unknown_request_is_an_error);
 	tcase_add_loop_test(t, request_without_its_parts_costs_the_device, 0, 5);
 	tcase_add_test(t, file_cut_short_does_not_touch_us);
