@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_work - blocking calls in the worker pool, brought back under their device's lock. */
 #include <check.h>
+#include <sys/resource.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
