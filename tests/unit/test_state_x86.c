@@ -23,7 +23,6 @@
 static struct {
 	struct kvm_regs regs;
 	struct kvm_sregs2 sregs;
-	struct kvm_xsave xsave;
 	struct kvm_xcrs xcrs;
 	struct kvm_debugregs debug;
 	struct kvm_lapic_state lapic;
@@ -33,7 +32,8 @@ static struct {
 	struct kvm_msr_entry msr[MSRS];
 	unsigned int nmsr;
 	int tsc_khz;
-	uint64_t offset; /* of the TSC */
+	uint64_t offset;        /* of the TSC */
+	struct kvm_xsave xsave; /* the last: it may be longer */
 } cpu;
 
 static uint32_t leaf7_ebx;      /* of the processor's identification */
