@@ -11,12 +11,15 @@
 #include "vmm/kvm/kvm_state.h"
 #include "vmm/kvm/kvm_x86.h"
 
-#define MSR_TSC          0x10u
-#define MSR_LISTED       0x174u
-#define MSR_FOREIGN      0x4b564d05u /* KVM lists it, and this vCPU has none */
-#define MSR_TSC_DEADLINE 0x6e0u
-#define MSRS             256
-#define SETS             64
+#define MSR_TSC           0x10u
+#define MSR_LISTED        0x174u
+#define MSR_FOREIGN       0x4b564d05u /* KVM lists it, and this vCPU has none */
+#define MSR_TSC_DEADLINE  0x6e0u
+#define MSR_FIRST_OF_MANY 0xc0011000u
+#define MSR_MANY          400 /* every third of which this vCPU has */
+#define MSRS              256
+#define MSRS_AT_ONCE      256 /* KVM takes fewer (MAX_IO_MSRS) */
+#define SETS              64
 
 /* ---- one processor, as KVM would keep it ---- */
 
@@ -59,6 +62,10 @@ static struct kvm_msr_entry *find_msr(uint32_t index)
 
 static int on_get_msrs(struct kvm_msrs *m)
 {
+	if (m->nmsrs >= MSRS_AT_ONCE) {
+		errno = E2BIG;
+		return -1;
+	}
 	for (uint32_t i = 0; i < m->nmsrs; i++) {
 		const struct kvm_msr_entry *e = find_msr(m->entries[i].index);
 
@@ -71,6 +78,10 @@ static int on_get_msrs(struct kvm_msrs *m)
 
 static int on_set_msrs(const struct kvm_msrs *m)
 {
+	if (m->nmsrs >= MSRS_AT_ONCE) {
+		errno = E2BIG;
+		return -1;
+	}
 	for (uint32_t i = 0; i < m->nmsrs; i++) {
 		struct kvm_msr_entry *e = find_msr(m->entries[i].index);
 
@@ -86,14 +97,17 @@ static int on_list(struct kvm_msr_list *list)
 {
 	static const uint32_t all[] = {MSR_LISTED, MSR_TSC_DEADLINE, MSR_FOREIGN,
 				       MSR_TSC};
+	const uint32_t n = ARRAY_SIZE(all) + MSR_MANY;
 
-	if (list->nmsrs < ARRAY_SIZE(all)) {
-		list->nmsrs = ARRAY_SIZE(all);
+	if (list->nmsrs < n) {
+		list->nmsrs = n;
 		errno = E2BIG;
 		return -1;
 	}
-	list->nmsrs = ARRAY_SIZE(all);
+	list->nmsrs = n;
 	memcpy(list->indices, all, sizeof(all));
+	for (uint32_t i = 0; i < MSR_MANY; i++)
+		list->indices[ARRAY_SIZE(all) + i] = MSR_FIRST_OF_MANY + i;
 	return 0;
 }
 
@@ -214,6 +228,9 @@ static void make(uint8_t value)
 	for (unsigned int i = 0; i < ARRAY_SIZE(msr); i++)
 		cpu.msr[i] = (struct kvm_msr_entry){.index = msr[i],
 						    .data = value * UINT64_C(1000) + i};
+	for (uint32_t i = 0; i < MSR_MANY; i += 3)
+		cpu.msr[cpu.nmsr++] = (struct kvm_msr_entry){
+			.index = MSR_FIRST_OF_MANY + i, .data = value * UINT64_C(7) + i};
 	cpu.tsc_khz = 2000000;
 	nset = nmsr_set = 0;
 }
@@ -291,8 +308,11 @@ START_TEST(registers_go_to_another_vcpu)
 	ck_assert_int_eq(cpu.lapic.regs[0x320], 0x5a);
 	ck_assert_uint_eq(cpu.events.nmi.pending, 0x5a);
 	ck_assert_uint_eq(cpu.mp.mp_state, 0x5a5a5a5a);
-	for (unsigned int i = 0; i < cpu.nmsr; i++)
+	for (unsigned int i = 0; i < 4; i++)
 		ck_assert_uint_eq(cpu.msr[i].data, 0x5a * UINT64_C(1000) + i);
+	for (uint32_t i = 0; i < MSR_MANY; i += 3)
+		ck_assert_uint_eq(find_msr(MSR_FIRST_OF_MANY + i)->data,
+				  0x5a * UINT64_C(7) + i);
 }
 END_TEST
 
@@ -411,10 +431,10 @@ END_TEST
 
 START_TEST(what_kvm_does_not_tell_is_not_saved)
 {
-	static const unsigned long request[] = {KVM_GET_REGS,     KVM_GET_SREGS2,
-						KVM_GET_XSAVE,    KVM_GET_DEBUGREGS,
-						KVM_GET_LAPIC,    KVM_GET_VCPU_EVENTS,
-						KVM_GET_MP_STATE, KVM_GET_MSR_INDEX_LIST};
+	static const unsigned long request[] = {
+		KVM_GET_REGS,      KVM_GET_SREGS2,         KVM_GET_XSAVE,
+		KVM_GET_DEBUGREGS, KVM_GET_LAPIC,          KVM_GET_VCPU_EVENTS,
+		KVM_GET_MP_STATE,  KVM_GET_MSR_INDEX_LIST, KVM_GET_MSRS};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(request); i++) {
 		state_free(&saved);

@@ -16,7 +16,8 @@
 
 #define MSR_TSC          0x10u
 #define MSR_TSC_DEADLINE 0x6e0u
-#define MSRS_MAX         1024u /* KVM lists about 300 */
+#define MSRS_MAX         1024u /* KVM lists about 300, */
+#define MSRS_AT_ONCE     128u  /* and takes fewer than 256 at a time */
 
 /* State that KVM does not list: how memory is cached, by range (Intel SDM 3, 12.11), and debug
  * control.  Machine-check banks are not among them: nobody raises a machine check here.
@@ -58,6 +59,8 @@ static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 
 	if (!list)
 		return -errno;
+	if (list->nmsrs > MSRS_MAX / 2)
+		return -E2BIG; /* and room for ours is left */
 	m->n = 0;
 	for (uint32_t i = 0; i < list->nmsrs; i++)
 		if (list->indices[i] != MSR_TSC && list->indices[i] != MSR_TSC_DEADLINE)
@@ -70,37 +73,46 @@ static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 	return 0;
 }
 
-/* KVM goes through as many as it can.  Return: how many of @n */
-static uint32_t state_msr_ioctl(int fd, unsigned long request, struct kvm_msr_entry *e,
-				uint32_t n)
+/* At most MSRS_AT_ONCE of @n.  Return: how many KVM went through, 0 if not even the first is one
+ * that it knows; -errno
+ */
+static int state_msr_ioctl(int fd, unsigned long request, struct kvm_msr_entry *e,
+			   uint32_t n)
 {
-	cleanup_free struct kvm_msrs *msrs =
-		calloc(1, sizeof(*msrs) + n * sizeof(msrs->entries[0]));
+	_Alignas(struct kvm_msrs)
+		uint8_t buf[sizeof(struct kvm_msrs) + MSRS_AT_ONCE * sizeof(*e)] = {0};
+	struct kvm_msrs *msrs = (void *)buf;
 	int done;
 
-	if (!msrs)
-		return 0;
-	msrs->nmsrs = n;
-	memcpy(msrs->entries, e, n * sizeof(*e));
+	msrs->nmsrs = MIN(n, MSRS_AT_ONCE);
+	memcpy(msrs->entries, e, msrs->nmsrs * sizeof(*e));
 	done = ioctl(fd, request, msrs);
-	if (done <= 0)
-		return 0;
+	if (done < 0)
+		return -errno;
 	memcpy(e, msrs->entries, (size_t)done * sizeof(*e));
-	return (uint32_t)done;
+	return done;
 }
 
-/* Those that this vCPU does not have fall out: KVM lists what any may have */
-static void state_get_msrs(struct state_msrs *m, int fd)
+/* Those that this vCPU does not have fall out: KVM lists what any may have.
+ * Return: 0 or -errno
+ */
+static int state_get_msrs(struct state_msrs *m, int fd)
 {
 	uint32_t from = 0;
 
 	while (from < m->n) {
-		from += state_msr_ioctl(fd, KVM_GET_MSRS, m->e + from, m->n - from);
-		if (from == m->n)
-			break;
+		uint32_t n = MIN(m->n - from, MSRS_AT_ONCE);
+		int done = state_msr_ioctl(fd, KVM_GET_MSRS, m->e + from, n);
+
+		if (done < 0)
+			return done;
+		from += (uint32_t)done;
+		if ((uint32_t)done == n)
+			continue;
 		m->n--;
 		memmove(m->e + from, m->e + from + 1, (m->n - from) * sizeof(m->e[0]));
 	}
+	return 0;
 }
 
 /* One that KVM refuses may be one that cannot be set at all: it is right if it says so.
@@ -115,21 +127,25 @@ static bool state_msr_is(int fd, const struct kvm_msr_entry *want)
 
 static void state_set_msrs(struct state *s, struct state_msrs *m, int fd)
 {
-	for (uint32_t from = 0; from < m->n; from++) {
-		const struct kvm_msr_entry *e;
+	uint32_t from = 0;
 
-		from += state_msr_ioctl(fd, KVM_SET_MSRS, m->e + from, m->n - from);
-		if (from == m->n)
-			return;
-		e = &m->e[from];
-		if (!state_msr_is(fd, e)) {
+	while (from < m->n) {
+		uint32_t n = MIN(m->n - from, MSRS_AT_ONCE);
+		int done = state_msr_ioctl(fd, KVM_SET_MSRS, m->e + from, n);
+
+		from += done < 0 ? 0 : (uint32_t)done;
+		if (done == (int)n)
+			continue;
+		if (!state_msr_is(fd, &m->e[from])) {
 			state_failf(s,
 				    "this host's KVM refuses 0x%llx for its MSR 0x%x; a "
 				    "host with the processor and the kernel of the one "
 				    "that saved it takes it",
-				    (unsigned long long)e->data, e->index);
+				    (unsigned long long)m->e[from].data,
+				    m->e[from].index);
 			return;
 		}
+		from++;
 	}
 }
 
@@ -158,10 +174,11 @@ void state_msrs(struct vcpu *c, struct kvm *k, struct state *s)
 	}
 	if (!state_loading(s)) {
 		rc = state_list_msrs(m, k);
+		if (rc == 0)
+			rc = state_get_msrs(m, c->fd);
 		if (rc < 0)
-			state_failf(s, "this host's KVM does not list its MSRs: %s",
+			state_failf(s, "this host's KVM does not tell its MSRs: %s",
 				    strerror(-rc));
-		state_get_msrs(m, c->fd);
 	}
 	state_msr_entries(s, m);
 	if (state_loading(s) && state_ok(s))
