@@ -417,7 +417,7 @@ START_TEST(device_at_rest_lets_the_loop_sleep)
 	ck_assert_int_le(after.ru_nvcsw - before.ru_nvcsw, 10);
 	expect_rest();
 	wake();
-	ck_assert(driver_until(&d, jobs_done())); /* those that waited for tokens, too */
+	ck_assert(driver_until(&d, jobs_done())); /* and those that waited for tokens */
 }
 END_TEST
 
