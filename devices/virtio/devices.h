@@ -37,6 +37,14 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 /* entropy from the host: "rng0" */
 struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
+/* the power button of a machine that has none by ACPI: "button0" */
+struct virtio_dev *input_create(const struct virtio_env *env, unsigned int i,
+				struct err *e);
+/* input_press() - press and release the button @v, which input_create() made.  While a press is
+ * still on its way to the driver, another is none.  Loop thread; takes dev->lock.
+ * Return: is there a driver?  If not, nothing has happened
+ */
+bool input_press(struct virtio_dev *v);
 /* cfg->vsock: "vsock0" */
 /* vsock_reserve() - all else that the machine opens at its start is open, and it may come to need
  * @others more: connections get what is left of the process's descriptors, which is said if it

@@ -101,6 +101,7 @@ struct machine {
 	unsigned int npmem;
 	struct virtio_dev *balloon; /* NULL: none */
 	struct virtio_dev *vsock;   /* likewise */
+	struct virtio_dev *button;  /* likewise */
 	unsigned int late_fds;      /* what the virtio devices open only when they live */
 	struct virtio_env env;
 	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */

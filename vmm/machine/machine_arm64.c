@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "devices/legacy/legacy.h"
+#include "devices/virtio/devices.h"
 #include "vmm/core/kernel_line.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
@@ -63,10 +64,18 @@ enum machine_reset machine_arch_reset(const struct machine *m)
 	return MACHINE_RESET_UNSAID;
 }
 
+/* Of what a device tree can name, the virtio device is what kernels of distributions have: Debian's
+ * cloud kernel knows the PL061's lines, but has no gpio-keys to make a key of one
+ */
+bool machine_arch_button(const struct config *cfg)
+{
+	(void)cfg;
+	return true;
+}
+
 bool machine_arch_press(struct machine *m)
 {
-	(void)m;
-	return false;
+	return input_press(m->button);
 }
 
 void machine_arch_platform(const struct machine *m, struct platform *p)

@@ -67,6 +67,10 @@ enum machine_reset {
 };
 enum machine_reset machine_arch_reset(const struct machine *m);
 
+/* machine_arch_button() - is the power button a virtio device?  If not, it is ACPI's
+ * (machine_<arch>.c)
+ */
+bool machine_arch_button(const struct config *cfg);
 /* machine_arch_press() - press the guest's power button once (machine_<arch>.c).  Loop thread.
  * Return: does its kernel listen?  If not, nothing has happened
  */

@@ -67,6 +67,11 @@ static unsigned int count_one(const struct config *cfg)
 	return 1;
 }
 
+static unsigned int count_buttons(const struct config *cfg)
+{
+	return machine_arch_button(cfg);
+}
+
 static unsigned int count_shares(const struct config *cfg)
 {
 	return cfg->nshare;
@@ -159,7 +164,7 @@ static const struct {
 	{count_consoles, create_console}, {count_one, rng_create},
 	{count_vsocks, vsock_create},     {count_shares, fs_create},
 	{count_ports, create_ports},      {count_balloons, balloon_create},
-	{count_pmems, create_pmem},
+	{count_pmems, create_pmem},       {count_buttons, input_create},
 };
 
 /* Logs, report and snapshot tell devices by their names, some of which an operator chose */
@@ -198,6 +203,8 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 		m->balloon = v;
 	if (v->id == VIRTIO_ID_VSOCK)
 		m->vsock = v;
+	if (v->id == VIRTIO_ID_INPUT)
+		m->button = v;
 	m->late_fds += v->nvq + MACHINE_FDS_DEVICE;
 	return machine_add_device(m, &m->mmio, d, e);
 }

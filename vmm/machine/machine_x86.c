@@ -8,6 +8,7 @@
 
 #include "devices/legacy/ioapic.h"
 #include "devices/legacy/legacy.h"
+#include "devices/virtio/devices.h"
 #include "vmm/core/kernel_line.h"
 #include "vmm/core/util.h"
 #include "vmm/core/layout_x86.h"
@@ -57,7 +58,8 @@ static void machine_warn_without_acpi(const struct config *cfg)
 		log_warn("--cpus %u: a guest without ACPI finds one vCPU only, since "
 			 "nothing else lists them; %s, or use --cpus 1",
 			 cfg->ncpu, cure);
-	if (machine_virtio_count(cfg) == 1) /* the source of random numbers */
+	/* every such machine has a source of random numbers and the button */
+	if (machine_virtio_count(cfg) == 2)
 		return;
 	if (!cfg->cmdline)
 		log_warn("a guest without ACPI finds its virtio devices by its command "
@@ -125,6 +127,11 @@ static struct device *machine_find(const struct machine *m, enum device_kind kin
 	return NULL;
 }
 
+bool machine_arch_button(const struct config *cfg)
+{
+	return !cfg->acpi;
+}
+
 /* Linux unmasks the pin when its driver for generic events, which every kernel with ACPI has, takes
  * the line
  */
@@ -134,8 +141,8 @@ bool machine_arch_press(struct machine *m)
 	struct device *ioapic = machine_find(m, DEVICE_IOAPIC);
 	bool heard = false;
 
-	if (!ioapic || pm->irq.fd < 0)
-		return false;
+	if (m->button)
+		return input_press(m->button);
 	pthread_mutex_lock(&ioapic->lock);
 	heard = ioapic_routes(ioapic, pm->irq.gsi);
 	pthread_mutex_unlock(&ioapic->lock);

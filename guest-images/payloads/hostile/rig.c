@@ -16,6 +16,8 @@ const struct target rig_targets[] = {
 	{"console-rx", VIRTIO_ID_CONSOLE, 0, 2, 1, 64, true, false},
 	{"vsock-tx", VIRTIO_ID_VSOCK, 1, 2, 1, 44, false, true},
 	{"vsock-rx", VIRTIO_ID_VSOCK, 0, 2, 1, 2048, true, false},
+	{"button-status", VIRTIO_ID_INPUT, 1, 2, 1, 8, false, true},
+	{"button-events", VIRTIO_ID_INPUT, 0, 2, 1, 8, true, false},
 };
 const unsigned int rig_ntargets = sizeof(rig_targets) / sizeof(rig_targets[0]);
 

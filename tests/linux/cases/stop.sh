@@ -4,16 +4,9 @@
 # stop.sh - SIGTERM presses the power button: a guest that handles it shuts down, another has
 # --stop-timeout.
 
-# has_button - skip the rest of a case where the machine has none
-has_button()
-{
-	[ "$ARCH" = amd64 ] || skip 'an arm64 machine has no power button'
-}
-
 # running COMMAND OPTION... - as start(), and it has printed a line `up`
 running()
 {
-	has_button
 	start "$@"
 	wait_for out '^up'
 }
@@ -40,7 +33,6 @@ case_stop_in_time()
 # What is not on the disk yet gets there, and the file system is clean
 case_stop_keeps_the_disk()
 {
-	has_button
 	cp "$ROOT" disk
 	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --disk disk \
 		--stop-timeout 120s --append 'quiet root=/dev/vda rw microvm.run="echo kept >/kept; echo up; sleep 999"' \
