@@ -141,6 +141,20 @@ START_TEST(a_module_for_the_root_wants_an_initrd)
 }
 END_TEST
 
+START_TEST(the_button_of_a_stop_that_somebody_asked_for_is_missed)
+{
+	struct config cfg = {.ncpu = 1, .stop_timeout_ns = 60 * UINT64_C(1000000000)};
+
+	lacks(&cfg, HEAD "CONFIG_A=y\n",
+	      "INPUT_EVDEV --stop-timeout,VIRTIO_INPUT --stop-timeout,");
+	lacks(&cfg, HEAD "CONFIG_INPUT_EVDEV=m\nCONFIG_VIRTIO_INPUT=m\n", "");
+	cfg.stop_timeout_ns = CONFIG_STOP_NS; /* nobody said anything */
+	lacks(&cfg, HEAD "CONFIG_A=y\n", "");
+	cfg.stop_timeout_ns = 0;
+	lacks(&cfg, HEAD "CONFIG_A=y\n", "");
+}
+END_TEST
+
 UNIT_MAIN("kernel_config", setup, teardown, t)
 {
 	tcase_add_test(t, the_one_of_its_version_comes_first);
@@ -149,4 +163,5 @@ UNIT_MAIN("kernel_config", setup, teardown, t)
 	tcase_add_test(t, what_a_share_needs_is_named);
 	tcase_add_test(t, a_module_for_the_root_wants_an_initrd);
 	tcase_add_test(t, what_nobody_asked_for_is_not_missed);
+	tcase_add_test(t, the_button_of_a_stop_that_somebody_asked_for_is_missed);
 }

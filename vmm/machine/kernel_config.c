@@ -76,6 +76,22 @@ static bool uses_words(const struct config *cfg)
 	       (cfg->ndisk || cfg->nnet || cfg->nshare);
 }
 
+/* For its button; asked for where somebody has said how long */
+static bool uses_stop(const struct config *cfg)
+{
+	return cfg->stop_timeout_ns && cfg->stop_timeout_ns != CONFIG_STOP_NS;
+}
+
+static bool uses_acpi_button(const struct config *cfg)
+{
+	return uses_stop(cfg) && uses_acpi(cfg);
+}
+
+static bool uses_virtio_button(const struct config *cfg)
+{
+	return uses_stop(cfg) && !uses_acpi(cfg);
+}
+
 /* Each is the last of those that it stands on: Kconfig has the others with it */
 static const struct {
 	const char *option, *setting;
@@ -96,6 +112,9 @@ static const struct {
 	{"BLK_DEV_INITRD", "--initrd", uses_initrd},
 	{"SMP", "--cpus", uses_cpus},
 	{"ACPI", "--acpi on", uses_acpi},
+	{"INPUT_EVDEV", "--stop-timeout", uses_stop},
+	{"ACPI_BUTTON", "--stop-timeout", uses_acpi_button},
+	{"VIRTIO_INPUT", "--stop-timeout", uses_virtio_button},
 	{"VIRTIO_MMIO_CMDLINE_DEVICES", "--acpi off", uses_words},
 };
 
