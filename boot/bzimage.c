@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "boot/kernel_arch.h"
 #include "vmm/core/util.h"
 #include "vmm/core/layout_x86.h"
 
@@ -52,8 +53,8 @@ static int bzimage_header(const struct kernel_file *f, struct kernel *k,
 }
 
 /* Where the protected-mode part lies in the file */
-static int bzimage_payload(const struct kernel_file *f, const struct setup_header *h,
-			   uint64_t *off, uint64_t *len, struct err *e)
+static int bzimage_code(const struct kernel_file *f, const struct setup_header *h,
+			uint64_t *off, uint64_t *len, struct err *e)
 {
 	uint64_t sects = h->setup_sects ? h->setup_sects : 4;
 
@@ -116,7 +117,7 @@ int bzimage_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 	*k = (struct kernel){.mode = BOOT_PROT32, .protocol = "Linux 32-bit"};
 	rc = bzimage_header(f, k, &h, e);
 	if (rc == 0)
-		rc = bzimage_payload(f, &h, &off, &len, e);
+		rc = bzimage_code(f, &h, &off, &len, e);
 	if (rc == 0)
 		rc = bzimage_place(f, &h, len, k, e);
 	if (rc < 0)
@@ -134,4 +135,28 @@ int bzimage_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 	k->cmdline_max = h.version >= 0x0206 ? h.cmdline_size : 255;
 	/* Copied, not mapped: it unpacks itself over itself, so every page is written. */
 	return kernel_load_part(f, m, k->start, off, len, e);
+}
+
+/* The kernel inside its code (boot.rst, payload_offset, since protocol 2.08), if it is packed by
+ * gzip, as Linux' own default is.  The unpackers for the other seven ways would be larger than
+ * all of boot/, for no more than a warning.
+ */
+bool kernel_arch_payload(const struct kernel_file *f, struct kernel_payload *p)
+{
+	static const uint8_t gzip[] = {0x1f, 0x8b, 8};
+	uint64_t off = 0, len = 0;
+	uint8_t magic[sizeof(gzip)];
+	struct setup_header h;
+	struct err ignored;
+	struct kernel k;
+
+	if (!bzimage_is(f) || bzimage_header(f, &k, &h, &ignored) < 0 ||
+	    bzimage_code(f, &h, &off, &len, &ignored) < 0 || h.version < 0x0208 ||
+	    h.payload_offset > len || h.payload_length > len - h.payload_offset)
+		return false;
+	*p = (struct kernel_payload){unpack_gzip, off + h.payload_offset,
+				     h.payload_length};
+	return p->len > sizeof(magic) &&
+	       pread_full(f->file.fd, magic, sizeof(magic), p->off) == sizeof(magic) &&
+	       memcmp(magic, gzip, sizeof(gzip)) == 0;
 }

@@ -38,8 +38,7 @@ _Static_assert(sizeof(struct image_zboot) == 0x38, "as zboot-header.S has it");
 
 /* Where the compressed kernel lies in a file, and what to call it */
 struct image_wrapping {
-	enum unpack_format format;
-	uint64_t off, len;
+	struct kernel_payload p;
 	const char *protocol;
 };
 
@@ -166,14 +165,14 @@ static int image_find_payload(const struct kernel_file *f, struct image_wrapping
 	struct image_zboot z;
 	uint64_t end;
 
-	*w = (struct image_wrapping){UNPACK_GZIP, 0, f->file.size, "Image.gz"};
+	*w = (struct image_wrapping){{unpack_gzip, 0, f->file.size}, "Image.gz"};
 	if (!image_is_zboot(f))
 		return 0;
 	memcpy(&z, f->head, sizeof(z));
 	if (!strncmp(z.compression, "gzip", 5)) {
 		w->protocol = "EFI zboot (gzip)";
 	} else if (!strncmp(z.compression, "zstd", 4)) { /* "zstd22" */
-		w->format = UNPACK_ZSTD;
+		w->p.how = unpack_zstd;
 		w->protocol = "EFI zboot (zstd)";
 	} else {
 		return err_set(e, ENOEXEC,
@@ -182,11 +181,11 @@ static int image_find_payload(const struct kernel_file *f, struct image_wrapping
 			       "that it was made of",
 			       f->file.path, z.compression);
 	}
-	w->off = z.payload_off;
-	w->len = z.payload_len;
-	if (w->off < sizeof(z) || w->len == 0)
+	w->p.off = z.payload_off;
+	w->p.len = z.payload_len;
+	if (w->p.off < sizeof(z) || w->p.len == 0)
 		return image_damaged(f, "its header says that nothing is in it", e);
-	end = (uint64_t)w->off + w->len;
+	end = (uint64_t)w->p.off + w->p.len;
 	if (end > f->file.size)
 		return err_set(e, ENOEXEC,
 			       "kernel %s: is truncated: its header says %llu bytes, the "
@@ -194,6 +193,17 @@ static int image_find_payload(const struct kernel_file *f, struct image_wrapping
 			       f->file.path, (unsigned long long)end,
 			       (unsigned long long)f->file.size);
 	return 0;
+}
+
+bool kernel_arch_payload(const struct kernel_file *f, struct kernel_payload *p)
+{
+	struct image_wrapping w;
+	struct err ignored;
+
+	if (image_is_bare(f) || !image_is(f) || image_find_payload(f, &w, &ignored) < 0)
+		return false;
+	*p = w.p;
+	return true;
 }
 
 static int image_explain_unpack(const struct kernel_file *f, const struct gmem *m,
@@ -230,7 +240,7 @@ static int image_load_packed(const struct kernel_file *f, struct gmem *m,
 
 	if (rc < 0)
 		return rc;
-	n = ram ? unpack(w.format, f->file.fd, w.off, w.len, ram, room) : -EFBIG;
+	n = ram ? unpack(w.p.how, f->file.fd, w.p.off, w.p.len, ram, room) : -EFBIG;
 	if (n < 0)
 		return image_explain_unpack(f, m, n, e);
 	inner.head_len = MIN((size_t)n, sizeof(inner.head));

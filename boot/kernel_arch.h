@@ -4,6 +4,7 @@
 #define MICROVM_BOOT_KERNEL_ARCH_H
 
 #include "boot/kernel.h"
+#include "boot/unpack.h"
 
 /* Something that people give instead of a kernel, by magic number */
 struct kernel_stranger {
@@ -22,5 +23,16 @@ extern const gpa_t kernel_arch_memory_end; /* no RAM for a kernel is at or above
  * kernel, most likely.  Return: a phrase as in struct kernel_stranger, or NULL
  */
 const char *kernel_arch_stranger(const struct kernel_file *f);
+
+/* A kernel that lies in its file packed, and is all of [@off, @off + @len) there */
+struct kernel_payload {
+	unpacker *how;
+	uint64_t off, len;
+};
+
+/* kernel_arch_payload() - where that is in @f.  Return: false, it is not packed, or in a way
+ * that unpack() does not know, or the header is damaged
+ */
+bool kernel_arch_payload(const struct kernel_file *f, struct kernel_payload *p);
 
 #endif

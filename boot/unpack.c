@@ -5,15 +5,13 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <zlib.h>
-#include <zstd.h>
-#include <zstd_errors.h>
 
 #include "vmm/core/util.h"
 
 #define UNPACK_STEP      GIB       /* zlib counts in 32 bits */
 #define UNPACK_GZIP_BITS (15 + 16) /* the largest window; a gzip header, no other */
 
-static int64_t unpack_gzip(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t room)
+int64_t unpack_gzip(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t room)
 {
 	z_stream z = {0};
 	uint64_t in = 0, out = 0;
@@ -42,24 +40,8 @@ static int64_t unpack_gzip(const uint8_t *src, uint64_t len, uint8_t *dst, uint6
 	return rc == Z_BUF_ERROR && out == room ? -EFBIG : -EBADMSG;
 }
 
-/* In one call, because then the data already written is the window: a stream would need
- * up to 128 MiB of memory of its own for what Linux's zboot makes (zstd -22).
- */
-static int64_t unpack_zstd(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t room)
-{
-	size_t n = ZSTD_decompress(dst, room, src, len);
-
-	if (!ZSTD_isError(n))
-		return (int64_t)n;
-	if (ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall)
-		return -EFBIG;
-	if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
-		return -ENOMEM;
-	return -EBADMSG;
-}
-
-int64_t unpack(enum unpack_format format, int fd, uint64_t off, uint64_t len,
-	       uint8_t *dst, uint64_t room)
+int64_t unpack(unpacker *how, int fd, uint64_t off, uint64_t len, uint8_t *dst,
+	       uint64_t room)
 {
 	/* From the file's start, whatever the size of the host's pages */
 	uint8_t *map = mmap(NULL, off + len, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -67,8 +49,7 @@ int64_t unpack(enum unpack_format format, int fd, uint64_t off, uint64_t len,
 
 	if (map == MAP_FAILED)
 		return -errno;
-	n = format == UNPACK_GZIP ? unpack_gzip(map + off, len, dst, room)
-				  : unpack_zstd(map + off, len, dst, room);
+	n = how(map + off, len, dst, room);
 	munmap(map, off + len);
 	return n;
 }

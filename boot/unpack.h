@@ -5,14 +5,20 @@
 
 #include <stdint.h>
 
-enum unpack_format { UNPACK_GZIP, UNPACK_ZSTD };
-
-/* unpack() - decompress bytes [@off, @off + @len) of @fd, which the file has, to @dst.
- * What follows a gzip stream is ignored; zstd frames must fill their part of the file.
+/* An unpacker decompresses @len bytes at @src to @dst.
  * Return: bytes written, at most @room; -EFBIG if there is more; -EBADMSG if the data is
- * damaged or cut off; another -errno if the file or memory fails
+ * damaged or cut off; -ENOMEM
  */
-int64_t unpack(enum unpack_format format, int fd, uint64_t off, uint64_t len,
-	       uint8_t *dst, uint64_t room);
+typedef int64_t unpacker(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t room);
+
+unpacker unpack_gzip; /* what follows the stream is ignored */
+unpacker
+	unpack_zstd; /* frames must fill the part; built where a kernel may be packed so */
+
+/* unpack() - run @how over bytes [@off, @off + @len) of @fd, which the file has.
+ * Return: as @how, or another -errno if the file fails
+ */
+int64_t unpack(unpacker *how, int fd, uint64_t off, uint64_t len, uint8_t *dst,
+	       uint64_t room);
 
 #endif

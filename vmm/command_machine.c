@@ -10,6 +10,7 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/machine/exit.h"
+#include "vmm/machine/kernel_config.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/pidfile.h"
 #include "vmm/machine/report.h"
@@ -65,6 +66,9 @@ static void run_machine(struct machine *m, const struct config *cfg,
 	take_apart(m, loop);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
+	/* without its root's driver a kernel panics, without another's it may wait for ever */
+	if (r->verdict.cause == CAUSE_PANIC || r->verdict.cause == CAUSE_TIMEOUT)
+		kernel_config_warn_inside(cfg);
 }
 
 static int run(const struct config *cfg, uint64_t start_ns)
@@ -106,10 +110,12 @@ static int dry_run(const struct config *cfg)
 	struct err e = {0};
 	int status = 0;
 
-	if (build(&m, cfg, &loop, &e) == 0)
+	if (build(&m, cfg, &loop, &e) == 0) {
+		kernel_config_warn_inside(cfg);
 		machine_describe(&m, stdout);
-	else
+	} else {
 		status = command_fail(&e);
+	}
 	take_apart(&m, loop);
 	return command_flush(status);
 }

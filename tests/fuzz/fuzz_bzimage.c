@@ -5,6 +5,7 @@
 #include <asm/bootparam.h>
 
 #include "boot/bzimage.h"
+#include "boot/ikconfig.h"
 #include "boot/zeropage.h"
 #include "tests/fuzz/fuzz_kernel_x86.h"
 
@@ -39,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (rc == 0)
 		fuzz_zeropage(&m, &k);
 	gmem_fini(&m);
+	free(ikconfig_read(f.file.path, FUZZ_CONFIG_MAX));
 	kernel_close(&f);
 	return 0;
 }

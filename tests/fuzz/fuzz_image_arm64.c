@@ -2,6 +2,7 @@
 /* fuzz_image_arm64 - any arm64 kernel, in whatever it is wrapped, is loaded whole inside RAM
  * or refused with a sentence; so is every file that is no kernel.
  */
+#include "boot/ikconfig.h"
 #include "boot/image_arm64.h"
 #include "tests/fuzz/fuzz_kernel.h"
 #include "vmm/core/layout_arm64.h"
@@ -36,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	else
 		fuzz_check_image(&k, &m);
 	gmem_fini(&m);
+	free(ikconfig_read(f.file.path, FUZZ_CONFIG_MAX));
 	kernel_close(&f);
 	return 0;
 }

@@ -12,6 +12,8 @@
 #include "boot/kernel.h"
 #include "vmm/core/util.h"
 
+#define FUZZ_CONFIG_MAX (64 * KIB) /* of a configuration inside a kernel */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* A path under which the input can be opened, until the next one */

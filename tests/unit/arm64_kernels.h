@@ -3,10 +3,8 @@
 #ifndef MICROVM_TESTS_ARM64_KERNELS_H
 #define MICROVM_TESTS_ARM64_KERNELS_H
 
-#include <zlib.h>
-#include <zstd.h>
-
 #include "tests/unit/boot_files.h"
+#include "tests/unit/wrapped.h"
 #include "vmm/core/layout_arm64.h"
 
 #define IMG_LEN  (96 * 1024) /* in the file */
@@ -30,33 +28,6 @@ static inline void img_init(struct img *i)
 			  .magic = "ARM\x64"};
 	for (uint32_t k = 0; k < ARRAY_SIZE(i->rest); k++)
 		i->rest[k] = 64 + 4 * k;
-}
-
-/* Bytes with room for what they are wrapped in */
-struct wrapped {
-	size_t len;
-	uint8_t bytes[512 * 1024];
-};
-
-static inline void wrap_gzip(struct wrapped *w, const void *data, size_t len)
-{
-	z_stream z = {0};
-
-	ck_assert_int_eq(deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
-			 Z_OK);
-	z.next_in = (z_const Bytef *)(uintptr_t)data;
-	z.avail_in = (uInt)len;
-	z.next_out = w->bytes;
-	z.avail_out = sizeof(w->bytes);
-	ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
-	w->len = sizeof(w->bytes) - z.avail_out;
-	deflateEnd(&z);
-}
-
-static inline void wrap_zstd(struct wrapped *w, const void *data, size_t len)
-{
-	w->len = ZSTD_compress(w->bytes, sizeof(w->bytes), data, len, 3);
-	ck_assert(!ZSTD_isError(w->len));
 }
 
 /* What is wrapped already, in an EFI zboot wrapper of 4 KiB and a few bytes at its end */

@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 
 #include "boot/bzimage.h"
+#include "boot/ikconfig.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/ikconfig.h"
+#include "tests/unit/wrapped.h"
 #include "tests/unit/x86_kernels.h"
 
 static struct bz *b;
@@ -251,6 +254,80 @@ START_TEST(a_short_header_leaves_later_fields_zero)
 }
 END_TEST
 
+/* A kernel with a configuration, packed, in @b's code at @at */
+static void pack(uint32_t at)
+{
+	struct ikc ikc = ikc_of(IKC_TEXT, strlen(IKC_TEXT));
+	static uint8_t kernel[8192];
+	static struct wrapped w;
+
+	memcpy(kernel + 4096, ikc.bytes, ikc.len);
+	wrap_gzip(&w, kernel, sizeof(kernel));
+	memcpy(b->code + at, w.bytes, w.len);
+	h->payload_offset = at;
+	h->payload_length = (uint32_t)w.len;
+}
+
+/* Is the configuration found in @b? */
+static bool has_config(void)
+{
+	char *text = ikconfig_read(file_of(b, sizeof(*b)), 4096);
+	bool has = text && strcmp(text, IKC_TEXT) == 0;
+
+	ck_assert(has || !text);
+	free(text);
+	return has;
+}
+
+START_TEST(configuration_inside_a_packed_kernel_is_found)
+{
+	pack(0x300);
+	ck_assert(has_config());
+	pack(0x4001);
+	ck_assert(has_config());
+	h->version = 0x0207; /* says nothing of a payload */
+	ck_assert(!has_config());
+}
+END_TEST
+
+START_TEST(payload_past_the_end_is_not_unpacked)
+{
+	pack(BZ_CODE - 1024);
+	h->payload_length = 1024;
+	ck_assert(has_config());
+	h->payload_length = 1025;
+	ck_assert(!has_config());
+	pack(0x300);
+	h->payload_offset = UINT32_MAX - 0x2ff;
+	ck_assert(!has_config());
+	h->payload_offset = 0x300;
+	h->payload_length = UINT32_MAX;
+	ck_assert(!has_config());
+	h->payload_length = BZ_CODE - 0x2ff;
+	ck_assert(!has_config());
+	h->payload_length = BZ_CODE - 0x300;
+	ck_assert(has_config());
+	for (uint32_t len = 0; len < 5; len++) {
+		h->payload_length = len;
+		ck_assert(!has_config());
+	}
+}
+END_TEST
+
+START_TEST(payload_that_we_cannot_unpack_is_passed_over)
+{
+	pack(0x300);
+	memcpy(b->code + 0x300,
+	       "\xfd"
+	       "7zXZ",
+	       6);
+	ck_assert(!has_config());
+	/* and one that is not packed is looked at as it is */
+	memcpy(b->code + 0x300, ikc_of(IKC_TEXT, strlen(IKC_TEXT)).bytes, IKC_MAX);
+	ck_assert(has_config());
+}
+END_TEST
+
 UNIT_MAIN("bzimage", setup, teardown, t)
 {
 	tcase_add_test(t, a_64bit_kernel_is_entered_at_0x200);
@@ -275,4 +352,7 @@ UNIT_MAIN("bzimage", setup, teardown, t)
 	tcase_add_test(t, a_zimage_is_refused);
 	tcase_add_test(t, a_jump_past_the_zero_page_is_cut_off);
 	tcase_add_test(t, a_short_header_leaves_later_fields_zero);
+	tcase_add_test(t, configuration_inside_a_packed_kernel_is_found);
+	tcase_add_test(t, payload_past_the_end_is_not_unpacked);
+	tcase_add_test(t, payload_that_we_cannot_unpack_is_passed_over);
 }

@@ -6,8 +6,10 @@
 #include <elf.h>
 #include <errno.h>
 
+#include "boot/ikconfig.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/arm64_kernels.h"
+#include "tests/unit/ikconfig.h"
 
 #define RAM_MIB 8
 
@@ -382,8 +384,38 @@ START_TEST(a_page_size_that_the_processor_lacks_is_refused)
 }
 END_TEST
 
+static bool has_config(const void *bytes, size_t len)
+{
+	char *text = ikconfig_read(file_of(bytes, len), 4096);
+	bool has = text && strcmp(text, IKC_TEXT) == 0;
+
+	ck_assert(has || !text);
+	free(text);
+	return has;
+}
+
+START_TEST(configuration_inside_is_found_in_every_wrapping)
+{
+	struct ikc ikc = ikc_of(IKC_TEXT, strlen(IKC_TEXT));
+
+	ck_assert(!has_config(&img, sizeof(img)));
+	memcpy(&img.rest[1000], ikc.bytes, ikc.len);
+	ck_assert(has_config(&img, sizeof(img)));
+	wrap_gzip(&wrapped, &img, sizeof(img));
+	ck_assert(has_config(wrapped.bytes, wrapped.len));
+	wrap_zboot(&wrapped, "gzip");
+	ck_assert(has_config(wrapped.bytes, wrapped.len));
+	ck_assert(!has_config(wrapped.bytes, wrapped.len / 2));
+	wrap_zstd(&wrapped, &img, sizeof(img));
+	wrap_zboot(&wrapped, "zstd22");
+	ck_assert(has_config(wrapped.bytes, wrapped.len));
+	ck_assert(!has_config(wrapped.bytes, wrapped.len / 2));
+}
+END_TEST
+
 UNIT_MAIN("image_arm64", setup, teardown, t)
 {
+	tcase_add_test(t, configuration_inside_is_found_in_every_wrapping);
 	tcase_add_test(t, an_image_lies_where_ram_begins);
 	tcase_add_test(t, the_text_offset_is_kept);
 	tcase_add_test(t, ram_that_begins_between_is_aligned);

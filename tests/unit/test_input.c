@@ -179,7 +179,7 @@ START_TEST(press_that_finds_too_few_buffers_is_ended_later_and_is_one)
 }
 END_TEST
 
-/* More than the ring has room for, and no kick between: a driver may be told of used buffers alone */
+/* More than a kick gives leave for, and than the ring has room for */
 START_TEST(many_presses_arrive)
 {
 	unsigned int n = 0;

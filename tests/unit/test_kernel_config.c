@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
+#include "tests/unit/ikconfig.h"
 
 #define HEAD "#\n# Linux/x86 6.1.0 Kernel Configuration\n#\n"
 
@@ -82,6 +83,28 @@ START_TEST(what_is_no_kernel_configuration_says_nothing)
 	found("bzImage", NULL);
 	ck_assert_int_eq(remove("config") | mkfifo("config", 0600), 0);
 	found("bzImage", NULL);
+}
+END_TEST
+
+START_TEST(the_one_inside_is_read_if_it_is_one)
+{
+	struct ikc ikc = ikc_of(IKC_TEXT, strlen(IKC_TEXT));
+	char *text;
+	FILE *f = fopen("vmlinux", "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(ikc.bytes, 1, ikc.len, f), ikc.len);
+	ck_assert_int_eq(fclose(f), 0);
+	found("vmlinux", NULL);
+	text = kernel_config_inside("vmlinux");
+	ck_assert_str_eq(text, IKC_TEXT);
+	free(text);
+	ikc = ikc_of("#!/bin/sh\n", 10);
+	f = fopen("vmlinux", "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(ikc.bytes, 1, ikc.len, f), ikc.len);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_ptr_null(kernel_config_inside("vmlinux"));
 }
 END_TEST
 
@@ -164,4 +187,5 @@ UNIT_MAIN("kernel_config", setup, teardown, t)
 	tcase_add_test(t, a_module_for_the_root_wants_an_initrd);
 	tcase_add_test(t, what_nobody_asked_for_is_not_missed);
 	tcase_add_test(t, the_button_of_a_stop_that_somebody_asked_for_is_missed);
+	tcase_add_test(t, the_one_inside_is_read_if_it_is_one);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "boot/ikconfig.h"
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 
@@ -118,6 +119,15 @@ static const struct {
 	{"VIRTIO_MMIO_CMDLINE_DEVICES", "--acpi off", uses_words},
 };
 
+/* Return: @text, which malloc() gave, if it is a configuration.  NULL may be given */
+static char *config_or_nothing(char *text)
+{
+	if (text && strstr(text, "Kernel Configuration\n") && strstr(text, "\nCONFIG_"))
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* Return: the text of the file, if it is a configuration */
 static char *config_text(const char *path)
 {
@@ -134,14 +144,9 @@ static char *config_text(const char *path)
 	if (text) {
 		n = pread(fd, text, (size_t)st.st_size, 0);
 		text[n > 0 ? n : 0] = '\0';
-		if (!strstr(text, "Kernel Configuration\n") ||
-		    !strstr(text, "\nCONFIG_")) {
-			free(text);
-			text = NULL;
-		}
 	}
 	close(fd);
-	return text;
+	return config_or_nothing(text);
 }
 
 char *kernel_config_read(const char *path)
@@ -210,22 +215,45 @@ bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned in
 	return false;
 }
 
-void kernel_config_warn(const struct config *cfg)
+char *kernel_config_inside(const char *path)
 {
-	char *text = kernel_config_read(cfg->kernel);
+	return config_or_nothing(ikconfig_read(path, KERNEL_CONFIG_MAX));
+}
+
+static void kernel_config_tell(const struct config *cfg, const char *text,
+			       const char *where)
+{
 	struct kernel_lack lack;
 	const char *module = text ? kernel_config_module(cfg, text) : NULL;
 	unsigned int next = 0;
 
 	if (module)
 		log_warn(
-			"kernel %s: its CONFIG_%s is a module, says the configuration beside "
+			"kernel %s: its CONFIG_%s is a module, says the configuration %s "
 			"it, so it mounts no --disk without an --initrd that loads it; "
 			"guest-images/rootfs/mkinitramfs makes one",
-			cfg->kernel, module);
+			cfg->kernel, module, where);
 	while (text && kernel_config_lacks(cfg, text, &next, &lack))
 		log_warn("kernel %s: it has no CONFIG_%s, which %s needs, says the "
-			 "configuration beside it",
-			 cfg->kernel, lack.option, lack.setting);
+			 "configuration %s it",
+			 cfg->kernel, lack.option, lack.setting, where);
+}
+
+void kernel_config_warn(const struct config *cfg)
+{
+	char *text = kernel_config_read(cfg->kernel);
+
+	kernel_config_tell(cfg, text, "beside");
+	free(text);
+}
+
+void kernel_config_warn_inside(const struct config *cfg)
+{
+	char *text = kernel_config_read(cfg->kernel);
+
+	if (!text) {
+		text = kernel_config_inside(cfg->kernel);
+		kernel_config_tell(cfg, text, "inside");
+	}
 	free(text);
 }

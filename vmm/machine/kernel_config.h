@@ -3,8 +3,8 @@
  * kernel_config - what the guest's kernel was built without, where that can be known.
  *
  * A kernel says nothing of a device that it has no driver for.  Many lie beside the
- * configuration that they were built with, and that has to have some options for what the
- * operator asks of the machine (docs/kernel.md).
+ * configuration that they were built with, or carry it, and that has to have some options for
+ * what the operator asks of the machine (docs/kernel.md).
  */
 #ifndef MICROVM_KERNEL_CONFIG_H
 #define MICROVM_KERNEL_CONFIG_H
@@ -17,6 +17,11 @@
  * there that looks like one of a kernel, or it cannot be read, which is no error
  */
 char *kernel_config_read(const char *path);
+
+/* kernel_config_inside() - likewise the one inside the kernel @path, CONFIG_IKCONFIG's.  It takes
+ * long: see boot/ikconfig.h
+ */
+char *kernel_config_inside(const char *path);
 
 struct kernel_lack {
 	const char *option;  /* without CONFIG_ */
@@ -36,7 +41,11 @@ bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned in
  */
 const char *kernel_config_module(const struct config *cfg, const char *text);
 
-/* kernel_config_warn() - a warning for each of them.  Before the machine runs */
+/* kernel_config_warn() - a warning for each that the configuration beside the kernel lacks.
+ * kernel_config_warn_inside(): and where there is none, the one inside.  It takes tens of
+ * milliseconds, so it is for a dry run, and for a guest that has failed
+ */
 void kernel_config_warn(const struct config *cfg);
+void kernel_config_warn_inside(const struct config *cfg);
 
 #endif
