@@ -43,6 +43,24 @@ case_small_kernel_without_acpi()
 	said no-acpi
 }
 
+# Its drivers are built in: the ACPI button's, and the virtio one's that is there without ACPI
+case_stop_of_the_small_kernel()
+{
+	for acpi in on off; do
+		rm -f out
+		"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$SMALL/bzImage" --disk "$ROOT,ro" \
+			--acpi $acpi --stop-timeout 120s \
+			--append 'quiet microvm.run="echo up; sleep 999"' >out 2>err </dev/null &
+		vmm=$!
+		wait_for out '^up'
+		kill "$vmm"
+		wait "$vmm"
+		status=$?
+		[ $status = 0 ] || fail "with --acpi $acpi status $status, not 0"
+		complained '^microvm: the guest ended by itself, .* seconds after SIGTERM'
+	done
+}
+
 case_words_that_take_interrupts_or_time_leave_a_guest_that_works()
 {
 	# a disk that is read and a timer that wakes, by what is left: the other interrupts, the other
