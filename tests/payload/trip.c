@@ -24,8 +24,9 @@
 #include "vmm/kvm/kvm_state.h"
 #include "vmm/kvm/vcpu_arch.h"
 
-#define STORED_SECONDS 2     /* between the machines */
-#define PATIENCE_MS    20000 /* for a guest that says nothing */
+#define STORED_SECONDS 2      /* between the machines */
+#define PATIENCE_MS    20000  /* for a guest that says nothing */
+#define HALTING_US     300000 /* until a guest that said so has come to its HLT */
 #define SKIPPED        77
 
 static bool failed;
@@ -55,7 +56,7 @@ static void port_write(struct device *d, uint64_t off, unsigned int size, uint64
 	(void)off;
 	(void)size;
 	t->said = (uint32_t)val;
-	for (unsigned int i = 0; i < t->nvcpu; i++)
+	for (unsigned int i = 0; i < t->nvcpu && !t->halts; i++)
 		vcpu_stop(&t->vcpu[i]);
 	(void)eventfd_write(t->heard, 1);
 }
@@ -170,6 +171,8 @@ static bool trip_run(struct trip *t, uint32_t what)
 		if (vcpu_start(&t->vcpu[i], &e) < 0)
 			give_up(&e);
 	heard = poll(&p, 1, PATIENCE_MS) == 1;
+	if (t->halts)
+		(void)usleep(HALTING_US);
 	for (unsigned int i = 0; i < t->nvcpu; i++) {
 		vcpu_stop(&t->vcpu[i]);
 		vcpu_join(&t->vcpu[i]);
@@ -249,13 +252,14 @@ void trip_move_chips(struct trip *from, struct trip *to, const char *why, bool e
 }
 
 /* The whole way.  @s has the state afterwards */
-static void trip_guest_trip(struct state *s)
+static void trip_guest_trip(struct state *s, bool halts)
 {
 	struct trip t;
 	struct err e = {0};
 
 	state_collector(s);
 	trip_make(&t, true);
+	t.halts = halts;
 	if (!trip_arch_load(&t)) {
 		trip_end(&t);
 		return;
@@ -271,6 +275,7 @@ static void trip_guest_trip(struct state *s)
 		return;
 	(void)sleep(STORED_SECONDS);
 	trip_make(&t, true);
+	t.halts = halts;
 	trip_load(&t, s, s->pos);
 	trip_arch_compare(&t);
 	if (!failed) {
@@ -285,10 +290,14 @@ int main(void)
 	struct state s;
 
 	vcpu_init_signals();
-	trip_guest_trip(&s);
+	trip_guest_trip(&s, false);
 	if (!failed && s.pos)
 		trip_cut(&s);
 	state_free(&s);
+	if (!failed && trip_can_halt) {
+		trip_guest_trip(&s, true);
+		state_free(&s);
+	}
 	if (!failed)
 		trip_arch_extra();
 	return failed;

@@ -29,7 +29,8 @@ struct trip {
 	struct device port, lined; /* what the guest writes to; what has a line */
 	struct device *more;       /* the architecture's own, or NULL */
 	uint32_t said;             /* by the guest, to the port */
-	int heard;                 /* eventfd: it has said something, or has ended */
+	bool halts; /* it goes on after T_READY, and is halted when it is saved */
+	int heard;  /* eventfd: it has said something, or has ended */
 	char ended[512];
 };
 
@@ -51,6 +52,7 @@ extern const bool trip_port_is_mmio;
 extern const uint64_t trip_ram;
 extern const unsigned int trip_gsi;
 extern const uint32_t trip_ready, trip_done;
+extern const bool trip_can_halt; /* halted is a state that KVM tells */
 
 /* trip_arch_parts() - more devices.  trip_arch_load() - the guest into its memory;
  * Return: false, this host cannot run it, which it has said.

@@ -18,6 +18,7 @@ const uint64_t trip_port = T_PORT;
 const bool trip_port_is_mmio = true;
 const uint64_t trip_ram = T_RAM;
 const unsigned int trip_gsi = T_GSI;
+const bool trip_can_halt = false; /* a vCPU in WFI runs, to KVM */
 const uint32_t trip_ready = T_READY, trip_done = T_DONE;
 
 #define DELTA_MS \

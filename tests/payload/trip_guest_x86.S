@@ -96,6 +96,8 @@ trip_guest:
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	movdqu	T_XMM + 16 * \n, %xmm\n
 	.endr
+	cmpl	$0, T_HALTS
+	jne	halts
 	mov	T_GPR + 8 * 0, %rax
 	mov	T_GPR + 8 * 1, %rcx
 	mov	T_GPR + 8 * 2, %rdx
@@ -156,6 +158,18 @@ trip_guest:
 	mov	$T_DONE, %eax
 	out	%eax, $T_PORT
 2:	pause
+	jmp	2b
+
+halts:
+	mov	$T_READY, %eax
+	out	%eax, $T_PORT
+	sti
+4:	hlt
+	cmpl	$0, T_TIMERS
+	je	4b
+	cli
+	mov	$T_DONE, %eax
+	out	%eax, $T_PORT
 	jmp	2b
 
 trip_on_timer:

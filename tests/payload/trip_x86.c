@@ -22,6 +22,7 @@ const uint64_t trip_port = T_PORT;
 const bool trip_port_is_mmio = false;
 const uint64_t trip_ram = 0;
 const unsigned int trip_gsi = T_GSI;
+const bool trip_can_halt = true;
 const uint32_t trip_ready = T_READY, trip_done = T_DONE;
 
 #define DELTA_MS \
@@ -93,6 +94,7 @@ bool trip_arch_load(struct trip *t)
 	memcpy(idtr, &limit, sizeof(limit));
 	memcpy(idtr + 2, &base, sizeof(base));
 	put_values(t);
+	*word(t, T_HALTS) = t->halts;
 	*word(t, T_DELTA) = (uint64_t)khz * DELTA_MS;
 	return gmem_write(&t->mem, T_CODE, trip_guest,
 			  (size_t)(trip_guest_end - trip_guest)) == 0;
@@ -199,8 +201,20 @@ static bool tsc_has_offset(struct trip *t)
 	return get_msr(t, 0x10) < __builtin_ia32_rdtsc() / 2;
 }
 
+static void expect_run_state(struct trip *t, unsigned int id, uint32_t want)
+{
+	struct kvm_mp_state mp = {0};
+
+	if (ioctl(t->vcpu[id].fd, KVM_GET_MP_STATE, &mp) < 0 || mp.mp_state != want)
+		trip_fail("vCPU %u is in run state %u, not %u", id, mp.mp_state, want);
+}
+
 void trip_arch_stopped(struct trip *t)
 {
+	if (t->halts) {
+		expect_run_state(t, 0, KVM_MP_STATE_HALTED);
+		return;
+	}
 	if (*word(t, T_TIMERS) || *word(t, T_IPIS) || *word(t, T_LINES))
 		trip_fail("an interrupt came to a guest that takes none");
 	irq_pulse(&t->lined.irq); /* its pin is masked */
@@ -232,8 +246,12 @@ void trip_arch_compare(struct trip *t)
 {
 	uint64_t khz = (uint64_t)ioctl(t->vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
 	cleanup_free struct kvm_xsave *x = get_xsave(t);
-	struct kvm_mp_state mp = {0};
 
+	expect_run_state(t, 1, KVM_MP_STATE_UNINITIALIZED);
+	if (t->halts) {
+		expect_run_state(t, 0, KVM_MP_STATE_HALTED);
+		return;
+	}
 	for (unsigned int i = 0; before.avx && i < 256; i++)
 		if (((uint8_t *)x->region)[XSAVE_YMM + i] != (uint8_t)(i * 5 + 1)) {
 			trip_fail("byte %u of the AVX registers is lost", i);
@@ -247,10 +265,6 @@ void trip_arch_compare(struct trip *t)
 		expect_little("the TSC", before.tsc, get_msr(t, 0x10), khz);
 	if (get_msr(t, 0x6e0) != before.deadline)
 		trip_fail("the deadline is lost");
-	if (ioctl(t->vcpu[1].fd, KVM_GET_MP_STATE, &mp) < 0 ||
-	    mp.mp_state != KVM_MP_STATE_UNINITIALIZED)
-		trip_fail("the second vCPU, not started yet, is in state %u",
-			  mp.mp_state);
 	if (!irq_kept(&t->lined.irq))
 		trip_fail("the edge of the masked pin is lost");
 }
@@ -267,6 +281,11 @@ static void expect_same(struct trip *t, const char *what, gpa_t was, gpa_t seen,
 
 void trip_arch_check(struct trip *t)
 {
+	if (t->halts) {
+		if (*word(t, T_TIMERS) != 1 || *word(t, T_FIRED) < *word(t, T_DEADLINE))
+			trip_fail("the timer does not wake a vCPU that was halted");
+		return;
+	}
 	expect_same(t, "general register", T_GPR, T_GPR_SEEN, 16);
 	expect_same(t, "half of an SSE register", T_XMM, T_XMM_SEEN, 32);
 	expect_same(t, "base, CR2 or debug register", T_SYS, T_SYS_SEEN, T_SYSTEM);

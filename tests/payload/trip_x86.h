@@ -19,6 +19,7 @@
 #define T_LINES    0x7040 /* of the I/O APIC's line */
 #define T_FIRED    0x7048 /* the TSC at the timer's */
 #define T_FAULT    0x7050 /* where an exception came */
+#define T_HALTS    0x7060 /* not 0: it halts instead of looking */
 #define T_GPR      0x7100 /* sixteen, as they are before the trip */
 #define T_GPR_SEEN 0x7180 /* and after it */
 #define T_XMM      0x7200 /* sixteen, likewise */
