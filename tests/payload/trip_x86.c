@@ -190,7 +190,17 @@ static uint64_t get_clock(struct trip *t)
 	return c.clock;
 }
 
+/* Do all vCPUs see the same TSC, as KVM finds when they run? */
+static bool clock_is_stable(struct trip *t)
+{
+	struct kvm_clock_data c = {0};
+
+	(void)ioctl(t->kvm.vm_fd, KVM_GET_CLOCK, &c);
+	return c.flags & KVM_CLOCK_TSC_STABLE;
+}
+
 static struct {
+	bool stable;
 	bool avx, kvmclock, offset;
 	uint64_t clock, tsc, deadline;
 } before;
@@ -220,6 +230,7 @@ void trip_arch_stopped(struct trip *t)
 	irq_pulse(&t->lined.irq); /* its pin is masked */
 	before.avx = set_avx(t);
 	before.kvmclock = set_msr(t, MSR_SYSTEM_TIME, T_STACK | 1);
+	before.stable = clock_is_stable(t);
 	before.offset = tsc_has_offset(t);
 	before.clock = get_clock(t);
 	before.tsc = get_msr(t, 0x10);
@@ -289,6 +300,8 @@ void trip_arch_check(struct trip *t)
 	expect_same(t, "general register", T_GPR, T_GPR_SEEN, 16);
 	expect_same(t, "half of an SSE register", T_XMM, T_XMM_SEEN, 32);
 	expect_same(t, "base, CR2 or debug register", T_SYS, T_SYS_SEEN, T_SYSTEM);
+	if (before.stable && !clock_is_stable(t))
+		trip_fail("KVM's clock is not stable any more: the vCPUs' TSCs differ");
 	if (*word(t, T_AFTER) < *word(t, T_BEFORE))
 		trip_fail("the TSC goes back");
 	if (*word(t, T_FIRED) < *word(t, T_DEADLINE))
