@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trip - run a guest in one machine, stop it, save what KVM and memory have of it, load that
- * into another machine, and let the guest look whether anything has changed.
+ * trip - run a guest in one machine, have it rest, save what KVM and memory have of it, load
+ * that into another machine, and let the guest look in both whether anything has changed.
  *
  * usage: trip
  *
@@ -9,14 +9,11 @@
  */
 #include "tests/payload/trip.h"
 
-#include <errno.h>
-#include <linux/kvm.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/core/gmem_data.h"
@@ -48,7 +45,7 @@ static _Noreturn void give_up(const struct err *e)
 	exit(1);
 }
 
-/* The port: vCPU 0's thread says what the guest said, and enters the guest no more */
+/* The port: vCPU 0's thread says what the guest said, and all come to rest */
 static void port_write(struct device *d, uint64_t off, unsigned int size, uint64_t val)
 {
 	struct trip *t = container_of(d, struct trip, port);
@@ -57,7 +54,7 @@ static void port_write(struct device *d, uint64_t off, unsigned int size, uint64
 	(void)size;
 	t->said = (uint32_t)val;
 	for (unsigned int i = 0; i < t->nvcpu && !t->halts; i++)
-		vcpu_stop(&t->vcpu[i]);
+		vcpu_rest(&t->vcpu[i]);
 	(void)eventfd_write(t->heard, 1);
 }
 
@@ -137,8 +134,11 @@ void trip_make(struct trip *t, bool acpi)
 
 void trip_end(struct trip *t)
 {
-	for (unsigned int i = 0; i < t->nvcpu; i++)
+	for (unsigned int i = 0; i < t->nvcpu; i++) {
+		vcpu_stop(&t->vcpu[i]);
+		vcpu_join(&t->vcpu[i]);
 		vcpu_destroy(&t->vcpu[i]);
+	}
 	irqchip_fini(&t->chip);
 	kvm_close(&t->kvm);
 	gmem_fini(&t->mem);
@@ -149,36 +149,40 @@ void trip_end(struct trip *t)
 	close(t->heard);
 }
 
-/* An exit that is not complete yet becomes so by a KVM_RUN that does not enter the guest */
-static void complete_exit(struct vcpu *c)
+static void trip_go(struct trip *t)
 {
-	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	if (ioctl(c->fd, KVM_RUN, 0) == 0 || errno != EINTR)
-		trip_fail("vCPU %u: KVM_RUN with immediate_exit does not say EINTR",
-			  c->id);
-	__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	struct err e = {0};
+
+	for (unsigned int i = 0; i < t->nvcpu; i++) {
+		if (t->vcpu[i].started)
+			vcpu_resume(&t->vcpu[i]);
+		else if (vcpu_start(&t->vcpu[i], &e) < 0)
+			give_up(&e);
+	}
 }
 
-/* Return: did the guest say @what before its vCPUs were stopped? */
+static void trip_rest(struct trip *t)
+{
+	for (unsigned int i = 0; i < t->nvcpu; i++)
+		vcpu_rest(&t->vcpu[i]);
+	for (unsigned int i = 0; i < t->nvcpu; i++)
+		while (!vcpu_rests(&t->vcpu[i]))
+			(void)usleep(1000);
+}
+
+/* Run it, or let it go on.  Return: did the guest say @what?  Then its vCPUs rest */
 static bool trip_run(struct trip *t, uint32_t what)
 {
 	struct pollfd p = {.fd = t->heard, .events = POLLIN};
-	struct err e = {0};
 	char where[160];
+	eventfd_t n;
 	bool heard;
 
-	for (unsigned int i = 0; i < t->nvcpu; i++)
-		if (vcpu_start(&t->vcpu[i], &e) < 0)
-			give_up(&e);
-	heard = poll(&p, 1, PATIENCE_MS) == 1;
+	trip_go(t);
+	heard = poll(&p, 1, PATIENCE_MS) == 1 && eventfd_read(t->heard, &n) == 0;
 	if (t->halts)
 		(void)usleep(HALTING_US);
-	for (unsigned int i = 0; i < t->nvcpu; i++) {
-		vcpu_stop(&t->vcpu[i]);
-		vcpu_join(&t->vcpu[i]);
-		if (!t->ended[0])
-			complete_exit(&t->vcpu[i]);
-	}
+	trip_rest(t);
 	vcpu_arch_where(&t->vcpu[0], where, sizeof(where));
 	if (t->ended[0])
 		trip_fail("%s", t->ended);
@@ -270,6 +274,8 @@ static void trip_guest_trip(struct state *s, bool halts)
 	trip_state(&t, s);
 	if (!state_ok(s))
 		trip_fail("%s", s->why);
+	if (!failed && trip_run(&t, trip_done)) /* it goes on as if nothing had been */
+		trip_arch_check(&t);
 	trip_end(&t);
 	if (failed)
 		return;
