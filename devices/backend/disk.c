@@ -211,6 +211,26 @@ bool disk_rest(struct disk *d)
 	return d->ops->rest(d);
 }
 
+void disk_state(struct disk *d, struct state *s, bool *failed)
+{
+	*failed = d->ops->flush_failed(d, false);
+	if (!state_loading(s) && d->unsaved)
+		state_fail(
+			s,
+			*failed ? "a flush of its overlay has failed, so the file lacks "
+				  "what the guest wrote"
+				: "the host could not write its overlay, so the file lacks "
+				  "what the guest wrote; make room there, then save again");
+	state_same_u64(s, d->size / DISK_SECTOR, "sectors");
+	state_same_u32(s, d->block, "bytes in a block");
+	state_bool(s, failed);
+}
+
+void disk_fail_flushes(struct disk *d)
+{
+	(void)d->ops->flush_failed(d, true);
+}
+
 void disk_cancel(struct disk *d)
 {
 	d->ops->cancel(d);

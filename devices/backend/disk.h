@@ -19,6 +19,7 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/state.h"
 #include "vmm/core/work.h"
 #include "devices/backend/ring.h"
 
@@ -62,7 +63,8 @@ struct disk {
 	char *path; /* for messages */
 	int fd;     /* -1: it stands on other disks (overlay, disk_sector.h) */
 	bool readonly, direct;
-	bool had;               /* its device was activated: what was made for it stays */
+	bool unsaved; /* at rest: the guest wrote what an overlay's file lacks all the same */
+	bool had;     /* its device was activated: what was made for it stays */
 	bool device;            /* a block device, no file */
 	bool remote;            /* another host or process has to answer, or may not */
 	bool can_discard;       /* DISK_DISCARD gives space back; else it does nothing */
@@ -132,6 +134,13 @@ void disk_commit(struct disk *d);
  * is under way, with the kernel or a worker thread; if false, ask again after the loop has run
  */
 bool disk_rest(struct disk *d);
+/* disk_state() - save at rest, or load, what a driver knows of @d and a file does not say: the size and
+ * blocks are identity.  @failed: has a flush failed?  Loading only finds that out, and
+ * disk_fail_flushes() makes it so.  It cannot be saved while an overlay's file lacks something
+ */
+void disk_state(struct disk *d, struct state *s, bool *failed);
+/* disk_fail_flushes() - as if a flush had failed: every one does from now on */
+void disk_fail_flushes(struct disk *d);
 /* disk_cancel() - finish everything: -ECANCELED for what has not begun, the rest is waited
  * out.  For reset
  */

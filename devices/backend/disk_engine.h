@@ -14,6 +14,8 @@ struct disk_engine_ops {
 	uint64_t (*price)(const struct disk *d, const struct disk_req *r);
 	void (*commit)(struct disk *d);
 	bool (*rest)(struct disk *d);
+	/* has a flush failed, so that none succeeds any more?  @fail: one has, from now on */
+	bool (*flush_failed)(struct disk *d, bool fail);
 	void (*cancel)(struct disk *d);
 	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
 };

@@ -302,7 +302,15 @@ static bool sector_rest(struct disk *d)
 {
 	const struct disk_engine *en = d->engine;
 
-	return !en->nbusy && !en->waiting.n && disk_rest(en->under);
+	if (en->nbusy || en->waiting.n || !disk_rest(en->under))
+		return false;
+	d->unsaved = en->under->unsaved;
+	return true;
+}
+
+static bool sector_flush_failed(struct disk *d, bool fail)
+{
+	return d->under->ops->flush_failed(d->under, fail);
 }
 
 /* What is under way comes back through sector_done(), which begins nothing new. */
@@ -363,6 +371,7 @@ static const struct disk_engine_ops sector_ops = {
 	.price = sector_price,
 	.commit = sector_commit,
 	.rest = sector_rest,
+	.flush_failed = sector_flush_failed,
 	.cancel = sector_cancel,
 	.destroy = sector_destroy,
 };

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -65,7 +66,7 @@ struct disk_engine {
 	struct disk_list pending;
 
 	pthread_mutex_t sync_lock; /* one fdatasync at a time; taken on workers only */
-	bool sync_failed;
+	atomic_bool sync_failed;
 };
 
 /* ---- moving bytes: worker thread, or the loop for reads that do not wait ---- */
@@ -283,6 +284,15 @@ static bool disk_sync_rest(struct disk *d)
 	return !en->staged.n;
 }
 
+static bool disk_sync_flush_failed(struct disk *d, bool fail)
+{
+	struct disk_engine *en = d->engine;
+
+	if (fail)
+		en->sync_failed = true;
+	return en->sync_failed;
+}
+
 static void disk_sync_cancel(struct disk *d)
 {
 	struct disk_engine *en = d->engine;
@@ -335,6 +345,7 @@ static const struct disk_engine_ops disk_sync_ops = {
 	.price = disk_file_price,
 	.commit = disk_sync_commit,
 	.rest = disk_sync_rest,
+	.flush_failed = disk_sync_flush_failed,
 	.cancel = disk_sync_cancel,
 	.destroy = disk_sync_destroy,
 };

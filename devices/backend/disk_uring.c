@@ -318,6 +318,15 @@ static bool disk_uring_rest(struct disk *d)
 			      ring_user_idle(en->ring, &en->user)));
 }
 
+/* A host without io_uring has the other engine flush */
+static bool disk_uring_flush_failed(struct disk *d, bool fail)
+{
+	struct disk_engine *en = d->engine;
+
+	en->sync_failed |= en->blocking.ops->flush_failed(&en->blocking, fail);
+	return en->sync_failed;
+}
+
 static void uring_drop(struct disk_engine *en, struct disk_list *l)
 {
 	struct disk_req *r;
@@ -408,6 +417,7 @@ static const struct disk_engine_ops disk_uring_ops = {
 	.price = disk_uring_price,
 	.commit = disk_uring_commit,
 	.rest = disk_uring_rest,
+	.flush_failed = disk_uring_flush_failed,
 	.cancel = disk_uring_cancel,
 	.destroy = disk_uring_destroy,
 };

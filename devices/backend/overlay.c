@@ -291,7 +291,16 @@ static bool overlay_rest(struct disk *d)
 	    !disk_rest(ov->base) || !disk_rest(ov->top))
 		return false;
 	ov->flush.tried = false;
+	d->unsaved = !overlay_map_saved(&ov->map);
 	return true;
+}
+
+static bool overlay_flush_failed(struct disk *d, bool fail)
+{
+	struct disk_engine *ov = d->engine;
+
+	ov->flush.failed |= ov->top->ops->flush_failed(ov->top, fail);
+	return ov->flush.failed;
 }
 
 /* What is under way comes back through overlay_done(), which begins nothing new. */
@@ -373,6 +382,7 @@ void overlay_attach(struct disk *d)
 		.price = overlay_price,
 		.commit = overlay_commit,
 		.rest = overlay_rest,
+		.flush_failed = overlay_flush_failed,
 		.cancel = overlay_cancel,
 		.destroy = overlay_destroy,
 	};

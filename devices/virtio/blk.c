@@ -233,12 +233,30 @@ static bool blk_rest(struct virtio_dev *v)
 	return disk_rest(b->disk);
 }
 
+/* A load that fails at the last field has changed nothing */
 static void blk_state(struct virtio_dev *v, struct state *s)
 {
 	struct blk *b = blk_of(v);
+	struct rate_bucket bytes = b->rate.bytes, ops = b->rate.ops;
+	uint64_t now = monotonic_ns();
+	bool wce = b->truth.wce, failed;
 
-	state_u8(s, &b->truth.wce);
+	state_begin(s, "disk", 1);
+	state_same_bytes(s, b->id, (uint32_t)strnlen(b->id, sizeof(b->id)),
+			 "serial number");
+	disk_state(b->disk, s, &failed);
+	state_bool(s, &wce);
+	rate_bucket_state(&bytes, s, now);
+	rate_bucket_state(&ops, s, now);
+	state_end(s);
+	if (!state_loading(s) || !state_ok(s))
+		return;
+	b->rate.bytes = bytes;
+	b->rate.ops = ops;
+	b->truth.wce = wce;
 	b->config = b->truth;
+	if (failed)
+		disk_fail_flushes(b->disk);
 }
 
 static void blk_destroy(struct virtio_dev *v)

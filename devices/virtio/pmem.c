@@ -122,6 +122,47 @@ static bool pmem_rest(struct virtio_dev *v)
 	return disk_rest(pmem_of(v)->disk);
 }
 
+/* When the file was changed, in ns; 0: it is a block device */
+static uint64_t pmem_mtime(const struct pmem *p)
+{
+	struct stat st;
+
+	if (p->disk->device || fstat(p->disk->fd, &st) < 0)
+		return 0;
+	return (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+/* The guest keeps in its memory what it knows of the file's content, so that is identity as well, as far
+ * as a file tells: a guest that wrote to it after its state was saved is another one's past.
+ */
+static void pmem_state(struct virtio_dev *v, struct state *s)
+{
+	struct pmem *p = pmem_of(v);
+	uint64_t start = p->range.gpa, mine = pmem_mtime(p), mtime = mine;
+	bool readonly = p->range.readonly, failed;
+
+	state_begin(s, "file", 1);
+	state_u64(s, &start);
+	if (start != p->range.gpa)
+		state_failf(
+			s,
+			"the state has it at guest address 0x%llx, this machine at "
+			"0x%llx; give all --pmem and --memory of the one that was saved",
+			(unsigned long long)start, (unsigned long long)p->range.gpa);
+	disk_state(p->disk, s, &failed);
+	state_bool(s, &readonly);
+	if (readonly != p->range.readonly)
+		state_fail(s, readonly ? "it was read-only when it was saved; add ,ro"
+				       : "it was writable when it was saved; remove ,ro");
+	state_u64(s, &mtime);
+	if (mtime != mine)
+		state_fail(s, "the file was changed since the state was saved, or is "
+			      "another one");
+	state_end(s);
+	if (state_loading(s) && state_ok(s) && failed)
+		disk_fail_flushes(p->disk);
+}
+
 static void pmem_reset(struct virtio_dev *v)
 {
 	disk_cancel(pmem_of(v)->disk);
@@ -145,7 +186,7 @@ static const struct virtio_ops pmem_ops = {
 	.reset = pmem_reset,
 	.rest = pmem_rest,
 	.wake = virtio_nop_wake,
-	.state = virtio_nop_state,
+	.state = pmem_state,
 	.destroy = pmem_destroy,
 };
 
@@ -197,7 +238,10 @@ static int pmem_map(struct pmem *p, struct err *e)
 	return 0;
 }
 
-static int pmem_open(struct pmem *p, const struct config_pmem *c, bool dry, struct err *e)
+/* Its space is never given back, so whether that can be is not tried: that would change the file's
+ * time, which is a part of its identity.
+ */
+static int pmem_open(struct pmem *p, const struct config_pmem *c, struct err *e)
 {
 	int rc = disk_image_only_raw(c->path, e);
 	struct stat st;
@@ -207,7 +251,7 @@ static int pmem_open(struct pmem *p, const struct config_pmem *c, bool dry, stru
 		rc = pmem_check_size(c->path, (uint64_t)st.st_size, c->readonly, e);
 	if (rc < 0)
 		return rc;
-	p->disk = disk_open_file(c->path, c->readonly, false, dry, e);
+	p->disk = disk_open_file(c->path, c->readonly, false, true, e);
 	if (!p->disk)
 		return -e->code;
 	rc = pmem_check_size(c->path, p->disk->size, c->readonly, e);
@@ -223,7 +267,7 @@ struct virtio_dev *pmem_create(const struct virtio_env *env, unsigned int i, gpa
 		err_set(e, ENOMEM, "pmem%u: the host is out of memory", i);
 		return NULL;
 	}
-	if (pmem_open(p, &env->cfg->pmem[i], env->cfg->dry_run, e) < 0) {
+	if (pmem_open(p, &env->cfg->pmem[i], e) < 0) {
 		err_wrap(e, "--pmem");
 		pmem_destroy(&p->v);
 		return NULL;

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/backend/disk.h"
@@ -226,6 +227,111 @@ START_TEST(rest_waits_for_flushes_under_way_and_begins_none)
 }
 END_TEST
 
+/* ---- its state ---- */
+
+static uint8_t saved[1024];
+static size_t saved_len;
+static struct state st;
+
+static void save(void)
+{
+	ck_assert(driver_until(&d, rest()));
+	state_saver(&st, saved, sizeof(saved));
+	d.dev->ops->state(d.dev, &st);
+	ck_assert_msg(state_ok(&st), "%s", st.why);
+	saved_len = st.pos;
+}
+
+/* A fresh device on the file, as it is now */
+static void load_at(gpa_t at, bool readonly)
+{
+	driver_unplug(&d);
+	d.cfg.pmem[0].readonly = readonly;
+	driver_plug(&d, pmem_create(&d.env, 0, at, &d.err));
+	state_loader(&st, saved, saved_len);
+	d.dev->ops->state(d.dev, &st);
+}
+
+START_TEST(live_device_goes_on_where_it_was_saved)
+{
+	const volatile uint32_t *flush;
+	uint32_t id, len;
+
+	plug(2 * MIB, _i);
+	memcpy(driver_ptr(&d, type, 4), &(uint32_t){0}, 4);
+	ck_assert_int_eq(ask(0), 0);
+	ck_assert(driver_until(&d, rest()));
+	flush = begin_flush(); /* in the ring only */
+	save();
+	load_at(AT, _i);
+	ck_assert_msg(state_ok(&st), "%s", st.why);
+	ck_assert_mem_eq(pmem_range(d.v).host, "image", 5);
+	ck_assert(driver_wait(&d, 0, &id, &len));
+	ck_assert_uint_eq(*flush, 0);
+	ck_assert_int_eq(ask(0), 0);
+}
+END_TEST
+
+START_TEST(failed_flush_is_no_better_for_a_loaded_device)
+{
+	plug(2 * MIB, false);
+	fail_sync = EIO;
+	ck_assert_int_eq(ask(0), EIO_ANSWER);
+	fail_sync = 0;
+	save();
+	load_at(AT, false);
+	ck_assert_msg(state_ok(&st), "%s", st.why);
+	ck_assert_int_eq(ask(0), EIO_ANSWER);
+}
+END_TEST
+
+static void make_older(void)
+{
+	struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void make_larger(void)
+{
+	ck_assert_int_eq(truncate(path, 4 * (off_t)MIB), 0);
+}
+
+static void leave(void)
+{
+}
+
+static const struct {
+	gpa_t at;
+	bool readonly;
+	void (*change)(void);
+	const char *says;
+} wrong[] = {
+	{AT + GIB, false, leave,
+	 "at guest address 0x200000000, this machine at 0x240000000"},
+	{AT, true, leave, "it was writable when it was saved"},
+	{AT, false, make_older, "was changed since"},
+	{AT, false, make_larger, "sectors"},
+};
+
+START_TEST(state_of_another_file_is_refused)
+{
+	plug(2 * MIB, false);
+	fail_sync = EIO;
+	ck_assert_int_eq(ask(0), EIO_ANSWER);
+	fail_sync = 0;
+	save();
+	wrong[_i].change();
+	load_at(wrong[_i].at, wrong[_i].readonly);
+	ck_assert_msg(!state_ok(&st) && strstr(st.why, "pmem0: ") == st.why &&
+			      strstr(st.why, wrong[_i].says),
+		      "%s", st.why ? st.why : "it was loaded");
+	ck_assert_uint_eq(driver_status(&d), 0);
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert_int_eq(ask(0), 0);
+}
+END_TEST
+
 START_TEST(unknown_request_is_an_error)
 {
 	plug(2 * MIB, false);
@@ -318,6 +424,9 @@ UNIT_MAIN("pmem", NULL, teardown, t)
 	tcase_add_test(t, failed_flush_is_never_made_good);
 	tcase_add_test(t, reset_waits_for_a_flush_under_way);
 	tcase_add_test(t, rest_waits_for_flushes_under_way_and_begins_none);
+	tcase_add_loop_test(t, live_device_goes_on_where_it_was_saved, 0, 2);
+	tcase_add_test(t, failed_flush_is_no_better_for_a_loaded_device);
+	tcase_add_loop_test(t, state_of_another_file_is_refused, 0, 4);
 	tcase_add_test(t, unknown_request_is_an_error);
 	tcase_add_loop_test(t, request_without_its_parts_costs_the_device, 0, 5);
 	tcase_add_test(t, file_cut_short_does_not_touch_us);

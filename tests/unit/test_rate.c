@@ -222,6 +222,71 @@ static void teardown(void)
 	loop_destroy(loop);
 }
 
+/* ---- saved and loaded ---- */
+
+static uint8_t saved[64];
+
+/* What is in @from at @then, in @to at @now.  Return: what is wrong with it, or NULL */
+static const char *move_bucket(struct rate_bucket *from, uint64_t then,
+			       struct rate_bucket *to, uint64_t now)
+{
+	static struct state s;
+
+	state_saver(&s, saved, sizeof(saved));
+	rate_bucket_state(from, &s, then);
+	ck_assert(state_ok(&s));
+	state_loader(&s, saved, s.pos);
+	rate_bucket_state(to, &s, now);
+	return s.why;
+}
+
+/* It is as if no time had passed between the two, whatever the clocks say */
+START_TEST(loaded_bucket_goes_on_where_it_was_saved)
+{
+	struct rate_bucket a, b, c;
+
+	rate_bucket_init(&a, 3, 100, SECOND);
+	rate_bucket_spend(&a, 1000);
+	rate_bucket_init(&b, 3, 100, 7);
+	c = a;
+	ck_assert_ptr_null(move_bucket(&a, 2 * SECOND - 1, &b, 50));
+	ck_assert_int_eq(b.level, -898);
+	for (uint64_t ns = 1; ns < 400 * SECOND; ns += SECOND / 7) {
+		uint64_t want = rate_bucket_wait(&c, 2 * SECOND - 1 + ns);
+
+		ck_assert_uint_eq(rate_bucket_wait(&b, 50 + ns), want);
+	}
+}
+END_TEST
+
+START_TEST(loaded_bucket_holds_no_more_than_its_burst)
+{
+	struct rate_bucket a, b;
+
+	rate_bucket_init(&a, 1000, 1000000, 0);
+	rate_bucket_init(&b, 10, 5, 0);
+	ck_assert_ptr_null(move_bucket(&a, 0, &b, 0));
+	ck_assert_int_eq(b.level, 5);
+}
+END_TEST
+
+START_TEST(impossible_bucket_is_refused)
+{
+	static const uint64_t bad[][2] = {
+		{(uint64_t)INT64_MAX, 0}, {(uint64_t)INT64_MIN, 0}, {0, 1000000000}};
+	struct rate_bucket b, was;
+	struct state s;
+
+	rate_bucket_init(&b, 10, 5, 0);
+	was = b;
+	state_loader(&s, bad[_i], sizeof(bad[_i]));
+	rate_bucket_state(&b, &s, 1);
+	ck_assert(!state_ok(&s));
+	ck_assert_int_eq(b.level, was.level);
+	ck_assert_uint_eq(b.at, was.at);
+}
+END_TEST
+
 START_TEST(who_waits_is_called_once)
 {
 	rate_init(&rate, &(struct config_rate){.ops = 100}, loop, go_on);
@@ -308,6 +373,9 @@ UNIT_MAIN("rate", NULL, NULL, t)
 
 	tcase_add_loop_test(t, rate_holds_in_each_second, 0, n);
 	tcase_add_loop_test(t, ten_seconds_are_right_to_the_token, 0, n);
+	tcase_add_test(t, loaded_bucket_goes_on_where_it_was_saved);
+	tcase_add_test(t, loaded_bucket_holds_no_more_than_its_burst);
+	tcase_add_loop_test(t, impossible_bucket_is_refused, 0, 3);
 	tcase_add_test(t, an_hour_is_right_to_the_token);
 	tcase_add_test(t, slow_steps_lose_nothing);
 	tcase_add_test(t, burst_is_there_at_once_and_again_after_a_rest);

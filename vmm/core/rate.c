@@ -83,6 +83,29 @@ void rate_bucket_return(struct rate_bucket *b, uint64_t n)
 			       MAX(b->level, b->burst));
 }
 
+void rate_bucket_state(struct rate_bucket *b, struct state *s, uint64_t now)
+{
+	uint64_t level, part;
+
+	if (!state_loading(s))
+		rate_bucket_fill(b, now);
+	level = (uint64_t)b->level;
+	part = b->part;
+	state_u64(s, &level);
+	state_u64(s, &part);
+	if (!state_loading(s) || !state_ok(s))
+		return;
+	if ((int64_t)level < INT64_MIN / 4 || (int64_t)level > INT64_MAX / 4 ||
+	    part >= NS_PER_SECOND) {
+		state_fail(s, "the tokens of a limit are no possible number");
+		return;
+	}
+	b->level = MIN((int64_t)level, b->burst);
+	b->part = part;
+	b->at = now;
+	b->waiting = false;
+}
+
 static void rate_timer(struct loop_source *s, uint32_t events)
 {
 	struct rate *r = container_of(s, struct rate, timer);

@@ -28,6 +28,7 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/loop.h"
+#include "vmm/core/state.h"
 
 /* A burst that nobody chose is what comes in 10 ms */
 #define RATE_BURST_NS UINT64_C(10000000)
@@ -52,6 +53,10 @@ uint64_t rate_bucket_wait(struct rate_bucket *b, uint64_t now);
 void rate_bucket_spend(struct rate_bucket *b, uint64_t n);
 /* rate_bucket_return() - @n that were spent were not needed; never more than the burst again */
 void rate_bucket_return(struct rate_bucket *b, uint64_t n);
+/* rate_bucket_state() - save what is in @b at @now, or load it: no more than its burst, which need not
+ * be what it was.  A device loads into a copy of its bucket, and takes that over when all is good
+ */
+void rate_bucket_state(struct rate_bucket *b, struct state *s, uint64_t now);
 
 struct rate {
 	struct rate_bucket bytes, ops;
