@@ -5,9 +5,9 @@
  *
  * Requests belong to the caller, which keeps one per queue entry, so the data path
  * allocates nothing.  disk_submit() stages, disk_commit() starts everything staged, and
- * finished requests come back in batches.  disk_file.c opens; the engine (disk_engine.h)
- * does the rest: disk_uring.c by an io_uring, disk_sync.c with blocking calls on the worker
- * pool.
+ * finished requests come back in batches.  disk_create.c opens and chooses the engines
+ * (disk_engine.h): for a file disk_uring.c, by an io_uring, or disk_sync.c, with blocking calls on
+ * the worker pool; on top of files overlay.c and disk_sector.c.
  */
 #ifndef MICROVM_BACKEND_DISK_H
 #define MICROVM_BACKEND_DISK_H
@@ -53,7 +53,6 @@ struct disk_req {
  */
 typedef void (*disk_done_fn)(void *ctx, struct disk_req *list);
 
-struct disk_engine;
 struct disk_engine_ops;
 
 /* What the host does for a DISK_ZERO, as far as one has shown it */
@@ -79,7 +78,7 @@ struct disk {
 	const char *how; /* from disk_start() on: "uring" or "sync", which engine it is */
 	struct disk *under; /* with larger blocks, on which this one stands; NULL: none */
 	const struct disk_engine_ops *ops;
-	struct disk_engine *engine;
+	void *engine; /* a struct of the engine's own */
 };
 
 /* The system calls of the data path, as libc has them.  Tests replace the table, before
@@ -95,7 +94,7 @@ struct disk_sys {
 extern const struct disk_sys disk_sys_host;
 extern const struct disk_sys *disk_sys;
 
-/* disk_open() - cfg->disk[@i], locked against other users for as long as it is open.
+/* disk_open() - cfg->disk[@i], locked against other users for as long as it is open, on blocking calls.
  * Return: NULL with a sentence in @e
  */
 struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e);
@@ -103,6 +102,11 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e);
  * can.  Return: 0 or -ENOMEM
  */
 int disk_use_ring(struct disk *d, struct ring *ring);
+/* disk_create() - disk_open(), and on @ring (NULL: there is none) where the settings say so, or
+ * nothing and it pays.  Return: as disk_open()
+ */
+struct disk *disk_create(const struct config *cfg, unsigned int i, struct ring *ring,
+			 struct err *e);
 void disk_close(struct disk *d); /* nothing may be in flight; NULL is fine */
 
 /* disk_start() - requests finish on @dev's behalf through @done from now on.  Opens all that this

@@ -7,7 +7,16 @@
 
 #include "devices/backend/disk.h"
 
+/* disk_engine_fn - give @file, which has the engine with blocking calls, one on @ring.  Return: 0 or
+ * -ENOMEM
+ */
+typedef int (*disk_engine_fn)(struct disk *file, struct ring *ring);
+
 struct disk_engine_ops {
+	/* before start(): call @make for each file that @d is or stands on.  Return: 0, or what
+	 * @make said
+	 */
+	int (*use_ring)(struct disk *d, struct ring *ring, disk_engine_fn make);
 	int (*start)(struct disk *d, struct work_pool *pool, struct device *dev,
 		     disk_done_fn done, void *ctx);
 	void (*submit)(struct disk *d, struct disk_req *r);
@@ -20,10 +29,15 @@ struct disk_engine_ops {
 	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
 };
 
+/* disk_alloc() - a disk without a file and an engine.  Return: NULL with a sentence in @e */
+struct disk *disk_alloc(const char *path, bool readonly, bool direct, struct err *e);
+
 /* disk_sync_create() - give @d, whose fd and alignment are known, the engine with blocking
  * calls.  Return: 0 or -ENOMEM
  */
 int disk_sync_create(struct disk *d);
+/* disk_uring_create() - a disk_engine_fn: the engine on an io_uring */
+int disk_uring_create(struct disk *d, struct ring *ring);
 
 /* disk_req_eat() - @n more bytes of @r are done */
 void disk_req_eat(struct disk_req *r, size_t n);
@@ -85,17 +99,5 @@ int disk_space(const struct disk *d, const struct disk_sys *sys, struct disk_req
 void disk_space_learn(struct disk *d, const struct disk_req *r);
 /* disk_file_price() - disk_price() of one file or block device */
 uint64_t disk_file_price(const struct disk *d, const struct disk_req *r);
-
-/* overlay_open() - give @d an engine that stands on @base, which belongs to @d from now on (and
- * is closed with it), and on the file @top, which is made if it is not there and begun anew
- * if it is empty.  @dry: the file is neither made nor begun, and the base stands in for it.
- * Return: 0, or -errno with a sentence in @e
- */
-int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
-		 struct err *e);
-/* overlay_first() - where the first cluster of @d is read: a file and an offset in it */
-int overlay_first(const struct disk *d, uint64_t *off);
-/* overlay_use_ring() - disk_use_ring() for the two of @d */
-int overlay_use_ring(struct disk *d, struct ring *ring);
 
 #endif

@@ -41,7 +41,7 @@ struct sector_op {
 	struct sector_op *next;
 };
 
-struct disk_engine {
+struct disk_sector {
 	struct disk *under;
 	disk_done_fn done;
 	void *ctx;
@@ -53,13 +53,13 @@ struct disk_engine {
 	bool pumping, staged, retry, cancelling;
 };
 
-static void sector_send(struct disk_engine *en, struct disk_req *io)
+static void sector_send(struct disk_sector *en, struct disk_req *io)
 {
 	disk_submit(en->under, io);
 	en->staged = true;
 }
 
-static void sector_end(struct disk_engine *en, struct sector_op *op, int result)
+static void sector_end(struct disk_sector *en, struct sector_op *op, int result)
 {
 	struct disk_req *r = op->r;
 
@@ -78,7 +78,7 @@ static void sector_end(struct disk_engine *en, struct sector_op *op, int result)
 /* Does another op change any of these bytes, so that both at once would lose one's?  A @part
  * writes back what it has read around it.
  */
-static bool sector_taken(const struct disk_engine *en, uint64_t first, uint64_t n,
+static bool sector_taken(const struct disk_sector *en, uint64_t first, uint64_t n,
 			 bool part)
 {
 	for (unsigned int i = 0; i < SECTOR_OPS; i++) {
@@ -92,7 +92,7 @@ static bool sector_taken(const struct disk_engine *en, uint64_t first, uint64_t 
 }
 
 /* Take @n bytes from @first on, or wait.  Return: taken? */
-static bool sector_take(struct disk_engine *en, struct sector_op *op, uint64_t first,
+static bool sector_take(struct disk_sector *en, struct sector_op *op, uint64_t first,
 			uint64_t n, bool part)
 {
 	if (sector_taken(en, first, n, part)) {
@@ -105,7 +105,7 @@ static bool sector_take(struct disk_engine *en, struct sector_op *op, uint64_t f
 	return true;
 }
 
-static void sector_whole(struct disk_engine *en, struct sector_op *op)
+static void sector_whole(struct disk_sector *en, struct sector_op *op)
 {
 	struct disk_req *r = op->r;
 
@@ -124,7 +124,7 @@ static void sector_whole(struct disk_engine *en, struct sector_op *op)
 }
 
 /* The block at @off, to or from op->bounce */
-static void sector_block(struct disk_engine *en, struct sector_op *op, uint64_t off,
+static void sector_block(struct disk_sector *en, struct sector_op *op, uint64_t off,
 			 enum sector_step step)
 {
 	op->step = step;
@@ -138,7 +138,7 @@ static void sector_block(struct disk_engine *en, struct sector_op *op, uint64_t 
 	sector_send(en, &op->io);
 }
 
-static void sector_part(struct disk_engine *en, struct sector_op *op)
+static void sector_part(struct disk_sector *en, struct sector_op *op)
 {
 	struct disk_req *r = op->r;
 	uint64_t block = en->under->block, at = r->off % block;
@@ -151,7 +151,7 @@ static void sector_part(struct disk_engine *en, struct sector_op *op)
 }
 
 /* The next piece of @op, or its end */
-static void sector_next(struct disk_engine *en, struct sector_op *op)
+static void sector_next(struct disk_sector *en, struct sector_op *op)
 {
 	uint64_t block = en->under->block;
 	struct disk_req *r = op->r;
@@ -173,7 +173,7 @@ static void sector_next(struct disk_engine *en, struct sector_op *op)
 }
 
 /* The guest's bytes, or zeroes, into the block */
-static void sector_merge(struct disk_engine *en, struct sector_op *op)
+static void sector_merge(struct disk_sector *en, struct sector_op *op)
 {
 	uint64_t at = op->r->off % en->under->block;
 
@@ -184,7 +184,7 @@ static void sector_merge(struct disk_engine *en, struct sector_op *op)
 	sector_block(en, op, op->first, SECTOR_PUT);
 }
 
-static void sector_piece_done(struct disk_engine *en, struct sector_op *op)
+static void sector_piece_done(struct disk_sector *en, struct sector_op *op)
 {
 	struct disk_req *r = op->r;
 
@@ -208,7 +208,7 @@ static void sector_piece_done(struct disk_engine *en, struct sector_op *op)
 
 /* ---- the engine ---- */
 
-static void sector_retry(struct disk_engine *en)
+static void sector_retry(struct disk_sector *en)
 {
 	struct sector_op *op = en->blocked, *next;
 
@@ -228,7 +228,7 @@ static void sector_retry(struct disk_engine *en)
 	}
 }
 
-static void sector_pump(struct disk_engine *en)
+static void sector_pump(struct disk_sector *en)
 {
 	struct disk_req *list;
 
@@ -251,7 +251,7 @@ static void sector_pump(struct disk_engine *en)
 /* A flush is the guest's own request, all else an op's */
 static void sector_done(void *ctx, struct disk_req *list)
 {
-	struct disk_engine *en = ctx;
+	struct disk_sector *en = ctx;
 
 	while (list) {
 		struct disk_req *io = list;
@@ -268,10 +268,12 @@ static void sector_done(void *ctx, struct disk_req *list)
 
 static void sector_submit(struct disk *d, struct disk_req *r)
 {
+	struct disk_sector *en = d->engine;
+
 	if (r->op == DISK_FLUSH)
-		sector_send(d->engine, r);
+		sector_send(en, r);
 	else
-		disk_list_add(&d->engine->waiting, r);
+		disk_list_add(&en->waiting, r);
 }
 
 static uint64_t sector_price(const struct disk *d, const struct disk_req *r)
@@ -300,7 +302,7 @@ static void sector_commit(struct disk *d)
 
 static bool sector_rest(struct disk *d)
 {
-	const struct disk_engine *en = d->engine;
+	const struct disk_sector *en = d->engine;
 
 	if (en->nbusy || en->waiting.n || !disk_rest(en->under))
 		return false;
@@ -316,7 +318,7 @@ static bool sector_flush_failed(struct disk *d, bool fail)
 /* What is under way comes back through sector_done(), which begins nothing new. */
 static void sector_cancel(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sector *en = d->engine;
 
 	en->cancelling = true;
 	disk_cancel(en->under);
@@ -324,7 +326,7 @@ static void sector_cancel(struct disk *d)
 	en->cancelling = false;
 }
 
-static int sector_alloc(struct disk_engine *en)
+static int sector_alloc(struct disk_sector *en)
 {
 	if (en->bounces)
 		return 0;
@@ -343,10 +345,15 @@ static int sector_alloc(struct disk_engine *en)
 	return 0;
 }
 
+static int sector_use_ring(struct disk *d, struct ring *ring, disk_engine_fn make)
+{
+	return d->under->ops->use_ring(d->under, ring, make);
+}
+
 static int sector_start(struct disk *d, struct work_pool *pool, struct device *dev,
 			disk_done_fn done, void *ctx)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sector *en = d->engine;
 	int rc = sector_alloc(en);
 
 	en->done = done;
@@ -359,13 +366,16 @@ static int sector_start(struct disk *d, struct work_pool *pool, struct device *d
 
 static void sector_destroy(struct disk *d)
 {
+	struct disk_sector *en = d->engine;
+
 	d->under->had = d->had;
 	disk_close(d->under);
-	free(d->engine->bounces);
-	free(d->engine);
+	free(en->bounces);
+	free(en);
 }
 
 static const struct disk_engine_ops sector_ops = {
+	.use_ring = sector_use_ring,
 	.start = sector_start,
 	.submit = sector_submit,
 	.price = sector_price,
@@ -378,7 +388,7 @@ static const struct disk_engine_ops sector_ops = {
 
 struct disk *disk_sector_create(struct disk *under, uint32_t block, struct err *e)
 {
-	struct disk_engine *en = calloc(1, sizeof(*en));
+	struct disk_sector *en = calloc(1, sizeof(*en));
 	struct disk *d = calloc(1, sizeof(*d));
 	char *path = strdup(under->path);
 

@@ -45,13 +45,13 @@ const struct disk_sys *disk_sys = &disk_sys_host;
 
 struct disk_lane {
 	struct work work;
-	struct disk_engine *en;
+	struct disk_sync *en;
 	struct disk_list finished; /* the worker's while it runs, then ours */
 	uint8_t *bounce;           /* direct only */
 	bool busy;                 /* the pool owns @work; under dev->lock */
 };
 
-struct disk_engine {
+struct disk_sync {
 	struct disk *d;
 	const struct disk_sys *sys;
 	struct work_pool *pool;
@@ -71,7 +71,7 @@ struct disk_engine {
 
 /* ---- moving bytes: worker thread, or the loop for reads that do not wait ---- */
 
-static ssize_t disk_call(struct disk_engine *en, struct disk_req *r, int flags)
+static ssize_t disk_call(struct disk_sync *en, struct disk_req *r, int flags)
 {
 	off_t off = (off_t)r->off;
 	int n = (int)r->niov;
@@ -81,7 +81,7 @@ static ssize_t disk_call(struct disk_engine *en, struct disk_req *r, int flags)
 }
 
 /* All of @r, over short counts and EINTR.  End of file is an error: we know the size. */
-static int disk_move(struct disk_engine *en, struct disk_req *r)
+static int disk_move(struct disk_sync *en, struct disk_req *r)
 {
 	while (r->len) {
 		ssize_t n = disk_call(en, r, 0);
@@ -131,7 +131,7 @@ static int disk_move_bounced(struct disk_lane *lane, struct disk_req *r)
 }
 
 /* One at a time: of two that overlap, the kernel would tell only one of a lost page. */
-static int disk_sync(struct disk_engine *en)
+static int disk_sync(struct disk_sync *en)
 {
 	bool failed;
 
@@ -149,7 +149,7 @@ static int disk_sync(struct disk_engine *en)
 
 static int disk_execute(struct disk_lane *lane, struct disk_req *r)
 {
-	struct disk_engine *en = lane->en;
+	struct disk_sync *en = lane->en;
 	uint64_t off = r->off;
 	int rc;
 
@@ -173,7 +173,7 @@ static int disk_execute(struct disk_lane *lane, struct disk_req *r)
 static void disk_lane_run(struct work *w)
 {
 	struct disk_lane *lane = container_of(w, struct disk_lane, work);
-	struct disk_engine *en = lane->en;
+	struct disk_sync *en = lane->en;
 	uint64_t start = monotonic_ns();
 
 	do {
@@ -189,7 +189,7 @@ static void disk_lane_run(struct work *w)
 	} while (monotonic_ns() - start < DISK_SLICE_NS);
 }
 
-static void disk_start_lanes(struct disk_engine *en)
+static void disk_start_lanes(struct disk_sync *en)
 {
 	unsigned int n;
 
@@ -208,7 +208,7 @@ static void disk_start_lanes(struct disk_engine *en)
 	}
 }
 
-static void disk_finish(struct disk_engine *en, struct disk_list *l)
+static void disk_finish(struct disk_sync *en, struct disk_list *l)
 {
 	struct disk_req *list = l->head;
 
@@ -234,11 +234,13 @@ static void disk_lane_done(struct work *w)
 
 static void disk_sync_submit(struct disk *d, struct disk_req *r)
 {
-	disk_list_add(&d->engine->staged, r);
+	struct disk_sync *en = d->engine;
+
+	disk_list_add(&en->staged, r);
 }
 
 /* Return: @r is finished; otherwise it (or what is left of it) has to wait */
-static bool disk_read_now(struct disk_engine *en, struct disk_req *r)
+static bool disk_read_now(struct disk_sync *en, struct disk_req *r)
 {
 	ssize_t n = disk_call(en, r, RWF_NOWAIT);
 
@@ -252,7 +254,7 @@ static bool disk_read_now(struct disk_engine *en, struct disk_req *r)
 
 static void disk_sync_commit(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sync *en = d->engine;
 	struct disk_list later = {0}, finished = {0};
 	size_t budget = DISK_INLINE_MAX;
 	struct disk_req *r;
@@ -276,7 +278,7 @@ static void disk_sync_commit(struct disk *d)
 /* A lane that found nothing to do is under way, too, until it comes back */
 static bool disk_sync_rest(struct disk *d)
 {
-	const struct disk_engine *en = d->engine;
+	const struct disk_sync *en = d->engine;
 
 	for (unsigned int i = 0; i < DISK_LANES; i++)
 		if (en->lane[i].busy)
@@ -286,7 +288,7 @@ static bool disk_sync_rest(struct disk *d)
 
 static bool disk_sync_flush_failed(struct disk *d, bool fail)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sync *en = d->engine;
 
 	if (fail)
 		en->sync_failed = true;
@@ -295,7 +297,7 @@ static bool disk_sync_flush_failed(struct disk *d, bool fail)
 
 static void disk_sync_cancel(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sync *en = d->engine;
 	struct disk_list l = {0};
 
 	pthread_mutex_lock(&en->lock);
@@ -309,10 +311,15 @@ static void disk_sync_cancel(struct disk *d)
 		work_drain(en->pool, en->dev);
 }
 
+static int disk_sync_use_ring(struct disk *d, struct ring *ring, disk_engine_fn make)
+{
+	return make(d, ring);
+}
+
 static int disk_sync_start(struct disk *d, struct work_pool *pool, struct device *dev,
 			   disk_done_fn done, void *ctx)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sync *en = d->engine;
 
 	en->pool = pool;
 	en->dev = dev;
@@ -330,7 +337,7 @@ static int disk_sync_start(struct disk *d, struct work_pool *pool, struct device
 
 static void disk_sync_destroy(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_sync *en = d->engine;
 
 	for (unsigned int i = 0; i < DISK_LANES; i++)
 		free(en->lane[i].bounce);
@@ -340,6 +347,7 @@ static void disk_sync_destroy(struct disk *d)
 }
 
 static const struct disk_engine_ops disk_sync_ops = {
+	.use_ring = disk_sync_use_ring,
 	.start = disk_sync_start,
 	.submit = disk_sync_submit,
 	.price = disk_file_price,
@@ -352,7 +360,7 @@ static const struct disk_engine_ops disk_sync_ops = {
 
 int disk_sync_create(struct disk *d)
 {
-	struct disk_engine *en = calloc(1, sizeof(*en));
+	struct disk_sync *en = calloc(1, sizeof(*en));
 
 	if (!en)
 		return -ENOMEM;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/backend/overlay.h"
 #include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 

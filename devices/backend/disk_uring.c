@@ -31,7 +31,7 @@
 #define URING_TRIES       8 /* of what the kernel says to try again, in a row */
 
 /* All under dev->lock */
-struct disk_engine {
+struct disk_uring {
 	struct disk *d;
 	struct disk blocking; /* the same file, with the other engine; owns only that */
 	struct ring *ring;
@@ -51,7 +51,7 @@ struct disk_engine {
 	bool left; /* something, to the other engine, not committed yet */
 };
 
-static bool uring_is_ours(struct disk_engine *en, const struct disk_req *r)
+static bool uring_is_ours(struct disk_uring *en, const struct disk_req *r)
 {
 	if (r->op == DISK_FLUSH)
 		return true;
@@ -62,14 +62,14 @@ static bool uring_is_ours(struct disk_engine *en, const struct disk_req *r)
 	return true;
 }
 
-static void uring_finish(struct disk_engine *en, struct disk_req *r, int rc)
+static void uring_finish(struct disk_uring *en, struct disk_req *r, int rc)
 {
 	r->result = rc;
 	disk_list_add(&en->finished, r);
 }
 
 /* The bytes of @r are where they belong */
-static void uring_moved(struct disk_engine *en, struct disk_req *r)
+static void uring_moved(struct disk_uring *en, struct disk_req *r)
 {
 	if (r->durable)
 		disk_list_add(&en->unsynced, r);
@@ -78,7 +78,7 @@ static void uring_moved(struct disk_engine *en, struct disk_req *r)
 }
 
 /* @r is for the other engine, and comes back through uring_on_blocking() */
-static void uring_leave(struct disk_engine *en, struct disk_req *r)
+static void uring_leave(struct disk_uring *en, struct disk_req *r)
 {
 	r->ring.res = r->durable; /* kept */
 	r->durable = false;
@@ -87,7 +87,7 @@ static void uring_leave(struct disk_engine *en, struct disk_req *r)
 
 /* ---- submitting: the ring locked ---- */
 
-static void uring_prep(struct disk_engine *en, struct io_uring_sqe *sqe,
+static void uring_prep(struct disk_uring *en, struct io_uring_sqe *sqe,
 		       struct disk_req *r)
 {
 	int file = (int)en->user.file;
@@ -106,7 +106,7 @@ static void uring_prep(struct disk_engine *en, struct io_uring_sqe *sqe,
 }
 
 /* Return: can more follow? */
-static bool uring_start_one(struct disk_engine *en, struct disk_req *r)
+static bool uring_start_one(struct disk_uring *en, struct disk_req *r)
 {
 	struct io_uring_sqe *sqe = ring_get(en->ring, &en->user, &r->ring);
 
@@ -118,7 +118,7 @@ static bool uring_start_one(struct disk_engine *en, struct disk_req *r)
 	return false;
 }
 
-static void uring_start_sync(struct disk_engine *en)
+static void uring_start_sync(struct disk_uring *en)
 {
 	struct io_uring_sqe *sqe;
 	struct disk_req *r;
@@ -139,7 +139,7 @@ static void uring_start_sync(struct disk_engine *en)
 	disk_list_move(&en->syncing, &en->unsynced);
 }
 
-static void uring_start(struct disk_engine *en)
+static void uring_start(struct disk_uring *en)
 {
 	struct disk_req *r;
 	bool go = true;
@@ -166,7 +166,7 @@ static bool uring_again(int res, unsigned int *again)
 	return false;
 }
 
-static void uring_synced(struct disk_engine *en, int res)
+static void uring_synced(struct disk_uring *en, int res)
 {
 	struct disk_req *r;
 
@@ -184,7 +184,7 @@ static void uring_synced(struct disk_engine *en, int res)
 		uring_finish(en, r, res < 0 ? -EIO : 0);
 }
 
-static void uring_came(struct disk_engine *en, struct disk_req *r, int res)
+static void uring_came(struct disk_uring *en, struct disk_req *r, int res)
 {
 	if (res > 0)
 		disk_req_eat(r, MIN((size_t)res, r->len));
@@ -204,7 +204,7 @@ static void uring_came(struct disk_engine *en, struct disk_req *r, int res)
 }
 
 /* Return: was there anything? */
-static bool uring_take(struct disk_engine *en, struct ring_op *list)
+static bool uring_take(struct disk_uring *en, struct ring_op *list)
 {
 	bool any = list != NULL;
 
@@ -221,7 +221,7 @@ static bool uring_take(struct disk_engine *en, struct ring_op *list)
 }
 
 /* Until the kernel has all that there is and nothing has come back */
-static void uring_go_on(struct disk_engine *en)
+static void uring_go_on(struct disk_uring *en)
 {
 	struct ring_op *list;
 
@@ -237,7 +237,7 @@ static void uring_go_on(struct disk_engine *en)
 	}
 }
 
-static void uring_hand_back(struct disk_engine *en)
+static void uring_hand_back(struct disk_uring *en)
 {
 	struct disk_req *list = en->finished.head;
 
@@ -249,7 +249,7 @@ static void uring_hand_back(struct disk_engine *en)
 /* Loop thread */
 static void uring_on_done(struct ring_user *u, struct ring_op *list)
 {
-	struct disk_engine *en = container_of(u, struct disk_engine, user);
+	struct disk_uring *en = container_of(u, struct disk_uring, user);
 
 	(void)uring_take(en, list);
 	uring_go_on(en);
@@ -259,7 +259,7 @@ static void uring_on_done(struct ring_user *u, struct ring_op *list)
 /* The blocking engine is done with these */
 static void uring_on_blocking(void *ctx, struct disk_req *list)
 {
-	struct disk_engine *en = ctx;
+	struct disk_uring *en = ctx;
 
 	while (list) {
 		struct disk_req *r = list;
@@ -279,7 +279,7 @@ static void uring_on_blocking(void *ctx, struct disk_req *list)
 
 static void disk_uring_submit(struct disk *d, struct disk_req *r)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 
 	r->again = 0;
 	if (!en->live) {
@@ -294,12 +294,14 @@ static void disk_uring_submit(struct disk *d, struct disk_req *r)
 /* The other engine knows what zeroes cost */
 static uint64_t disk_uring_price(const struct disk *d, const struct disk_req *r)
 {
-	return disk_price(&d->engine->blocking, r);
+	const struct disk_uring *en = d->engine;
+
+	return disk_price(&en->blocking, r);
 }
 
 static void disk_uring_commit(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 
 	disk_commit(&en->blocking);
 	if (!en->live)
@@ -311,7 +313,7 @@ static void disk_uring_commit(struct disk *d)
 
 static bool disk_uring_rest(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 
 	return disk_rest(&en->blocking) &&
 	       (!en->live || (!en->staged.n && !en->unsynced.n && !en->syncing.n &&
@@ -321,13 +323,13 @@ static bool disk_uring_rest(struct disk *d)
 /* A host without io_uring has the other engine flush */
 static bool disk_uring_flush_failed(struct disk *d, bool fail)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 
 	en->sync_failed |= en->blocking.ops->flush_failed(&en->blocking, fail);
 	return en->sync_failed;
 }
 
-static void uring_drop(struct disk_engine *en, struct disk_list *l)
+static void uring_drop(struct disk_uring *en, struct disk_list *l)
 {
 	struct disk_req *r;
 
@@ -336,7 +338,7 @@ static void uring_drop(struct disk_engine *en, struct disk_list *l)
 }
 
 /* Nothing is started any more, and nothing is left with the kernel */
-static void uring_stop(struct disk_engine *en)
+static void uring_stop(struct disk_uring *en)
 {
 	do { /* what has to be done once more comes back to where it waited */
 		uring_drop(en, &en->staged);
@@ -346,7 +348,7 @@ static void uring_stop(struct disk_engine *en)
 
 static void disk_uring_cancel(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 
 	if (en->live)
 		uring_stop(en);
@@ -362,7 +364,7 @@ static void disk_uring_cancel(struct disk *d)
  * so: O_NONBLOCK at the registration says it instead.  Later it would have the kernel
  * answer EAGAIN instead of waiting.
  */
-static int uring_add(struct disk_engine *en, int fd)
+static int uring_add(struct disk_uring *en, int fd)
 {
 	int fl = fcntl(fd, F_GETFL), rc;
 	struct statfs st;
@@ -374,10 +376,19 @@ static int uring_add(struct disk_engine *en, int fd)
 	return rc;
 }
 
+/* It is on one already */
+static int disk_uring_use_ring(struct disk *d, struct ring *ring, disk_engine_fn make)
+{
+	(void)d;
+	(void)ring;
+	(void)make;
+	return 0;
+}
+
 static int disk_uring_start(struct disk *d, struct work_pool *pool, struct device *dev,
 			    disk_done_fn done, void *ctx)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 	int rc = 0;
 
 	en->done = done;
@@ -401,7 +412,7 @@ static int disk_uring_start(struct disk *d, struct work_pool *pool, struct devic
 
 static void disk_uring_destroy(struct disk *d)
 {
-	struct disk_engine *en = d->engine;
+	struct disk_uring *en = d->engine;
 
 	if (en->live) {
 		(void)ring_wait(en->ring, &en->user);
@@ -412,6 +423,7 @@ static void disk_uring_destroy(struct disk *d)
 }
 
 static const struct disk_engine_ops disk_uring_ops = {
+	.use_ring = disk_uring_use_ring,
 	.start = disk_uring_start,
 	.submit = disk_uring_submit,
 	.price = disk_uring_price,
@@ -422,15 +434,10 @@ static const struct disk_engine_ops disk_uring_ops = {
 	.destroy = disk_uring_destroy,
 };
 
-int disk_use_ring(struct disk *d, struct ring *ring)
+int disk_uring_create(struct disk *d, struct ring *ring)
 {
-	struct disk_engine *en;
+	struct disk_uring *en = calloc(1, sizeof(*en));
 
-	if (d->under)
-		return disk_use_ring(d->under, ring);
-	if (d->fd < 0)
-		return overlay_use_ring(d, ring);
-	en = calloc(1, sizeof(*en));
 	if (!en)
 		return -ENOMEM;
 	en->d = d;

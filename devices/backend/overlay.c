@@ -21,13 +21,13 @@
 
 #include "vmm/core/util.h"
 
-void overlay_send(struct disk_engine *ov, struct disk *to, struct disk_req *io)
+void overlay_send(struct overlay *ov, struct disk *to, struct disk_req *io)
 {
 	disk_submit(to, io);
 	ov->staged = true;
 }
 
-void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result)
+void overlay_finish(struct overlay *ov, struct disk_req *r, int result)
 {
 	r->result = result;
 	if (r != &ov->flush.own)
@@ -50,7 +50,7 @@ static void overlay_merge(struct overlay_op *op)
 
 /* ---- pieces ---- */
 
-static bool overlay_claimed(const struct disk_engine *ov, uint64_t first, uint64_t n)
+static bool overlay_claimed(const struct overlay *ov, uint64_t first, uint64_t n)
 {
 	for (unsigned int i = 0; i < OVERLAY_OPS; i++) {
 		const struct overlay_op *op = &ov->op[i];
@@ -61,13 +61,13 @@ static bool overlay_claimed(const struct disk_engine *ov, uint64_t first, uint64
 	return false;
 }
 
-static void overlay_block(struct disk_engine *ov, struct overlay_op *op)
+static void overlay_block(struct overlay *ov, struct overlay_op *op)
 {
 	op->next = ov->blocked;
 	ov->blocked = op;
 }
 
-static void overlay_release(struct disk_engine *ov, struct overlay_op *op)
+static void overlay_release(struct overlay *ov, struct overlay_op *op)
 {
 	if (op->bounce)
 		ov->bounce[ov->nbounce++] = op->bounce;
@@ -76,7 +76,7 @@ static void overlay_release(struct disk_engine *ov, struct overlay_op *op)
 	ov->retry = true;
 }
 
-static void overlay_end(struct disk_engine *ov, struct overlay_op *op, int result)
+static void overlay_end(struct overlay *ov, struct overlay_op *op, int result)
 {
 	struct disk_req *r = op->r;
 
@@ -92,7 +92,7 @@ static void overlay_end(struct disk_engine *ov, struct overlay_op *op, int resul
 }
 
 /* op->piece bytes between the guest and the top (or the base, if @base) */
-static void overlay_move(struct disk_engine *ov, struct overlay_op *op, bool base)
+static void overlay_move(struct overlay *ov, struct overlay_op *op, bool base)
 {
 	const struct disk_req *r = op->r;
 
@@ -106,7 +106,7 @@ static void overlay_move(struct disk_engine *ov, struct overlay_op *op, bool bas
 }
 
 /* The whole cluster op->first, as far as the disk has it, to or from op->bounce */
-static void overlay_cluster(struct disk_engine *ov, struct overlay_op *op, bool put)
+static void overlay_cluster(struct overlay *ov, struct overlay_op *op, bool put)
 {
 	uint64_t off = op->first * OVERLAY_CLUSTER;
 
@@ -121,7 +121,7 @@ static void overlay_cluster(struct disk_engine *ov, struct overlay_op *op, bool 
 }
 
 /* A change to clusters from @c on that the top lacks; op->piece bytes lie in them */
-static void overlay_bring(struct disk_engine *ov, struct overlay_op *op, uint64_t c)
+static void overlay_bring(struct overlay *ov, struct overlay_op *op, uint64_t c)
 {
 	uint64_t at = op->r->off % OVERLAY_CLUSTER, n;
 	bool to_end = op->r->off + op->piece == ov->base->size;
@@ -151,7 +151,7 @@ static void overlay_bring(struct disk_engine *ov, struct overlay_op *op, uint64_
 }
 
 /* The next piece of @op, or its end */
-static void overlay_next(struct disk_engine *ov, struct overlay_op *op)
+static void overlay_next(struct overlay *ov, struct overlay_op *op)
 {
 	struct disk_req *r = op->r;
 	uint64_t c = r->off / OVERLAY_CLUSTER, last, run;
@@ -171,7 +171,7 @@ static void overlay_next(struct disk_engine *ov, struct overlay_op *op)
 		overlay_bring(ov, op, c);
 }
 
-static void overlay_piece_done(struct disk_engine *ov, struct overlay_op *op)
+static void overlay_piece_done(struct overlay *ov, struct overlay_op *op)
 {
 	struct disk_req *r = op->r;
 
@@ -206,7 +206,7 @@ static void overlay_piece_done(struct disk_engine *ov, struct overlay_op *op)
 
 /* ---- the engine ---- */
 
-static void overlay_retry(struct disk_engine *ov)
+static void overlay_retry(struct overlay *ov)
 {
 	struct overlay_op *op = ov->blocked, *next;
 
@@ -227,7 +227,7 @@ static void overlay_retry(struct disk_engine *ov)
 	overlay_flush_begin(ov);
 }
 
-static void overlay_pump(struct disk_engine *ov)
+static void overlay_pump(struct overlay *ov)
 {
 	struct disk_req *list;
 
@@ -251,7 +251,7 @@ static void overlay_pump(struct disk_engine *ov)
 
 static void overlay_done(void *ctx, struct disk_req *list)
 {
-	struct disk_engine *ov = ctx;
+	struct overlay *ov = ctx;
 
 	while (list) {
 		struct disk_req *io = list;
@@ -268,7 +268,7 @@ static void overlay_done(void *ctx, struct disk_req *list)
 
 static void overlay_submit(struct disk *d, struct disk_req *r)
 {
-	struct disk_engine *ov = d->engine;
+	struct overlay *ov = d->engine;
 
 	disk_list_add(r->op == DISK_FLUSH ? &ov->flush.waiting : &ov->waiting, r);
 }
@@ -281,7 +281,7 @@ static void overlay_commit(struct disk *d)
 /* The bits are written last, when no request changes them any more */
 static bool overlay_rest(struct disk *d)
 {
-	struct disk_engine *ov = d->engine;
+	struct overlay *ov = d->engine;
 
 	if (ov->nbusy || ov->waiting.n)
 		return false;
@@ -297,7 +297,7 @@ static bool overlay_rest(struct disk *d)
 
 static bool overlay_flush_failed(struct disk *d, bool fail)
 {
-	struct disk_engine *ov = d->engine;
+	struct overlay *ov = d->engine;
 
 	ov->flush.failed |= ov->top->ops->flush_failed(ov->top, fail);
 	return ov->flush.failed;
@@ -306,7 +306,7 @@ static bool overlay_flush_failed(struct disk *d, bool fail)
 /* What is under way comes back through overlay_done(), which begins nothing new. */
 static void overlay_cancel(struct disk *d)
 {
-	struct disk_engine *ov = d->engine;
+	struct overlay *ov = d->engine;
 	struct disk_req *r;
 
 	ov->cancelling = true;
@@ -319,7 +319,7 @@ static void overlay_cancel(struct disk *d)
 	ov->cancelling = false;
 }
 
-static int overlay_alloc(struct disk_engine *ov)
+static int overlay_alloc(struct overlay *ov)
 {
 	if (ov->op)
 		return 0;
@@ -340,10 +340,18 @@ static int overlay_alloc(struct disk_engine *ov)
 	return 0;
 }
 
+static int overlay_use_ring(struct disk *d, struct ring *ring, disk_engine_fn make)
+{
+	const struct overlay *ov = d->engine;
+	int rc = ov->base->ops->use_ring(ov->base, ring, make);
+
+	return rc < 0 ? rc : ov->top->ops->use_ring(ov->top, ring, make);
+}
+
 static int overlay_start(struct disk *d, struct work_pool *pool, struct device *dev,
 			 disk_done_fn done, void *ctx)
 {
-	struct disk_engine *ov = d->engine;
+	struct overlay *ov = d->engine;
 	int rc = overlay_alloc(ov);
 
 	ov->done = done;
@@ -358,7 +366,7 @@ static int overlay_start(struct disk *d, struct work_pool *pool, struct device *
 
 static void overlay_destroy(struct disk *d)
 {
-	struct disk_engine *ov = d->engine;
+	struct overlay *ov = d->engine;
 
 	if (d->had)
 		overlay_save(ov);
@@ -377,6 +385,7 @@ static void overlay_destroy(struct disk *d)
 void overlay_attach(struct disk *d)
 {
 	static const struct disk_engine_ops ops = {
+		.use_ring = overlay_use_ring,
 		.start = overlay_start,
 		.submit = overlay_submit,
 		.price = overlay_price,

@@ -95,7 +95,7 @@ struct overlay_flush {
 	bool tried;          /* in this rest: it need not have succeeded */
 };
 
-struct disk_engine { /* of an overlay */
+struct overlay {
 	struct disk *base, *top;
 	struct overlay_header head;
 	struct overlay_map map;
@@ -112,36 +112,45 @@ struct disk_engine { /* of an overlay */
 	bool pumping, staged, retry, cancelling;
 };
 
+/* overlay_open() - give @d an engine that stands on @base, which belongs to @d from now on (and
+ * is closed with it), and on the file @top, which is made if it is not there and begun anew
+ * if it is empty.  @dry: the file is neither made nor begun, and the base stands in for it.
+ * Return: 0, or -errno with a sentence in @e
+ */
+int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
+		 struct err *e);
+/* overlay_first() - where the first cluster of @d is read: a file and an offset in it */
+int overlay_first(const struct disk *d, uint64_t *off);
+
 /* overlay_is_one() - does @fd begin as an overlay does? */
 bool overlay_is_one(int fd);
 /* overlay_top() - open the file @path, once, as a disk.  If it is not there it is made, and if it
  * is empty it gets the header ov->head.  @dry: neither happens, and the base stands in for
  * such a file, read-only.  Return: NULL with a sentence in @e
  */
-struct disk *overlay_top(struct disk_engine *ov, const char *path, bool dry,
-			 struct err *e);
+struct disk *overlay_top(struct overlay *ov, const char *path, bool dry, struct err *e);
 /* overlay_unmake() - no guest ever had it: remove the file if we made it */
-void overlay_unmake(struct disk_engine *ov);
+void overlay_unmake(struct overlay *ov);
 /* overlay_save() - write what bits are not in the file yet, with blocking calls, data
  * first; for the end
  */
-void overlay_save(struct disk_engine *ov);
+void overlay_save(struct overlay *ov);
 /* overlay_attach() - the ops, for an overlay that is open */
 void overlay_attach(struct disk *d);
 
 /* overlay_price() - disk_price(): a part of a cluster that the top lacks costs the cluster twice */
 uint64_t overlay_price(const struct disk *d, const struct disk_req *r);
 /* overlay_send() - @io to the base or the top; overlay_pump() will commit it */
-void overlay_send(struct disk_engine *ov, struct disk *to, struct disk_req *io);
+void overlay_send(struct overlay *ov, struct disk *to, struct disk_req *io);
 /* overlay_finish() - @r is done with @result */
-void overlay_finish(struct disk_engine *ov, struct disk_req *r, int result);
+void overlay_finish(struct overlay *ov, struct disk_req *r, int result);
 /* overlay_flush_begin() - if somebody waits and none is under way */
-void overlay_flush_begin(struct disk_engine *ov);
+void overlay_flush_begin(struct overlay *ov);
 /* overlay_flush_done() - flush.io is finished */
-void overlay_flush_done(struct disk_engine *ov);
+void overlay_flush_done(struct overlay *ov);
 /* overlay_flush_own() - for a rest, with no request under way: flush if the file lacks bits, unless
  * that was tried.  Return: is there a flush to begin?
  */
-bool overlay_flush_own(struct disk_engine *ov);
+bool overlay_flush_own(struct overlay *ov);
 
 #endif

@@ -24,7 +24,7 @@ static uint64_t overlay_sum(const struct overlay_header *h)
 }
 
 /* The header that an overlay of this base has, as it is now */
-static int overlay_expect(struct disk_engine *ov, struct err *e)
+static int overlay_expect(struct overlay *ov, struct err *e)
 {
 	struct overlay_header *h = &ov->head;
 	struct stat st;
@@ -45,7 +45,7 @@ static int overlay_expect(struct disk_engine *ov, struct err *e)
 	return 0;
 }
 
-static int overlay_check(const struct disk_engine *ov, const struct overlay_header *h,
+static int overlay_check(const struct overlay *ov, const struct overlay_header *h,
 			 struct err *e)
 {
 	const char *path = ov->top->path, *base = ov->base->path;
@@ -73,7 +73,7 @@ static int overlay_check(const struct disk_engine *ov, const struct overlay_head
 }
 
 /* Holes are zeroes already; @buf is a page, aligned for direct access. */
-static int overlay_read_map(struct disk_engine *ov, uint8_t *buf)
+static int overlay_read_map(struct overlay *ov, uint8_t *buf)
 {
 	const off_t begin = (off_t)OVERLAY_PAGE;
 	const off_t end = begin + (off_t)(ov->map.pages * OVERLAY_PAGE);
@@ -98,7 +98,7 @@ static int overlay_read_map(struct disk_engine *ov, uint8_t *buf)
 	return 0;
 }
 
-static int overlay_load(struct disk_engine *ov, bool dry, struct err *e)
+static int overlay_load(struct overlay *ov, bool dry, struct err *e)
 {
 	cleanup_free uint8_t *buf = aligned_alloc(OVERLAY_PAGE, OVERLAY_PAGE);
 	const char *path = ov->top->path;
@@ -130,7 +130,7 @@ static int overlay_load(struct disk_engine *ov, bool dry, struct err *e)
 }
 
 /* What the guest may ask of the two together */
-static void overlay_describe(struct disk *d, const struct disk_engine *ov)
+static void overlay_describe(struct disk *d, const struct overlay *ov)
 {
 	const struct disk *base = ov->base, *top = ov->top;
 
@@ -143,7 +143,7 @@ static void overlay_describe(struct disk *d, const struct disk_engine *ov)
 	d->discard_align = OVERLAY_CLUSTER;
 }
 
-static int overlay_fit(struct disk *d, struct disk_engine *ov, struct err *e)
+static int overlay_fit(struct disk *d, struct overlay *ov, struct err *e)
 {
 	overlay_describe(d, ov);
 	if (d->size % d->block == 0)
@@ -159,7 +159,7 @@ static int overlay_fit(struct disk *d, struct disk_engine *ov, struct err *e)
 int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 		 struct err *e)
 {
-	struct disk_engine *ov = calloc(1, sizeof(*ov));
+	struct overlay *ov = calloc(1, sizeof(*ov));
 	struct stat st, named;
 	int rc;
 
@@ -197,17 +197,10 @@ int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 
 int overlay_first(const struct disk *d, uint64_t *off)
 {
-	const struct disk_engine *ov = d->engine;
+	const struct overlay *ov = d->engine;
 	bool in_top;
 
 	(void)overlay_map_run(&ov->map, 0, 1, &in_top);
 	*off = in_top ? ov->head.data : 0;
 	return in_top ? ov->top->fd : ov->base->fd;
-}
-
-int overlay_use_ring(struct disk *d, struct ring *ring)
-{
-	int rc = disk_use_ring(d->engine->base, ring);
-
-	return rc < 0 ? rc : disk_use_ring(d->engine->top, ring);
 }

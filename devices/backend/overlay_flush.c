@@ -14,7 +14,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-static void flush_end(struct disk_engine *ov, int result)
+static void flush_end(struct overlay *ov, int result)
 {
 	struct disk_req *r;
 
@@ -24,7 +24,7 @@ static void flush_end(struct disk_engine *ov, int result)
 	overlay_flush_begin(ov);
 }
 
-static void flush_sync(struct disk_engine *ov, enum overlay_flush_state state)
+static void flush_sync(struct overlay *ov, enum overlay_flush_state state)
 {
 	ov->flush.state = state;
 	ov->flush.io = (struct disk_req){.op = DISK_FLUSH};
@@ -32,7 +32,7 @@ static void flush_sync(struct disk_engine *ov, enum overlay_flush_state state)
 }
 
 /* Return: is there a page, and on its way? */
-static bool flush_pages(struct disk_engine *ov)
+static bool flush_pages(struct overlay *ov)
 {
 	struct overlay_flush *f = &ov->flush;
 
@@ -51,7 +51,7 @@ static bool flush_pages(struct disk_engine *ov)
 	return true;
 }
 
-void overlay_flush_begin(struct disk_engine *ov)
+void overlay_flush_begin(struct overlay *ov)
 {
 	if (ov->flush.state != FLUSH_REST || !ov->flush.waiting.n || ov->cancelling)
 		return;
@@ -61,7 +61,7 @@ void overlay_flush_begin(struct disk_engine *ov)
 	flush_sync(ov, FLUSH_DATA);
 }
 
-bool overlay_flush_own(struct disk_engine *ov)
+bool overlay_flush_own(struct overlay *ov)
 {
 	struct overlay_flush *f = &ov->flush;
 
@@ -74,7 +74,7 @@ bool overlay_flush_own(struct disk_engine *ov)
 	return true;
 }
 
-void overlay_flush_done(struct disk_engine *ov)
+void overlay_flush_done(struct overlay *ov)
 {
 	struct overlay_flush *f = &ov->flush;
 	bool wrote = f->state == FLUSH_MAP;
@@ -100,7 +100,7 @@ void overlay_flush_done(struct disk_engine *ov)
 		flush_end(ov, 0);
 }
 
-void overlay_save(struct disk_engine *ov)
+void overlay_save(struct overlay *ov)
 {
 	uint64_t page = 0, n;
 

@@ -18,7 +18,7 @@
 /* The bitmap's space is taken now, so that no flush runs out of it.  Header first: a file
  * of that page alone is an overlay with nothing in it, and overlay_load() takes it for one.
  */
-static int overlay_write_new(const struct disk_engine *ov, int fd)
+static int overlay_write_new(const struct overlay *ov, int fd)
 {
 	uint8_t page[OVERLAY_PAGE] = {0};
 	ssize_t n;
@@ -54,7 +54,7 @@ static int overlay_keep_name(const char *path)
 /* Is there nothing in it?  Also a file whose header was lost with the host's power: bits
  * are never written before it is on stable storage.
  */
-static bool overlay_blank(const struct disk_engine *ov, int fd, const struct stat *st)
+static bool overlay_blank(const struct overlay *ov, int fd, const struct stat *st)
 {
 	const struct overlay_header *h = &ov->head;
 	off_t data;
@@ -126,7 +126,7 @@ static int overlay_open_or_make(const char *path, int flags, bool *made)
 	return fd < 0 && errno == EEXIST ? open(path, flags | O_CREAT, 0600) : fd;
 }
 
-void overlay_unmake(struct disk_engine *ov)
+void overlay_unmake(struct overlay *ov)
 {
 	struct stat st;
 
@@ -158,8 +158,7 @@ static int overlay_open_name(struct overlay_name *n, const char *path, bool dry,
 }
 
 /* Nothing in it: the header of this base */
-static int overlay_begin(struct disk_engine *ov, const struct overlay_name *n,
-			 struct err *e)
+static int overlay_begin(struct overlay *ov, const struct overlay_name *n, struct err *e)
 {
 	int rc = overlay_write_new(ov, n->fd);
 
@@ -179,7 +178,7 @@ static int overlay_begin(struct disk_engine *ov, const struct overlay_name *n,
 /* Under a lock, because two may begin the same one; who loses finds it made, and in use.
  * Return: as overlay_open_name()
  */
-static int overlay_make(struct disk_engine *ov, const struct overlay_name *n, bool dry,
+static int overlay_make(struct overlay *ov, const struct overlay_name *n, bool dry,
 			struct err *e)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -210,8 +209,7 @@ static int overlay_make(struct disk_engine *ov, const struct overlay_name *n, bo
 	return 0;
 }
 
-struct disk *overlay_top(struct disk_engine *ov, const char *path, bool dry,
-			 struct err *e)
+struct disk *overlay_top(struct overlay *ov, const char *path, bool dry, struct err *e)
 {
 	const struct disk *base = ov->base;
 	struct overlay_name n;

@@ -5,7 +5,7 @@
 #include "vmm/core/util.h"
 
 /* @len bytes at @off, within a cluster or whole clusters that are in one place */
-static uint64_t price_piece(const struct disk_engine *ov, const struct disk_req *r,
+static uint64_t price_piece(const struct overlay *ov, const struct disk_req *r,
 			    uint64_t off, uint64_t len)
 {
 	bool zero = r->op == DISK_ZERO || r->op == DISK_DISCARD;
@@ -18,7 +18,7 @@ static uint64_t price_piece(const struct disk_engine *ov, const struct disk_req 
 }
 
 /* A part of the cluster at @off: if the base has it, it is read and written whole */
-static uint64_t price_part(const struct disk_engine *ov, const struct disk_req *r,
+static uint64_t price_part(const struct overlay *ov, const struct disk_req *r,
 			   uint64_t off, uint64_t len)
 {
 	uint64_t c = off / OVERLAY_CLUSTER;
@@ -32,7 +32,7 @@ static uint64_t price_part(const struct disk_engine *ov, const struct disk_req *
 
 uint64_t overlay_price(const struct disk *d, const struct disk_req *r)
 {
-	const struct disk_engine *ov = d->engine;
+	const struct overlay *ov = d->engine;
 	uint64_t off = r->off, end = r->off + r->len, sum = 0, whole, n;
 
 	if (r->op == DISK_READ || r->op == DISK_FLUSH)

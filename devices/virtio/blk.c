@@ -338,35 +338,10 @@ static int blk_init(struct blk *b, const struct virtio_env *env)
 	return 0;
 }
 
-/* Disk @i with its engine */
-static struct disk *blk_disk(const struct virtio_env *env, unsigned int i, struct err *e)
-{
-	const struct config_disk *c = &env->cfg->disk[i];
-	struct disk *d;
-	int rc;
-
-	if (c->io == DISK_IO_URING && (rc = ring_probe()) < 0) {
-		err_set(e, -rc,
-			"disk %s: io=uring, but this host has no io_uring for us (%s); "
-			"leave it out, or see kernel.io_uring_disabled",
-			c->path, strerror(-rc));
-		return NULL;
-	}
-	d = disk_open(env->cfg, i, e);
-	if (!d || c->io == DISK_IO_SYNC || !env->ring ||
-	    (d->remote && c->io != DISK_IO_URING))
-		return d;
-	if (disk_use_ring(d, env->ring) == 0)
-		return d;
-	err_set(e, ENOMEM, "disk %s: out of memory", c->path);
-	disk_close(d);
-	return NULL;
-}
-
 struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i, struct err *e)
 {
 	const struct config_disk *c = &env->cfg->disk[i];
-	struct disk *d = blk_disk(env, i, e);
+	struct disk *d = disk_create(env->cfg, i, env->ring, e);
 	struct blk *b;
 
 	if (!d)

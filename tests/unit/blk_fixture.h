@@ -39,8 +39,8 @@ static bool use_ring;
 
 static atomic_int fail_write, fail_sync, fail_allocate; /* errno of each call; 0: none */
 static atomic_uint nsync, nallocate;
-static atomic_uint short_writes; /* bytes that a call writes at most; 0: all */
-static void (*on_sync)(void);    /* NULL, or called in each datasync */
+static atomic_uint short_writes;      /* bytes that a call writes at most; 0: all */
+static void (*_Atomic on_sync)(void); /* NULL, or called in each datasync */
 
 static inline int fixture_fails(int code)
 {
@@ -61,9 +61,11 @@ static inline ssize_t fixture_writev(int fd, const struct iovec *v, int n, off_t
 
 static inline int fixture_datasync(int fd)
 {
+	void (*hook)(void) = on_sync;
+
 	nsync++;
-	if (on_sync)
-		on_sync();
+	if (hook)
+		hook();
 	return fixture_fails(fail_sync) ? -1 : fdatasync(fd);
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_blk_state - a live disk is saved at rest, loaded into a fresh one and goes on; and what is
  * refused, with the device's name and without a trace.

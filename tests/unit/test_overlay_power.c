@@ -204,19 +204,20 @@ static void check(unsigned int at)
 	struct config cfg = {.ndisk = 1, .disk[0] = {.path = path, .overlay = crashed}};
 	struct err e = {0};
 	struct disk *o = disk_open(&cfg, 0, &e);
+	const struct overlay *ov;
 	unsigned int kept = 0;
 
 	ck_assert_msg(o != NULL, "%s", e.msg);
+	ov = o->engine;
 	for (unsigned int i = 0; i < nflush && flushes[i].done <= at; i++)
 		kept = flushes[i].change;
-	ck_assert_int_eq(
-		pread(o->engine->top->fd, disk, SIZE, (off_t)o->engine->head.data),
-		(ssize_t)SIZE);
+	ck_assert_int_eq(pread(ov->top->fd, disk, SIZE, (off_t)ov->head.data),
+			 (ssize_t)SIZE);
 	for (uint64_t s = 0; s < SECTORS; s++) {
 		const uint64_t *v = &disk[s * 64];
 		bool in_top;
 
-		(void)overlay_map_run(&o->engine->map, s * 512 / CLUSTER, 1, &in_top);
+		(void)overlay_map_run(&ov->map, s * 512 / CLUSTER, 1, &in_top);
 		if (in_top && (memcmp(v, v + 1, 504) != 0 || !allowed(s, *v, at, kept)))
 			ck_abort_msg("crash at call %u, %u changes flushed: sector %llu "
 				     "holds %llu",
