@@ -114,6 +114,13 @@ int vhost_net_start(struct vhost_net *h, uint64_t features, const struct gmem *m
 		rc = vhost_net_memory(h, mem);
 	for (unsigned int i = 0; rc == 0 && i < 2; i++)
 		rc = vhost_net_ring(h, mem, i, &ring[i]);
+	return rc < 0 ? rc : vhost_net_go_on(h, tap);
+}
+
+int vhost_net_go_on(struct vhost_net *h, int tap)
+{
+	int rc = 0;
+
 	for (unsigned int i = 0; rc == 0 && i < 2; i++) {
 		struct vhost_vring_file backend = {i, tap};
 

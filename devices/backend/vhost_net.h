@@ -27,6 +27,10 @@ void vhost_net_close(struct vhost_net *h);
  */
 int vhost_net_start(struct vhost_net *h, uint64_t features, const struct gmem *mem,
 		    const struct vhost_ring ring[2], int tap);
+/* vhost_net_go_on() - serve them again after vhost_net_stop(), from where they stand.  Return: 0;
+ * -errno, and neither is served
+ */
+int vhost_net_go_on(struct vhost_net *h, int tap);
 /* vhost_net_stop() - when it returns, nothing touches them any more */
 void vhost_net_stop(struct vhost_net *h);
 

@@ -69,13 +69,29 @@ bool mmio_activate(struct mmio *m)
 	return false;
 }
 
+/* The loop may have been looking at the queues: they ask for kicks again */
+static void mmio_queues_unpolled(struct mmio *m)
+{
+	for (unsigned int i = 0; i < m->v->nvq; i++)
+		if (m->v->vq[i].polled)
+			(void)virtq_poll_end(&m->v->vq[i]);
+}
+
 bool mmio_rest(struct device *d)
 {
 	struct mmio *m = container_of(d, struct mmio, dev);
+	struct virtio_dev *v = m->v;
 
-	m->v->resting = true;
+	v->resting = true;
 	mmio_kicks_sleep(m);
-	return !m->activated || m->v->ops->rest(m->v);
+	mmio_queues_unpolled(m);
+	if (!m->activated)
+		return true;
+	if (!v->ops->rest(v))
+		return false;
+	for (unsigned int i = 0; !v->active && i < v->nvq; i++)
+		virtq_abandon(&v->vq[i]); /* the chain that broke the device */
+	return true;
 }
 
 /* Chains that came while nobody looked have rung no doorbell */

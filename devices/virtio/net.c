@@ -28,7 +28,7 @@ void net_want(struct net_pair *p)
 	const struct net *n = p->n;
 	uint32_t events = (p->rx_dry || p->rx_held ? 0U : (uint32_t)EPOLLIN) |
 			  (p->tx_blocked ? (uint32_t)EPOLLOUT : 0U);
-	bool awake = !n->dead && n->v.active && p < n->pair + n->used;
+	bool awake = !n->dead && n->v.active && !n->v.resting && p < n->pair + n->used;
 
 	loop_want(n->v.env->loop, &p->source, awake ? events : 0);
 }
@@ -187,17 +187,14 @@ static int net_activate(struct virtio_dev *v)
 
 	n->mergeable = net_acked(n, VIRTIO_NET_F_MRG_RXBUF);
 	n->poller.dev = v->dev;
-	rc = n->stream ? 0 : net_control_start(n);
+	rc = n->stream ? 0 : net_offload(n, v->acked & TAP_OFFLOADS);
 	if (rc < 0)
 		return rc;
 	net_drain(&n->pair[0]); /* the others had nothing to do */
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);
-	loop_poll_want(v->env->loop, &n->poller, true);
-	rc = rate_start(&n->rx_rate, v->dev);
-	if (rc == 0)
-		rc = rate_start(&n->tx_rate, v->dev);
-	return rc < 0 ? rc : net_link_start(&n->link);
+	loop_poll_want(v->env->loop, &n->poller, !v->resting);
+	return net_link_start(&n->link);
 }
 
 static void net_reset(struct virtio_dev *v)
@@ -214,28 +211,6 @@ static void net_reset(struct virtio_dev *v)
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);
 	n->offloads = 0; /* the tap's stay: the next driver mostly wants the same */
-}
-
-static void net_state(struct virtio_dev *v, struct state *s)
-{
-	struct net *n = net_of(v);
-	uint64_t offloads = n->offloads;
-	uint16_t used = (uint16_t)n->used;
-
-	state_u16(s, &used);
-	state_u64(s, &offloads);
-	if (!state_loading(s) || s->why)
-		return;
-	if (!used || used > n->npair || (offloads & ~(v->acked & TAP_OFFLOADS)))
-		state_fail(
-			s,
-			"a network card has queues or offloads that it cannot have here");
-	else if (net_offload(n, offloads) < 0 || net_use(n, used) < 0)
-		state_fail(
-			s,
-			"the host's tap refuses the queues or offloads of a network card");
-	else
-		net_link_announce(&n->link); /* where it has not been before, perhaps */
 }
 
 static void net_destroy(struct virtio_dev *v)
@@ -256,13 +231,13 @@ static void net_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops net_ops = {
-	.arm = virtio_nop_arm,
+	.arm = net_arm,
 	.activate = net_activate,
 	.kick = net_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = net_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
+	.rest = net_rest,
+	.wake = net_wake,
 	.state = net_state,
 	.destroy = net_destroy,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net - what the network device's files share: net_create.c (features), net.c (queues,
- * life), net_tx.c and net_rx.c (frames), net_control.c (the control queue), net_link.c.
+ * net - what the network device's files share: net_create.c (features), net.c (queues, begin
+ * and end), net_life.c (rest, state), net_tx.c and net_rx.c (frames), net_control.c (the
+ * control queue), net_link.c.
  *
  * Queues (virtio 1.2, 5.1.2): receive 0, transmit 0, receive 1, transmit 1, ..., control.
  * A pair of them stands on a queue of the tap; the first is always in use, the others when
@@ -62,7 +63,7 @@ struct net_tx_frame {
 	struct ring_op op;
 	void *p;
 	uint32_t len;
-	uint16_t head;
+	uint16_t head, at; /* @at: where it stood in the available ring */
 };
 
 struct net_tx {
@@ -73,13 +74,27 @@ struct net_tx {
 	enum { NET_RING_UNUSED, NET_RING_USED, NET_RING_OFF } ring;
 };
 
+/* What a card waits for.  rx_* and tx_blocked are of a pair, the others of the card:
+ *
+ *	flag         is set when                         and no more when
+ *	rx_dry       there is no buffer for a frame      the receive queue is kicked; tokens came; after a rest
+ *	rx_held      the receive limit is used up,       tokens came (net_rx_go_on()),
+ *	             or a driver came while it @waits    the tap was told (net_late()); after a rest
+ *	tx_blocked   the tap or stream is full           it has room (net_on_tap()); at rest
+ *	waits        the tap may not be changed yet      it may (net_control_go_on()); at a reset
+ *	dead         the tap or stream is gone           never
+ *
+ * A pair hears its tap for frames unless rx_dry or rx_held, which are never both set; for room
+ * while tx_blocked, and only then has it frames of the driver's (tx.n) between two calls; and not
+ * at all while the card is dead, at rest or not active, or the pair is not in use (net_want()).
+ * While the card @waits nothing is received or commanded; frames are sent.
+ */
 struct net_pair {
 	struct net *n;
 	struct virtq *rxq, *txq;
 	int fd; /* the tap's queue */
 	struct loop_source source;
-	/* no buffers; over the limit; no room in the tap */
-	bool rx_dry, rx_held, tx_blocked;
+	bool rx_dry, rx_held, tx_blocked; /* the table above */
 	struct net_rx rx;
 	struct net_tx tx;
 };
@@ -94,6 +109,7 @@ struct net {
 	struct loop_poller poller; /* the tap, looked at when the queues are */
 	unsigned int misses;       /* looks in a row that found nothing */
 	bool mergeable, dead;
+	bool mac_given; /* by the operator */
 	struct net_pair *pair;
 	unsigned int npair, used; /* those there are, those in use */
 	uint64_t offloads;        /* of TAP_OFFLOADS: what the driver wants now */
@@ -138,20 +154,30 @@ int net_offload(struct net *n, uint64_t offloads);
 bool net_is_control(const struct net *n, unsigned int qi);
 void net_control(struct net *n);
 void net_control_init(struct net *n); /* the limit on changes of n->tap */
-/* net_control_start() - a new driver's offloads, now or when it may.  Return: 0 or -errno */
-int net_control_start(struct net *n);
 
 /* net_rx() - hand frames to the driver while there are frames and buffers.
  * Return: were there any?
  */
 bool net_rx(struct net_pair *p);
 void net_rx_reset(struct net_pair *p);
+/* net_rx_rest() - the ring has all buffers back; a frame that waits for more of them goes on waiting */
+void net_rx_rest(struct net_pair *p);
 
 /* net_tx() - send what the driver has; loop thread */
 void net_tx(struct net_pair *p);
 /* net_tx_reset() - forget what was taken and not sent.  net_tx_fini(): before the tap goes */
 void net_tx_reset(struct net_pair *p);
 void net_tx_fini(struct net_pair *p);
+/* net_tx_arm() - open the loop's io_uring for it now */
+void net_tx_arm(struct net_pair *p);
+/* net_tx_rest() - the ring has back what was taken and not sent */
+void net_tx_rest(struct net_pair *p);
+
+/* net_life.c: as virtio_ops has them */
+int net_arm(struct virtio_dev *v, struct err *e);
+bool net_rest(struct virtio_dev *v);
+void net_wake(struct virtio_dev *v);
+void net_state(struct virtio_dev *v, struct state *s);
 
 static inline bool net_acked(const struct net *n, unsigned int feature)
 {

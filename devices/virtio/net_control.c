@@ -31,13 +31,6 @@ static void net_control_go_on(struct rate *r)
 		net_control(n);
 }
 
-int net_control_start(struct net *n)
-{
-	int rc = tap_limit_start(&n->tap, n->v.dev);
-
-	return rc < 0 ? rc : net_offload(n, n->v.acked & TAP_OFFLOADS);
-}
-
 void net_control_init(struct net *n)
 {
 	tap_limit(&n->tap, n->v.env->loop, net_control_go_on);

@@ -97,6 +97,7 @@ static struct virtio_dev *net_new(const struct virtio_env *env, unsigned int i,
 	(void)snprintf(where, sizeof(where), "net%u", i);
 	net_mac(n->config.mac, env->cfg, &env->cfg->net[i],
 		n->stream ? where : n->tap.name);
+	n->mac_given = env->cfg->net[i].has_mac;
 	net_features(n, &env->cfg->net[i]);
 	return &n->v;
 }

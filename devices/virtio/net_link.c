@@ -80,26 +80,28 @@ static void net_link_on_tap(struct loop_source *s, uint32_t events)
 /* ---- the announcement ---- */
 
 /* The control queue is how it would answer */
-static bool net_link_announces(const struct net_link *l)
+static bool net_link_has_announce(uint64_t features)
 {
 	const uint64_t both = 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
 			      1ULL << VIRTIO_NET_F_CTRL_VQ;
 
-	return (l->v->acked & both) == both;
+	return (features & both) == both;
 }
 
-static void net_link_arm(struct net_link *l, long ms)
+static void net_link_set_timer(const struct net_link *l, long ms)
 {
 	struct itimerspec it = {.it_value = {.tv_nsec = ms * 1000000}};
 
 	(void)timerfd_settime(l->timer.fd, 0, &it, NULL);
-	l->soon = ms != 0;
 }
 
 void net_link_announce(struct net_link *l)
 {
-	if (l->v->active && net_link_announces(l) && !l->soon)
-		net_link_arm(l, NET_ANNOUNCE_MS);
+	if (!l->v->active || !net_link_has_announce(l->v->acked) || l->soon)
+		return;
+	l->soon = true;
+	if (!l->v->resting) /* else by net_link_wake() */
+		net_link_set_timer(l, NET_ANNOUNCE_MS);
 }
 
 static void net_link_on_timer(struct loop_source *s, uint32_t events)
@@ -147,10 +149,12 @@ void net_link_init(struct net_link *l, struct virtio_dev *v,
 	config->status = !tap->link.index || tap->link.up ? NET_UP : 0;
 }
 
-static int net_link_timer(struct net_link *l)
+int net_link_arm(struct net_link *l)
 {
 	struct loop *loop = l->v->env->loop;
 
+	if (l->timer.fd >= 0 || !net_link_has_announce(l->v->offered))
+		return 0;
 	l->timer.dev = l->v->dev;
 	l->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (l->timer.fd < 0)
@@ -165,13 +169,23 @@ static int net_link_timer(struct net_link *l)
 
 int net_link_start(struct net_link *l)
 {
-	int rc = 0;
-
-	if (l->timer.fd < 0 && net_link_announces(l))
-		rc = net_link_timer(l);
-	if (rc < 0 || !l->tap->link.index || l->lost)
-		return rc;
 	l->source.dev = l->v->dev;
+	return l->v->resting ? 0 : net_link_wake(l);
+}
+
+void net_link_rest(struct net_link *l)
+{
+	loop_want(l->v->env->loop, &l->source, 0);
+	if (l->soon)
+		net_link_set_timer(l, 0);
+}
+
+int net_link_wake(struct net_link *l)
+{
+	if (l->soon)
+		net_link_set_timer(l, NET_ANNOUNCE_MS);
+	if (!l->tap->link.index || l->lost)
+		return 0;
 	loop_want(l->v->env->loop, &l->source, EPOLLIN);
 	if (!l->source.events)
 		return -ENOSPC;
@@ -179,11 +193,23 @@ int net_link_start(struct net_link *l)
 	return 0;
 }
 
+/* Our tap is where its link is, and what the driver read of another one's may be news to it */
+void net_link_loaded(struct net_link *l, uint16_t status)
+{
+	uint16_t now = l->config->status;
+
+	l->config->status = (uint16_t)((now & NET_UP) | (status & NET_ANNOUNCE));
+	if (l->config->status != status)
+		virtio_config_changed(l->v);
+	l->again = status & NET_ANNOUNCE;
+	net_link_announce(l);
+}
+
 void net_link_stop(struct net_link *l)
 {
 	if (l->soon)
-		net_link_arm(l, 0);
-	l->again = false;
+		net_link_set_timer(l, 0);
+	l->soon = l->again = false;
 	loop_want(l->v->env->loop, &l->source, 0);
 	l->config->status &= NET_UP; /* whoever resets shows it */
 }

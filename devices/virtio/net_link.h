@@ -23,8 +23,8 @@ struct net_link {
 	struct virtio_net_config *config; /* ->status is ours */
 	struct tap *tap;                  /* without tap->link it stays up */
 	struct loop_source source;        /* tap->link's */
-	struct loop_source timer;         /* fd -1: the driver does not announce */
-	bool soon;  /* it is set: the driver is to be asked when it rings */
+	struct loop_source timer;         /* fd -1: no driver may announce */
+	bool soon;  /* it is set, but at rest: the driver is to be asked when it rings */
 	bool again; /* when it has done what it is asked for now */
 	bool lost;
 };
@@ -32,9 +32,18 @@ struct net_link {
 /* net_link_init() - the link of @v, which is not active yet */
 void net_link_init(struct net_link *l, struct virtio_dev *v,
 		   struct virtio_net_config *config, struct tap *tap);
-/* net_link_start() - on activate().  Return: 0 or -errno.  net_link_stop(): on reset() */
+/* net_link_arm() - open the announcement's timer, if a driver may want it.  net_link_start(): on
+ * activate().  Both: Return 0 or -errno.  net_link_stop(): on reset()
+ */
+int net_link_arm(struct net_link *l);
 int net_link_start(struct net_link *l);
 void net_link_stop(struct net_link *l);
+/* net_link_rest() - hear of nothing; what is owed to the driver stays owed.  net_link_wake(): go on.
+ * Return: 0 or -errno.  net_link_loaded(): the device is loaded; @status is what its driver read
+ */
+void net_link_rest(struct net_link *l);
+int net_link_wake(struct net_link *l);
+void net_link_loaded(struct net_link *l, uint16_t status);
 void net_link_fini(struct net_link *l); /* before the tap goes */
 
 /* net_link_lost() - what it stands on is gone (@code): down for good; says so once */

@@ -201,10 +201,24 @@ static bool net_rx_read(struct net_pair *p)
 	return true;
 }
 
+/* No window */
 static void net_rx_empty(struct net_rx *r)
 {
 	r->first = r->n = r->iov_first = r->niov = 0;
-	r->len = r->frame = r->had = 0;
+	r->len = r->had = 0;
+}
+
+/* The ring gets the window back, newest chain first */
+static void net_rx_give_back(struct net_pair *p)
+{
+	struct net_rx *r = &p->rx;
+
+	while (r->n) {
+		r->n--;
+		p->n->c.head = r->chain[r->first + r->n].head;
+		virtq_unpop(p->rxq, &p->n->c);
+	}
+	net_rx_empty(r);
 }
 
 bool net_rx(struct net_pair *p)
@@ -239,21 +253,42 @@ bool net_rx(struct net_pair *p)
 		return false;
 	/* Behind a lone frame is no other: the driver has it before that is looked for */
 	r->burst = i < r->burst ? 1 : MIN(2 * r->burst, NET_BATCH + 0U);
-	while (r->n && !r->frame) {
-		r->n--;
-		p->n->c.head = r->chain[r->first + r->n].head;
-		virtq_unpop(p->rxq, &p->n->c);
-	}
 	if (!r->frame)
-		net_rx_empty(r);
+		net_rx_give_back(p);
 	virtio_notify(&p->n->v, p->rxq);
 	net_want(p);
 	return i > 0;
 }
 
+/* The frame that waits is whole in @spill.  It fits, or nothing that the host sends is as long. */
+static void net_rx_spill(struct net_rx *r)
+{
+	size_t done = 0;
+
+	if (r->frame > sizeof(r->spill)) {
+		r->frame = 0;
+		return;
+	}
+	memmove(r->spill + r->had, r->spill, r->frame - r->had);
+	for (unsigned int i = r->iov_first; done < r->had; i++) {
+		size_t k = MIN(r->iov[i].iov_len, r->had - done);
+
+		memcpy(r->spill + done, r->iov[i].iov_base, k);
+		done += k;
+	}
+}
+
+void net_rx_rest(struct net_pair *p)
+{
+	if (p->rx.frame)
+		net_rx_spill(&p->rx);
+	net_rx_give_back(p);
+}
+
 void net_rx_reset(struct net_pair *p)
 {
 	net_rx_empty(&p->rx);
+	p->rx.frame = 0;
 	p->rx.expect = NET_RX_SMALL;
 	p->rx.small = 0;
 	p->rx.burst = 1;

@@ -71,6 +71,11 @@ static bool net_tx_ring(struct net_pair *p)
 	return t->ring == NET_RING_USED;
 }
 
+void net_tx_arm(struct net_pair *p)
+{
+	(void)net_tx_ring(p); /* without it frames go one by one */
+}
+
 static void net_tx_ring_off(struct net_pair *p)
 {
 	if (p->tx.ring == NET_RING_USED)
@@ -179,8 +184,11 @@ static bool net_tx_chain(struct net_pair *p)
 		return !p->tx_blocked && net_tx_pieces(p, s);
 	}
 	net_tx_spend(p, s->len);
-	t->frame[t->n++] = (struct net_tx_frame){
-		.p = s->v->iov_base, .len = (uint32_t)s->len, .head = p->n->c.head};
+	t->frame[t->n++] =
+		(struct net_tx_frame){.p = s->v->iov_base,
+				      .len = (uint32_t)s->len,
+				      .head = p->n->c.head,
+				      .at = (uint16_t)(p->txq->next_avail - 1)};
 	if (t->n == NET_TX_BATCH)
 		net_tx_flush(p);
 	return true;
@@ -225,6 +233,30 @@ void net_tx_reset(struct net_pair *p)
 {
 	p->tx.n = 0;
 	p->tx_blocked = false;
+}
+
+/* The tap refused them, and does not take them faster at rest.  One that a later one has overtaken cannot
+ * go back: it is lost, as networks lose frames.
+ */
+void net_tx_rest(struct net_pair *p)
+{
+	struct virtq *q = p->txq;
+	struct net_tx *t = &p->tx;
+
+	while (t->n) {
+		const struct net_tx_frame *f = &t->frame[--t->n];
+
+		if (f->at != (uint16_t)(q->next_avail - 1)) {
+			net_tx_done(p, f->head, f->len, false);
+			continue;
+		}
+		p->n->c.head = f->head;
+		virtq_unpop(q, &p->n->c);
+		if (p->n->tx_rate.limited) /* it is paid for when it is taken again */
+			rate_settle(&p->n->tx_rate, f->len - TAP_HDR_LEN, 0);
+	}
+	p->tx_blocked = false;
+	virtio_notify(&p->n->v, q);
 }
 
 void net_tx_fini(struct net_pair *p)

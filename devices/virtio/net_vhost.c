@@ -87,7 +87,8 @@ struct net_kernel {
 	struct tap tap;
 	struct vhost_net h;
 	struct vhost_ring ring[2];
-	bool waits; /* for the tap to be changed; meanwhile nobody serves the queues */
+	bool waits;  /* for the tap to be changed; meanwhile nobody serves the queues */
+	bool served; /* the kernel knows the rings, and serves them but at rest */
 	struct loop_source errors;
 	struct net_link link; /* no control queue, so nothing is announced */
 };
@@ -119,11 +120,13 @@ static int net_kernel_serve(struct net_kernel *n)
 	n->waits = rc == -EAGAIN;
 	if (n->waits)
 		return 0;
-	return vhost_net_start(&n->h, acked & n->h.features & NET_RING_FEATURES,
-			       n->v.env->mem, n->ring, n->tap.fd[0]);
+	rc = vhost_net_start(&n->h, acked & n->h.features & NET_RING_FEATURES,
+			     n->v.env->mem, n->ring, n->tap.fd[0]);
+	n->served = rc == 0;
+	return rc;
 }
 
-static void net_kernel_go_on(struct rate *r)
+static void net_kernel_may_change(struct rate *r)
 {
 	struct net_kernel *n = container_of(r, struct net_kernel, tap.changes);
 
@@ -131,12 +134,28 @@ static void net_kernel_go_on(struct rate *r)
 		virtio_broken(&n->v, "the kernel refuses its queues");
 }
 
+/* Return: 0 or -errno */
+static int net_kernel_go_on(struct net_kernel *n)
+{
+	loop_want(n->v.env->loop, &n->errors, EPOLLIN);
+	return n->served ? vhost_net_go_on(&n->h, n->tap.fd[0]) : net_kernel_serve(n);
+}
+
+static int net_kernel_arm(struct virtio_dev *v, struct err *e)
+{
+	int rc = tap_limit_start(&net_kernel_of(v)->tap, v->dev);
+
+	return rc < 0 ? err_set(e, -rc, "%s: no timer for changes of its tap: %s",
+				v->name, strerror(-rc))
+		      : 0;
+}
+
 static int net_kernel_activate(struct virtio_dev *v)
 {
 	struct net_kernel *n = net_kernel_of(v);
-	int rc = tap_limit_start(&n->tap, v->dev);
+	int rc;
 
-	for (unsigned int i = 0; rc == 0 && i < 2; i++) {
+	for (unsigned int i = 0; i < 2; i++) {
 		const struct virtq *q = &n->vq[i];
 
 		if (!q->desc_p)
@@ -149,12 +168,10 @@ static int net_kernel_activate(struct virtio_dev *v)
 						 .kick = virtio_kick_fd(v, i),
 						 .call = virtio_call_fd(v)};
 	}
-	if (rc < 0)
-		return rc;
 	n->errors = (struct loop_source){
 		.fd = n->h.errors, .dev = v->dev, .fn = net_kernel_failed};
-	loop_want(v->env->loop, &n->errors, EPOLLIN);
-	rc = net_kernel_serve(n);
+	n->waits = n->served = false;
+	rc = v->resting ? 0 : net_kernel_go_on(n);
 	return rc < 0 ? rc : net_link_start(&n->link);
 }
 
@@ -165,8 +182,30 @@ static void net_kernel_reset(struct virtio_dev *v)
 	loop_want(v->env->loop, &n->errors, 0);
 	net_link_stop(&n->link);
 	tap_limit_stop(&n->tap);
-	n->waits = false;
+	n->waits = n->served = false;
 	vhost_net_stop(&n->h);
+}
+
+/* To stop waits until the kernel's thread is done with what it has begun: it never waits for others.
+ * The frames that it has not taken stay in the tap and in the ring.
+ */
+static bool net_kernel_rest(struct virtio_dev *v)
+{
+	struct net_kernel *n = net_kernel_of(v);
+
+	loop_want(v->env->loop, &n->errors, 0);
+	net_link_rest(&n->link);
+	tap_limit_stop(&n->tap);
+	vhost_net_stop(&n->h);
+	return true;
+}
+
+static void net_kernel_wake(struct virtio_dev *v)
+{
+	struct net_kernel *n = net_kernel_of(v);
+
+	if (v->active && (net_kernel_go_on(n) < 0 || net_link_wake(&n->link) < 0))
+		virtio_broken(v, "the kernel refuses its queues");
 }
 
 static void net_kernel_state(struct virtio_dev *v, struct state *s)
@@ -187,13 +226,13 @@ static void net_kernel_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops net_kernel_ops = {
-	.arm = virtio_nop_arm,
+	.arm = net_kernel_arm,
 	.activate = net_kernel_activate,
 	.kick = virtio_nop_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = net_kernel_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
+	.rest = net_kernel_rest,
+	.wake = net_kernel_wake,
 	.state = net_kernel_state,
 	.destroy = net_kernel_destroy,
 };
@@ -229,7 +268,7 @@ static struct virtio_dev *net_kernel_new(const struct virtio_env *env, unsigned 
 		n->v.offered |= NET_BIT(VIRTIO_NET_F_HOST_USO);
 	n->v.offered |= net_describe(&n->config, env, i, tap->name);
 	net_link_init(&n->link, &n->v, &n->config, &n->tap);
-	tap_limit(&n->tap, env->loop, net_kernel_go_on);
+	tap_limit(&n->tap, env->loop, net_kernel_may_change);
 	(void)snprintf(n->v.name, sizeof(n->v.name), "%s", env->cfg->net[i].id);
 	virtq_init(&n->vq[NET_RX], NET_QUEUE);
 	virtq_init(&n->vq[NET_TX], NET_QUEUE);

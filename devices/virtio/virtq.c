@@ -80,13 +80,18 @@ int virtq_map(struct virtq *q, const struct gmem *m, uint64_t features)
 	return 0;
 }
 
+void virtq_abandon(struct virtq *q)
+{
+	q->inflight = 0;
+	memset(q->busy, 0, sizeof(q->busy));
+}
+
 void virtq_unmap(struct virtq *q)
 {
 	q->mem = NULL;
 	q->desc_p = q->avail_p = q->used_p = NULL;
-	q->inflight = 0;
 	q->polled = false;
-	memset(q->busy, 0, sizeof(q->busy));
+	virtq_abandon(q);
 }
 
 static int virtq_lie(struct virtq *q, const char *why)

@@ -85,6 +85,10 @@ void virtq_unmap(struct virtq *q);
 int virtq_pop(struct virtq *q, struct virtq_chain *c);
 /* virtq_unpop() - give back the chain popped last */
 void virtq_unpop(struct virtq *q, const struct virtq_chain *c);
+/* virtq_abandon() - what was popped and not pushed comes back by nobody any more: of a broken
+ * device, which holds none of it
+ */
+void virtq_abandon(struct virtq *q);
 /* virtq_push() - hand chain @head back with @written bytes filled, visible to the driver
  * at the next virtq_publish()
  */
