@@ -46,9 +46,9 @@ static void tty_on_wake(struct loop_source *s, uint32_t events)
 	(void)events;
 	(void)eventfd_read(s->fd, &v);
 	if (t->term >= 0 && !t->eof && tty_mode_raw())
-		loop_want(t->loop, &t->in_source, EPOLLIN);
+		tty_want(t, &t->in_source, EPOLLIN);
 	tty_winsize(t, &cols, &rows);
-	if (t->client)
+	if (t->client && !t->resting)
 		t->client->resized(t->client, cols, rows);
 }
 
@@ -136,13 +136,14 @@ static int tty_watch(struct tty *t)
 
 int tty_start(struct tty *t, struct tty_client *c, struct err *e)
 {
-	struct loop_source *all[] = {
-		&t->in_source,    &t->out_source,  &t->turn_source,    &t->wake_source,
-		&t->again_source, &t->hold_source, &t->listener.source};
+	struct loop_source *all[TTY_SOURCES];
+	bool resting = t->resting;
 	int rc;
 
 	t->client = c;
 	t->started = true;
+	t->resting = false;
+	tty_sources(t, all);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		all[i]->dev = c ? c->dev : NULL;
 	t->in_source.fd = t->in.fd;
@@ -153,6 +154,8 @@ int tty_start(struct tty *t, struct tty_client *c, struct err *e)
 			       "%s: the event loop cannot watch it: %s; see "
 			       "/proc/sys/fs/epoll/max_user_watches",
 			       t->label, strerror(-rc));
+	if (resting)
+		tty_rest(t);
 	return 0;
 }
 

@@ -89,6 +89,14 @@ void tty_restore_now(void);
  */
 void tty_stop_process(void);
 
+/* tty_rest() - give the client nothing and take nothing from the host, until tty_wake(): what the
+ * client wrote is written as far as the host takes it now, and kept.  Only the keys that are for us are
+ * heard (Ctrl-A x), and what else is typed is kept for the guest, TTY_HELD_MAX bytes of it.
+ * Loop thread, client->dev's lock held; any number of times.  NULL is fine for both
+ */
+void tty_rest(struct tty *t);
+void tty_wake(struct tty *t);
+
 /* Client side, client->dev's lock held, any thread */
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n); /* Return: bytes taken */
 size_t tty_write_room(struct tty *t);    /* bytes tty_write() would take now */

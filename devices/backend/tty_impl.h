@@ -9,6 +9,7 @@
 
 #define TTY_HELD_MAX  4096 /* bytes typed and not taken */
 #define TTY_LABEL_MAX 80
+#define TTY_SOURCES   7
 
 enum tty_end { TTY_STDIO, TTY_FILE, TTY_PTY, TTY_UNIX };
 
@@ -32,9 +33,12 @@ struct tty {
 		uint64_t max; /* bytes; 0: no limit */
 		uint64_t len; /* as far as we have counted: another may cut it short */
 	} file;
-	bool started;      /* it has, or had, a guest */
-	int slave;         /* of a pty: keeps it from hanging up; else -1 */
-	char pty_path[32]; /* of @slave */
+	bool started; /* it has, or had, a guest */
+	bool resting; /* between tty_rest() and tty_wake() */
+	uint32_t later
+		[TTY_SOURCES]; /* at rest: what each source is to wait for after it */
+	int slave;             /* of a pty: keeps it from hanging up; else -1 */
+	char pty_path[32];     /* of @slave */
 
 	struct loop *loop;
 	struct tty_client *client;
@@ -68,6 +72,11 @@ struct tty {
 	uint8_t ring[TTY_OUT_MAX];
 };
 
+/* tty_rest.c.  tty_want() - loop_want(); at rest it is done when that is over, but for the sources of what
+ * is heard all the same.  tty_sources(): all of @t's
+ */
+void tty_want(struct tty *t, struct loop_source *s, uint32_t events);
+void tty_sources(struct tty *t, struct loop_source *all[TTY_SOURCES]);
 /* tty.c.  tty_alloc(): all but @in and @out; NULL with @e set */
 struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struct err *e);
 void tty_timer_set(const struct loop_source *s, long ns); /* once, @ns < 1 s from now */
@@ -104,6 +113,8 @@ void tty_out_open(struct tty *t);
 void tty_out_forget(struct tty *t);
 void tty_on_out(struct loop_source *s, uint32_t events);
 void tty_on_hold(struct loop_source *s, uint32_t events);
+/* tty_out_push() - write out what is held, as far as that goes at once */
+void tty_out_push(struct tty *t);
 /* write out what is held, waiting at most @ms for a reader */
 void tty_out_drain(struct tty *t, int ms);
 

@@ -58,7 +58,7 @@ static void tty_give_held(struct tty *t)
 
 	if (!c)
 		t->nheld = 0;
-	while (t->nheld) {
+	while (t->nheld && !t->resting) {
 		size_t n = MIN(t->nheld, c->input_room(c));
 
 		if (!n)
@@ -76,20 +76,22 @@ static void tty_end_input(struct tty *t)
 	if (t->end == TTY_UNIX)
 		tty_unix_eof(t);
 	else
-		loop_want(t->loop, &t->in_source, 0);
+		tty_want(t, &t->in_source, 0);
 }
 
 /* The terminal is another job's, or the guest takes nothing: leave it, look again soon. */
 static void tty_look_again(struct tty *t)
 {
-	loop_want(t->loop, &t->in_source, 0);
+	tty_want(t, &t->in_source, 0);
 	tty_timer_set(&t->again_source, TTY_LOOK_AGAIN_NS);
 }
 
 static void tty_read_terminal(struct tty *t)
 {
 	uint8_t buf[512];
-	size_t room = t->dropping ? sizeof(buf) : TTY_HELD_MAX - t->nheld;
+	/* at rest the guest takes nothing, and the keys that are ours are heard */
+	bool drop = t->dropping || t->resting;
+	size_t room = drop ? sizeof(buf) : TTY_HELD_MAX - t->nheld;
 	ssize_t n;
 
 	if (!room || !tty_mode_raw()) {
@@ -118,7 +120,7 @@ static void tty_read_stream(struct tty *t)
 		if (t->end == TTY_UNIX)
 			tty_unix_rest(t);
 		else
-			loop_want(t->loop, &t->in_source, 0);
+			tty_want(t, &t->in_source, 0);
 		return;
 	}
 	n = tty_fd_read(&t->in, buf, MIN(room, sizeof(buf)));
@@ -130,7 +132,7 @@ static void tty_read_stream(struct tty *t)
 	}
 	c->input(c, buf, (size_t)n);
 	if (!t->pollable)
-		loop_want(t->loop, &t->turn_source, EPOLLOUT);
+		tty_want(t, &t->turn_source, EPOLLOUT);
 }
 
 void tty_on_in(struct loop_source *s, uint32_t events)
@@ -151,12 +153,12 @@ void tty_on_turn(struct loop_source *s, uint32_t events)
 	struct tty *t = container_of(s, struct tty, turn_source);
 
 	(void)events;
-	loop_want(t->loop, s, 0);
+	tty_want(t, s, 0);
 	tty_give_held(t);
 	if (t->eof)
 		return;
 	if (t->pollable)
-		loop_want(t->loop, &t->in_source, EPOLLIN);
+		tty_want(t, &t->in_source, EPOLLIN);
 	else
 		tty_read_stream(t);
 }
@@ -175,7 +177,7 @@ void tty_on_again(struct loop_source *s, uint32_t events)
 	tty_give_held(t);
 	if (tty_mode_raw()) {
 		t->dropping = t->nheld == TTY_HELD_MAX;
-		loop_want(t->loop, &t->in_source, EPOLLIN);
+		tty_want(t, &t->in_source, EPOLLIN);
 	} else {
 		tty_look_again(t);
 	}
@@ -184,7 +186,7 @@ void tty_on_again(struct loop_source *s, uint32_t events)
 void tty_input_wanted(struct tty *t)
 {
 	if (t->nheld || !t->eof)
-		loop_want(t->loop, &t->turn_source, EPOLLOUT);
+		tty_want(t, &t->turn_source, EPOLLOUT);
 }
 
 int tty_in_start(struct tty *t)
@@ -202,7 +204,7 @@ int tty_in_start(struct tty *t)
 	if (rc < 0 && rc != -EPERM) /* a file is read by turns, but this is none */
 		return rc;
 	if (!t->pollable)
-		loop_want(t->loop, &t->turn_source, EPOLLOUT);
+		tty_want(t, &t->turn_source, EPOLLOUT);
 	else if (t->term >= 0 && !tty_mode_raw())
 		tty_look_again(t);
 	return 0;

@@ -27,7 +27,7 @@
 static void tty_block(struct tty *t, bool blocked)
 {
 	t->blocked = blocked;
-	loop_want(t->loop, &t->out_source, blocked ? EPOLLOUT : 0);
+	tty_want(t, &t->out_source, blocked ? EPOLLOUT : 0);
 }
 
 /* A full disk may have space again, and a peer's end is seen on the way in. */
@@ -228,6 +228,12 @@ void tty_out_forget(struct tty *t)
 	t->head = t->n = 0;
 	t->nobody = true;
 	tty_tell_room(t);
+}
+
+void tty_out_push(struct tty *t)
+{
+	if (!t->blocked)
+		tty_flush(t);
 }
 
 void tty_out_drain(struct tty *t, int ms)

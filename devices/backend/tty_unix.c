@@ -30,7 +30,7 @@ static void tty_unix_listen(struct tty *t)
 {
 	const struct tty_listener *l = &t->listener;
 
-	loop_want(t->loop, &t->listener.source, !l->peer || l->gone ? EPOLLIN : 0);
+	tty_want(t, &t->listener.source, !l->peer || l->gone ? EPOLLIN : 0);
 }
 
 static void tty_unix_leave(struct tty *t)
@@ -60,7 +60,7 @@ static void tty_unix_enter(struct tty *t, int fd, int fd_out)
 	t->eof = false;
 	t->listener.peer = true;
 	tty_unix_listen(t);
-	loop_want(t->loop, &t->in_source, EPOLLIN | EPOLLRDHUP);
+	tty_want(t, &t->in_source, EPOLLIN | EPOLLRDHUP);
 	if (t->client)
 		t->client->connected(t->client, true);
 	tty_out_open(t);
@@ -70,7 +70,7 @@ static void tty_unix_enter(struct tty *t, int fd, int fd_out)
 static void tty_unix_pause(struct tty *t, int error)
 {
 	log_warn("%s: cannot take a connection now: %s", t->label, strerror(error));
-	loop_want(t->loop, &t->listener.source, 0);
+	tty_want(t, &t->listener.source, 0);
 	tty_timer_set(&t->again_source, TTY_UNIX_AGAIN_NS);
 }
 
@@ -103,7 +103,7 @@ void tty_unix_rest(struct tty *t)
 	const struct tty_listener *l = &t->listener;
 	uint32_t want = l->half ? TTY_UNIX_HANGUP : EPOLLRDHUP;
 
-	loop_want(t->loop, &t->in_source, l->gone ? 0 : want);
+	tty_want(t, &t->in_source, l->gone ? 0 : want);
 }
 
 static bool tty_unix_unread(const struct tty *t)

@@ -272,6 +272,18 @@ static void serial_state(struct device *d, struct state *st)
 	serial_update(s);
 }
 
+/* The FIFOs stay as they are; what goes in or out of them at the host's end waits */
+static bool serial_rest(struct device *d)
+{
+	tty_rest(container_of(d, struct serial, dev)->tty);
+	return true;
+}
+
+static void serial_wake(struct device *d)
+{
+	tty_wake(container_of(d, struct serial, dev)->tty);
+}
+
 static void serial_destroy(struct device *d)
 {
 	device_fini(d);
@@ -283,8 +295,8 @@ static const struct device_ops serial_ops = {
 	.read = serial_read,
 	.write = serial_write,
 	.reset = serial_reset,
-	.rest = device_nop_rest,
-	.wake = device_nop_wake,
+	.rest = serial_rest,
+	.wake = serial_wake,
 	.state = serial_state,
 	.destroy = serial_destroy,
 };

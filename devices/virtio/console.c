@@ -3,7 +3,8 @@
  * console - virtio console (virtio 1.2, 5.3) with one port, hvc0, on the operator's tty.
  *
  * One chain each way may be with us for longer: a transmitted one that the tty has taken
- * only a part of, and a receive buffer that the tty was told the size of.
+ * only a part of, and a receive buffer that the tty was told the size of.  At rest the ring has both
+ * back, and how much of the first was taken is remembered.
  */
 #include "devices/virtio/devices.h"
 
@@ -28,6 +29,7 @@ struct console {
 	struct tty_client client;
 	uint64_t kicks;        /* of output, since the driver is there */
 	bool sending;          /* @tx is popped, its span is what is left of it */
+	uint32_t taken;        /* of @tx, or of the next chain if there is none */
 	bool receiving;        /* @rx is popped, and empty */
 	struct virtq_chain tx; /* only its used part is ever touched */
 	struct virtq_chain rx;
@@ -55,6 +57,7 @@ static bool console_send_chain(struct console *c)
 		size_t n = tty_write(c->tty, s->v->iov_base, len);
 
 		(void)span_skip(s, n);
+		c->taken += (uint32_t)n; /* a chain has less than 4 GiB */
 		c->v.dev->io.written_bytes += n;
 		if (n < len)
 			return false;
@@ -62,14 +65,25 @@ static bool console_send_chain(struct console *c)
 	return true;
 }
 
+/* A part of it may have gone out before a rest.  If the driver made it shorter, so be it. */
+static bool console_take(struct console *c)
+{
+	if (!virtio_pop(&c->v, &c->vq[CONSOLE_TX], &c->tx))
+		return false;
+	c->taken = (uint32_t)MIN(c->taken, c->tx.from_driver.len);
+	(void)span_skip(&c->tx.from_driver, c->taken);
+	return true;
+}
+
 static void console_send(struct console *c)
 {
 	struct virtq *q = &c->vq[CONSOLE_TX];
 
-	while (c->sending || virtio_pop(&c->v, q, &c->tx)) {
+	while (c->sending || console_take(c)) {
 		c->sending = !console_send_chain(c);
 		if (c->sending)
 			break;
+		c->taken = 0;
 		virtq_push(q, c->tx.head, 0);
 		c->v.dev->io.requests++;
 	}
@@ -188,7 +202,47 @@ static void console_reset(struct virtio_dev *v)
 	struct console *c = console_of(v);
 
 	c->sending = c->receiving = false;
+	c->taken = 0;
 	c->kicks = 0;
+	if (v->resting) /* a device that is off has no wake() to come */
+		tty_wake(c->tty);
+}
+
+static bool console_rest(struct virtio_dev *v)
+{
+	struct console *c = console_of(v);
+
+	tty_rest(c->tty);
+	if (c->receiving)
+		virtq_unpop(&c->vq[CONSOLE_RX], &c->rx);
+	if (c->sending)
+		virtq_unpop(&c->vq[CONSOLE_TX], &c->tx);
+	c->sending = c->receiving = false;
+	return true;
+}
+
+static void console_wake(struct virtio_dev *v)
+{
+	tty_wake(console_of(v)->tty);
+}
+
+/* A driver that was told another size is told ours.  What the tty holds is the host's, and stays
+ * there.
+ */
+static void console_state(struct virtio_dev *v, struct state *s)
+{
+	struct console *c = console_of(v);
+	uint16_t cols = c->cols, rows = c->rows;
+	uint32_t taken = c->taken;
+
+	state_u16(s, &cols);
+	state_u16(s, &rows);
+	state_u32(s, &taken);
+	if (!state_loading(s) || !state_ok(s) || !v->active)
+		return;
+	c->taken = taken;
+	if (cols != c->cols || rows != c->rows)
+		virtio_config_changed(v);
 }
 
 static void console_destroy(struct virtio_dev *v)
@@ -202,9 +256,9 @@ static const struct virtio_ops console_ops = {
 	.kick = console_kick,
 	.config_written = console_config_written,
 	.reset = console_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
-	.state = virtio_nop_state,
+	.rest = console_rest,
+	.wake = console_wake,
+	.state = console_state,
 	.destroy = console_destroy,
 };
 

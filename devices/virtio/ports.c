@@ -4,7 +4,7 @@
  * (virtio 1.2, 5.3) and no console in it.  (The console is a device of its own,
  * console.c: so its size stays in its configuration, where all drivers agree on it.)
  *
- * As in console.c one chain each way and port may be with us for longer.  What the
+ * As in console.c one chain each way and port may be with us for longer, but at rest.  What the
  * host sends waits until somebody in the guest opens the port: Linux drops what comes
  * before.
  */
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PORTS_QUEUE 32 /* Linux posts a page for each entry of a receive queue */
 
@@ -38,10 +39,23 @@ static bool ports_send_chain(struct port *p)
 		size_t n = tty_write(p->tty, s->v->iov_base, len);
 
 		(void)span_skip(s, n);
+		p->taken += (uint32_t)n; /* a chain has less than 4 GiB */
 		p->ports->v.dev->io.written_bytes += n;
 		if (n < len)
 			return false;
 	}
+	return true;
+}
+
+/* As console_take() */
+static bool ports_take(struct port *p)
+{
+	struct ports *ps = p->ports;
+
+	if (!virtio_pop(&ps->v, &ps->vq[ports_tx(p->id)], &p->tx))
+		return false;
+	p->taken = (uint32_t)MIN(p->taken, p->tx.from_driver.len);
+	(void)span_skip(&p->tx.from_driver, p->taken);
 	return true;
 }
 
@@ -50,10 +64,11 @@ static void ports_send(struct port *p)
 	struct ports *ps = p->ports;
 	struct virtq *q = &ps->vq[ports_tx(p->id)];
 
-	while (p->sending || virtio_pop(&ps->v, q, &p->tx)) {
+	while (p->sending || ports_take(p)) {
 		p->sending = !ports_send_chain(p);
 		if (p->sending)
 			break;
+		p->taken = 0;
 		virtq_push(q, p->tx.head, 0);
 		ps->v.dev->io.requests++;
 	}
@@ -144,7 +159,44 @@ static void ports_reset(struct virtio_dev *v)
 
 		p->news = 0;
 		p->ready = p->open = p->sending = p->receiving = false;
+		p->taken = 0;
+		if (v->resting) /* a device that is off has no wake() to come */
+			tty_wake(p->tty);
 	}
+}
+
+static bool ports_rest(struct virtio_dev *v)
+{
+	struct ports *ps = ports_of(v);
+
+	for (unsigned int i = 0; i < ps->n; i++) {
+		struct port *p = &ps->port[i];
+
+		tty_rest(p->tty);
+		if (p->receiving)
+			virtq_unpop(&ps->vq[ports_rx(p->id)], &p->rx);
+		if (p->sending)
+			virtq_unpop(&ps->vq[ports_tx(p->id)], &p->tx);
+		p->sending = p->receiving = false;
+	}
+	return true;
+}
+
+static void ports_wake(struct virtio_dev *v)
+{
+	const struct ports *ps = ports_of(v);
+
+	for (unsigned int i = 0; i < ps->n; i++)
+		tty_wake(ps->port[i].tty);
+}
+
+/* Who is at the host's end of a port is not who was there: the driver is told anew */
+static void ports_meet(struct port *p)
+{
+	if (p->ready)
+		ports_tell(p, tty_connected(p->tty) ? PORTS_OPEN : PORTS_CLOSE);
+	if (p->open)
+		tty_input_wanted(p->tty);
 }
 
 static void ports_state(struct virtio_dev *v, struct state *s)
@@ -154,14 +206,23 @@ static void ports_state(struct virtio_dev *v, struct state *s)
 	for (unsigned int i = 0; i < ps->n; i++) {
 		struct port *p = &ps->port[i];
 
+		state_same_bytes(s, p->name, (uint32_t)strlen(p->name), "port");
 		state_u8(s, &p->news);
 		state_bool(s, &p->ready);
 		state_bool(s, &p->open);
+		state_u32(s, &p->taken);
 		if (p->news >> PORTS_NEWS)
 			state_fail(s, "a port has no such news");
-		if (state_loading(s) && s->why)
-			p->news = 0;
 	}
+	if (!state_loading(s))
+		return;
+	if (!state_ok(s)) {
+		ports_reset(v);
+		return;
+	}
+	for (unsigned int i = 0; v->active && i < ps->n; i++)
+		ports_meet(&ps->port[i]);
+	ports_control_send(ps);
 }
 
 static void ports_destroy(struct virtio_dev *v)
@@ -175,8 +236,8 @@ static const struct virtio_ops ports_ops = {
 	.kick = ports_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = ports_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
+	.rest = ports_rest,
+	.wake = ports_wake,
 	.state = ports_state,
 	.destroy = ports_destroy,
 };

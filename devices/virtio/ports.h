@@ -41,6 +41,7 @@ struct port {
 	bool open;      /* somebody in the guest has it open */
 	bool sending;   /* @tx is popped, its span is what is left of it */
 	bool receiving; /* @rx is popped, and empty */
+	uint32_t taken; /* of @tx, or of the next chain if there is none */
 	struct virtq_chain tx, rx;
 };
 

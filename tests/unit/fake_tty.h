@@ -17,6 +17,7 @@ struct tty {
 	size_t nout;
 	bool took_less;      /* it owes its client an output_room() */
 	unsigned int wanted; /* calls of tty_input_wanted() */
+	bool resting;        /* between tty_rest() and tty_wake() */
 };
 
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n)
@@ -38,6 +39,18 @@ size_t tty_write_room(struct tty *t)
 void tty_input_wanted(struct tty *t)
 {
 	t->wanted++;
+}
+
+void tty_rest(struct tty *t)
+{
+	if (t)
+		t->resting = true;
+}
+
+void tty_wake(struct tty *t)
+{
+	if (t)
+		t->resting = false;
 }
 
 void tty_winsize(struct tty *t, uint16_t *cols, uint16_t *rows)

@@ -333,7 +333,7 @@ START_TEST(driver_that_says_the_same_for_ever_is_told_no_more_than_once)
 }
 END_TEST
 
-/* The image ends with the last port's news (bits 0 to 3), ready and open */
+/* The image ends with the last port's news (bits 0 to 3), ready, open, and how much of a chain was taken */
 START_TEST(impossible_news_are_not_loaded)
 {
 	uint8_t image[4096];
@@ -342,7 +342,7 @@ START_TEST(impossible_news_are_not_loaded)
 	state_saver(&s, image, sizeof(image));
 	d.dev->ops->state(d.dev, &s);
 	ck_assert_ptr_null(s.why);
-	image[s.pos - 3] = 0x10;
+	image[s.pos - 7] = 0x10;
 	state_loader(&s, image, s.pos);
 	d.dev->ops->state(d.dev, &s);
 	ck_assert_ptr_nonnull(s.why);
