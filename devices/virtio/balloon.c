@@ -254,7 +254,7 @@ bool balloon_ask(struct virtio_dev *v, struct balloon_asker *a)
 {
 	struct balloon *b = balloon_of(v);
 
-	if (!v->active || !balloon_has(b, VIRTIO_BALLOON_F_STATS_VQ))
+	if (!v->active || v->resting || !balloon_has(b, VIRTIO_BALLOON_F_STATS_VQ))
 		return false;
 	balloon_stats_ask(&b->stats, v, balloon_queue(b, BALLOON_STATISTICS), a);
 	return true;
@@ -323,17 +323,36 @@ static void balloon_reset(struct virtio_dev *v)
 	for (unsigned int role = 0; role < BALLOON_QUEUES; role++)
 		b->kicked[role] = false;
 	b->stats.asker = NULL;
+	b->stats.heard = false;
 	b->truth.actual = b->truth.poison_val = 0;
 	b->config = b->truth;
 }
 
+/* A worker finishes what it has begun; nothing follows it */
+static bool balloon_rest(struct virtio_dev *v)
+{
+	return !balloon_of(v)->busy;
+}
+
+/* As large as it was to be, which its driver knows */
 static void balloon_state(struct virtio_dev *v, struct state *s)
 {
 	struct balloon *b = balloon_of(v);
+	struct virtio_balloon_config c = b->truth;
+	bool heard = b->stats.heard;
 
-	state_u32(s, &b->truth.actual);
-	state_u32(s, &b->truth.poison_val);
-	b->config = b->truth;
+	state_u32(s, &c.num_pages);
+	state_u32(s, &c.actual);
+	state_u32(s, &c.poison_val);
+	state_bool(s, &heard);
+	if (!state_loading(s) || !state_ok(s))
+		return;
+	b->truth = b->config = c;
+	if (!v->active || !heard)
+		return;
+	/* activate() has taken them for new */
+	b->stats.last = (struct balloon_stats){0};
+	balloon_stats_known(&b->stats, balloon_queue(b, BALLOON_STATISTICS));
 }
 
 static void balloon_destroy(struct virtio_dev *v)
@@ -347,7 +366,7 @@ static const struct virtio_ops balloon_ops = {
 	.kick = balloon_kick,
 	.config_written = balloon_config_written,
 	.reset = balloon_reset,
-	.rest = virtio_nop_rest,
+	.rest = balloon_rest,
 	.wake = virtio_nop_wake,
 	.state = balloon_state,
 	.destroy = balloon_destroy,

@@ -57,7 +57,8 @@ void balloon_stats_hear(struct balloon_stats_queue *s, struct virtio_dev *v,
 {
 	struct balloon_asker *a = s->asker;
 
-	if (!virtio_pop(v, q, &s->c))
+	/* a kick without a buffer, as after a rest, makes old figures no younger */
+	if ((s->heard && s->at == q->next_avail) || !virtio_pop(v, q, &s->c))
 		return;
 	if (s->c.to_driver.n) {
 		virtio_broken(v, "statistics that are not for reading");
@@ -65,9 +66,16 @@ void balloon_stats_hear(struct balloon_stats_queue *s, struct virtio_dev *v,
 	}
 	stats_read(&s->last, &s->c.from_driver);
 	virtq_unpop(q, &s->c);
+	balloon_stats_known(s, q);
 	s->asker = NULL;
 	if (a)
 		a->told(a);
+}
+
+void balloon_stats_known(struct balloon_stats_queue *s, const struct virtq *q)
+{
+	s->heard = true;
+	s->at = q->next_avail;
 }
 
 void balloon_stats_ask(struct balloon_stats_queue *s, struct virtio_dev *v,
@@ -78,6 +86,7 @@ void balloon_stats_ask(struct balloon_stats_queue *s, struct virtio_dev *v,
 	if (!virtio_pop(v, q, &s->c))
 		return;
 	virtq_push(q, s->c.head, 0);
+	s->heard = false;
 	v->dev->io.requests++;
 	virtio_notify(v, q);
 	balloon_stats_hear(s, v, q); /* or else, the ring being empty, the driver kicks */

@@ -13,6 +13,8 @@
 struct balloon_stats_queue {
 	struct balloon_asker *asker; /* NULL: nobody waits for an answer */
 	struct balloon_stats last;
+	bool heard; /* the buffer at @at, where it stands in the ring, has nothing new */
+	uint16_t at;
 	struct virtq_chain c;
 };
 
@@ -23,6 +25,8 @@ struct balloon_stats_queue {
  */
 void balloon_stats_hear(struct balloon_stats_queue *s, struct virtio_dev *v,
 			struct virtq *q);
+/* balloon_stats_known() - the buffer that is next in @q was heard before the device was saved */
+void balloon_stats_known(struct balloon_stats_queue *s, const struct virtq *q);
 /* balloon_stats_ask() - as balloon_ask() */
 void balloon_stats_ask(struct balloon_stats_queue *s, struct virtio_dev *v,
 		       struct virtq *q, struct balloon_asker *a);
