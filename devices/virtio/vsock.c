@@ -94,9 +94,21 @@ static int vsock_activate(struct virtio_dev *v)
 
 	s->tx_blocked = s->event_due = false;
 	s->source.dev = v->dev;
-	loop_want(v->env->loop, &s->source, EPOLLIN);
-	vsock_settle(s);
-	return s->source.events ? 0 : -ENOSPC;
+	s->rests = 0;
+	return v->resting ? 0 : vsock_mux_wake(s);
+}
+
+/* No chain is ever held; what the host sends meanwhile waits in its sockets */
+static bool vsock_rest(struct virtio_dev *v)
+{
+	vsock_mux_rest(vsock_of(v));
+	return true;
+}
+
+static void vsock_wake(struct virtio_dev *v)
+{
+	if (v->active && vsock_mux_wake(vsock_of(v)) < 0)
+		virtio_broken(v, "the host cannot poll its sockets");
 }
 
 static void vsock_dev_reset(struct virtio_dev *v)
@@ -128,8 +140,8 @@ static const struct virtio_ops vsock_ops = {
 	.kick = vsock_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = vsock_dev_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
+	.rest = vsock_rest,
+	.wake = vsock_wake,
 	.state = vsock_state,
 	.destroy = vsock_destroy,
 };

@@ -120,6 +120,7 @@ struct vsock {
 	/* vsock_mux.c */
 	struct unix_listener listener;
 	struct loop_source source; /* an epoll of all below */
+	uint64_t rests;            /* at rest since then, or 0 */
 	int timer;
 	bool timer_armed, deaf; /* deaf: no fd left to accept with */
 };
@@ -207,6 +208,11 @@ void vsock_unwatch(struct vsock *s, struct vsock_conn *c);
 void vsock_guest_connects(struct vsock *s, const struct virtio_vsock_hdr *h);
 /* vsock_greet() - has the client said which port it wants? */
 void vsock_greet(struct vsock *s, struct vsock_conn *c);
+/* vsock_mux_rest() - hear of no socket and no time.  vsock_mux_wake(): of what came meanwhile, and
+ * whoever owes us something has as long for it as before.  Return: 0 or -errno
+ */
+void vsock_mux_rest(struct vsock *s);
+int vsock_mux_wake(struct vsock *s);
 /* vsock_settle() - at the end of every turn: free, set the timer, listen again */
 void vsock_settle(struct vsock *s);
 

@@ -290,6 +290,27 @@ void vsock_settle(struct vsock *s)
 		vsock_arm(s);
 }
 
+void vsock_mux_rest(struct vsock *s)
+{
+	loop_want(s->v.env->loop, &s->source, 0);
+	if (!s->rests)
+		s->rests = monotonic_ns();
+}
+
+int vsock_mux_wake(struct vsock *s)
+{
+	uint64_t ns = s->rests ? monotonic_ns() - s->rests : 0;
+	struct vsock_conn *c;
+
+	s->rests = 0;
+	TAILQ_FOREACH(c, &s->timed, in_timed)
+	c->deadline += ns;
+	s->timer_armed = false;
+	loop_want(s->v.env->loop, &s->source, EPOLLIN);
+	vsock_settle(s);
+	return s->source.events ? 0 : -ENOSPC;
+}
+
 static void vsock_turn(struct loop_source *source, uint32_t events)
 {
 	struct vsock *s = container_of(source, struct vsock, source);
