@@ -249,22 +249,72 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 	return rc;
 }
 
+int vhost_user_go_on(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n)
+{
+	int rc = 0;
+
+	u->deadline = vu_deadline();
+	for (unsigned int i = 0; rc == 0 && i < n; i++)
+		rc = vu_ring(u, &ring[i]);
+	for (unsigned int i = 0; rc == 0 && u->extended && i < n; i++)
+		rc = vu_tell_ring(u, VU_SET_VRING_ENABLE, ring[i].index, 1, false);
+	return rc;
+}
+
+/* ---- the end ---- */
+
+static int vu_ask_base(struct vhost_user *u, const struct vhost_ring *r)
+{
+	struct vu_msg m = {.h = {.request = VU_GET_VRING_BASE, .size = sizeof(m.p.state)},
+			   .p.state.index = r->index};
+
+	return vu_send(u, &m, 0, u->deadline);
+}
+
+static int vu_hear_base(struct vhost_user *u, struct vhost_ring *r)
+{
+	struct vu_msg m = {.h.request = VU_GET_VRING_BASE};
+	int rc = vu_receive(u, &m, sizeof(m.p.state), 0, u->deadline);
+
+	if (rc == 0 && m.p.state.index != r->index)
+		rc = vu_fail(u, EPROTO, "it stops another queue than it should");
+	if (rc == 0)
+		r->base = (uint16_t)m.p.state.num;
+	return rc;
+}
+
 int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int n)
 {
 	int rc = 0;
 
 	u->deadline = vu_deadline();
 	for (unsigned int i = 0; rc == 0 && i < n; i++) {
-		struct vu_msg m = {
-			.h = {.request = VU_GET_VRING_BASE, .size = sizeof(m.p.state)},
-			.p.state.index = ring[i].index};
-
-		rc = vu_send(u, &m, 0, u->deadline);
+		rc = vu_ask_base(u, &ring[i]);
 		if (rc == 0)
-			rc = vu_receive(u, &m, sizeof(m.p.state), 0, u->deadline);
-		if (rc == 0 && m.p.state.index != ring[i].index)
-			rc = vu_fail(u, EPROTO, "it stops another queue than it should");
-		ring[i].base = (uint16_t)m.p.state.num;
+			rc = vu_hear_base(u, &ring[i]);
 	}
 	return rc;
+}
+
+int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
+			   unsigned int n)
+{
+	int rc = 0;
+
+	u->deadline = vu_deadline();
+	for (unsigned int i = 0; rc == 0 && i < n; i++)
+		rc = vu_ask_base(u, &ring[i]);
+	return rc;
+}
+
+int vhost_user_stopped(struct vhost_user *u, struct vhost_ring *ring, bool wait)
+{
+	u->deadline = vu_deadline();
+	if (!wait) {
+		int rc = vu_is_there(u, sizeof(struct vu_vring_state));
+
+		if (rc != 0)
+			return rc;
+	}
+	return vu_hear_base(u, ring);
 }

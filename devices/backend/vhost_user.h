@@ -72,5 +72,13 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
  * have taken next.  What it has taken it may still finish
  */
 int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int n);
+/* vhost_user_ask_to_stop() - the same, asked and not waited for.  vhost_user_stopped() takes an answer, of
+ * the rings in their order, and waits for it only with @wait.  Return: 0; 1, it is not there yet;
+ * or -errno.  vhost_user_go_on(): serve stopped rings again, each from its base
+ */
+int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
+			   unsigned int n);
+int vhost_user_stopped(struct vhost_user *u, struct vhost_ring *ring, bool wait);
+int vhost_user_go_on(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n);
 
 #endif

@@ -165,6 +165,30 @@ static int vu_check(struct vhost_user *u, const struct vu_header *h, uint32_t re
 	return 0;
 }
 
+int vu_is_there(struct vhost_user *u, size_t size)
+{
+	struct vu_header h;
+	char wire[sizeof(h) + VU_PAYLOAD_MAX];
+	struct pollfd p = {.fd = u->fd, .events = POLLRDHUP};
+	ssize_t n = recv(u->fd, wire, sizeof(h) + size, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && (errno == EPIPE || errno == ECONNRESET)))
+		return vu_fail(u, EPIPE, "it has hung up");
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return vu_fail(u, errno, "the connection failed");
+	if (n >= (ssize_t)sizeof(h)) {
+		memcpy(&h, wire, sizeof(h));
+		if (h.size != size)
+			return vu_fail(u, EPROTO, "its reply has an impossible length");
+	}
+	if (n == (ssize_t)(sizeof(h) + size))
+		return 0;
+	/* a part of it may be all that will ever come */
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+		return vu_fail(u, EPIPE, "it has hung up");
+	return 1;
+}
+
 int vu_receive(struct vhost_user *u, struct vu_msg *m, size_t min, unsigned int nfd,
 	       uint64_t deadline)
 {

@@ -90,6 +90,10 @@ int vu_send(struct vhost_user *u, struct vu_msg *m, uint32_t flags, uint64_t dea
  */
 int vu_receive(struct vhost_user *u, struct vu_msg *m, size_t min, unsigned int nfd,
 	       uint64_t deadline);
+/* vu_is_there() - has a whole message come, with @size bytes of payload?  vu_receive() then does not
+ * wait.  Return: 0; 1, not yet; or -errno
+ */
+int vu_is_there(struct vhost_user *u, size_t size);
 /* vu_deadline() - VHOST_USER_WAIT_MS from now, on monotonic_ns()'s clock */
 uint64_t vu_deadline(void);
 /* vu_fail() - note @why.  Return: -@code */

@@ -136,9 +136,10 @@ static void vu_hang_up(struct vu_dev *d)
 }
 
 /* The driver is told, unless somebody may come who takes over. */
-static void vu_lost(struct vu_dev *d, const char *why)
+void vu_lost(struct vu_dev *d, const char *why)
 {
 	vu_hang_up(d);
+	d->rest.stage = VU_SERVES;
 	log_guest("%s: the process that serves it is lost: %s", d->v.name, why);
 	if (d->v.active && d->returns && vu_return_start(d) == 0)
 		return;
@@ -150,9 +151,12 @@ static void vu_on_line(struct loop_source *s, uint32_t events)
 {
 	struct vu_dev *d = container_of(s, struct vu_dev, line);
 	char c;
-	ssize_t n = recv(s->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n;
 
 	(void)events;
+	if (vu_rest_heard(d))
+		return;
+	n = recv(s->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	vu_lost(d, n > 0 ? "it says what nobody asked for" : "it has hung up");
@@ -163,7 +167,7 @@ static void vu_on_end(struct daemon *dm, const char *how)
 	struct vu_dev *d = container_of(dm, struct vu_dev, daemon);
 
 	log_warn("%s: %s", d->v.name, how);
-	if (d->u.fd >= 0)
+	if (d->u.fd >= 0 && !d->v.resting) /* else its connection tells, afterwards */
 		vu_lost(d, "its program has ended");
 }
 
@@ -204,20 +208,36 @@ void vu_used_base(const struct vu_dev *d, struct vhost_ring *ring, unsigned int 
 		ring[i].base = shared_load16(d->vq[ring[i].index].used_p + 2);
 }
 
-static int vu_activate(struct virtio_dev *v)
+static int vu_arm(struct virtio_dev *v, struct err *e)
 {
 	struct vu_dev *d = vu_of(v);
-	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
-	unsigned int n = vu_rings(d, ring);
-	int rc = 0;
+	int rc = d->returns ? vu_return_arm(d) : 0;
 
-	v->dev->engine = "vhost-user";
-	if (d->daemon.pid && !d->watched) {
+	if (rc == 0 && d->daemon.pid && !d->watched) {
 		d->watched = true;
 		rc = daemon_watch(&d->daemon, v->env->loop, v->dev, vu_on_end);
 	}
-	if (rc < 0)
-		return rc;
+	return rc < 0 ? err_set(e, -rc, "%s: the host cannot watch who serves it: %s",
+				v->name, strerror(-rc))
+		      : 0;
+}
+
+static int vu_activate(struct virtio_dev *v)
+{
+	struct vu_dev *d = vu_of(v);
+
+	v->dev->engine = "vhost-user";
+	d->rest.stage = v->resting ? VU_DUE : VU_SERVES;
+	return v->resting ? 0 : vu_begin(d);
+}
+
+int vu_begin(struct vu_dev *d)
+{
+	struct virtio_dev *v = &d->v;
+	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
+	unsigned int n = vu_rings(d, ring);
+	int rc;
+
 	if (d->u.fd < 0)
 		return d->returns ? vu_return_start(d) : -ENOTCONN;
 	loop_want(v->env->loop, &d->line, 0);
@@ -252,14 +272,19 @@ static void vu_reset(struct virtio_dev *v)
 	struct vu_dev *d = vu_of(v);
 	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
 	unsigned int n = vu_rings(d, ring);
+	bool stopped = d->rest.stage == VU_ASKED || d->rest.stage == VU_STOPPED;
+	bool due = d->rest.stage == VU_DUE;
+	int rc;
 
 	vu_return_stop(d);
 	cleanup_close_fd(&d->inflight.fd);
 	d->inflight.fd = -1;
-	if (d->u.fd < 0)
+	if (d->u.fd < 0 || due)
 		return;
 	loop_want(v->env->loop, &d->line, 0);
-	if (vhost_user_stop(&d->u, ring, n) == 0 && vu_listen(d) == 0) {
+	rc = stopped ? vu_rest_end(d, ring) : vhost_user_stop(&d->u, ring, n);
+	d->rest.stage = VU_SERVES;
+	if (rc == 0 && vu_listen(d) == 0) {
 		vu_settle(d, ring, n);
 		return;
 	}
@@ -281,13 +306,13 @@ static void vu_op_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops vu_ops = {
-	.arm = virtio_nop_arm,
+	.arm = vu_arm,
 	.activate = vu_activate,
 	.kick = virtio_nop_kick,
 	.config_written = virtio_nop_config_written,
 	.reset = vu_reset,
-	.rest = virtio_nop_rest,
-	.wake = virtio_nop_wake,
+	.rest = vu_op_rest,
+	.wake = vu_op_wake,
 	.state = vu_state,
 	.destroy = vu_op_destroy,
 };

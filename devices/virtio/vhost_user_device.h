@@ -15,6 +15,18 @@
 #include "devices/backend/vhost_user.h"
 #include "devices/virtio/virtio.h"
 
+/* At rest, and on the way there and back */
+struct vu_rest {
+	enum {
+		VU_SERVES,  /* the process does, as far as it is connected */
+		VU_ASKED,   /* it is to stop, and @answered of the @n rings have */
+		VU_STOPPED, /* all have */
+		VU_DUE,     /* the driver came at rest: it is to begin afterwards */
+	} stage;
+	unsigned int n, answered;
+	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
+};
+
 struct vu_dev {
 	struct virtio_dev v;
 	struct virtq vq[VIRTIO_QUEUES_MAX];
@@ -27,6 +39,7 @@ struct vu_dev {
 	uint64_t ours;           /* features that the back end is not told of */
 	bool returns, watched;
 	struct vu_return *again; /* vhost_user_return.c */
+	struct vu_rest rest;     /* vhost_user_rest.c */
 };
 
 /* vu_create() - device @name, connected to nothing yet.  NULL with @e set: no memory,
@@ -58,13 +71,29 @@ void vu_may_return(struct vu_dev *d);
 struct virtio_dev *vu_offer(struct vu_dev *d, uint32_t id, unsigned int nvq,
 			    uint16_t size, uint64_t features, uint64_t ours);
 
-/* Between the two files.  vu_rings() - the mapped queues of @d.  Return: how many.
+/* Between the three files.  vu_rings() - the mapped queues of @d.  Return: how many.
  * vu_used_base(): those of one who died go on behind the last used element
  */
 unsigned int vu_rings(struct vu_dev *d, struct vhost_ring ring[VIRTIO_QUEUES_MAX]);
 void vu_used_base(const struct vu_dev *d, struct vhost_ring *ring, unsigned int n);
 /* vu_listen() - hear of the end of the connection from now on */
 int vu_listen(struct vu_dev *d);
+/* vu_begin() - have the process serve the queues.  Return: 0 or -errno.  vu_lost(): it is gone */
+int vu_begin(struct vu_dev *d);
+void vu_lost(struct vu_dev *d, const char *why);
+/* vu_op_rest(), vu_op_wake() - as virtio_ops has them.  vu_rest_heard(): the connection has something,
+ * after a rest.  Return: was it an answer?  vu_rest_end(): of a reset: wait for answers that are due;
+ * @ring becomes what was stopped.  Return: 0 or -errno
+ */
+bool vu_op_rest(struct virtio_dev *v);
+void vu_op_wake(struct virtio_dev *v);
+bool vu_rest_heard(struct vu_dev *d);
+int vu_rest_end(struct vu_dev *d, struct vhost_ring *ring);
+/* vu_return_arm() - open what a try needs, but its socket.  Return: 0 or -errno.
+ * vu_return_rest(): no try from now on.  Return: and none is under way
+ */
+int vu_return_arm(struct vu_dev *d);
+bool vu_return_rest(struct vu_dev *d);
 /* vu_return_start() - try to connect again until it works.  Return: 0 or -errno */
 int vu_return_start(struct vu_dev *d);
 void vu_return_stop(struct vu_dev *d); /* nothing runs afterwards; any number */

@@ -86,7 +86,7 @@ static void vu_return_tried(struct work *w)
 	r->trying = false;
 	d->inflight = r->inflight;
 	if (r->u.fd < 0) {
-		if (d->v.active)
+		if (d->v.active && !d->v.resting)
 			vu_return_sleep(r);
 		return;
 	}
@@ -94,7 +94,7 @@ static void vu_return_tried(struct work *w)
 	r->u.fd = -1;
 	if (!d->v.active) /* a reset waits for us, and will stop it */
 		return;
-	if (vu_listen(d) < 0) {
+	if (!d->v.resting && vu_listen(d) < 0) {
 		virtio_broken(&d->v, "the host cannot poll its connection");
 		return;
 	}
@@ -126,7 +126,7 @@ static void vu_return_on_timer(struct loop_source *s, uint32_t events)
 	work_submit(d->v.env->pool, &r->work);
 }
 
-int vu_return_start(struct vu_dev *d)
+int vu_return_arm(struct vu_dev *d)
 {
 	struct vu_return *r = d->again;
 
@@ -146,10 +146,23 @@ int vu_return_start(struct vu_dev *d)
 			.fn = vu_return_on_timer};
 		d->again = r;
 	}
-	if (r->timer.fd < 0)
-		return -EMFILE;
-	vu_return_sleep(r);
-	return 0;
+	return r->timer.fd < 0 ? -EMFILE : 0;
+}
+
+int vu_return_start(struct vu_dev *d)
+{
+	int rc = vu_return_arm(d);
+
+	if (rc == 0 && !d->v.resting) /* else by vu_op_wake() */
+		vu_return_sleep(d->again);
+	return rc;
+}
+
+bool vu_return_rest(struct vu_dev *d)
+{
+	if (d->again)
+		loop_want(d->v.env->loop, &d->again->timer, 0);
+	return !d->again || !d->again->trying;
 }
 
 void vu_return_stop(struct vu_dev *d)

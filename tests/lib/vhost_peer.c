@@ -374,7 +374,8 @@ static bool peer_turn(struct peer *p)
 		peer_hang_up(p);
 	}
 	for (unsigned int i = 0; i < PEER_QUEUES; i++) {
-		if (!(f[2 + i].revents & POLLIN) || p->ring[i].kick < 0)
+		/* a message of this turn may have stopped it */
+		if (!(f[2 + i].revents & POLLIN) || !p->ring[i].enabled)
 			continue;
 		if (p->dies_kicked) {
 			p->dies_kicked = false;

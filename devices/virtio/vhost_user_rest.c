@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user_rest - a device whose queues another process serves comes to rest and goes on.
+ *
+ * The protocol stops a ring by asking for its base.  The loop must not wait for that: the question is
+ * asked once, and the answers are looked for.  A process that does not answer before the machine
+ * gives up goes on being asked: it serves the rings again when it has answered.
+ */
+#include "devices/virtio/vhost_user_device.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "vmm/core/util.h"
+
+/* Return: 0, all have been answered, 1, not yet; -errno, the process is of no use */
+static int vu_hear_answers(struct vu_dev *d, bool wait)
+{
+	struct vu_rest *r = &d->rest;
+
+	while (r->answered < r->n) {
+		int rc = vhost_user_stopped(&d->u, &r->ring[r->answered], wait);
+
+		if (rc != 0)
+			return rc;
+		r->answered++;
+	}
+	r->stage = VU_STOPPED;
+	return 0;
+}
+
+/* As far as it had come?  What it has taken it may still read from and write to */
+static bool vu_is_settled(const struct vu_dev *d)
+{
+	const struct vu_rest *r = &d->rest;
+
+	for (unsigned int i = 0; i < r->n; i++)
+		if (shared_load16(d->vq[r->ring[i].index].used_p + 2) != r->ring[i].base)
+			return false;
+	return true;
+}
+
+bool vu_op_rest(struct virtio_dev *v)
+{
+	struct vu_dev *d = container_of(v, struct vu_dev, v);
+	struct vu_rest *r = &d->rest;
+	int rc = 0;
+
+	if (!vu_return_rest(d))
+		return false;
+	if (d->u.fd < 0 || r->stage == VU_DUE)
+		return true;
+	loop_want(v->env->loop, &d->line, 0);
+	if (r->stage == VU_SERVES) {
+		r->n = vu_rings(d, r->ring);
+		r->answered = 0;
+		r->stage = VU_ASKED;
+		rc = vhost_user_ask_to_stop(&d->u, r->ring, r->n);
+	}
+	if (rc == 0 && r->stage == VU_ASKED)
+		rc = vu_hear_answers(d, false);
+	if (rc < 0)
+		vu_lost(d, d->u.why);
+	return rc < 0 || (rc == 0 && vu_is_settled(d));
+}
+
+/* All have answered: it serves the rings again, from where each stands */
+static void vu_serve_again(struct vu_dev *d)
+{
+	struct vu_rest *r = &d->rest;
+
+	r->stage = VU_SERVES;
+	if (vhost_user_go_on(&d->u, r->ring, r->n) < 0) {
+		vu_lost(d, d->u.why);
+		return;
+	}
+	/* whoever rang meanwhile has not been heard */
+	for (unsigned int i = 0; i < r->n; i++)
+		(void)eventfd_write(r->ring[i].kick, 1);
+}
+
+bool vu_rest_heard(struct vu_dev *d)
+{
+	int rc;
+
+	if (d->rest.stage != VU_ASKED)
+		return false;
+	rc = vu_hear_answers(d, false);
+	if (rc < 0)
+		vu_lost(d, d->u.why);
+	else if (rc == 0)
+		vu_serve_again(d);
+	return true;
+}
+
+int vu_rest_end(struct vu_dev *d, struct vhost_ring *ring)
+{
+	struct vu_rest *r = &d->rest;
+	int rc = vu_hear_answers(d, true);
+
+	memcpy(ring, r->ring, r->n * sizeof(*ring));
+	return rc;
+}
+
+void vu_op_wake(struct virtio_dev *v)
+{
+	struct vu_dev *d = container_of(v, struct vu_dev, v);
+
+	if (d->rest.stage == VU_DUE) {
+		d->rest.stage = VU_SERVES;
+		if (v->active && vu_begin(d) < 0)
+			virtio_broken(v, "the process that serves it fails");
+		return;
+	}
+	if (d->u.fd < 0) {
+		if (v->active && (!d->returns || vu_return_start(d) < 0))
+			virtio_broken(v, "nobody serves it any more");
+		return;
+	}
+	if (d->rest.stage == VU_STOPPED)
+		vu_serve_again(d);
+	if (d->u.fd >= 0 && vu_listen(d) < 0)
+		vu_lost(d, "the host cannot poll its connection");
+}
