@@ -15,7 +15,7 @@
 #define IKCONFIG_MARK_LEN 8
 static const char ikconfig_begin[] = IKCONFIG_MARK "\x1f\x8b\x08";
 
-/* Return: bytes of the kernel in @f, as it is in memory, at @dst; < 0: they cannot be had */
+/* Return: bytes of the kernel in @f, as it is in memory, at @dst; -errno */
 static int64_t ikconfig_kernel(const struct kernel_file *f, uint8_t *dst)
 {
 	struct kernel_payload p;

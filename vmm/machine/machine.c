@@ -14,6 +14,7 @@
 #include "boot/file.h"
 #include "devices/backend/disk.h"
 #include "devices/backend/ring.h"
+#include "vmm/core/limits.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/machine/kernel_config.h"
@@ -242,9 +243,15 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 /* With --early devices open what they need here, not when their drivers come */
 static int machine_arm(struct machine *m, struct err *e)
 {
-	int rc = 0;
+	int rc;
 
-	for (unsigned int i = 0; rc == 0 && m->cfg->early && i < m->ndev; i++)
+	if (!m->cfg->early)
+		return 0;
+	rc = work_pool_arm(m->pool);
+	if (rc < 0)
+		return err_set(e, -rc, "no threads for what blocks: %s%s", strerror(-rc),
+			       limits_thread_cure(-rc));
+	for (unsigned int i = 0; rc == 0 && i < m->ndev; i++)
 		rc = m->dev[i]->ops->arm(m->dev[i], e);
 	return rc;
 }

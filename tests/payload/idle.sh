@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# idle.sh - a machine with every device, all alive and with nothing to do; a piece of run, which
+# sources it.
+# shellcheck disable=SC2154 # work, payloads, microvm are run's
+
+# slept PID - how often its threads have gone to sleep so far: as often as they were woken
+slept() { cat "/proc/$1/task/"*/status | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'; }
+
+# idle_machine - sets apart, in front of which it runs, and idle, its command line
+idle_machine() {
+	local cards=() direct='' i
+	apart=()
+	scratch_disk
+	cp "$work/disk" "$work/disk2"
+	truncate -s 2M "$work/base" "$work/pmem"
+	rm -f "$work/cow" "$work/port.log"
+	for i in '-n' '-Urn'; do
+		unshare "$i" true 2>/dev/null && apart=(unshare "$i") && break
+	done
+	[ ${#apart[@]} -gt 0 ] && [ -w /dev/net/tun ] &&
+		cards=(--net tap=idle0 --net "tap=idle1,tx-bps=1M,rx-iops=99")
+	! direct_here || direct=,direct
+	idle=("$microvm" --kernel "$payloads/idle" --disk "$work/disk" --timeout ${LIMIT}s
+		--disk "$work/disk2,io=sync$direct" "${cards[@]}" --balloon 0 --vsock "$work/vsock"
+		--disk "$work/base,overlay=$work/cow,bps=16M,iops=5000" --pmem "$work/pmem,ro"
+		--port a,unix="$work/port" --port b,pty --port c,file="$work/port.log")
+}
+
+# Every device alive and nothing to do: no thread is woken, by a timer or otherwise.  The
+# guest's processor does not sleep either.
+idle_sleeps_test() {
+	local pid i before=-1 after=0 name=idle_machine_sleeps
+	wants $name || return 0
+	idle_machine
+	"${apart[@]}" "${idle[@]}" </dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs '^idle, 3 disks' "$work/out"
+	for ((i = 0; i < 10 && before != after; i++)); do # what has begun ends
+		before=$(slept "$pid")
+		sleep 0.5
+		after=$(slept "$pid")
+	done
+	before=$(slept "$pid") && sleep 3 && after=$(slept "$pid")
+	kill "$pid"
+	wait "$pid"
+	status=$?
+	[ "$before" = "$after" ] || {
+		not_ok $name "$((after - before)) wake-ups in 3 s"
+		return
+	}
+	judge $name $status 143 '^idle, 3 disks'
+}
+
+# What makes a descriptor or a thread: not ioctl, by which a device's registers and doorbells are bound
+OPENS=%file,clone,clone3,fork,vfork,socket,socketpair,accept,accept4,bind,listen,io_uring_setup,eventfd
+OPENS+=,eventfd2,timerfd_create,epoll_create,epoll_create1,memfd_create,signalfd,signalfd4,pipe,pipe2
+OPENS+=,dup,dup2,dup3,inotify_init,inotify_init1,userfaultfd
+
+# With --early on, nothing is opened after the first KVM_RUN by any device
+early_test() {
+	local name=early_machine_opens_nothing_later later
+	wants $name || return 0
+	if ! strace -qq -o /dev/null true 2>"$work/err"; then
+		skip $name 'no strace that works here'
+		return
+	fi
+	idle_machine
+	"${apart[@]}" strace -f -qq -o "$work/calls" -e trace="$OPENS,ioctl" "${idle[@]}" --early on \
+		--pidfile "$work/pid" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs '^idle, 3 disks' "$work/out"
+	# what it does at its end is not looked at
+	later=$(awk '/KVM_RUN/ { runs = 1; next }
+		runs && !/ioctl\(|resumed|--- SIG|\+\+\+/' "$work/calls")
+	kill "$(cat "$work/pid")"
+	wait "$pid"
+	status=$?
+	if [ "$later" ]; then
+		not_ok $name "$(wc -l <<<"$later") calls, of which the first are:"
+		head -n 20 <<<"$later"
+	else
+		judge $name $status 143 '^idle, 3 disks'
+	fi
+}
+
+idle_test() {
+	idle_sleeps_test
+	early_test
+}
