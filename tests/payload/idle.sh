@@ -3,7 +3,7 @@
 #
 # idle.sh - a machine with every device, all alive and with nothing to do; a piece of run, which
 # sources it.
-# shellcheck disable=SC2154 # work, payloads, microvm are run's
+# shellcheck disable=SC2054,SC2154 # commas of options; work, payloads, microvm are run's
 
 # slept PID - how often its threads have gone to sleep so far: as often as they were woken
 slept() { cat "/proc/$1/task/"*/status | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'; }
@@ -22,7 +22,7 @@ idle_machine() {
 	[ ${#apart[@]} -gt 0 ] && [ -w /dev/net/tun ] &&
 		cards=(--net tap=idle0 --net "tap=idle1,tx-bps=1M,rx-iops=99")
 	! direct_here || direct=,direct
-	idle=("$microvm" --kernel "$payloads/idle" --disk "$work/disk" --timeout ${LIMIT}s
+	idle=("$microvm" --kernel "$payloads/idle" --disk "$work/disk" --timeout "${LIMIT}s"
 		--disk "$work/disk2,io=sync$direct" "${cards[@]}" --balloon 0 --vsock "$work/vsock"
 		--disk "$work/base,overlay=$work/cow,bps=16M,iops=5000" --pmem "$work/pmem,ro"
 		--port a,unix="$work/port" --port b,pty --port c,file="$work/port.log")
