@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=dash
+# shellcheck shell=dash disable=SC2034,SC2154 # INITRD and vmm are of lib.sh
 #
 # pause.sh - a stock guest that loads all of its devices is stopped by SIGTSTP and continued, again
 # and again: nothing that it does goes wrong, and nothing is lost.
