@@ -16,6 +16,7 @@
 #include "vmm/machine/report.h"
 #include "vmm/settings/cli.h"
 #include "vmm/settings/config_life.h"
+#include "vmm/settings/config_say.h"
 
 /* There will be no machine: the cause is @e, or a signal that came meanwhile */
 static struct exit_verdict machine_not_built(const struct err *e)
@@ -103,6 +104,20 @@ static int run(const struct config *cfg, uint64_t start_ns)
 	return status;
 }
 
+/* What --config takes, to make this machine again */
+static int print_settings(const struct config *cfg)
+{
+	struct err e = {0};
+	json_t *o = config_say(cfg, &e);
+
+	if (!o)
+		return command_fail(&e);
+	(void)json_dumpf(o, stdout, JSON_INDENT(2));
+	(void)fputc('\n', stdout);
+	json_decref(o);
+	return 0;
+}
+
 static int dry_run(const struct config *cfg)
 {
 	static struct machine m;
@@ -110,11 +125,13 @@ static int dry_run(const struct config *cfg)
 	struct err e = {0};
 	int status = 0;
 
-	if (build(&m, cfg, &loop, &e) == 0) {
+	if (build(&m, cfg, &loop, &e) < 0) {
+		status = command_fail(&e);
+	} else if (cfg->json) {
+		status = print_settings(cfg);
+	} else {
 		kernel_config_warn_inside(cfg);
 		machine_describe(&m, stdout);
-	} else {
-		status = command_fail(&e);
 	}
 	take_apart(&m, loop);
 	return command_flush(status);

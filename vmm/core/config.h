@@ -162,6 +162,8 @@ struct config_port {
 	struct config_end end;
 };
 
+struct config_said; /* vmm/settings/said.h */
+
 struct config {
 	char *kernel;
 	char *initrd[CONFIG_INITRDS_MAX];
@@ -200,6 +202,8 @@ struct config {
 	char *dump_dtb;    /* where the device tree is to be written; NULL: nowhere */
 	char *dtb_overlay; /* what is applied to it first; NULL: nothing */
 	bool dry_run;
+	bool json;                /* the dry run prints its configuration instead */
+	struct config_said *said; /* all of the above as it was said; NULL: nothing */
 };
 
 #endif

@@ -132,6 +132,8 @@ static int cli_apply(struct cli c, struct config *cfg, struct err *e)
 	while ((rc = cli_next(&c, &o, e)) > 0) {
 		if (o.row->role == ROLE_DRY_RUN)
 			cfg->dry_run = true;
+		if (o.row->role == ROLE_JSON)
+			cfg->json = true;
 		if (o.row->role != ROLE_MACHINE)
 			continue;
 		if (setting_apply_text(o.row, cfg, o.value, e) < 0)
@@ -155,6 +157,8 @@ int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action
 		rc = config_json_load(cfg, file, e);
 	if (rc == 0)
 		rc = cli_apply(c, cfg, e);
+	if (rc == 0 && cfg->json && !cfg->dry_run)
+		rc = err_usage(e, "--json is about what --dry-run prints; give both");
 	return rc < 0 ? rc : config_validate(cfg, e);
 }
 

@@ -51,13 +51,14 @@ static int config_json_text(const json_t *v, enum setting_type type, char buf[24
 {
 	static const char *const wanted[] = {
 		[SETTING_TEXT] = "a string",
+		[SETTING_PATH] = "a string",
+		[SETTING_SOCKET] = "a string",
 		[SETTING_NUMBER] = "a whole number",
 		[SETTING_QUANTITY] = "a string with a unit or a whole number",
 		[SETTING_SWITCH] = "true or false",
 		[SETTING_LIST] = "a string, or a list of them",
 	};
-	bool string_ok = type == SETTING_TEXT || type == SETTING_QUANTITY ||
-			 type == SETTING_LIST;
+	bool string_ok = type != SETTING_NUMBER && type != SETTING_SWITCH;
 	bool number_ok = type == SETTING_NUMBER || type == SETTING_QUANTITY;
 
 	if (json_is_string(v) && string_ok) {

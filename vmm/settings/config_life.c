@@ -9,6 +9,7 @@
 #include "vmm/settings/config_files.h"
 #include "vmm/settings/config_line.h"
 #include "vmm/core/util.h"
+#include "vmm/settings/said.h"
 
 #define CONFIG_HUGEPAGE (2 * MIB)
 
@@ -119,6 +120,7 @@ void config_fini(struct config *cfg)
 	free(cfg->report);
 	free(cfg->dump_dtb);
 	free(cfg->dtb_overlay);
+	said_fini(cfg);
 	*cfg = (struct config){0};
 }
 

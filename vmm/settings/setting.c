@@ -10,6 +10,7 @@
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/parse.h"
+#include "vmm/settings/said.h"
 
 static bool setting_visible(const struct setting *s, bool json)
 {
@@ -44,14 +45,18 @@ int setting_apply(const struct setting *s, struct config *cfg, const char *value
 			s->arch, arch_name);
 	if (!*value && !s->empty_ok)
 		return err_usage(e, "the value is empty; give one, or leave it out");
-	return s->set(cfg, value, e);
+	if (s->set(cfg, value, e) < 0 || said_begin(cfg, s, e) < 0)
+		return -e->code;
+	return said_add(cfg, s, NULL, value, e);
 }
 
 int setting_begin(struct setting_value *v, const struct setting *s, struct config *cfg,
 		  struct err *e)
 {
+	int rc = s->parts->begin(cfg, e);
+
 	*v = (struct setting_value){.row = s};
-	return s->parts->begin(cfg, e);
+	return rc < 0 ? rc : said_begin(cfg, s, e);
 }
 
 static bool setting_part_is(const struct setting_part *p, const char *name)
@@ -98,7 +103,7 @@ int setting_part_apply(struct setting_value *v, const struct setting_part *p,
 				 p->name);
 	if (p->set(cfg, value, e) < 0)
 		return err_wrap(e, "%s", p->name);
-	return 0;
+	return said_add(cfg, v->row, p, value, e);
 }
 
 int setting_end(struct setting_value *v, struct config *cfg, struct err *e)
@@ -147,7 +152,18 @@ static bool setting_is_bare(const struct setting *s, const char *element)
 		if (strlen(name) == len && strncmp(name, element, len) == 0)
 			return false;
 	}
-	return s->parts->part[0].type == SETTING_TEXT;
+	switch (s->parts->part[0].type) {
+	case SETTING_TEXT:
+	case SETTING_PATH:
+	case SETTING_SOCKET:
+		return true;
+	case SETTING_NUMBER:
+	case SETTING_QUANTITY:
+	case SETTING_SWITCH:
+	case SETTING_LIST:
+	default:
+		return false;
+	}
 }
 
 static int setting_apply_element(struct setting_value *v, char *element, bool first,
@@ -188,6 +204,7 @@ int setting_apply_text(const struct setting *s, struct config *cfg, const char *
 		return err_usage(e, "the value is empty; give %s", s->arg);
 	if (s->parts->none && strcmp(text, "none") == 0) {
 		s->parts->none(cfg);
+		said_forget(cfg, s);
 		return 0;
 	}
 	rest = copy = strdup(text);

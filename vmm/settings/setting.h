@@ -18,6 +18,8 @@
 /* What a value is in JSON; on the command line all are text */
 enum setting_type {
 	SETTING_TEXT,     /* a string */
+	SETTING_PATH,     /* a string, the name of a file */
+	SETTING_SOCKET,   /* likewise, of a unix socket, which may be less long */
 	SETTING_NUMBER,   /* a whole number */
 	SETTING_QUANTITY, /* a string with a unit, or a whole number */
 	SETTING_SWITCH,   /* true or false; "on" or "off" in text */
@@ -29,6 +31,7 @@ enum setting_role {
 	ROLE_MACHINE,
 	ROLE_CONFIG_FILE,
 	ROLE_DRY_RUN,
+	ROLE_JSON,
 	ROLE_HELP,
 	ROLE_VERSION
 };

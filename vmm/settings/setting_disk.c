@@ -182,7 +182,7 @@ static int disk_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part disk_parts[] = {
-	{"path", NULL, SETTING_TEXT, disk_set_path, "FILE", "the image or block device"},
+	{"path", NULL, SETTING_PATH, disk_set_path, "FILE", "the image or block device"},
 	{"id", NULL, SETTING_TEXT, disk_set_id, "ID",
 	 "the disk's name in messages and reports (blk0, blk1, ...)"},
 	{"readonly", "ro", SETTING_SWITCH, disk_set_readonly, NULL,
@@ -200,11 +200,11 @@ static const struct setting_part disk_parts[] = {
 	 "what the image is; default: what its name ends in"},
 	{"backing", NULL, SETTING_SWITCH, disk_set_backing, NULL,
 	 "an image that is not raw may name other files"},
-	{"vhost-user", NULL, SETTING_TEXT, disk_set_vhost_user, "SOCKET",
+	{"vhost-user", NULL, SETTING_SOCKET, disk_set_vhost_user, "SOCKET",
 	 "instead of all others: another process serves the disk there"},
 	{"cache", NULL, SETTING_TEXT, disk_set_cache, "writeback|writethrough",
 	 "when a write is done (writeback)"},
-	{"overlay", NULL, SETTING_TEXT, disk_set_overlay, "FILE",
+	{"overlay", NULL, SETTING_PATH, disk_set_overlay, "FILE",
 	 "what the guest changes goes there, and never into path"},
 	{"bps", NULL, SETTING_QUANTITY, disk_set_bps, "SIZE",
 	 "bytes a second at most, read and written"},

@@ -256,7 +256,8 @@ static int net_end(struct config *cfg, struct err *e)
 
 static void net_none(struct config *cfg)
 {
-	cfg->nnet = 0;
+	while (cfg->nnet)
+		config_net_clear(&cfg->net[--cfg->nnet]);
 }
 
 static const struct setting_part net_parts[] = {
@@ -266,14 +267,14 @@ static const struct setting_part net_parts[] = {
 	 "an open tap that microvm inherits"},
 	{"id", NULL, SETTING_TEXT, net_set_id, "ID",
 	 "the card's name in messages and reports (net0, net1, ...)"},
-	{"netns", NULL, SETTING_TEXT, net_set_netns, "FILE",
+	{"netns", NULL, SETTING_PATH, net_set_netns, "FILE",
 	 "the network namespace that the tap is in"},
 	{"mac", NULL, SETTING_TEXT, net_set_mac, "ADDRESS",
 	 "the guest's hardware address"},
 	{"mtu", NULL, SETTING_NUMBER, net_set_mtu, "N", "told to the guest; 68 to 65535"},
 	{"vhost", NULL, SETTING_SWITCH, net_set_vhost, NULL,
 	 "the kernel serves the tap (/dev/vhost-net)"},
-	{"vhost-user", NULL, SETTING_TEXT, net_set_vhost_user, "SOCKET",
+	{"vhost-user", NULL, SETTING_SOCKET, net_set_vhost_user, "SOCKET",
 	 "instead of a tap: another process serves the card there"},
 	{"user", NULL, SETTING_SWITCH, net_set_user, NULL,
 	 "a network that needs no root, by passt"},

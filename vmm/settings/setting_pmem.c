@@ -33,7 +33,7 @@ static int pmem_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part pmem_parts[] = {
-	{"path", NULL, SETTING_TEXT, pmem_set_path, "FILE", "the image, raw"},
+	{"path", NULL, SETTING_PATH, pmem_set_path, "FILE", "the image, raw"},
 	{"readonly", "ro", SETTING_SWITCH, pmem_set_readonly, NULL,
 	 "the guest cannot write it, and other guests may use it"},
 };

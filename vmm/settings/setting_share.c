@@ -96,12 +96,12 @@ static int share_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part share_parts[] = {
-	{"path", NULL, SETTING_TEXT, share_set_path, "DIR", "the directory"},
+	{"path", NULL, SETTING_PATH, share_set_path, "DIR", "the directory"},
 	{"tag", NULL, SETTING_TEXT, share_set_tag, "NAME",
 	 "what the guest mounts it by (share0, share1, ...)"},
 	{"readonly", "ro", SETTING_SWITCH, share_set_readonly, NULL,
 	 "the guest cannot change anything in it"},
-	{"socket", NULL, SETTING_TEXT, share_set_socket, "SOCKET",
+	{"socket", NULL, SETTING_SOCKET, share_set_socket, "SOCKET",
 	 "instead of path: a virtiofsd listens there"},
 };
 

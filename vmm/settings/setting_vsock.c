@@ -54,7 +54,7 @@ static int vsock_end(struct config *cfg, struct err *e)
 }
 
 static const struct setting_part vsock_parts[] = {
-	{"path", NULL, SETTING_TEXT, vsock_set_path, "SOCKET",
+	{"path", NULL, SETTING_SOCKET, vsock_set_path, "SOCKET",
 	 "the unix socket that microvm makes"},
 	{"cid", NULL, SETTING_NUMBER, vsock_set_cid, "N", "the guest's address (3)"},
 };
