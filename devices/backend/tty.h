@@ -8,6 +8,7 @@
  *   pty    a pseudo terminal that we make
  *   unix   a socket that we listen on, one peer at a time
  *   file   output only, appended
+ *   fd     a stream socket, a pipe or a terminal that we inherited
  * A stuck reader holds its guest's console back, nothing else, and never stops the loop.
  * Where nobody reads, the guest is not held: without a peer (unix), or when a full pty has
  * not moved for half a second, the newest TTY_OUT_MAX bytes are kept for who comes next.
@@ -36,7 +37,8 @@ struct tty_client {
 	void (*input)(struct tty_client *c, const uint8_t *p, size_t n);
 	void (*output_room)(struct tty_client *c); /* after tty_write() took less */
 	void (*resized)(struct tty_client *c, uint16_t cols, uint16_t rows);
-	void (*connected)(struct tty_client *c, bool yes); /* a peer came or went: unix */
+	void (*connected)(struct tty_client *c,
+			  bool yes); /* a peer came or went: sockets */
 };
 
 /* All that make one: NULL with a sentence in @e.  @label is what the sentences call it:
@@ -59,6 +61,12 @@ struct tty *tty_create_unix(struct loop *l, const char *label, const char *path,
  */
 struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 			    struct err *e);
+/* tty_create_inherited() - on descriptor @fd, which the process that started us left open: a connected
+ * stream socket, one end of a pipe, or a terminal, which keeps its mode.  Taken over and closed with
+ * what is made; left alone when it is refused
+ */
+struct tty *tty_create_inherited(struct loop *l, const char *label, int fd,
+				 struct err *e);
 /* tty_file_limit() - of tty_create_file() with the same @path, before tty_start(): at @max bytes
  * the file becomes @path.1 (what was there goes), and @path begins anew.  A device or a pipe has
  * no limit.  Return: 0 or -errno with a sentence in @e
@@ -99,9 +107,10 @@ void tty_wake(struct tty *t);
 
 /* Client side, client->dev's lock held, any thread */
 size_t tty_write(struct tty *t, const uint8_t *p, size_t n); /* Return: bytes taken */
-size_t tty_write_room(struct tty *t);    /* bytes tty_write() would take now */
-void tty_input_wanted(struct tty *t);    /* input_room() is no longer 0 */
-bool tty_connected(const struct tty *t); /* is there a peer?  false: unix without one */
+size_t tty_write_room(struct tty *t); /* bytes tty_write() would take now */
+void tty_input_wanted(struct tty *t); /* input_room() is no longer 0 */
+bool tty_connected(
+	const struct tty *t); /* is there a peer?  false: a socket without one */
 void tty_winsize(struct tty *t, uint16_t *cols, uint16_t *rows); /* 0, 0: no terminal */
 
 #endif

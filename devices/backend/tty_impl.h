@@ -11,9 +11,11 @@
 #define TTY_LABEL_MAX 80
 #define TTY_SOURCES   7
 
-enum tty_end { TTY_STDIO, TTY_FILE, TTY_PTY, TTY_UNIX };
+enum tty_end { TTY_STDIO, TTY_FILE, TTY_PTY, TTY_UNIX, TTY_INHERITED };
 
-/* A socket that we listen on (tty_unix.c) */
+/* A socket that we listen on (tty_unix.c), or, with @source.fd and @at.fd -1, whose one peer we
+ * inherited (tty_inherited.c)
+ */
 struct tty_listener {
 	struct loop_source source; /* awake while a peer would be taken */
 	struct unix_listener at;

@@ -30,6 +30,8 @@ static void tty_unix_listen(struct tty *t)
 {
 	const struct tty_listener *l = &t->listener;
 
+	if (l->source.fd < 0) /* the one that we inherited is the last */
+		return;
 	tty_want(t, &t->listener.source, !l->peer || l->gone ? EPOLLIN : 0);
 }
 
@@ -146,7 +148,11 @@ void tty_unix_eof(struct tty *t)
 
 int tty_unix_start(struct tty *t)
 {
-	t->pollable = true; /* as any peer will be */
+	t->pollable = true;     /* as any peer will be */
+	if (t->listener.peer) { /* inherited */
+		tty_want(t, &t->in_source, EPOLLIN | EPOLLRDHUP);
+		return t->in_source.events ? 0 : -ENOSPC;
+	}
 	tty_unix_listen(t);
 	return t->listener.source.events ? 0 : -ENOSPC;
 }

@@ -214,7 +214,7 @@ static const struct {
 	{"--kernel k --net tap=a,vhost-user=s", "vhost-user=s has", "no tap"},
 	{"--kernel k --net vhost-user=s,vhost", "vhost-user=s has", "no tap"},
 	{"--kernel k --net tap=a --net tap=a", "the tap \"a\"", "its own"},
-	{"--kernel k --net fd=4 --net fd=4", "file descriptor 4", "its own"},
+	{"--kernel k --net fd=4 --net fd=4", "fd=4 is given twice", "its own"},
 	{"--kernel k --net tap=1234567890123456", "tap: \"1234567890123456\"", "15"},
 	{"--kernel k --net tap=a/b", "tap: \"a/b\"", "without"},
 	{"--kernel k --net tap=t%d", "tap: \"t%d\"", "without"},

@@ -79,7 +79,7 @@ START_TEST(cards_share_what_they_must_not)
 	strcpy(cfg.net[0].id, "a");
 	strcpy(cfg.net[1].id, "b");
 	cfg.net[0].fd = cfg.net[1].fd = 5;
-	expect("descriptor 5");
+	expect("fd=5 is given twice");
 	cfg.net[1].fd = 6;
 	ck_assert_int_eq(config_validate(&cfg, &e), 0);
 	cfg.net[0].mac[5] = cfg.net[1].mac[5] = 2;

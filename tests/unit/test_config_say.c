@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/unit.h"
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/cli.h"
@@ -53,10 +54,10 @@ static const struct example {
 	{"balloon", {"64M,reporting=off,deflate-on-oom=off", "0"}},
 	{"console",
 	 {"virtio,file=/log,file-size=1M", "pty", "none", "device=serial,stdio",
-	  "virtio,pty", "unix=/c.sock,pty=off"}},
+	  "virtio,pty", "unix=/c.sock,pty=off", "fd=8"}},
 	{"port",
 	 {"a,unix=/a.sock", "b,pty", "c,file=/c,file-size=64K",
-	  "name=d,stdio=off,file=/d", "f,pty=off,file=/f"}},
+	  "name=d,stdio=off,file=/d", "f,pty=off,file=/f", "g,fd=9"}},
 	{"acpi", {"off", "on"}},
 	{"name", {"web-1"}},
 	{"timeout", {"90s", "5"}},
@@ -285,6 +286,38 @@ START_TEST(part_has_no_example)
 }
 END_TEST
 
+static bool is_one_of(const char *arg, const char *a, const char *b)
+{
+	return arg && (strcmp(arg, a) == 0 || strcmp(arg, b) == 0);
+}
+
+/* Is a setting of @type right for what the manual calls @arg?  A path that is text would be said
+ * relative
+ */
+static bool has_type(enum setting_type type, const char *arg)
+{
+	bool path = is_one_of(arg, "FILE", "DIR") || is_one_of(arg, "PATH", "PATH");
+
+	return path == (type == SETTING_PATH) &&
+	       is_one_of(arg, "SOCKET", "SOCKET") == (type == SETTING_SOCKET);
+}
+
+START_TEST(path_has_the_type_of_a_text)
+{
+	for (unsigned int r = 0; r < setting_count; r++) {
+		const struct setting *s = &setting_table[r];
+
+		if (s->role != ROLE_MACHINE)
+			continue;
+		ck_assert_msg(s->parts || has_type(s->type, s->arg), "--%s", s->name);
+		for (unsigned int p = 0; s->parts && p < s->parts->n; p++)
+			ck_assert_msg(
+				has_type(s->parts->part[p].type, s->parts->part[p].arg),
+				"--%s %s=", s->name, s->parts->part[p].name);
+	}
+}
+END_TEST
+
 /* All settings at once, those that exclude each other left out */
 START_TEST(machine_is_another_when_said_again)
 {
@@ -414,26 +447,15 @@ static void teardown(void)
 	config_fini(&again);
 }
 
-int main(void)
+UNIT_MAIN("config_say", NULL, teardown, t)
 {
-	Suite *s = suite_create("config_say");
-	TCase *t = tcase_create("say");
-	SRunner *r;
-	int failed;
-
-	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, setting_is_another_when_said_again);
 	tcase_add_test(t, part_has_no_example);
+	tcase_add_test(t, path_has_the_type_of_a_text);
 	tcase_add_test(t, machine_is_another_when_said_again);
 	tcase_add_test(t, machine_without_settings_says_some);
 	tcase_add_test(t, file_is_said_beside_what_replaced_it);
 	tcase_add_test(t, path_is_said_as_seen_from_here);
 	tcase_add_test(t, socket_is_said_too_long);
 	tcase_add_test(t, what_json_cannot_have_is_said);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -70,6 +70,15 @@ START_TEST(disk_without_its_path_format_or_mode)
 }
 END_TEST
 
+START_TEST(console_without_its_end)
+{
+	describe("--console virtio,fd=7 --port a,unix=a.sock --port b,fd=8");
+	says("console: virtio on inherited descriptor 7");
+	says("port a: unix socket a.sock");
+	says("port b: inherited descriptor 8");
+}
+END_TEST
+
 START_TEST(id_is_not_the_name)
 {
 	describe("--disk a.img,id=root --disk b.img --net user,id=lan --net tap=t0");
@@ -128,6 +137,7 @@ END_TEST
 UNIT_MAIN("describe", NULL, teardown, t)
 {
 	tcase_add_test(t, disk_without_its_path_format_or_mode);
+	tcase_add_test(t, console_without_its_end);
 	tcase_add_test(t, id_is_not_the_name);
 	tcase_add_test(t, format_that_content_decides);
 	tcase_add_test(t, card_without_its_kind);

@@ -89,6 +89,13 @@ static const struct {
 	 "give serial, virtio or none"},
 	{"--kernel k --console none --port a,stdio --port b,stdio",
 	 "\"a\" and \"b\" both go to stdio", "its own"},
+	{"--kernel k --console fd=2", "--console: fd: \"2\" is not", "3 or more"},
+	{"--kernel k --port a,fd=x", "--port: fd: \"x\" is not the number", "3 or more"},
+	{"--kernel k --console fd=3,pty", "--console: pty:", "somewhere else"},
+	{"--kernel k --console fd=3 --port a,fd=3", "fd=3 is given twice", "its own"},
+	{"--kernel k --port b,fd=7 --net fd=7", "fd=7 is given twice", "its own"},
+	{"--kernel k --console fd=3,file-size=1M", "--console: there is no file",
+	 "file="},
 	{"--kernel k --console file=x,file-size=1K", "--console: file-size: \"1K\"",
 	 "64K or more"},
 	{"--kernel k --console pty,file-size=1M", "--console: there is no file", "file="},
@@ -133,6 +140,21 @@ START_TEST(console_is_another)
 		   "a,b");
 	console_is("--kernel k --console device=virtio,unix=s", CONSOLE_VIRTIO, END_UNIX,
 		   "s");
+}
+END_TEST
+
+START_TEST(descriptor_is_another)
+{
+	console_is("--kernel k --console virtio,fd=12 --port a,fd=13", CONSOLE_VIRTIO,
+		   END_FD, NULL);
+	ck_assert_int_eq(cfg.console_end.fd, 12);
+	ck_assert_int_eq(cfg.port[0].end.kind, END_FD);
+	ck_assert_int_eq(cfg.port[0].end.fd, 13);
+	ck_assert_int_eq(parse_json("{\"console\": {\"fd\": 12}}"), 0);
+	ck_assert_int_eq(cfg.console_end.fd, 12);
+	/* anybody may be there: what the guest prints is not made for one kind of reader */
+	config_console_reader(&cfg, true, true);
+	ck_assert_int_eq(cfg.console_reader, READER_UNKNOWN);
 }
 END_TEST
 
@@ -198,6 +220,7 @@ UNIT_MAIN("setting_console", NULL, teardown, t)
 	tcase_add_loop_test(t, wrong_line_gets_another_sentence, 0,
 			    (int)ARRAY_SIZE(wrong));
 	tcase_add_test(t, console_is_another);
+	tcase_add_test(t, descriptor_is_another);
 	tcase_add_test(t, ports_are_others);
 	tcase_add_test(t, files_have_a_size);
 	tcase_add_test(t, json_means_another_machine);

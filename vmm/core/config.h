@@ -141,11 +141,12 @@ struct config_balloon {
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_NONE };
 
 /* Where a console or a port goes on the host */
-enum config_end_kind { END_UNSET, END_STDIO, END_PTY, END_UNIX, END_FILE };
+enum config_end_kind { END_UNSET, END_STDIO, END_PTY, END_UNIX, END_FILE, END_FD };
 
 struct config_end {
 	enum config_end_kind kind;
 	char *path;         /* of the socket or the file */
+	int fd;             /* that we inherit, of END_FD */
 	uint64_t file_size; /* bytes, from which on the file is PATH.1; 0: no limit */
 	bool has_file_size;
 };

@@ -34,6 +34,8 @@ static struct tty *machine_make_tty(struct machine *m, const char *label,
 		return tty_create_pty(m->loop, label, e);
 	case END_UNIX:
 		return tty_create_unix(m->loop, label, end->path, e);
+	case END_FD:
+		return tty_create_inherited(m->loop, label, end->fd, e);
 	case END_FILE:
 		return machine_make_file(m, label, end, e);
 	case END_STDIO:

@@ -55,8 +55,13 @@ static void describe_end(FILE *f, const struct config_end *end)
 					    [END_STDIO] = "stdio",
 					    [END_PTY] = "a pseudo terminal",
 					    [END_UNIX] = "unix socket",
-					    [END_FILE] = "file"};
+					    [END_FILE] = "file",
+					    [END_FD] = "inherited descriptor"};
 
+	if (end->kind == END_FD) {
+		(void)fprintf(f, "%s %d\n", kinds[end->kind], end->fd);
+		return;
+	}
 	(void)fprintf(f, "%s%s%s\n", kinds[end->kind], end->path ? " " : "",
 		      end->path ? end->path : "");
 }

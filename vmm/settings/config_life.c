@@ -162,11 +162,6 @@ static int config_check_net(const struct config *cfg, struct err *e)
 					"net: two cards use the tap \"%s\"; give "
 					"each its own",
 					a->tap);
-			if (a->fd >= 0 && a->fd == b->fd)
-				return err_usage(e,
-						 "net: two cards use file descriptor %d; "
-						 "give each its own",
-						 a->fd);
 			if (a->has_mac && b->has_mac &&
 			    memcmp(a->mac, b->mac, sizeof(a->mac)) == 0)
 				return err_usage(
@@ -176,6 +171,31 @@ static int config_check_net(const struct config *cfg, struct err *e)
 					j, i);
 		}
 	}
+	return 0;
+}
+
+/* A descriptor has one user: the second would find it closed */
+static int config_check_fds(const struct config *cfg, struct err *e)
+{
+	int fd[1 + CONFIG_PORTS_MAX + CONFIG_NETS_MAX];
+	unsigned int n = 0;
+
+	if (cfg->console_end.kind == END_FD)
+		fd[n++] = cfg->console_end.fd;
+	for (unsigned int i = 0; i < cfg->nport; i++)
+		if (cfg->port[i].end.kind == END_FD)
+			fd[n++] = cfg->port[i].end.fd;
+	for (unsigned int i = 0; i < cfg->nnet; i++)
+		if (cfg->net[i].fd >= 0)
+			fd[n++] = cfg->net[i].fd;
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int j = 0; j < i; j++)
+			if (fd[i] == fd[j])
+				return err_usage(e,
+						 "fd=%d is given twice; give each card, "
+						 "port and console a descriptor of its "
+						 "own",
+						 fd[i]);
 	return 0;
 }
 
@@ -267,6 +287,8 @@ int config_validate(struct config *cfg, struct err *e)
 		rc = config_check_net(cfg, e);
 	if (rc == 0)
 		rc = config_check_ids(cfg, e);
+	if (rc == 0)
+		rc = config_check_fds(cfg, e);
 	for (unsigned int i = 0; rc == 0 && i < cfg->nport; i++)
 		rc = config_check_port(cfg, i, e);
 	if (rc == 0)

@@ -20,7 +20,7 @@ static int end_set(struct config_end *end, enum config_end_kind kind, struct err
 {
 	if (end->kind != END_UNSET && end->kind != kind)
 		return err_usage(e, "it already goes somewhere else; give one of stdio, "
-				    "pty, unix and file");
+				    "pty, unix, file and fd");
 	end->kind = kind;
 	return 0;
 }
@@ -40,6 +40,13 @@ static int end_set_unix(struct config_end *end, const char *value, struct err *e
 	if (end_set(end, END_UNIX, e) < 0)
 		return -e->code;
 	return parts_socket(&end->path, value, SOCKET_PATH_MAX, "", e);
+}
+
+static int end_set_fd(struct config_end *end, const char *value, struct err *e)
+{
+	if (end_set(end, END_FD, e) < 0)
+		return -e->code;
+	return parts_fd(&end->fd, value, e);
 }
 
 static int end_set_file(struct config_end *end, const char *value, struct err *e)
@@ -105,8 +112,8 @@ static int console_set_device(struct config *cfg, const char *value, struct err 
 		return end_set(&cfg->console_end, END_STDIO, e);
 	return parts_no_word(
 		value, "is not a console", "serial virtio none pty stdio",
-		"give serial, virtio or none, and pty, unix=PATH or file=PATH if it is not "
-		"for this terminal",
+		"give serial, virtio or none, and pty, unix=PATH, file=PATH or fd=N if it "
+		"is not for this terminal",
 		e);
 }
 
@@ -123,6 +130,11 @@ static int console_set_pty(struct config *cfg, const char *value, struct err *e)
 static int console_set_unix(struct config *cfg, const char *value, struct err *e)
 {
 	return end_set_unix(&cfg->console_end, value, e);
+}
+
+static int console_set_fd(struct config *cfg, const char *value, struct err *e)
+{
+	return end_set_fd(&cfg->console_end, value, e);
 }
 
 static int console_set_file(struct config *cfg, const char *value, struct err *e)
@@ -162,6 +174,8 @@ static const struct setting_part console_parts[] = {
 	 "a unix socket that microvm makes"},
 	{"file", NULL, SETTING_PATH, console_set_file, "FILE",
 	 "the output is appended to this file"},
+	{"fd", NULL, SETTING_NUMBER, console_set_fd, "N",
+	 "a socket, pipe or terminal that microvm inherits, 3 or more"},
 	{"file-size", NULL, SETTING_QUANTITY, console_set_file_size, "SIZE",
 	 "the file becomes FILE.1 when it is so large; 0: no limit"},
 };
@@ -216,6 +230,11 @@ static int port_set_unix(struct config *cfg, const char *value, struct err *e)
 	return end_set_unix(&cfg->port[cfg->nport].end, value, e);
 }
 
+static int port_set_fd(struct config *cfg, const char *value, struct err *e)
+{
+	return end_set_fd(&cfg->port[cfg->nport].end, value, e);
+}
+
 static int port_set_file(struct config *cfg, const char *value, struct err *e)
 {
 	return end_set_file(&cfg->port[cfg->nport].end, value, e);
@@ -235,7 +254,7 @@ static int port_end(struct config *cfg, struct err *e)
 	if (p->end.kind == END_UNSET)
 		return err_usage(e,
 				 "port \"%s\" goes nowhere; give unix=PATH, pty, "
-				 "file=PATH or stdio",
+				 "file=PATH, fd=N or stdio",
 				 p->name);
 	if (end_check(&p->end, e) < 0)
 		return -e->code;
@@ -254,6 +273,8 @@ static const struct setting_part port_parts[] = {
 	 "a unix socket that microvm makes"},
 	{"file", NULL, SETTING_PATH, port_set_file, "FILE",
 	 "the output is appended to this file"},
+	{"fd", NULL, SETTING_NUMBER, port_set_fd, "N",
+	 "a socket, pipe or terminal that microvm inherits, 3 or more"},
 	{"file-size", NULL, SETTING_QUANTITY, port_set_file_size, "SIZE",
 	 "the file becomes FILE.1 when it is so large; 0: no limit"},
 };

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,15 +46,7 @@ static int net_set_tap(struct config *cfg, const char *value, struct err *e)
 
 static int net_set_fd(struct config *cfg, const char *value, struct err *e)
 {
-	uint64_t n;
-
-	if (parse_uint(value, INT_MAX, &n) < 0 || n < 3)
-		return err_usage(e,
-				 "\"%.60s\" is not the number of an open tap; give 3 or "
-				 "more (0 to 2 are the console's)",
-				 value);
-	cfg->net[cfg->nnet].fd = (int)n;
-	return 0;
+	return parts_fd(&cfg->net[cfg->nnet].fd, value, e);
 }
 
 static int net_set_mac(struct config *cfg, const char *value, struct err *e)

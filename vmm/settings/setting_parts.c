@@ -3,8 +3,10 @@
 #include "vmm/settings/setting_parts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
@@ -49,6 +51,19 @@ int parts_id(char out[CONFIG_ID_MAX + 1], const char *value, struct err *e)
 			"digits, dashes and underscores",
 			value, CONFIG_ID_MAX);
 	memcpy(out, value, len + 1);
+	return 0;
+}
+
+int parts_fd(int *out, const char *value, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_uint(value, INT_MAX, &n) < 0 || n <= STDERR_FILENO)
+		return err_usage(e,
+				 "\"%.60s\" is not the number of a descriptor to pass; "
+				 "give 3 or more (0 to 2 are stdin, stdout and stderr)",
+				 value);
+	*out = (int)n;
 	return 0;
 }
 

@@ -16,6 +16,8 @@ int parts_no_word(const char *value, const char *what, const char *words,
 		  const char *cure, struct err *e);
 /* a name for a disk or a card */
 int parts_id(char out[CONFIG_ID_MAX + 1], const char *value, struct err *e);
+/* the number of a descriptor that we inherit: 3 or more */
+int parts_fd(int *out, const char *value, struct err *e);
 int parts_switch(bool *out, const char *value, struct err *e); /* on or off */
 /* bytes a second, or a burst of them; no guest can live with less than the least */
 int parts_bytes(uint64_t *out, const char *value, struct err *e);
