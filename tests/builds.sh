@@ -18,7 +18,8 @@ build_clang() { host_build clang clang; }
 # no more than is run of it, here and below
 build_asan() {
 	host_build asan "${CC:-gcc}" "${sanitizers[@]}" -- \
-		meson-test-prereq payloads tests/payload/tap-peer tests/payload/hung-disk tests/payload/trip
+		meson-test-prereq payloads tests/payload/tap-peer tests/payload/hung-disk tests/payload/peer \
+		tests/payload/trip
 }
 
 build_tsan() { host_build tsan clang -Db_sanitize=thread -Db_lundef=false -- meson-test-prereq; }
