@@ -148,6 +148,49 @@ START_TEST(hung_disk_does_not_hold_up_anothers_flush)
 }
 END_TEST
 
+/* ---- a rest, which does not wait ---- */
+
+static bool rest(unsigned int i)
+{
+	bool yes;
+
+	pthread_mutex_lock(&dev[i].lock);
+	yes = disk_rest(disk[i]);
+	pthread_mutex_unlock(&dev[i].lock);
+	return yes;
+}
+
+/* Run the loop until disk @i is at rest, for WAIT_S.  Return: is it? */
+static bool rest_soon(unsigned int i)
+{
+	uint64_t end = monotonic_ns() + WAIT_S * UINT64_C(1000000000);
+	bool yes;
+
+	while (!(yes = rest(i)) && monotonic_ns() < end) {
+		loop_stop(loop);
+		ck_assert_int_eq(loop_run(loop), 0);
+	}
+	return yes;
+}
+
+START_TEST(hung_disk_says_not_yet_and_the_other_rests)
+{
+	struct disk_req r;
+
+	read_much(0);
+	hung_file_await(&hung, 1);
+	flush(1, &r);
+	ck_assert(rest_soon(1));
+	ck_assert_uint_eq(nfinished[1], 1);
+	for (unsigned int i = 0; i < 1000; i++)
+		ck_assert(!rest(0));
+	ck_assert_uint_eq(nfinished[0], 0);
+	hung_file_end(&hung, path[0]);
+	ck_assert(rest_soon(0));
+	ck_assert_uint_eq(nfinished[0], NREQ);
+}
+END_TEST
+
 /* ---- a reset that waits ---- */
 
 static atomic_bool resetting;
@@ -203,6 +246,7 @@ UNIT_MAIN("disk_hung", setup, teardown, t)
 {
 	if (ring_probe() == 0 && hung_file_possible()) {
 		tcase_add_test(t, hung_disk_does_not_hold_up_anothers_flush);
+		tcase_add_test(t, hung_disk_says_not_yet_and_the_other_rests);
 		tcase_add_test(t, reset_of_a_hung_disk_does_not_stop_the_loop);
 	}
 }
