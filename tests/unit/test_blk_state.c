@@ -199,6 +199,34 @@ START_TEST(overlay_that_could_not_be_written_is_not_saved)
 }
 END_TEST
 
+/* No guest keeps its machine from being saved by breaking a device and never resetting it */
+START_TEST(broken_disk_is_saved_and_stays_broken)
+{
+	const struct kind k = {.c.io = DISK_IO_SYNC};
+	struct driver_buf b[] = {{hdr, 16, false}, {data, 512, false}};
+
+	plug_kind(&k);
+	bring_up();
+	jobs_init();
+	jobs_go_on(true); /* not served yet, and among them: */
+	b[0].gpa = hdr;
+	b[1].gpa = data;
+	memset(driver_ptr(&d, hdr, 16), 0, 16);
+	driver_send(&d, 0, b, 2); /* no place for a status */
+	driver_pump(&d);
+	ck_assert(driver_broken(&d));
+	save_well();
+	wake();
+	ck_assert(driver_broken(&d));
+	replug_kind(&k, 2);
+	load();
+	ck_assert_msg(state_ok(&st), "%s", st.why);
+	ck_assert(driver_broken(&d));
+	bring_up();
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_OK);
+}
+END_TEST
+
 /* Refused by name, as after a reset, and nothing of it is left */
 static void expect_refused(const char *says)
 {
@@ -326,6 +354,7 @@ UNIT_MAIN("blk_state", load_setup, fixture_end, t)
 	tcase_add_test(t, empty_buckets_are_empty_again);
 	tcase_add_test(t, write_through_is_as_the_guest_chose);
 	tcase_add_loop_test(t, overlay_that_could_not_be_written_is_not_saved, 0, 2);
+	tcase_add_test(t, broken_disk_is_saved_and_stays_broken);
 	tcase_add_loop_test(t, state_of_another_disk_is_refused, 0, ARRAY_SIZE(wrong));
 	tcase_add_test(t, load_that_the_host_does_not_allow_is_refused);
 	tcase_add_test(t, state_cut_short_is_refused);
