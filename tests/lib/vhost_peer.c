@@ -134,15 +134,16 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 	char huge[16 * VU_PAYLOAD_MAX] = {0};
 	struct vhost_user u = {.fd = p->fd};
 	uint32_t flags = VU_REPLY;
+	const enum peer_lie lie = p->lie;
 
 	m->h.size = (uint32_t)size;
-	if (p->lie == PEER_SLOW)
+	if (lie == PEER_SLOW)
 		(void)poll(&(struct pollfd){.fd = p->stop, .events = POLLIN}, 1, 2000);
-	if (p->lie == PEER_HONEST || p->lie == PEER_SLOW || m->h.request != p->at) {
+	if (lie == PEER_HONEST || lie == PEER_SLOW || m->h.request != p->at) {
 		(void)vu_send(&u, m, flags, vu_deadline());
 		return;
 	}
-	switch (p->lie) {
+	switch (lie) {
 	case PEER_OTHER:
 		m->h.request++;
 		break;

@@ -35,12 +35,13 @@ struct peer {
 	/* set before peer_run() */
 	uint64_t features, protocol, queues;
 	uint8_t config[VHOST_USER_CONFIG_MAX];
-	enum peer_lie lie; /* about @at, a vu_request, every time */
-	uint32_t at;
+	_Atomic(enum peer_lie) lie; /* about @at, a vu_request, every time; any time */
+	_Atomic uint32_t at;
 	int listener; /* >= 0: accepts from it, again when one hangs up */
 	/* at the first kick, before it looks at the ring: dies; says what nobody asked for */
 	_Atomic bool dies_kicked, says_kicked;
-	bool lags; /* takes what there is, and serves it when it has been stopped */
+	_Atomic bool
+		lags; /* takes what there is, and serves it when it has been stopped */
 	/* what came */
 	_Atomic uint64_t acked, started, echoed, connections, inflight_set;
 	_Atomic uint64_t base[PEER_QUEUES];

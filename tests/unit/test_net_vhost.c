@@ -18,6 +18,7 @@
 #include "devices/virtio/devices.h"
 #include "devices/virtio/net.h"
 #include "tests/lib/driver.h"
+#include "tests/lib/rest.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/tap_fixture.h"
 #include "vmm/core/log.h"
@@ -119,6 +120,33 @@ START_TEST(resets_change_nothing_on_the_host)
 }
 END_TEST
 
+/* The kernel lets go of the tap, and takes it again; what has to wait goes on waiting */
+START_TEST(queues_come_to_rest_and_go_on)
+{
+	for (unsigned int i = 0; i < 50; i++) {
+		ck_assert(rest_reached(&d));
+		ck_assert(!served[0] && !served[1]);
+		driver_run(&d, 1);
+		ck_assert(!served[0] && !served[1]);
+		driver_wake(&d);
+		ck_assert(served[0] && served[1]);
+	}
+	ck_assert(rest_reached(&d));
+	ck_assert(driver_bring_up(&d, ~0ULL)); /* at rest */
+	ck_assert(!served[0] && !served[1]);
+	driver_wake(&d);
+	ck_assert(served[0] && served[1]);
+	ck_assert(rest_reached(&d));
+	backend_fails = 1;
+	driver_wake(&d);
+	backend_fails = 0;
+	ck_assert(driver_broken(&d));
+	ck_assert(rest_reached(&d));
+	driver_wake(&d);
+	ck_assert(!served[0] && !served[1]);
+}
+END_TEST
+
 /* A reset that wants another thing than the last one, until such a change has to wait */
 static void reset_until_it_waits(void)
 {
@@ -129,6 +157,20 @@ static void reset_until_it_waits(void)
 		ck_assert(driver_bring_up(&d, i % 2 ? ~0ULL : ~TSO));
 	}
 }
+
+START_TEST(rest_while_the_tap_may_not_be_changed)
+{
+	reset_until_it_waits();
+	for (unsigned int i = 0; i < 5; i++) {
+		ck_assert(rest_reached(&d));
+		driver_run(&d, 5);
+		ck_assert(!served[0] && !served[1]);
+		driver_wake(&d);
+	}
+	ck_assert(driver_until(&d, served[0] && served[1]));
+	ck_assert_uint_eq(served_with, offloads);
+}
+END_TEST
 
 /* 10,000 messages to all who listen to the host's interfaces came in three seconds once */
 START_TEST(a_storm_of_resets_waits)
@@ -178,6 +220,8 @@ UNIT_MAIN("net_vhost", setup, teardown, t)
 	if (have_namespace()) {
 		tcase_add_test(t, a_driver_is_served_as_it_wants_to_be);
 		tcase_add_test(t, resets_change_nothing_on_the_host);
+		tcase_add_test(t, queues_come_to_rest_and_go_on);
+		tcase_add_test(t, rest_while_the_tap_may_not_be_changed);
 		tcase_add_test(t, a_storm_of_resets_waits);
 		tcase_add_test(t, a_reset_ends_the_wait);
 		tcase_add_test(t, queues_that_are_refused_after_a_wait_cost_the_device);
