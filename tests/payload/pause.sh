@@ -14,6 +14,20 @@ paused() {
 	judge "$name" $? 0 "$pattern" '^pauses: all are done'
 }
 
+# paused_net NAME COUNT PATTERN FRAMES PAYLOAD OPTION... - the same, with a tap and a peer behind it
+paused_net() {
+	local name=$1 count=$2 pattern=$3 frames=$4 payload=$5
+	shift 5
+	wants "$name" || return 0
+	[ -x "$tools/tap-peer" ] && ! "$tools/tap-peer" --probe 2>"$work/err" && {
+		skip "$name" "$(cat "$work/err")"
+		return 0
+	}
+	timeout -k 5 "$LIMIT" "$tools/tap-peer" "$frames" "$tools/pauses" "$count" \
+		--kernel "$payloads/$payload" --net fd=@FD@ "$@" </dev/null >"$work/out" 2>"$work/err"
+	judge "$name" $? 0 "$pattern" '^pauses: all are done'
+}
+
 # state - of $pid: a letter, as ps has it, or nothing
 state() {
 	local stat=''
@@ -64,5 +78,12 @@ pause_tests() {
 	done
 	paused pauses_with_a_limit 100 'iops=' blk --disk "$disk,iops=2000" \
 		--append 'mode=load depth=8 count=2000'
+	# each frame of them has a number, and comes back as it was
+	paused_net pauses_of_a_busy_card 200 '20000 frames came back' 20000 net --append count=20000
+	paused_net pauses_of_a_card_that_sends 100 frames_per_s --flood net \
+		--append 'mode=transmit count=200000'
+	paused_net pauses_of_a_card_that_is_lied_to 20 'cases well' --flood hostile-rings
+	paused pauses_of_sockets_that_are_lied_to 50 'cases well' hostile-rings --vsock "$work/pvsock"
+	paused pauses_of_a_console_that_is_lied_to 50 '' hostile-rings --console virtio
 	pause_signal_test
 }
