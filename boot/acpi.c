@@ -152,8 +152,8 @@ static size_t acpi_xsdt(struct aml *a, gpa_t fadt, gpa_t madt)
 	return t;
 }
 
-/* acpi_rsdp() - fill the RSDP reserved at the start of @a.  It has no RSDT: whoever reads
- * revision 2 takes the XSDT
+/* acpi_rsdp() - fill the RSDP reserved at the start of @a.  It has no RSDT: a reader of revision
+ * 2 takes the XSDT
  */
 static void acpi_rsdp(struct aml *a, gpa_t xsdt)
 {

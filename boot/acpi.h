@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * acpi - the tables that tell a guest its processors, its devices and how to power off
- * (ACPI 6.4): RSDP, XSDT, FADT (hardware-reduced), MADT and DSDT.
+ * acpi - the tables that tell a guest its processors, its devices and how to power off (ACPI
+ * 6.4): RSDP, XSDT, FADT (hardware-reduced), MADT and DSDT.
  *
- * Non-goals: tables for Windows, processor objects (Linux starts its processors from the
- * MADT alone, and we have neither idle states nor hot-plug to say more), PCI, S3.
+ * Non-goals: tables for Windows, processor objects (Linux starts its processors from the MADT
+ * alone, and we have no idle states or hot-plug to describe), PCI, S3.
  */
 #ifndef MICROVM_BOOT_ACPI_H
 #define MICROVM_BOOT_ACPI_H

@@ -13,14 +13,14 @@
 
 struct acpi_row {
 	enum device_kind kind;
-	char letter;        /* devices are called this and their index in hex: V002 */
+	char letter;        /* devices get this letter and their index in hex: V002 */
 	const char *eisaid; /* _HID, or */
 	const char *hid;    /* _HID as a string */
 	bool ports, interrupt;
 };
 
-/* What a guest is told about.  The clock raises no interrupt, so none is promised: Linux's
- * rtc-cmos then knows that there are no alarms.  The 8042 is not told: a probe would only
+/* The devices that a guest is told of. The clock raises no interrupt, so it declares none:
+ * Linux's rtc-cmos then knows that there are no alarms. The 8042 is left out: a probe would only
  * find nothing, slowly.
  */
 static const struct acpi_row acpi_rows[] = {
@@ -58,8 +58,8 @@ static void acpi_dsdt_device(struct aml *a, const struct acpi_row *row,
 	aml_close(a, device);
 }
 
-/* One kind after the other, as _UID counts within a kind; the order within it, which names
- * the guest's disks, is the platform's
+/* One kind after another, as _UID counts within a kind; the order within it, which names the
+ * guest's disks, is the platform's
  */
 static void acpi_dsdt_devices(struct aml *a, const struct platform *p)
 {
@@ -73,7 +73,7 @@ static void acpi_dsdt_devices(struct aml *a, const struct platform *p)
 }
 
 /* The power button, and the event device (5.6.9) that has its line: there is one interrupt, so
- * the method does not look at its argument, which says which
+ * the method ignores its argument, which names the interrupt
  */
 static void acpi_dsdt_button(struct aml *a, uint32_t gsi)
 {

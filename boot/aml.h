@@ -2,10 +2,10 @@
 /*
  * aml - write ACPI Machine Language (ACPI 6.4, 20) and the plain tables around it.
  *
- * Bytes are appended to a buffer of the caller's.  What doesn't fit sets @overflow, which
- * sticks, and nothing more is written: check once, at the end.  Things with a length
- * in front (device, scope, package, resource template) are opened, filled and closed; the
- * length is put in when it is known, so every object has its shortest encoding.
+ * Bytes are appended to a buffer of the caller's. Data that does not fit sets @overflow, which
+ * sticks, and nothing more is written: check once, at the end. Objects with a length in front
+ * (device, scope, package, resource template) are opened, filled and closed; the length is put in
+ * when it is known, so every object has its shortest encoding.
  */
 #ifndef MICROVM_BOOT_AML_H
 #define MICROVM_BOOT_AML_H
@@ -37,7 +37,7 @@ size_t aml_zero(struct aml *a, size_t n);
 void aml_set(struct aml *a, size_t off, uint64_t v, unsigned int n);
 
 /* Terms.  Names are one segment of at most four characters ("_HID"), padded with '_' */
-void aml_name(struct aml *a, const char *seg); /* Name (seg, and a term has to follow */
+void aml_name(struct aml *a, const char *seg); /* Name (seg, and a term must follow */
 void aml_integer(struct aml *a, uint64_t v);   /* in the shortest form */
 void aml_string(struct aml *a, const char *s);
 void aml_eisaid(struct aml *a, const char *id); /* "PNP0501": three letters, four hex */
@@ -52,7 +52,7 @@ size_t aml_open_method(struct aml *a, const char *seg, uint8_t nargs);
 size_t aml_open_package(struct aml *a, uint8_t nelem);
 void aml_close(struct aml *a, size_t mark);
 
-/* A ResourceTemplate (), filled with the descriptors below */
+/* A ResourceTemplate (), to be filled with the descriptors below */
 size_t aml_open_resources(struct aml *a);
 void aml_close_resources(struct aml *a, size_t mark);
 void aml_memory32(struct aml *a, uint32_t base, uint32_t len); /* ReadWrite, fixed */

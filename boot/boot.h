@@ -3,8 +3,8 @@
  * boot - put a kernel, its initrds, command line and tables into guest memory.
  *
  * boot_load() is the composition: it recognises the kernel by content, loads it, places
- * everything else round it, and says how vCPU 0 starts.  One implementation an
- * architecture (boot_x86.c, boot_arm64.c).
+ * everything else around it, and returns how vCPU 0 starts. One implementation an architecture
+ * (boot_x86.c, boot_arm64.c).
  */
 #ifndef MICROVM_BOOT_BOOT_H
 #define MICROVM_BOOT_BOOT_H
@@ -41,7 +41,7 @@ struct boot_result {
 
 	/* for --dry-run */
 	gpa_t kernel_start, kernel_end, initrd_start, initrd_end, acpi_start, acpi_end;
-	bool panic_is_warm; /* by its command line, only a panic's reset is a warm one */
+	bool panic_is_warm; /* by its command line: only a panic resets warmly */
 	char *cmdline;      /* the resolved command line; the caller frees it */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* boot_arm64 - everything an arm64 guest finds in its memory, in the order it is put there:
- * the kernel where RAM begins, the device tree after it, the initrd as high as it may be.
+/* boot_arm64 - everything an arm64 guest finds in its memory, in the order of writing: the kernel
+ * at the start of RAM, the device tree after it, the initrd as high as possible.
  */
 #include "boot/boot.h"
 
@@ -26,8 +26,8 @@ static int boot_load_kernel(const char *path, struct gmem *m, struct kernel *k,
 	return rc;
 }
 
-/* Behind the kernel, in 2 MiB of its own: Linux maps it by blocks of that size.  It belongs
- * to what initrds must leave alone, so @k grows by it.
+/* After the kernel, in 2 MiB of its own: Linux maps it by blocks of that size. Initrds must not
+ * overlap it, so @k grows by it.
  */
 static int boot_reserve_dtb(struct kernel *k, const struct gmem *m, gpa_t *at,
 			    struct err *e)
@@ -44,7 +44,7 @@ static int boot_reserve_dtb(struct kernel *k, const struct gmem *m, gpa_t *at,
 			       MIB);
 }
 
-/* The operator's part in the tree, then the guest's copy of it and the operator's */
+/* The operator's overlay in the tree, then the guest's copy of it and the operator's */
 static int boot_finish_dtb(const struct config *cfg, struct dtree *t, struct gmem *m,
 			   gpa_t at, struct err *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* boot_x86 - everything an x86-64 guest finds in its memory, in the order it is put there. */
+/* boot_x86 - everything an x86-64 guest finds in its memory, in the order of writing. */
 #include "boot/boot.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "vmm/core/util.h"
 #include "vmm/core/layout_x86.h"
 
-#define BOOT_MEMORY_MIN (2 * MIB) /* our tables, and something above them */
+#define BOOT_MEMORY_MIN (2 * MIB) /* our tables, and some RAM above them */
 
 static int boot_load_kernel(const char *path, struct gmem *m, struct kernel *k,
 			    struct err *e)
@@ -37,7 +37,7 @@ static int boot_load_kernel(const char *path, struct gmem *m, struct kernel *k,
 	return rc;
 }
 
-/* What the kernel is told, in its own form, and what vCPU 0 starts on */
+/* The boot data in the kernel's own format, and the tables that vCPU 0 starts on */
 static void boot_write_tables(const struct kernel *k, const struct initrd *initrd,
 			      gpa_t rsdp, struct gmem *m, struct boot_result *r)
 {

@@ -27,7 +27,7 @@ static int bzimage_damaged(const struct kernel_file *f, const char *why, struct 
 		       f->file.path, why);
 }
 
-/* The setup header, as long as it says it is (its jump instruction leads past its end);
+/* The setup header, with the length that it states (its jump instruction leads past its end);
  * fields that this kernel does not have are zero.
  */
 static int bzimage_header(const struct kernel_file *f, struct kernel *k,
@@ -77,18 +77,18 @@ static int bzimage_code(const struct kernel_file *f, const struct setup_header *
 	return 0;
 }
 
-/* Choose the load address and find out what the kernel occupies: k->start and k->end.
+/* Choose the load address and compute what the kernel occupies: k->start and k->end.
  *
- * A relocatable kernel could be loaded anywhere, but Linux never runs below the address
- * that it prefers (it moves itself up), and RAM is one piece from 0: so that address is
- * also where it needs the least memory.  Others are loaded at 1 MiB and move themselves.
+ * A relocatable kernel could be loaded anywhere, but Linux never runs below the address that it
+ * prefers (it moves itself up), and RAM is one piece from 0: so that address is also where it
+ * needs the least memory. Others are loaded at 1 MiB and move themselves.
  */
 static int bzimage_place(const struct kernel_file *f, const struct setup_header *h,
 			 uint64_t len, struct kernel *k, struct err *e)
 {
 	bool relocatable = h->version >= 0x0205 && h->relocatable_kernel;
 	uint64_t runs_at = h->version >= 0x020a ? h->pref_address : LAYOUT_KERNEL;
-	/* Before 2.10 the header does not say; Linux unpacks to some three times. */
+	/* Before 2.10 the header does not say; unpacking takes about three times its size. */
 	uint64_t need = h->version >= 0x020a ? h->init_size : len * 4;
 
 	if (runs_at >= LAYOUT_RAM_HOLE)
@@ -138,8 +138,8 @@ int bzimage_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 }
 
 /* The kernel inside its code (boot.rst, payload_offset, since protocol 2.08), if it is packed by
- * gzip, as Linux' own default is.  The unpackers for the other seven ways would be larger than
- * all of boot/, for no more than a warning.
+ * gzip, Linux's own default. The unpackers for the other seven ways would be larger than all of
+ * boot/, for no more than a warning.
  */
 bool kernel_arch_payload(const struct kernel_file *f, struct kernel_payload *p)
 {

@@ -2,8 +2,8 @@
 /*
  * bzimage - Linux's x86 boot image (Documentation/arch/x86/boot.rst).
  *
- * We ask for boot protocol 2.02 (2000; a command line anywhere) and a kernel loaded high.
- * One of 2.12 or later that has it is entered at its 64-bit entry, others at the 32-bit.
+ * We ask for boot protocol 2.02 (2000; a command line anywhere) and a kernel loaded high. A
+ * kernel of 2.12 or later that has a 64-bit entry is entered there, others at the 32-bit entry.
  */
 #ifndef MICROVM_BOOT_BZIMAGE_H
 #define MICROVM_BOOT_BZIMAGE_H

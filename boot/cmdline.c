@@ -2,8 +2,8 @@
 /*
  * cmdline - the kernel's command line: ours, extended or replaced by the operator.
  *
- * Ours says only what is right for every guest of this machine; what comes later on the
- * line wins, so --append can take back any of it.
+ * Ours has only words that are right for every guest of this machine; later words on the line
+ * win, so --append can override any of them.
  */
 #include "boot/cmdline.h"
 
@@ -19,7 +19,7 @@
 #define CMDLINE_OURS_MAX   512 /* all the fixed words */
 #define CMDLINE_DEVICE_MAX 80  /* one virtio_mmio.device= */
 
-#define CMDLINE_BOUNCE_FREE (4 * GIB) /* Linux takes it that devices reach this far */
+#define CMDLINE_BOUNCE_FREE (4 * GIB) /* Linux assumes that devices reach this far */
 
 void cmdline_add(struct cmdline *c, const char *fmt, ...)
 {
@@ -34,12 +34,12 @@ void cmdline_add(struct cmdline *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(c->text + c->len, room, fmt, ap);
 	va_end(ap);
-	BUG_ON(n < 0 || (size_t)n >= room); /* cap was reckoned wrong */
+	BUG_ON(n < 0 || (size_t)n >= room); /* cap was computed wrongly */
 	c->len += (size_t)n;
 }
 
-/* Linux takes a word with a dot for a module's parameter, and passes it by: these are for
- * our images' init (docs/console.md).
+/* Linux takes a word with a dot for a module's parameter and ignores it: these are for our
+ * images' init (docs/console.md).
  */
 static void cmdline_add_console(struct cmdline *c, const struct config *cfg)
 {
@@ -63,7 +63,7 @@ static void cmdline_add_root(struct cmdline *c, const struct config *cfg)
 		cmdline_add(c, "root=/dev/pmem0 %s", cfg->pmem[0].readonly ? "ro" : "rw");
 }
 
-/* What would otherwise be looked for, exit by exit, and is not there */
+/* Absent hardware that Linux would otherwise search for, exit by exit */
 static void cmdline_add_absent(struct cmdline *c, const struct platform *p,
 			       const struct gmem *m)
 {
@@ -91,7 +91,7 @@ char *cmdline_build(const struct config *cfg, const struct platform *p,
 	cmdline_add_console(&c, cfg);
 	cmdline_add_root(&c, cfg);
 	cmdline_add(&c, "random.trust_cpu=on");
-	/* The cipher code's self-tests are half of what a stock kernel executes until init.
+	/* The cipher code's self-tests are half of the instructions of a stock kernel until init.
 	 * Under fips=1 Linux runs them all the same.
 	 */
 	cmdline_add(&c, "cryptomgr.notests");

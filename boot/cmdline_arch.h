@@ -10,12 +10,12 @@ struct cmdline {
 	size_t len, cap;
 };
 
-/* cmdline_add() - one word or more, after a space unless it is the first */
+/* cmdline_add() - one or more words, after a space unless they are the first */
 void cmdline_add(struct cmdline *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* cmdline_arch_add() - how to reset so that a panic can be told from a reboot, and what
- * this architecture's kernels would look for in vain (cmdline_<arch>.c)
+/* cmdline_arch_add() - how to reset so that a panic differs from a reboot, and which absent
+ * hardware this architecture's kernels need not search for (cmdline_<arch>.c)
  */
 void cmdline_arch_add(struct cmdline *c, const struct platform *p);
 

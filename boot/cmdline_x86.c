@@ -16,7 +16,7 @@ static void cmdline_add_reboot(struct cmdline *c, const struct platform *p)
 	cmdline_add(c, "panic=-1 reboot=panic_warm,%s", p->acpi ? "acpi" : "kbd");
 }
 
-/* Without ACPI there is nothing else to find the devices by. */
+/* Without ACPI a guest has no other way to find the devices. */
 static void cmdline_add_devices(struct cmdline *c, const struct platform *p)
 {
 	for (unsigned int i = 0; i < p->ndev; i++) {
@@ -32,13 +32,13 @@ static void cmdline_add_devices(struct cmdline *c, const struct platform *p)
 void cmdline_arch_add(struct cmdline *c, const struct platform *p)
 {
 	cmdline_add_reboot(c, p);
-	/* There is an address register, and nothing to look for (devices/legacy/pci_address).
-	 * With pci=off Linux complains of a fatal error, which quiet does not hide.
+	/* There is an address register, and no device to find (devices/legacy/pci_address). With
+	 * pci=off Linux reports a fatal error, which quiet does not hide.
 	 */
 	cmdline_add(c, "pci=conf1,noearly");
 	if (p->acpi)
 		return;
-	/* ACPI says that there is no keyboard or mouse; without it Linux must be told. */
+	/* ACPI says that there is no keyboard or mouse; without it the command line must. */
 	cmdline_add(c, "acpi=off i8042.noaux i8042.nokbd");
 	cmdline_add_devices(c, p);
 }

@@ -121,7 +121,7 @@ int dtree_close(struct dtree *t, struct err *e)
 	return t->rc ? dtree_fail(t->rc, e) : 0;
 }
 
-/* The file's content in memory of its own (fdt_overlay_apply() writes to it), checked */
+/* The file's content in its own memory, checked; fdt_overlay_apply() writes to that */
 static int dtree_read_overlay(const struct boot_file *f, void **blob, struct err *e)
 {
 	long n;
@@ -146,7 +146,7 @@ static int dtree_read_overlay(const struct boot_file *f, void **blob, struct err
 	return 0;
 }
 
-/* Without a fragment nothing would be applied, and libfdt calls that success */
+/* An overlay without a fragment would change nothing, and libfdt calls that success */
 static bool dtree_has_fragment(const void *blob)
 {
 	int node;

@@ -2,8 +2,8 @@
 /*
  * dtree - a flattened device tree in the making (Devicetree Specification 0.4), by libfdt.
  *
- * Nodes and properties are written in order; the first failure sticks and is told by
- * dtree_close().  Only then come the overlay, the reservation and the copy for the operator.
+ * Nodes and properties are written in order; the first failure sticks and dtree_close() returns
+ * it. Only then come the overlay, the reservation and the copy for the operator.
  */
 #ifndef MICROVM_BOOT_DTREE_H
 #define MICROVM_BOOT_DTREE_H
@@ -47,14 +47,14 @@ int dtree_close(struct dtree *t, struct err *e);
  * the labels in /__symbols__.  Return: 0, or -errno with a sentence in @e
  */
 int dtree_overlay(struct dtree *t, const char *path, struct err *e);
-/* dtree_reserve() - make it as short as it can be and let it keep for itself the memory at
- * @at, where it will lie.  Return: 0, or -errno with a sentence in @e
+/* dtree_reserve() - shrink it to its least size and reserve the memory at @at, where it will lie,
+ * for itself. Return: 0, or -errno with a sentence in @e
  */
 int dtree_reserve(struct dtree *t, gpa_t at, struct err *e);
-/* dtree_len() - its bytes */
+/* dtree_len() - its length in bytes */
 size_t dtree_len(const struct dtree *t);
-/* dtree_dump() - write it to the file @path, for the owner's eyes only: the seeds of the
- * guest's secrets are in it.  Return: 0, or -errno with a sentence in @e
+/* dtree_dump() - write it to the file @path, which only the owner can read: it holds the seeds of
+ * the guest's secrets. Return: 0, or -errno with a sentence in @e
  */
 int dtree_dump(const struct dtree *t, const char *path, struct err *e);
 

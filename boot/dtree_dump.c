@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dtree_dump - the device tree as a file, which has the seeds of the guest's random numbers
- * in it: no other user may read them, whatever has been at that path before.
+ * dtree_dump - the device tree as a file. It holds the seeds of the guest's random numbers: no
+ * other user may read them, whatever file was at that path before.
  */
 #include "boot/dtree.h"
 
@@ -23,7 +23,7 @@ static int dump_new(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Another mode is not enough: a process that has the older file open would go on reading it */
+/* Changing the mode is not enough: a process that has the older file open could still read it */
 static int dump_replace(const char *path)
 {
 	cleanup_free char *real = realpath(path, NULL);
@@ -39,7 +39,7 @@ static bool dump_is(const struct stat *st, int stream)
 	       other.st_ino == st->st_ino;
 }
 
-/* What is there already, @fd */
+/* For an existing file, @fd */
 static int dump_over(int fd, const char *path)
 {
 	struct stat st;
@@ -47,7 +47,7 @@ static int dump_over(int fd, const char *path)
 
 	if (fstat(fd, &st) < 0)
 		rc = -errno;
-	else if (!S_ISREG(st.st_mode)) /* a pipe is waited for */
+	else if (!S_ISREG(st.st_mode)) /* a pipe: wait for its reader */
 		rc = fcntl(fd, F_SETFL, 0) == 0 ? fd : -errno;
 	else if (st.st_nlink && !dump_is(&st, STDOUT_FILENO) &&
 		 !dump_is(&st, STDERR_FILENO))
@@ -66,7 +66,7 @@ static int dump_open(const char *path)
 
 	if (fd != -EEXIST)
 		return fd;
-	/* what may not be written is not replaced either; a link to nothing is followed */
+	/* an unwritable file is not replaced; a dangling link is followed */
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 		  S_IRUSR | S_IWUSR);
 	return fd < 0 ? -errno : dump_over(fd, path);

@@ -2,9 +2,8 @@
 /*
  * elf - ELF kernels: Linux's vmlinux and freestanding guests.
  *
- * Only program headers are looked at: libelf reads and converts them, and a few hundred
- * bytes of notes are read besides.  The segments themselves are mapped or read straight
- * into the guest.
+ * It uses only the program headers, which libelf reads and converts, and a few hundred bytes of
+ * notes. The segments themselves are mapped or read straight into the guest.
  */
 #include "boot/elf.h"
 
@@ -16,7 +15,7 @@
 #include "vmm/core/util.h"
 #include "vmm/core/layout_x86.h"
 
-#define ELF_NOTES_MAX   (64 * KIB)    /* more than that of one note segment is not read */
+#define ELF_NOTES_MAX   (64 * KIB)    /* no more than that of a note segment is read */
 #define ELF_NOTE_PVH    18            /* XEN_ELFNOTE_PHYS32_ENTRY, xen/elfnote.h */
 #define ELF_CMDLINE_MAX 2047          /* Linux's COMMAND_LINE_SIZE on x86, less the NUL */
 #define ELF_INITRD_END  0x80000000ULL /* what bzImages say: 2 GiB */
@@ -198,7 +197,7 @@ static int elf_add_header(const struct kernel_file *f, const GElf_Phdr *ph,
 	return 0;
 }
 
-/* All that we want to know from the headers; checks all but whether it fits */
+/* Everything needed from the headers; checks all but whether it fits */
 static int elf_read_headers(const struct kernel_file *f, GElf_Ehdr *eh,
 			    struct elf_segments *s, struct err *e)
 {
@@ -257,8 +256,8 @@ static int elf_choose_entry(const struct kernel_file *f, const GElf_Ehdr *eh,
 		       k->pvh ? "its PVH note" : "its entry");
 }
 
-/* Text is mapped: guests share what they don't patch.  Data would be copied anyway, page
- * by page, when the guest writes to it.
+/* Text is mapped: guests share what they do not patch. Data would be copied anyway, page by page,
+ * when the guest writes to it.
  */
 static int elf_load_segment(const struct kernel_file *f, const GElf_Phdr *ph,
 			    struct gmem *m, struct err *e)

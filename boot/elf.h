@@ -2,10 +2,10 @@
 /*
  * elf - ELF kernels: Linux's vmlinux and freestanding guests.
  *
- * One with a PVH note (Xen's XEN_ELFNOTE_PHYS32_ENTRY) is entered there in 32-bit mode;
- * else an x86-64 one is entered at e_entry, taken as a physical address as vmlinux has
- * it, in 64-bit mode with a Linux zero page in RSI.  Segments go to their physical
- * addresses, from 1 MiB to the end of RAM below the hole.
+ * A file with a PVH note (Xen's XEN_ELFNOTE_PHYS32_ENTRY) is entered there in 32-bit mode;
+ * another x86-64 one at e_entry, taken as a physical address as in vmlinux, in 64-bit mode with a
+ * Linux zero page in RSI. Segments go to their physical addresses, from 1 MiB to the end of RAM
+ * below the hole.
  */
 #ifndef MICROVM_BOOT_ELF_H
 #define MICROVM_BOOT_ELF_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fdt_arm64 - the device tree that an arm64 guest finds the machine by.
+ * fdt_arm64 - the device tree that describes the machine to an arm64 guest.
  *
  * One function a node; each names the binding that it follows, a file of Linux's
- * Documentation/devicetree/bindings or a chapter of the Devicetree Specification 0.4.
- * The nodes that an overlay may want to change or to refer to have a label in /__symbols__.
+ * Documentation/devicetree/bindings or a chapter of the Devicetree Specification 0.4. The nodes
+ * that an overlay may want to change or to refer to have a label in /__symbols__.
  */
 #include "boot/fdt_arm64.h"
 
@@ -16,9 +16,9 @@
 
 #define FDT_SEED_LEN   32
 #define FDT_UART_CLOCK 1843200  /* 115200 baud by a divisor of 1, as on a PC */
-#define FDT_APB_CLOCK  24000000 /* PL031 has one, and counts seconds all the same */
+#define FDT_APB_CLOCK  24000000 /* PL031 has one, but counts seconds regardless */
 #define FDT_GICV2_CPUS 8
-#define FDT_GICV2_GICD 0x1000 /* what KVM's GICv2 has of its windows */
+#define FDT_GICV2_GICD 0x1000 /* the part of its windows that KVM's GICv2 has */
 #define FDT_GICV2_GICC 0x2000
 #define FDT_PATH_MAX   40
 
@@ -39,7 +39,7 @@ uint32_t fdt_arm64_mpidr(unsigned int id)
 	return (id & 0xf) | (id >> 4 & 0xff) << 8 | (id >> 12 & 0xff) << 16;
 }
 
-/* Trigger of a private interrupt; a GICv2 also wants the CPUs that have it */
+/* Trigger of a private interrupt; a GICv2 also needs the CPUs that have it */
 static uint32_t fdt_ppi_flags(const struct platform *p)
 {
 	uint32_t cpus = (1u << MIN(p->ncpu, (unsigned int)FDT_GICV2_CPUS)) - 1;
@@ -102,8 +102,8 @@ static void fdt_add_memory(struct dtree *t, const struct gmem *m)
 	}
 }
 
-/* arm/cpus.yaml: "arm,armv8" is what it has for processors that exist in software only;
- * secondary ones are started by PSCI's CPU_ON, which takes the affinities in reg
+/* arm/cpus.yaml: "arm,armv8" is its name for processors that exist in software only; PSCI's
+ * CPU_ON starts secondary ones and takes the affinities in reg
  */
 static void fdt_add_cpus(struct dtree *t, const struct platform *p)
 {
@@ -133,8 +133,8 @@ static void fdt_add_psci(struct dtree *t)
 	dtree_end(t);
 }
 
-/* timer/arm,arch_timer.yaml: interrupts in the order secure, physical, virtual,
- * hypervisor; KVM's go on while the vCPU waits
+/* timer/arm,arch_timer.yaml: interrupts in the order secure, physical, virtual, hypervisor; KVM's
+ * keep counting while the vCPU waits
  */
 static void fdt_add_timer(struct dtree *t, const struct platform *p)
 {
@@ -231,8 +231,8 @@ static void fdt_add_pvpanic(struct dtree *t)
 	dtree_text(t, "compatible", "qemu,pvpanic-mmio");
 }
 
-/* How a kind of device is described besides its window and line, and what it is called as
- * a node and by a label
+/* How to describe a kind of device besides its window and line, and its names as a node and as a
+ * label
  */
 static const struct {
 	enum device_kind kind;
@@ -289,7 +289,7 @@ static void fdt_add_device_symbols(struct dtree *t, const struct platform *p)
 	}
 }
 
-/* What an overlay's references by label are resolved with (dtc's dt-object-internal.txt) */
+/* The table that resolves an overlay's references by label (dtc's dt-object-internal.txt) */
 static void fdt_add_symbols(struct dtree *t, const struct platform *p)
 {
 	char label[FDT_PATH_MAX], path[FDT_PATH_MAX];

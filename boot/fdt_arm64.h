@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fdt_arm64 - the device tree that an arm64 guest finds the machine by. */
+/* fdt_arm64 - the device tree that describes the machine to an arm64 guest. */
 #ifndef MICROVM_BOOT_FDT_ARM64_H
 #define MICROVM_BOOT_FDT_ARM64_H
 
@@ -15,8 +15,8 @@ struct fdt_arm64 {
 	bool serial_console; /* early output goes to the first serial port */
 };
 
-/* fdt_arm64_build() - the whole tree of @in, closed, in @t.  Seeds of the guest's random
- * numbers are fresh each time.
+/* fdt_arm64_build() - the whole tree of @in, closed, in @t.  The seeds of the guest's random
+ * numbers are new in each tree.
  * Return: 0, or -errno with a sentence in @e; dtree_free() in either case
  */
 int fdt_arm64_build(struct dtree *t, const struct fdt_arm64 *in, struct err *e);

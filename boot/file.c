@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file - a kernel or an initrd as the operator named it: opened once, known to be usable. */
+/* file - a kernel or an initrd as the operator named it: opened once and checked. */
 #include "boot/file.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ int boot_file_open(struct boot_file *f, const char *what, const char *path, stru
 	int rc;
 
 	*f = (struct boot_file){.what = what, .path = path, .fd = -1};
-	/* O_NONBLOCK: a FIFO must be refused, not waited for. */
+	/* O_NONBLOCK: refuse a FIFO instead of waiting for it. */
 	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (f->fd < 0)
 		return err_set(e, errno, "%s %s: cannot be opened: %s; check the path%s",

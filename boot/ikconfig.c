@@ -15,7 +15,7 @@
 #define IKCONFIG_MARK_LEN 8
 static const char ikconfig_begin[] = IKCONFIG_MARK "\x1f\x8b\x08";
 
-/* Return: bytes of the kernel in @f, as it is in memory, at @dst; -errno */
+/* Return: length of the kernel in @f, as it is in memory, at @dst; -errno */
 static int64_t ikconfig_kernel(const struct kernel_file *f, uint8_t *dst)
 {
 	struct kernel_payload p;
@@ -54,7 +54,7 @@ char *ikconfig_read(const char *path, size_t max)
 
 	if (kernel_open(&f, path, &ignored) < 0)
 		return NULL;
-	/* What is not touched costs nothing */
+	/* Untouched pages cost nothing */
 	room = mmap(NULL, IKCONFIG_KERNEL_MAX, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room != MAP_FAILED) {

@@ -2,7 +2,7 @@
 /*
  * ikconfig - the configuration that a kernel with CONFIG_IKCONFIG=y carries inside.
  *
- * To look for it takes tens of milliseconds and as much memory as the kernel unpacks to: nothing
+ * Looking for it takes tens of milliseconds and as much memory as the unpacked kernel: too much
  * for the start of a machine.
  */
 #ifndef MICROVM_BOOT_IKCONFIG_H
@@ -12,13 +12,13 @@
 
 #include "vmm/core/util.h"
 
-/* No more of a kernel is read, or unpacked; Debian's cloud kernel is 50 MiB */
+/* The most of a kernel that is read, or unpacked; Debian's cloud kernel is 50 MiB */
 #define IKCONFIG_KERNEL_MAX (128 * MIB)
 
 /* ikconfig_read() - the configuration inside the kernel @path, which may be packed in a way that
- * kernel_arch_payload() knows.  At most @max bytes; the caller looks whether it makes sense.
- * Return: text, which the caller frees; NULL: there is none, it is longer, the file is
- * damaged, or there is no memory
+ * kernel_arch_payload() knows. At most @max bytes; the caller checks whether it is valid.
+ * Return: text, which the caller frees; NULL: there is none, it is longer, the file is damaged,
+ * or there is no memory
  */
 char *ikconfig_read(const char *path, size_t max);
 

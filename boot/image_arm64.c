@@ -17,17 +17,17 @@
 struct image_header {
 	uint32_t code[2];
 	uint64_t text_offset;
-	uint64_t image_size; /* with what is zeroed past the file's end */
+	uint64_t image_size; /* including zeroed memory past the file's end */
 	uint64_t flags;      /* bit 0: big-endian; 1-2: page size; 3: anywhere in RAM */
 	uint64_t reserved[3];
 	uint8_t magic[4];
-	uint32_t pe; /* offset of the PE header, if it is an EFI program too */
+	uint32_t pe; /* offset of the PE header, if it is also an EFI program */
 };
 _Static_assert(sizeof(struct image_header) == 64, "as booting.rst has it");
 
 #define IMAGE_BIG_ENDIAN 1u
 
-/* What lies at 0 instead in the zboot wrapper */
+/* The layout at 0 in the zboot wrapper */
 struct image_zboot {
 	uint8_t mz[4], zimg[4];
 	uint32_t payload_off, payload_len;
@@ -36,7 +36,7 @@ struct image_zboot {
 };
 _Static_assert(sizeof(struct image_zboot) == 0x38, "as zboot-header.S has it");
 
-/* Where the compressed kernel lies in a file, and what to call it */
+/* Where the compressed kernel lies in a file, and its name in sentences */
 struct image_wrapping {
 	struct kernel_payload p;
 	const char *protocol;
@@ -70,8 +70,8 @@ static int image_damaged(const struct kernel_file *f, const char *why, struct er
 		f->file.path, why);
 }
 
-/* Check @h and say in @k where the kernel will be; @file_len bytes of it come from the
- * file.  Placed as low as RAM begins: kernels before 4.6 cannot use what lies below them.
+/* Check @h and compute in @k where the kernel will be; @file_len bytes of it come from the file.
+ * It is placed as low as possible: kernels before 4.6 cannot use the memory below them.
  */
 static int image_place(const struct kernel_file *f, const struct image_header *h,
 		       uint64_t file_len, const struct gmem *m, struct kernel *k,
@@ -107,7 +107,7 @@ static int image_place(const struct kernel_file *f, const struct image_header *h
 	return 0;
 }
 
-/* Little-endian fields of the PE header, which @f's head may or may not hold */
+/* Little-endian fields of the PE header, which @f's head may or may not contain */
 static uint32_t image_pe_field(const struct kernel_file *f, uint64_t at, size_t len)
 {
 	uint32_t v = 0;
@@ -223,8 +223,8 @@ static int image_explain_unpack(const struct kernel_file *f, const struct gmem *
 		       strerror((int)-rc));
 }
 
-/* To the lowest place where it may go, and, once its header can be read, up by the text
- * offset, which no kernel since 5.10 asks for.
+/* To the lowest possible place, and, once its header can be read, up by the text offset, which no
+ * kernel since 5.10 asks for.
  */
 static int image_load_packed(const struct kernel_file *f, struct gmem *m,
 			     struct kernel *k, struct err *e)

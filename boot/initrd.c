@@ -8,8 +8,8 @@
 #include "boot/file.h"
 #include "vmm/core/util.h"
 
-/* Length with all but the last padded; the files are open.  Cannot overflow: a file has
- * less than 2^63 bytes, and above @max, which no memory has, we stop counting.
+/* Length with all but the last padded; the files are open. Cannot overflow: a file has less than
+ * 2^63 bytes, and the sum stops above @max, which is larger than any memory.
  */
 static uint64_t initrd_length(const struct boot_file *f, unsigned int n, uint64_t max)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel - a kernel file, recognised by its content, and what loading it has taught us.
+ * kernel - a kernel file, recognised by its content, and the facts found while loading it.
  *
- * The file is the operator's but may be anything: every number in it is checked before
- * use, and nothing is allocated or looped over by a size that it states.
+ * The file is the operator's but may hold anything: every number in it is checked before use, and
+ * no allocation or loop depends on a size that it states.
  */
 #ifndef MICROVM_BOOT_KERNEL_H
 #define MICROVM_BOOT_KERNEL_H
@@ -48,13 +48,13 @@ struct kernel {
 int kernel_open(struct kernel_file *f, const char *path, struct err *e);
 void kernel_close(struct kernel_file *f);
 
-/* kernel_refuse() - @f is nothing that we can boot: say what it seems to be.
+/* kernel_refuse() - we cannot boot @f: say what it seems to be.
  * Return: -ENOEXEC with a sentence in @e
  */
 int kernel_refuse(const struct kernel_file *f, struct err *e);
 
-/* kernel_load_part() - copy bytes [@off, @off + @len) of @f to @gpa; kernel_map_part() -
- * map them there, if that is possible.
+/* kernel_load_part() - copy bytes [@off, @off + @len) of @f to @gpa; kernel_map_part() - map them
+ * there, if possible.
  * Return: 0, or -errno with a sentence in @e
  */
 int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,

@@ -6,7 +6,7 @@
 #include "boot/kernel.h"
 #include "boot/unpack.h"
 
-/* Something that people give instead of a kernel, by magic number */
+/* A file that users give instead of a kernel, by magic number */
 struct kernel_stranger {
 	unsigned int off, len;
 	const char *magic, *is; /* "is a disk; give it by --disk" */
@@ -17,21 +17,21 @@ const char *kernel_match(const struct kernel_file *f, const struct kernel_strang
 			 unsigned int n);
 
 extern const char kernel_arch_takes[];     /* "a bzImage or an ELF vmlinux" */
-extern const gpa_t kernel_arch_memory_end; /* no RAM for a kernel is at or above this */
+extern const gpa_t kernel_arch_memory_end; /* the RAM for a kernel ends here or below */
 
-/* kernel_arch_stranger() - what @f is if only this architecture cannot boot it: another's
- * kernel, most likely.  Return: a phrase as in struct kernel_stranger, or NULL
+/* kernel_arch_stranger() - what @f is if only this architecture cannot boot it: most likely
+ * another architecture's kernel. Return: a phrase as in struct kernel_stranger, or NULL
  */
 const char *kernel_arch_stranger(const struct kernel_file *f);
 
-/* A kernel that lies in its file packed, and is all of [@off, @off + @len) there */
+/* A kernel that is packed in its file: all of [@off, @off + @len) there */
 struct kernel_payload {
 	unpacker *how;
 	uint64_t off, len;
 };
 
-/* kernel_arch_payload() - where that is in @f.  Return: false, it is not packed, or in a way
- * that unpack() does not know, or the header is damaged
+/* kernel_arch_payload() - where that is in @f.  Return: false: the kernel is not packed, or
+ * unpack() does not know the method, or the header is damaged
  */
 bool kernel_arch_payload(const struct kernel_file *f, struct kernel_payload *p);
 

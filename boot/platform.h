@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * platform - what boot/ has to describe to a guest: processors, memory, devices.  boot/
- * knows no device, only this list.
+ * platform - what boot/ has to describe to a guest: processors, memory, devices. boot/ includes
+ * no device, only this list.
  */
 #ifndef MICROVM_BOOT_PLATFORM_H
 #define MICROVM_BOOT_PLATFORM_H

@@ -7,7 +7,7 @@
 
 #define PVH_MAGIC 0x336ec578 /* "xEn3", the E with its top bit set */
 
-/* Everything that we tell, in one piece at LAYOUT_PVH_INFO */
+/* The whole boot data, in one piece at LAYOUT_PVH_INFO */
 struct pvh_page {
 	struct {
 		uint32_t magic, version, flags, nr_modules;

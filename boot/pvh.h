@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvh - Xen's start_info: how a PVH kernel is told of memory, modules, command line and
- * ACPI (Xen's public/arch-x86/hvm/start_info.h, version 1).
+ * pvh - Xen's start_info, which tells a PVH kernel its memory, modules, command line and ACPI
+ * (Xen's public/arch-x86/hvm/start_info.h, version 1).
  */
 #ifndef MICROVM_BOOT_PVH_H
 #define MICROVM_BOOT_PVH_H

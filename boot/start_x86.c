@@ -27,8 +27,8 @@ void start_write_gdt(struct gmem *m, enum boot_mode mode)
 	BUG_ON(gmem_write(m, LAYOUT_GDT, gdt, sizeof(gdt)) < 0);
 }
 
-/* The last of Linux's ways to reset is to jump to the BIOS, in real mode.  There is none, so
- * what it would do is there: mov al, value; mov dx, port; out dx, al; hlt; jmp back.
+/* The last of Linux's ways to reset is to jump to the BIOS, in real mode. There is none, so this
+ * code is there: mov al, value; mov dx, port; out dx, al; hlt; jmp back.
  */
 void start_write_reset(struct gmem *m)
 {
@@ -55,8 +55,8 @@ static uint64_t *start_table(struct gmem *m, gpa_t at)
 	return t;
 }
 
-/* Each table is a page that the guest's first access would have to fault in, so GiBs with
- * nothing in them get none.
+/* Each table is a page that the guest's first access would have to fault in, so GiBs without RAM
+ * or devices get none.
  */
 gpa_t start_write_page_tables(struct gmem *m)
 {

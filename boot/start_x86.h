@@ -9,7 +9,7 @@
 /* start_write_gdt() - four flat descriptors at LAYOUT_GDT, for @mode as in boot.h */
 void start_write_gdt(struct gmem *m, enum boot_mode mode);
 
-/* start_write_reset() - what a guest finds that resets by the BIOS, and at
+/* start_write_reset() - the code for a guest that resets by the BIOS, and the value of
  * LAYOUT_REBOOT_FLAG before it chose a way to reset
  */
 void start_write_reset(struct gmem *m);

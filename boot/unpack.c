@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unpack - decompress a part of a file, never into more than the room there is. */
+/* unpack - decompress a part of a file, never beyond the given room. */
 #include "boot/unpack.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ int64_t unpack_gzip(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t roo
 		return (int64_t)out;
 	if (rc == Z_MEM_ERROR)
 		return -ENOMEM;
-	/* Z_BUF_ERROR: no progress, for want of room or of input */
+	/* Z_BUF_ERROR: no progress, for lack of room or of input */
 	return rc == Z_BUF_ERROR && out == room ? -EFBIG : -EBADMSG;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unpack_zstd - the unpacker for zstd, which is larger than all the others' code. */
+/* unpack_zstd - the unpacker for zstd, which is larger than all other unpackers. */
 #include "boot/unpack.h"
 
 #include <errno.h>

@@ -18,8 +18,8 @@ _Static_assert(0x290 - offsetof(struct boot_params, hdr) ==
 		       sizeof(((struct kernel *)0)->setup),
 	       "the setup header fits its place");
 
-/* A seed saves a young guest from waiting for entropy.  Linux takes it since 6.0, wipes
- * it, and older ones step over it (boot.rst, setup_data).  Return: where it is, 0: none
+/* A seed saves a young guest from waiting for entropy. Linux uses it since 6.0 and wipes it;
+ * older kernels skip it (boot.rst, setup_data). Return: where it is, 0: none
  */
 static gpa_t zeropage_seed(struct gmem *m)
 {
@@ -35,7 +35,7 @@ static gpa_t zeropage_seed(struct gmem *m)
 	return LAYOUT_SETUP_DATA;
 }
 
-/* vmlinux has no setup header: the least that makes it believe in the rest */
+/* vmlinux has no setup header: write the least that makes it accept the rest */
 static void zeropage_plain_header(struct setup_header *h)
 {
 	h->boot_flag = 0xaa55;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command - the table of commands, and what they have in common. */
+/* command - the table of commands, and the helpers that they share. */
 #include "vmm/command.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ void command_complain(const char *sentence)
 				    ? '?'
 				    : *sentence;
 	line[n++] = '\n';
-	/* a reader that is stuck does not keep us from ending */
+	/* a stuck reader does not delay our end */
 	(void)write_unless_stuck(STDERR_FILENO, line, n, COMMAND_STUCK_MS);
 }
 
@@ -91,7 +91,9 @@ const struct command *command_find(int argc, char **argv, struct err *e)
 			return &command_table[i];
 		nearest_offer(&near, command_table[i].name);
 	}
-	if (!near.best) /* an option without its dashes, say: the command line's reader knows */
+	if (!near.best) /* for example an option without its dashes: the option reader
+			 * knows
+			 */
 		return &command_table[0];
 	err_usage(e, "\"%.60s\" is not a command; did you mean %s?", word, near.best);
 	return NULL;
@@ -126,7 +128,7 @@ int command_main(int argc, char **argv, uint64_t start_ns)
 
 	if (!c)
 		return command_fail(&e);
-	if (!c->name) /* whether a word is an option or its value, its reader knows */
+	if (!c->name) /* only its reader can tell an option from an option's value */
 		return c->run(argc, argv, start_ns);
 	if (!command_wants_help(argc - 1, argv + 1))
 		return c->run(argc - 1, argv + 1, start_ns);

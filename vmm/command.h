@@ -2,7 +2,7 @@
 /*
  * command - the commands of the program: its first word, or none.
  *
- * A row of the table is a command: how it is written, what it is for, what runs it.  A new
+ * A row of the table is a command: its syntax, its purpose, the function that runs it. A new
  * command is a function and a row.
  */
 #ifndef MICROVM_COMMAND_H
@@ -31,8 +31,8 @@ extern const unsigned int command_count;
  * the first word is almost the name of one
  */
 const struct command *command_find(int argc, char **argv, struct err *e);
-/* command_help() - the usage of @c: for a command with a name, that and @c->more; for the one
- * without, that of all commands and the options
+/* command_help() - the usage of @c: for a command with a name, that and @c->more; for the
+ * nameless one, the usage of all commands and the options
  */
 void command_help(const struct command *c, FILE *out);
 /* command_main() - find the command of @argv and run it, or print its help.  Main thread.
@@ -40,14 +40,14 @@ void command_help(const struct command *c, FILE *out);
  */
 int command_main(int argc, char **argv, uint64_t start_ns);
 
-/* What every command says and ends with.
+/* For the output and the end of every command.
  *
- * command_complain() - @sentence becomes a line on stderr, with our name before it
+ * command_complain() - print @sentence as a line on stderr, after our name
  */
 void command_complain(const char *sentence);
 /* command_fail() - say @e.  Return: exit status 2 for a usage error, else 1 */
 int command_fail(const struct err *e);
-/* command_flush() - Return: @status if all that was printed on stdout arrived, else 1 */
+/* command_flush() - Return: @status if all of our output reached stdout, else 1 */
 int command_flush(int status);
 
 /* command_machine() - the command without a name: run the machine that the options describe */

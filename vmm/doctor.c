@@ -46,7 +46,7 @@ static void doctor_on_alarm(int sig)
 	(void)sig; /* it only has to interrupt KVM_RUN */
 }
 
-/* Again and again, in case it was not in KVM_RUN */
+/* Repeatedly, in case it was not in KVM_RUN */
 void doctor_set_alarm(bool on)
 {
 	struct sigaction sa = {.sa_handler = doctor_on_alarm};
@@ -59,9 +59,7 @@ void doctor_set_alarm(bool on)
 	(void)setitimer(ITIMER_REAL, &it, NULL);
 }
 
-/* Which KVM it is: it says less than the trial run does, but people ask.  @works: /dev/kvm is
- * there for us
- */
+/* Which KVM it is: the trial run says more, but people ask. @works: we can use /dev/kvm */
 static void doctor_module(struct doctor *d, bool works)
 {
 	DIR *dir = opendir("/sys/module");

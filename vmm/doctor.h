@@ -2,8 +2,8 @@
 /*
  * doctor - `microvm doctor`: can a stock kernel boot on this host, and what would help?
  *
- * A line each: a mark, the thing, what was found, the cure.  What only an architecture
- * can tell is in doctor_<arch>.c.
+ * Each finding is a line: a mark, the thing, what was found, the cure. The checks of one
+ * architecture are in doctor_<arch>.c.
  */
 #ifndef MICROVM_DOCTOR_H
 #define MICROVM_DOCTOR_H
@@ -16,19 +16,19 @@
 enum doctor_mark {
 	DOCTOR_OK,   /* "ok": as it should be */
 	DOCTOR_NO,   /* "no": no stock kernel boots like this */
-	DOCTOR_NOTE, /* "--": worth knowing, or something optional is missing */
+	DOCTOR_NOTE, /* "--": worth mentioning, or an optional part is missing */
 };
 
 struct doctor {
 	FILE *out;
-	const char *obstacle; /* the first thing in the way of a kernel; NULL: none */
+	const char *obstacle; /* the first obstacle for a kernel; NULL: none */
 };
 
 /* A capability of KVM that we use */
 struct doctor_cap {
 	int cap;
 	const char *name;
-	enum doctor_mark missing; /* what it means if it is not there */
+	enum doctor_mark missing; /* the mark if it is missing */
 	const char *use;          /* what we need it for */
 };
 
@@ -44,8 +44,8 @@ void doctor_say(struct doctor *d, enum doctor_mark mark, const char *what,
 /* doctor_host() - what a machine can use besides KVM: taps, huge pages, limits */
 void doctor_host(struct doctor *d);
 
-/* doctor_set_alarm() - from now on, or no longer, interrupt a KVM_RUN that does not end: it
- * fails with EINTR after about 0.4 s.  Main thread; takes SIGALRM
+/* doctor_set_alarm() - from now on, or no longer, interrupt a KVM_RUN that does not end: it fails
+ * with EINTR after about 0.4 s. Main thread; uses SIGALRM
  */
 void doctor_set_alarm(bool on);
 

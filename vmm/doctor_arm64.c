@@ -2,7 +2,7 @@
 /*
  * doctor_arm64 - does this KVM run a guest, with an interrupt controller, and how fast?
  *
- * A vCPU, set up as a machine's is, counts down between two stores to where no memory is:
+ * A vCPU, set up as a machine's is, counts down between two stores to an address without memory:
  * each is an exit, and the clock runs between them.
  */
 #include "vmm/doctor.h"
@@ -22,14 +22,14 @@
 
 #define TRIAL_RAM   (2 * MIB)
 #define TRIAL_LOOPS 60000u /* of two instructions; trial_code says it too */
-#define TRIAL_RUNS  3      /* the fastest counts: somebody may have had our processor */
-/* Native code runs 200 M instructions a second even in an emulated processor; the time of
- * one exit (up to 50 us) is in the measure
+#define TRIAL_RUNS  3      /* the fastest counts: other processes may have used the CPU */
+/* Native code runs 200 M instructions a second even in an emulated processor; the measured time
+ * includes one exit (up to 50 us)
  */
 #define TRIAL_NATIVE 20000000u
 
-/* X0 is LAYOUT_COM1.  Hidden: reached without the GOT, in which ld (2.40) gives symbols that
- * asm keeps local to a file one entry for all
+/* X0 is LAYOUT_COM1. Hidden: reached without the GOT, in which ld (2.40) gives all symbols that
+ * asm keeps local to a file the same entry
  */
 extern const char trial_code[] __attribute__((visibility("hidden")));
 extern const char trial_code_end[] __attribute__((visibility("hidden")));
@@ -73,7 +73,7 @@ static int trial_build(struct trial *t, struct err *e)
 	return vcpu_set_entry(&t->vcpu, &entry, e);
 }
 
-/* Run to the next store.  Return: ns that took; 0 with a sentence in @e */
+/* Run to the next store. Return: the ns it took; 0 with a sentence in @e */
 static uint64_t trial_step(struct trial *t, struct err *e)
 {
 	uint64_t start = monotonic_ns();
@@ -127,7 +127,7 @@ static void trial_say_feature(struct doctor *d, const struct kvm *k, unsigned in
 			   "not in guests: the processor lacks it, or its KVM");
 }
 
-/* What its vCPUs and registers are like; the first vCPU is made */
+/* Describe its vCPUs and registers; the first vCPU is made */
 static void trial_say(struct doctor *d, const struct kvm *k)
 {
 	struct err e;

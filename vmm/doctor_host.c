@@ -34,7 +34,7 @@ static void doctor_tap(struct doctor *d)
 			   DOCTOR_TUN ": %s: sudo modprobe tun, or give the container "
 				      "--device " DOCTOR_TUN,
 			   strerror(errno));
-	else if (ioctl(fd, TUNSETIFF, &ifr) == 0) /* gone again with the descriptor */
+	else if (ioctl(fd, TUNSETIFF, &ifr) == 0) /* closing @fd removes it */
 		doctor_say(d, DOCTOR_OK, "tap", "interfaces can be made");
 	else if (errno == EPERM)
 		doctor_say(

@@ -2,10 +2,10 @@
 /*
  * doctor_x86 - does this KVM run a guest's ring 0, or does it interpret it?
  *
- * No name or flag tells (a KVM without vmx and svm may exist that does, and one with them
- * may be nested in one that does not), so we try: a tiny guest in 64-bit mode counts down,
- * against the clock, and then runs the instructions that every stock kernel needs and
- * KVM's interpreter lacks.  Each trial has a vCPU of its own, set up as a machine's is.
+ * No name or flag tells (a KVM without vmx and svm may run it, and one with them may be nested in
+ * one that does not), so we try: a tiny guest in 64-bit mode counts down, against the clock, and
+ * then runs the instructions that every stock kernel needs and KVM's interpreter lacks. Each
+ * trial has a vCPU of its own, set up as a machine's is.
  */
 #include "vmm/doctor.h"
 
@@ -31,11 +31,11 @@
 #define TRIAL_CODE  0x9000ULL
 
 #define TRIAL_CODE64 0x10   /* as struct boot_result has it */
-#define TRIAL_VALUE  42u    /* what RBX is when the instruction did its work */
+#define TRIAL_VALUE  42u    /* RBX after the instruction did its work */
 #define TRIAL_LOOPS  50000u /* of two instructions; trial_loop says it too */
-#define TRIAL_RUNS   3      /* the fastest counts: somebody may have had our processor */
-/* Native code runs 200 M instructions a second even in an emulated processor, interpreted
- * code 1.3 M; the time of one exit (40 us) is in the measure.
+#define TRIAL_RUNS   3      /* the fastest counts: the CPU may have been shared */
+/* Native code runs 200 M instructions a second even in an emulated processor, interpreted code
+ * 1.3 M; the measured time includes one exit (40 us).
  */
 #define TRIAL_NATIVE 20000000u
 
@@ -43,8 +43,8 @@
 #define CR4_OSXSAVE (UINT64_C(1) << 18)
 #define LEAF1_XSAVE (1u << 26)
 
-/* The guest's code, position-independent, copied to TRIAL_CODE.  Each part ends with a
- * port write, an exit; only then is it over.
+/* The guest's code, position-independent, copied to TRIAL_CODE. Each part ends with a port write,
+ * an exit.
  */
 extern const char trial_code[], trial_code_end[], trial_loop[], trial_int3[],
 	trial_handler[], trial_cmpxchg16b[], trial_fxrstor[], trial_xrstor[];
@@ -124,7 +124,7 @@ static void trial_fill_tables(struct gmem *m)
 	BUG_ON(rc); /* all of it is within TRIAL_RAM */
 }
 
-/* Registers as at a 64-bit kernel's entry, and what a kernel would then switch on */
+/* Registers as at a 64-bit kernel's entry, and what a kernel would switch on next */
 static int trial_set_registers(struct vcpu *c, const char *code, uint64_t cr4,
 			       struct err *e)
 {
@@ -245,7 +245,7 @@ static void trial_instruction(struct doctor *d, struct trial *t, const char *nam
 			   "%s in ring 0, and every stock kernel uses it", r.why);
 }
 
-/* Does the table that the vCPUs got offer XSAVE? */
+/* Does the table that the vCPUs were given offer XSAVE? */
 static bool trial_has_xsave(struct kvm *k)
 {
 	struct err e;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* microvm - the process made ready for its command. */
+/* microvm - prepares the process and runs its command. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -8,8 +8,8 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
-/* Descriptors 0, 1 and 2 are what their names say or fail as if closed: with one closed,
- * the next file opened, say the report, would be taken for standard output.
+/* Descriptors 0, 1 and 2 are what their names say or fail as if closed: with one closed, the next
+ * file opened, say the report, would become standard output.
  */
 static void main_hold_streams(void)
 {

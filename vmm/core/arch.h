@@ -3,8 +3,8 @@
 #ifndef MICROVM_CORE_ARCH_H
 #define MICROVM_CORE_ARCH_H
 
-/* "x86-64" or "arm64"; one arch_<arch>.c each.  For sentences and for the options that
- * only one of them has, never to choose between code of two architectures.
+/* "x86-64" or "arm64"; one arch_<arch>.c each. For sentences and for options that one
+ * architecture lacks; never to choose between code of two architectures.
  */
 extern const char arch_name[];
 

@@ -25,12 +25,12 @@
 #define CONFIG_ID_MAX        15
 
 #define CONFIG_NAME    "microvm"             /* --name, if none is given */
-#define CONFIG_STOP_NS UINT64_C(10000000000) /* --stop-timeout, if nothing is said */
+#define CONFIG_STOP_NS UINT64_C(10000000000) /* --stop-timeout, if not given */
 
 /* What a disk's file holds (devices/backend/disk_image.h) */
 enum disk_format {
-	DISK_FORMAT_BY_NAME, /* what the file's name ends in; raw if in nothing known */
-	DISK_FORMAT_AUTO,    /* what the file begins with */
+	DISK_FORMAT_BY_NAME, /* by the ending of the file's name; raw if it is unknown */
+	DISK_FORMAT_AUTO,    /* by the first bytes of the file */
 	DISK_FORMAT_RAW,
 	DISK_FORMAT_QCOW2,
 	DISK_FORMAT_VMDK,
@@ -38,7 +38,7 @@ enum disk_format {
 	DISK_FORMAT_VHDX,
 	DISK_FORMAT_VPC, /* Microsoft's VHD */
 	DISK_FORMAT_QED,
-	/* recognised, and refused with what to do about it */
+	/* recognised, and refused with a cure */
 	DISK_FORMAT_QCOW,
 	DISK_FORMAT_PARALLELS,
 	DISK_FORMAT_BOCHS,
@@ -55,7 +55,7 @@ enum disk_format {
 	DISK_FORMATS
 };
 
-/* Limits on what flows, a second; 0: none.  A burst of 0: rate.h chooses */
+/* Limits on traffic, a second; 0: none. A burst of 0: rate.h chooses */
 struct config_rate {
 	uint64_t bytes, bytes_burst;
 	uint64_t ops, ops_burst;
@@ -74,23 +74,22 @@ typedef char config_id[CONFIG_ID_MAX + 1];
 struct config_disk {
 	config_id id;
 	char *path;       /* NULL when @vhost_user is given */
-	char *vhost_user; /* the socket of who serves it */
+	char *vhost_user; /* the socket of the process that serves it */
 	enum disk_format format;
 	bool backing; /* the image may name other files */
 	char *serial; /* NULL: none given; at most 20 bytes (virtio 1.2, 5.2.6) */
 	bool readonly;
-	bool direct; /* O_DIRECT */
-	uint32_t
-		block; /* that the guest sees: 512 or 4096 bytes; 0: what the disk was made for */
+	bool direct;    /* O_DIRECT */
+	uint32_t block; /* that the guest sees: 512 or 4096 bytes; 0: the image's */
 	enum disk_io io;
 	enum config_cache cache; /* until the guest chooses */
 	struct config_rate rate;
-	char *overlay; /* what differs from @path, which is not written; NULL: none */
+	char *overlay; /* holds blocks that differ from @path, which is not written */
 };
 
 struct config_share {
 	char *path;   /* a directory; NULL when @socket is given */
-	char *socket; /* of who serves it */
+	char *socket; /* of the process that serves it */
 	char *tag;    /* the guest's name for it */
 	bool readonly;
 };
@@ -109,8 +108,8 @@ struct config_net {
 	config_id id;
 	char *tap;        /* interface name; NULL when @fd is given */
 	int fd;           /* -1, or a tap file descriptor we inherited */
-	char *vhost_user; /* instead of both: the socket of who serves it */
-	bool vhost;       /* the kernel is to serve it */
+	char *vhost_user; /* instead of both: the socket of the process that serves it */
+	bool vhost;       /* the host's kernel serves it */
 	bool user;        /* instead of all: by passt, which needs no root */
 	bool host; /* with user: the router's address leads to this host's loopback */
 	struct config_publish publish[CONFIG_PUBLISH_MAX];
@@ -151,11 +150,11 @@ struct config_end {
 	bool has_file_size;
 };
 
-/* Who reads the console */
+/* What kind of reader the console has */
 enum config_reader {
-	READER_UNKNOWN,  /* whoever opens a pty or connects to a socket */
-	READER_TERMINAL, /* a person at our own terminal, who types there as well */
-	READER_PLAIN /* a program or a file: bytes are to arrive as they are written */
+	READER_UNKNOWN,  /* a program that opens a pty or connects to a socket */
+	READER_TERMINAL, /* a person at our own terminal, whose keys are the input */
+	READER_PLAIN     /* a program or a file: bytes arrive as they are written */
 };
 
 struct config_port {
@@ -192,16 +191,16 @@ struct config {
 	char *name;
 	uint64_t timeout_ns; /* 0: none */
 	bool early;          /* open all that the devices need before the guest runs */
-	uint64_t stop_timeout_ns; /* what SIGTERM leaves the guest to end; 0: nothing */
+	uint64_t stop_timeout_ns; /* for the guest to end after SIGTERM; 0: no time */
 	char *pidfile;            /* NULL: none */
 	char *report;             /* NULL: none */
 	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
-	const char *acpi_word; /* on the kernel's command line, which switched @acpi off;
-				* NULL: none did.  Not freed
-				*/
+	const char *acpi_word; /* the word of the kernel's command line that switched
+			        * @acpi off; NULL: none did. Not freed
+			        */
 	enum log_level log_level;
 	char *dump_dtb;    /* where the device tree is to be written; NULL: nowhere */
-	char *dtb_overlay; /* what is applied to it first; NULL: nothing */
+	char *dtb_overlay; /* the overlay that is applied to it first; NULL: none */
 	bool dry_run;
 	bool json;                /* the dry run prints its configuration instead */
 	struct config_said *said; /* all of the above as it was said; NULL: nothing */

@@ -9,9 +9,9 @@
 
 #include "vmm/core/util.h"
 
-/* Locks are held for microseconds, as a rule: so many tries come before a nap, and between two */
+/* Locks are held for microseconds as a rule: tries before a nap, and between naps */
 #define DEVICE_TRIES 16
-#define DEVICE_NAPS  6 /* before no is the answer: 1.3 ms together */
+#define DEVICE_NAPS  6 /* before the answer is no: 1.3 ms together */
 #define DEVICE_NAP_NS \
 	20000 /* the first; each is twice the one before, the seventh is not */
 
@@ -34,9 +34,9 @@ void device_fini(struct device *d)
 	pthread_mutex_destroy(&d->lock);
 }
 
-/* The @n-th time in a row that the lock was not free.  A relative wait: what waits until a time
- * of the wall clock, as pthread_mutex_timedlock() does, waits for hours when that is set back.
- * (ThreadSanitizer of 2022 does not know pthread_mutex_clocklock().)
+/* The @n-th time in a row that the lock was not free. The wait is relative:
+ * pthread_mutex_timedlock() waits until a time of the wall clock, and so for hours when that is
+ * set back. (ThreadSanitizer of 2022 does not know pthread_mutex_clocklock().)
  */
 static void device_lock_nap(unsigned int n)
 {
@@ -49,8 +49,8 @@ static void device_lock_nap(unsigned int n)
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
 }
 
-/* It is asked for again and again, because who has it may begin to wait only then.  Never no
- * at once: who comes back for the same reason should not turn for nothing.
+/* @waiting is read again before each try, because the lock holder may set it late. The first no
+ * takes a while: a caller that comes back for the same reason should not spin.
  */
 bool device_lock_soon(struct device *d)
 {

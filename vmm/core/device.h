@@ -2,11 +2,10 @@
 /*
  * device - one register window, one interrupt line, one lock.
  *
- * Every op runs with dev->lock held, taken by whoever calls in (the bus for a guest
- * access, the loop for an fd, the worker pool for finished work, a snapshot for state),
- * so devices never lock.  No op blocks: slow work goes through work.h.  No op is NULL: a
- * device with nothing to do names device_nop_*().  Lock order: dev->lock, then the one
- * inside work.c; nothing else nests.
+ * Every op runs with dev->lock held, taken by the caller (the bus for a guest access, the loop
+ * for an fd, the worker pool for finished work, a snapshot for state), so that devices never
+ * lock. No op blocks: slow work goes through work.h. No op is NULL: a device with nothing to do
+ * names device_nop_*(). Lock order: dev->lock, then the one inside work.c; nothing else nests.
  */
 #ifndef MICROVM_CORE_DEVICE_H
 #define MICROVM_CORE_DEVICE_H
@@ -24,24 +23,24 @@ struct device;
 
 struct device_ops {
 	/* Open all that a live device ever needs: afterwards it opens no path, makes no socket
-	 * and starts no thread.  The machine calls it before the guest runs where the operator
-	 * wants that (cfg->early); else the device does, when its driver brings it to life.
-	 * Any number of times, always on one thread at a time.  Return: 0, or -errno in @e
+	 * and starts no thread. The machine calls it before the guest runs if the operator asks
+	 * for that (cfg->early); otherwise the device calls it when its driver activates it. Any
+	 * number of times, on one thread at a time. Return: 0, or -errno in @e
 	 */
 	int (*arm)(struct device *d, struct err *e);
-	/* @off is within the window, @size is 1, 2, 4 or 8 and does not leave it */
+	/* @off is within the window, @size is 1, 2, 4 or 8, and the access ends within it */
 	uint64_t (*read)(struct device *d, uint64_t off, unsigned int size);
 	void (*write)(struct device *d, uint64_t off, unsigned int size, uint64_t val);
 	void (*reset)(struct device *d);
-	/* Come to rest, or go on with it: take nothing new from the guest or the host.  Loop
-	 * thread, while no vCPU runs; what is under way ends by the loop as ever.  Return: at
-	 * rest: no chain is held, and the host has nothing of the guest's.  Else it is called
-	 * again
+	/* Come to rest, or continue coming to rest: take nothing new from the guest or the host.
+	 * Loop thread, while no vCPU runs; work under way ends through the loop as usual. Return:
+	 * at rest: the device holds no chain, and the host holds nothing of the guest's. If
+	 * false, it is called again
 	 */
 	bool (*rest)(struct device *d);
-	/* Go on from there, whether rest() came to its end or not.  Loop thread */
+	/* Go on after rest(), whether that was complete or not. Loop thread */
 	void (*wake)(struct device *d);
-	/* Saves, at rest, or loads: one section of the device's name.  A load that fails
+	/* At rest: saves or loads one section of the device's name. A load that fails
 	 * (state_refused()) leaves the device as reset() does
 	 */
 	void (*state)(struct device *d, struct state *s);
@@ -72,10 +71,9 @@ struct device {
 	uint64_t base, len;  /* window on its bus */
 	struct irq_line irq; /* fd -1 when it has none */
 	pthread_mutex_t lock;
-	atomic_bool
-		waiting; /* who has the lock may wait for the host as long as it likes */
+	atomic_bool waiting;   /* the lock holder may wait for the host without limit */
 	struct io_counters io; /* under lock */
-	const char *engine; /* likewise: a constant that names what serves it, or NULL */
+	const char *engine;    /* likewise: the constant name of its engine, or NULL */
 };
 
 /* device_init() - fill the common part; irq not connected.  device_fini() undoes it,
@@ -84,8 +82,8 @@ struct device {
 void device_init(struct device *d, const struct device_ops *ops, enum device_kind kind,
 		 const char *name, uint64_t base, uint64_t len);
 void device_fini(struct device *d);
-/* device_lock_soon() - take the lock, unless who has it is ->waiting: for the loop, which is
- * everybody's.  Return: taken?
+/* device_lock_soon() - take the lock, unless its holder is ->waiting: for the loop, which serves
+ * all devices. Return: taken?
  */
 bool device_lock_soon(struct device *d);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk_format - names of formats: qemu-img's, people's, and what file names end in. */
+/* disk_format - names of formats: qemu-img's, common names, and endings of file names. */
 #include "vmm/core/disk_format.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "vmm/core/util.h"
 
-/* @name: what format= takes, too, if @served */
+/* @name: what format= also takes, if @served */
 static const struct {
 	const char *name, *ending, *text;
 	bool served;
@@ -35,8 +35,8 @@ static const struct {
 	[DISK_FORMAT_SIMG] = {"simg2img", NULL, "an Android sparse image", false},
 };
 
-/* What else `qemu-img --help` lists: ways to reach an image, parts for QEMU's own use, and formats that
- * are recognised, to be refused
+/* What else `qemu-img --help` lists: ways to reach an image, parts for QEMU's own use, and
+ * formats that we recognise to refuse them
  */
 #define DISK_BY_A_SERVER                                                                   \
 	"is a way to reach an image that another host has; let qemu-storage-daemon serve " \

@@ -9,7 +9,7 @@
 
 #include "vmm/core/limits.h"
 
-/* A resource limit that does this is named, unless the sentence names one itself */
+/* The sentence names the resource limit that is the cause, unless it names one already */
 static void err_add_limit(struct err *e)
 {
 	const char *cure = limits_cure(e->code);

@@ -2,8 +2,8 @@
 /*
  * err - why setting something up failed, in words for the operator.
  *
- * Used before the guest runs.  Whoever knows the cause writes the sentence: it names
- * the thing, the cause and the cure.  The I/O path returns a plain negative errno.
+ * Used before the guest runs. The function that knows the cause writes the sentence, which names
+ * the thing, the cause and the cure. The I/O path returns a plain negative errno.
  */
 #ifndef MICROVM_CORE_ERR_H
 #define MICROVM_CORE_ERR_H

@@ -2,12 +2,11 @@
 /*
  * gmem - guest RAM in our address space.
  *
- * Each region is one mapping, anonymous or of a memory file, followed by 4 GiB of nothing,
- * so that a 32-bit length added to a checked base would fault instead of reaching anything
- * of ours.
+ * Each region is one mapping, anonymous or of a memory file, followed by 4 GiB of nothing, so
+ * that a 32-bit length added to a checked base would fault instead of reaching anything of ours.
  *
- * Regions start on a 2 MiB boundary here as they do in the guest: only then can the host
- * back 2 MiB at a time, with one fault instead of 512.
+ * Regions start on a 2 MiB boundary here as in the guest: only then can the host map 2 MiB with
+ * one fault instead of 512.
  */
 #include "vmm/core/gmem.h"
 
@@ -22,9 +21,9 @@
 
 #define GMEM_GUARD    (4 * GIB)
 #define GMEM_HUGEPAGE (2 * MIB)
-/* Below this a mapping costs more (its page faults) than the copy it saves. */
+/* Below this length a mapping costs more (its page faults) than the copy it saves. */
 #define GMEM_MAP_MIN (64 * KIB)
-/* Our tables, and all of a tiny guest: not worth a huge page's zeroing */
+/* Our tables, and all of a tiny guest: zeroing a huge page would cost more than it saves */
 #define GMEM_SMALL_END GMEM_HUGEPAGE
 
 /* The host's pages, which may be larger than PAGE_SIZE: 4, 16 or 64 KiB on arm64 */
@@ -45,7 +44,7 @@ void gmem_share(struct gmem *m)
 	m->shared = true;
 }
 
-/* @len bytes that another process can map; it cannot cut them off under us.
+/* @len bytes that another process can map but not truncate.
  * Return: the file, or -errno
  */
 static int gmem_file(uint64_t len, bool hugepages)
@@ -82,7 +81,7 @@ static int gmem_map_ram(const struct gmem *m, uint8_t *at, uint64_t len, int fd)
 	return 0;
 }
 
-/* What region @r lacks yet: its file, if it is to have one, and its RAM */
+/* What region @r lacks yet: its file, if it gets one, and its RAM */
 static int gmem_back(const struct gmem *m, struct gmem_region *r)
 {
 	int rc;
@@ -100,7 +99,7 @@ static int gmem_back(const struct gmem *m, struct gmem_region *r)
 	return rc;
 }
 
-/* Ask for huge pages as they come, where the host gives them on request; it may refuse. */
+/* Ask for transparent huge pages, where the host gives them on request; it may refuse. */
 static void gmem_advise_huge(const struct gmem_region *r)
 {
 	uint64_t small = r->gpa ? 0 : MIN(GMEM_SMALL_END, r->len);
@@ -146,7 +145,7 @@ int gmem_add(struct gmem *m, gpa_t gpa, uint64_t len, struct err *e)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return gmem_explain(e, errno, len, m->hugepages);
-	/* Give back what lies before and behind the aligned part. */
+	/* Give back what lies before and after the aligned part. */
 	lead = ALIGN_UP((uintptr_t)at, GMEM_HUGEPAGE) - (uintptr_t)at;
 	if (lead)
 		munmap(at, lead);

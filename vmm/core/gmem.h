@@ -16,7 +16,7 @@
 
 #include "vmm/core/err.h"
 
-typedef uint64_t gpa_t; /* names a guest byte; cast to a pointer nowhere but in gmem.c */
+typedef uint64_t gpa_t; /* names a guest byte; only gmem.c casts it to a pointer */
 
 #define GMEM_REGIONS_MAX 4
 
@@ -31,13 +31,13 @@ struct gmem {
 	unsigned int n;
 	struct gmem_region region[GMEM_REGIONS_MAX]; /* ascending, disjoint */
 	bool hugepages, shared;
-	const uint8_t *file_start, *file_end; /* all of gmem_map_file()'s lies between */
+	const uint8_t *file_start, *file_end; /* gmem_map_file()'s mappings lie between */
 };
 
 /* gmem_init() - an empty guest.  @hugepages: RAM comes from the host's huge-page pool */
 void gmem_init(struct gmem *m, bool hugepages);
-/* gmem_share() - before any gmem_add(): each region is to be a memory file of its own
- * (region.fd), which another process can map.  Nobody can change its length.
+/* gmem_share() - before any gmem_add(): each region becomes a memory file of its own (region.fd),
+ * which another process can map. No process can change its length.
  */
 void gmem_share(struct gmem *m);
 /* gmem_add() - @len zeroed bytes at @gpa, page-aligned, above all earlier regions; kept
@@ -54,21 +54,21 @@ void *gmem_slice(const struct gmem *m, gpa_t gpa, size_t len);
 int gmem_read(const struct gmem *m, gpa_t gpa, void *dst, size_t len);
 int gmem_write(const struct gmem *m, gpa_t gpa, const void *src, size_t len);
 
-/* gmem_load_file() - copy bytes [@off, @off + @len) of @fd to @gpa: for what the guest
- * soon overwrites or gives up.  Before the first vCPU runs.
+/* gmem_load_file() - copy bytes [@off, @off + @len) of @fd to @gpa: for data that the guest soon
+ * overwrites or gives up. Before the first vCPU runs.
  * Return: 0; -EFAULT if it is not all RAM; -EIO if the file is shorter; -errno
  */
 int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
-/* gmem_map_file() - the same by mapping the file copy-on-write where page alignment
- * allows: for what stays as it is, so that guests share it.  Memory that is shared is
- * copied to: who maps our files would not see a mapping on top of them
+/* gmem_map_file() - the same by mapping the file copy-on-write where page alignment allows: for
+ * data that stays as it is, so that guests share it. Into shared memory it copies: a process that
+ * maps our memory files would not see a mapping on top of them
  */
 int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
 
-/* gmem_release() - give the host back the whole pages in [@p, @p + @len), a slice; they read
- * as zeroes afterwards, here, in the guest and in every process that maps them.  What is
- * mapped from a file, a part of a page, and huge pages of the host's pool stay as they are.
- * Any thread.  Return: how many bytes the host has got
+/* gmem_release() - give the host back the whole pages in [@p, @p + @len), a slice; they read as
+ * zeroes afterwards, here, in the guest and in every process that maps them. What is mapped from
+ * a file, a part of a page, and huge pages of the host's pool stay as they are. Any thread.
+ * Return: how many bytes the host got back
  */
 uint64_t gmem_release(const struct gmem *m, void *p, size_t len);
 
@@ -95,8 +95,8 @@ static inline void shared_store32(void *p, uint32_t v) /* release */
 {
 	__atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE);
 }
-/* shared_copy() - guest bytes into our memory, any alignment: what follows sees the copy
- * in @dst only; the compiler may not go back to @src for it
+/* shared_copy() - guest bytes into our memory, any alignment: later code sees the copy in @dst
+ * only; the compiler may not read @src again for it
  */
 static inline void shared_copy(void *dst, const void *src, size_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gmem_data - by what the host's kernel says of our pages (Documentation/admin-guide/mm/
- * pagemap.rst), or of the file that others map as well.
+ * gmem_data - asks the host's kernel about our pages (Documentation/admin-guide/mm/ pagemap.rst),
+ * or about the file that other processes map as well.
  */
 #include "vmm/core/gmem_data.h"
 
@@ -33,8 +33,8 @@ static bool walk_is_data(uint64_t entry)
 	return entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED);
 }
 
-/* Of our own page tables.  Return: where, at or after @off of @r, the pages begin to be @data;
- * @end if they are not before it
+/* From our own page tables. Return: where, at or after @off of @r, the first page with that @data
+ * begins; @end if there is none before it
  */
 static uint64_t walk_pages(const struct gmem_walk *w, const struct gmem_region *r,
 			   uint64_t off, uint64_t end, bool data)
@@ -48,7 +48,7 @@ static uint64_t walk_pages(const struct gmem_walk *w, const struct gmem_region *
 				      first * sizeof(entry[0]));
 
 		if (got != (long)(n * sizeof(entry[0])))
-			return data ? off : end; /* not told: data */
+			return data ? off : end; /* unknown: data */
 		for (size_t i = 0; i < n; i++, off += page)
 			if (walk_is_data(entry[i]) == data)
 				return off;
@@ -56,7 +56,7 @@ static uint64_t walk_pages(const struct gmem_walk *w, const struct gmem_region *
 	return end;
 }
 
-/* The same of a file, of which pages may be other processes' only */
+/* The same from a file, whose pages may be in other processes only */
 static uint64_t walk_file(const struct gmem_region *r, uint64_t off, uint64_t end,
 			  bool data)
 {
@@ -67,7 +67,7 @@ static uint64_t walk_file(const struct gmem_region *r, uint64_t off, uint64_t en
 	return MIN((uint64_t)at, end);
 }
 
-/* A page that is mapped from a kernel's file has its bytes though nobody touched it yet */
+/* A page that is mapped from a kernel's file has its bytes even before its first access */
 static uint64_t walk_find(const struct gmem_walk *w, const struct gmem_region *r,
 			  uint64_t off, bool data)
 {
@@ -130,7 +130,7 @@ static void gmem_save_runs(const struct gmem *m, struct state *s)
 	state_u64(s, &none);
 }
 
-/* Holes of the state are to be holes here: give back what can be, overwrite what is left */
+/* Holes of the state become holes here: give back what can be, overwrite the rest */
 static void gmem_clear(const struct gmem *m)
 {
 	struct gmem_walk w;

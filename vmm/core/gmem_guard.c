@@ -15,7 +15,7 @@
 
 #include "vmm/core/log.h"
 
-/* RAM, and an ELF kernel has a handful of segments; the rest would crash */
+/* RAM, and an ELF kernel has a handful of segments; beyond that, a plain crash */
 #define GUARD_MAX 16
 
 static struct {
@@ -36,7 +36,7 @@ static const char *gmem_guard_sentence(enum gmem_kind kind, int code)
 	       "memory or huge pages (sysctl vm.nr_hugepages), or give the guest less\n";
 }
 
-/* The last that was told counts: a file is mapped over RAM. */
+/* The last one added counts: a file is mapped over RAM. */
 static void gmem_guard_on_bus(int sig, siginfo_t *si, void *uc)
 {
 	const char *name = log_prefix(), *sentence;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gmem_release - memory that the guest does without, back to the host.
+ * gmem_release - memory that the guest does without goes back to the host.
  *
- * The mapping stays, so whoever still uses the pages, a guest that lied about them or a
- * device with a request under way, finds zeroes or writes what nobody reads.
+ * The mapping stays. A guest that lied about the pages, or a device with a request under way, can
+ * still use them: it finds zeroes, or writes bytes that are never read.
  */
 #include "vmm/core/gmem.h"
 
@@ -28,9 +28,9 @@ static uint64_t release_range(const struct gmem *m, const struct gmem_region *r,
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	int rc;
 
-	/* With a page of the pool its reservation would go: the next machine takes it, and this
-	 * guest's next use of it is a SIGBUS.  (Since Linux 6.9 the kernel keeps the reservation, of
-	 * anonymous memory; then nobody has anything of the page.)
+	/* Giving back a page of the pool would also give back its reservation: the next machine
+	 * takes it, and this guest's next use of it is a SIGBUS. (Since Linux 6.9 the kernel
+	 * keeps the reservation, of anonymous memory; then no other machine gains the page.)
 	 */
 	if (m->hugepages)
 		return 0;
@@ -39,7 +39,7 @@ static uint64_t release_range(const struct gmem *m, const struct gmem_region *r,
 	end = ALIGN_DOWN(end, page);
 	if (off >= end)
 		return 0;
-	/* A memory file keeps its pages until there is a hole in it, for all who map it. */
+	/* A memory file keeps its pages, in all processes that map it, until they are a hole. */
 	if (r->fd >= 0)
 		rc = fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			       (off_t)off, (off_t)(end - off));
@@ -48,8 +48,8 @@ static uint64_t release_range(const struct gmem *m, const struct gmem_region *r,
 	return rc < 0 ? 0 : end - off;
 }
 
-/* A page that is mapped from a file would come back with the file's bytes in it, not with
- * zeroes.  It is the host's page cache anyway, but for what the guest wrote.
+/* A page that is mapped from a file would come back with the file's bytes in it, not with zeroes.
+ * It is the host's page cache anyway, except what the guest wrote.
  */
 uint64_t gmem_release(const struct gmem *m, void *p, size_t len)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * irq - an interrupt line is a button: devices push it and know no more.
+ * irq - an interrupt line: devices can push it, like a button, and nothing more.
  *
- * All lines are edge-triggered.  @fd is an eventfd: the machine binds it to KVM by
- * irqfd, a unit test reads it back.
+ * All lines are edge-triggered. @fd is an eventfd: the machine binds it to KVM by irqfd, a unit
+ * test reads it back.
  */
 #ifndef MICROVM_CORE_IRQ_H
 #define MICROVM_CORE_IRQ_H
@@ -19,7 +19,7 @@ struct irq_line {
 int irq_init(struct irq_line *line, unsigned int gsi);
 void irq_fini(struct irq_line *line);
 void irq_pulse(const struct irq_line *line); /* any thread */
-/* irq_kept() - was the line pulsed, and nobody took that from its eventfd?  It stays there */
+/* irq_kept() - is an untaken pulse in the line's eventfd?  It stays there */
 bool irq_kept(const struct irq_line *line);
 
 #endif

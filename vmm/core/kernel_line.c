@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* What Linux's isspace() is true for (lib/ctype.c): Latin-1's no-break space is among it */
+/* What Linux's isspace() accepts (lib/ctype.c), Latin-1's no-break space included */
 static bool kernel_is_space(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0';
@@ -17,8 +17,8 @@ static const char *kernel_skip_space(const char *at)
 	return at;
 }
 
-/* Bytes of the word at @at, which is @quoted if a quotation mark is just before it; where
- * its first "=" is, 0 if there is none that counts, in @equals
+/* Length of the word at @at, which is @quoted if a quotation mark is just before it; @equals gets
+ * the place of its first "=", 0 if there is none that counts
  */
 static size_t kernel_word_measure(const char *at, bool quoted, size_t *equals)
 {

@@ -3,13 +3,13 @@
  * kernel_line - the words of a Linux kernel's command line, taken apart as Linux does
  * (lib/cmdline.c, next_arg(); kernel/params.c, parse_args()).
  *
- * Words end at white space that is not between quotation marks; no character escapes a
- * quotation mark.  A word is a name, or a name and a value after its first "=" (one that
- * the word begins with belongs to the name).  Quotation marks around a word or around its
- * value are not part of them.  What follows the word "--" is for init alone.
+ * Words end at white space that is not between quotation marks; no character escapes a quotation
+ * mark. A word is a name, or a name and a value after its first "=" (if the word begins with "=",
+ * that one belongs to the name). Quotation marks around a word or around its value are not part
+ * of them. What follows the word "--" is for init alone.
  *
- * Nothing is copied and nothing changed: a name and a value lie in the line itself and are
- * valid as long as it is.  Any thread.
+ * It copies and changes nothing: a name and a value lie in the line itself and are valid as long
+ * as the line. Any thread.
  */
 #ifndef MICROVM_CORE_KERNEL_LINE_H
 #define MICROVM_CORE_KERNEL_LINE_H
@@ -38,10 +38,10 @@ bool kernel_word_says(const struct kernel_word *w, const char *value);
 /* kernel_word_lists() - is @value among those that @w's value has between commas? */
 bool kernel_word_lists(const struct kernel_word *w, const char *value);
 
-/* The same about the words of a line.  A NULL line has none.
+/* The same about the words of a line. A NULL line has none.
  * kernel_line_has() - is there the word @name, with any value or none?
  * kernel_line_says() - is there the word @name with @value?
- * kernel_line_value() - the last word @name, which has the last say with Linux, in @w.
+ * kernel_line_value() - the last word @name, the one that counts for Linux, in @w.
  * Return: is there one?
  */
 bool kernel_line_has(const char *line, const char *name);

@@ -28,8 +28,8 @@
 #define LAYOUT_RESET       0xffff0ULL /* where a guest that resets by "BIOS" jumps to */
 #define LAYOUT_KERNEL      0x100000ULL
 
-/* Linux leaves its reboot mode here before any reset: 0x1234 for warm, else 0.  What boot/
- * puts there tells a reset by triple fault from a fault that nobody wanted.
+/* Linux leaves its reboot mode here before any reset: 0x1234 for warm, else 0. What boot/ puts
+ * there distinguishes a reset by triple fault from an unintended one.
  */
 #define LAYOUT_REBOOT_FLAG   0x472ULL
 #define LAYOUT_REBOOT_UNUSED 0x4d56u
@@ -37,16 +37,16 @@
 
 /* Ports */
 #define LAYOUT_COM1    0x3f8
-#define LAYOUT_PVPANIC 0x505 /* QEMU's, for drivers that know no other */
+#define LAYOUT_PVPANIC 0x505 /* QEMU's port, for drivers that know no other */
 #define LAYOUT_ACPI_PM 0x600
 
-/* GSIs.  The IOAPIC is ours (split irqchip), with a pin for each line in use, at most
- * LAYOUT_IOAPIC_PINS.  Without ACPI the guest knows only the 8259 pair: virtio gets what
- * a PC leaves free below 16.
+/* GSIs. The IOAPIC is ours (split irqchip), with a pin for each line in use, at most
+ * LAYOUT_IOAPIC_PINS. Without ACPI the guest knows only the 8259 pair: virtio gets the GSIs below
+ * 16 that a PC leaves free.
  */
 #define LAYOUT_GSI_COM1    4
 #define LAYOUT_GSI_RTC     8
-#define LAYOUT_GSI_BUTTON  9 /* where a PC has ACPI's interrupt */
+#define LAYOUT_GSI_BUTTON  9 /* a PC's GSI of the ACPI interrupt */
 #define LAYOUT_GSI_VIRTIO  16
 #define LAYOUT_IOAPIC_PINS 64
 #define LAYOUT_PIC_GSIS                           \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits - resource limits of the process: which is in the way, and what we need. */
+/* limits - resource limits of the process: which one made a call fail, and which we need. */
 #include "vmm/core/limits.h"
 
 #include <errno.h>
@@ -8,11 +8,11 @@
 
 #include "vmm/core/util.h"
 
-/* What the first thread may come to need; more is mapped only when it is used */
+/* The most that the first thread may need; pages are mapped only when used */
 #define LIMITS_STACK       MIB
 #define LIMITS_STACK_LEAST (128 * KIB)
 
-/* In the order in which they are to be suspected */
+/* In the order of likelihood */
 static const struct {
 	int code;
 	int resource;
@@ -53,7 +53,7 @@ void limits_thread_attr(pthread_attr_t *attr)
 	(void)pthread_attr_setstacksize(attr, LIMITS_THREAD_STACK);
 }
 
-/* The kernel asks for the limit when the stack grows, so one that is raised here counts. */
+/* The kernel reads the limit when the stack grows, so raising it here takes effect. */
 int limits_init(struct err *e)
 {
 	struct rlimit l;

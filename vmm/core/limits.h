@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * limits - resource limits of the process (setrlimit(2)): which one is why a call failed, and
- * what we need ourselves.
+ * limits - resource limits of the process (setrlimit(2)): which one made a call fail, and which
+ * we need ourselves.
  */
 #ifndef MICROVM_CORE_LIMITS_H
 #define MICROVM_CORE_LIMITS_H
@@ -13,20 +13,20 @@
 
 #define LIMITS_THREAD_STACK ((size_t)256 << 10) /* bytes, of each thread but the first */
 
-/* limits_init() - at the start: stack enough for this thread, whatever the soft limit was.
+/* limits_init() - at the start: enough stack for this thread, whatever the soft limit was.
  * Return: 0, or -errno with a sentence in @e
  */
 int limits_init(struct err *e);
-/* limits_cure() - a call failed with errno @code: which limit of ours does that, in words that
- * name the cure.  Return: "raise ulimit -f", never freed; NULL: none that is set does
+/* limits_cure() - a call failed with errno @code: which limit of ours causes that, in words that
+ * name the cure. Return: "raise ulimit -f", never freed; NULL: no limit that is set causes it
  */
 const char *limits_cure(int code);
-/* limits_thread_attr() - of a thread whose stack does not depend on ulimit -s, from which
- * glibc takes it otherwise; the caller destroys it
+/* limits_thread_attr() - for a thread whose stack does not depend on ulimit -s, glibc's default
+ * size; the caller destroys it
  */
 void limits_thread_attr(pthread_attr_t *attr);
-/* limits_thread_cure() - what follows the sentence about a thread or process that could not
- * be made: "; raise ulimit -u ..." for EAGAIN, else ""
+/* limits_thread_cure() - the end of the sentence about a thread or process that could not be
+ * made: "; raise ulimit -u ..." for EAGAIN, else ""
  */
 const char *limits_thread_cure(int code);
 

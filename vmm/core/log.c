@@ -13,7 +13,7 @@
 
 #define LOG_NAME_MAX  64
 #define LOG_LINES     10   /* in a window */
-#define LOG_OFTEN_S   60   /* so many in this time are too many for ever */
+#define LOG_OFTEN_S   60   /* more than LOG_LINES in this time are too many */
 #define LOG_WIDTH_MAX 3600 /* seconds, of a window */
 
 enum log_level log_threshold = LOG_WARN;
@@ -28,9 +28,9 @@ static const char *const log_names[] = {
 static _Atomic bool log_raw;
 static char log_prefix_[sizeof("microvm ") + LOG_NAME_MAX] = "microvm";
 
-/* Of those who found stderr writable only one may write, or the second would wait. */
+/* Of the threads that found stderr writable only one may write, or the second would wait. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned int log_lost; /* lines that nobody read; under log_lock */
+static unsigned int log_lost; /* lines that were dropped; under log_lock */
 
 void log_set_name(const char *name)
 {
@@ -56,7 +56,7 @@ int log_level_parse(const char *s)
 	return -1;
 }
 
-/* Return: it is out */
+/* Return: was it written? */
 __attribute__((format(printf, 2, 0))) static bool log_vput(enum log_level level,
 							   const char *fmt, va_list ap)
 {
@@ -99,10 +99,10 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A window that was too small for what came, or in which lines came more often than LOG_LINES a
- * minute, makes the next twice as long; a quiet one half as long, and a rest of that length one
- * second again.  Two threads that begin a window at once
- * miscount a few lines.
+/* A window that was too small for its lines, or in which lines came more often than LOG_LINES a
+ * minute, makes the next one twice as long; a quiet window makes it half as long, and a pause of
+ * its length makes it one second again. Two threads that begin a window at once miscount a few
+ * lines.
  */
 static void log_limit_begin(struct log_limit *l, uint64_t now)
 {

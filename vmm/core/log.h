@@ -2,13 +2,13 @@
 /*
  * log - lines to the operator on stderr, "microvm: level: text", or "microvm NAME: level: text".
  *
- * Any thread, but no signal handler.  A line is one write(2), and it never waits: it is
- * dropped when nobody reads stderr, and the next that goes out says how many were.  (Who
- * logs holds a device's lock, or is the loop: a guest that makes us complain into a stuck
- * pipe could stop us with it.)  When the terminal is raw the line ends in CR LF.  What a guest
- * can provoke goes through log_guest(): for each call site ten lines go out in a second, ten in
- * the next two, the next four and so on up to an hour, for as long as there are more, and the
- * rest is counted.  So a log does not grow for ever at a guest's will.
+ * Any thread, but no signal handler. A line is one write(2), and it never waits: it is dropped
+ * when stderr is stuck, and the next line that goes out gives the number dropped. (The thread
+ * that logs holds a device's lock, or is the loop: otherwise a guest could stop us by making us
+ * log into a stuck pipe.) When the terminal is raw the line ends in CR LF. What a guest can
+ * provoke goes through log_guest(): for each call site ten lines go out in a second, ten in the
+ * next two, the next four and so on up to an hour, for as long as there are more, and the rest is
+ * counted. So a guest cannot make a log grow without bound.
  */
 #ifndef MICROVM_CORE_LOG_H
 #define MICROVM_CORE_LOG_H
@@ -21,9 +21,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 extern enum log_level log_threshold; /* set once before threads start */
 
-/* log_set_name() - what lines begin with: "microvm", or "microvm NAME" where the machine was given a
- * name, so that a log of several machines says whose each line is.  NULL: none.
- * log_prefix(): for who writes a line of his own.  Set once before threads start
+/* log_set_name() - what lines begin with: "microvm", or "microvm NAME" where the machine was
+ * given a name, so that a log of several machines says whose each line is. NULL: none.
+ * log_prefix(): for code that writes a line of its own. Set once before threads start
  */
 void log_set_name(const char *name);
 const char *log_prefix(void);
@@ -47,7 +47,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 struct log_limit {
 	_Atomic uint64_t end;       /* of the window in which @n counts, in seconds */
-	_Atomic unsigned int n;     /* lines that were wanted in it */
+	_Atomic unsigned int n;     /* lines that were asked for in it */
 	_Atomic unsigned int width; /* of it, in seconds */
 };
 /* log_limit_ok() - may another line go out?  log_limit_ok_at(): at second @now */

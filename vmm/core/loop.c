@@ -15,20 +15,20 @@
 
 #include "vmm/core/util.h"
 
-/* How long to look before sleeping, in ns.  Being woken costs about half of LOOP_POLL_MAX
- * in all: a guest's kick, the host's scheduler, system calls.  All of it is about what a disk
- * takes for the 32 requests that a guest has waiting.
+/* How long to poll before sleeping, in ns. A wake-up costs about half of LOOP_POLL_MAX in all: a
+ * guest's kick, the host's scheduler, system calls. All of it is about what a disk takes for the
+ * 32 requests that a guest has waiting.
  */
 #define LOOP_POLL_MIN  8000
 #define LOOP_POLL_MAX  200000
 #define LOOP_POLL_HITS 32 /* then the other sources get their turn */
 #define LOOP_POLL_MISSES \
-	4 /* in a row, though something came soon after: it does not pay */
+	4 /* in a row, though something came soon after: polling does not pay */
 #define LOOP_POLL_REST 4096 /* short sleeps before the next try, at most */
 
-/* Who only looks takes the processor from others all the same.  When they took it back, for
- * so long and a quarter of the time at least, there is no looking for a pause (ns), twice as
- * long each time that it happens again at once.
+/* Polling burns CPU that other processes need. When they took the CPU from us, for so long and
+ * for a quarter of the time at least, polling stops for a pause (ns), twice as long each time
+ * that it happens again at once.
  */
 #define LOOP_POLL_STOLEN    500000
 #define LOOP_POLL_PAUSE_MIN 50000000
@@ -37,12 +37,12 @@
 struct loop_polling {
 	struct loop_poller *list;
 	atomic_uint wanted; /* how many are on */
-	bool pays;          /* on this host at all */
+	bool pays;          /* on this host in general */
 	bool busy;          /* between begin() and end() */
 	uint64_t ns;        /* 0: sleep at once */
 	unsigned int misses, rest, rested;
-	uint64_t since, cpu; /* has not slept since then, and its CPU time then; or 0 */
-	uint64_t pause, resume; /* how long it does not look, and when that ends */
+	uint64_t since, cpu;    /* has not slept since; its CPU time then; or 0 */
+	uint64_t pause, resume; /* how long it does not poll, and when that ends */
 };
 
 struct loop {
@@ -51,7 +51,7 @@ struct loop {
 	struct loop_polling poll;
 };
 
-/* With one, whoever could bring something waits until the loop sleeps */
+/* With one CPU, nothing can send us work until the loop sleeps */
 static int loop_processors(void)
 {
 	cpu_set_t set;
@@ -113,8 +113,8 @@ void loop_want(struct loop *l, struct loop_source *s, uint32_t events)
 	else if (events == 0)
 		op = EPOLL_CTL_DEL;
 	s->events = events;
-	/* Can fail only for want of kernel memory, or if an operator's fd cannot be polled,
-	 * which loop_add()'s caller was told: then the source stays silent.
+	/* Fails only if the kernel has no memory, or if an operator's fd cannot be polled, which
+	 * loop_add() told its caller: then the source stays silent.
 	 */
 	if (epoll_ctl(l->epfd, op, s->fd, &ev) < 0 && op == EPOLL_CTL_ADD)
 		s->events = 0;
@@ -137,7 +137,7 @@ static void loop_dispatch(struct loop_source *s, uint32_t events)
 		pthread_mutex_unlock(&s->dev->lock);
 }
 
-/* ---- looking instead of sleeping ---- */
+/* ---- polling instead of sleeping ---- */
 
 void loop_poll_add(struct loop *l, struct loop_poller *p)
 {
@@ -154,13 +154,13 @@ void loop_poll_want(struct loop *l, struct loop_poller *p, bool on)
 
 enum loop_poll_step { POLL_BEGIN, POLL_LOOK, POLL_END };
 
-/* Each that is on and whose device is not busy.  Return: found any of them anything? */
+/* Polls each one that is on and whose device is not busy. Return: did any find something? */
 static bool loop_poll_each(struct loop *l, enum loop_poll_step step)
 {
 	bool any = false;
 
 	for (struct loop_poller *p = l->poll.list; p; p = p->next) {
-		/* To look can wait; to have the wakes back cannot, but for one in a reset */
+		/* A look may be skipped; begin() and end() may not, except in a reset */
 		if (p->dev && step == POLL_LOOK && pthread_mutex_trylock(&p->dev->lock))
 			continue;
 		if (p->dev && step != POLL_LOOK && !device_lock_soon(p->dev))
@@ -175,7 +175,7 @@ static bool loop_poll_each(struct loop *l, enum loop_poll_step step)
 	return any;
 }
 
-/* Until nothing was found for a while, or often enough.  Return: how often */
+/* Until nothing was found for a while, or often enough. Return: how often */
 static unsigned int loop_poll_look(struct loop *l)
 {
 	uint64_t last = monotonic_ns();
@@ -199,8 +199,8 @@ static uint64_t loop_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
-/* Was the processor taken away since lp->since?  Asked about twice a millisecond at most: the
- * answer is a system call.
+/* Did another process take the CPU since lp->since? Asked twice a millisecond at most: the answer
+ * is a system call.
  */
 static void loop_poll_yield(struct loop_polling *lp)
 {
@@ -220,7 +220,7 @@ static void loop_poll_yield(struct loop_polling *lp)
 	lp->ns = 0;
 }
 
-/* Look for a while.  Return: may the loop sleep? */
+/* Poll for a while. Return: may the loop sleep? */
 static bool loop_poll(struct loop *l)
 {
 	struct loop_polling *lp = &l->poll;
@@ -252,7 +252,7 @@ static bool loop_poll(struct loop *l)
 	return true;
 }
 
-/* It slept from @start to @end: would it have paid to look? */
+/* It slept from @start to @end: would polling have paid? */
 static void loop_poll_adapt(struct loop_polling *lp, uint64_t start, uint64_t end)
 {
 	if (end < lp->resume)

@@ -2,10 +2,10 @@
 /*
  * loop - the epoll loop.
  *
- * Sources live inside their device; the loop allocates nothing after loop_create().  It
- * takes dev->lock, looks at s->events again, then calls fn(): so a source put to sleep by
- * a vCPU's reset is never called late.  While who has the lock waits for the host
- * (dev->waiting), the device's sources are passed over, and come again.
+ * Sources live inside their device; the loop allocates nothing after loop_create(). It takes
+ * dev->lock, looks at s->events again, then calls fn(): so a source put to sleep by a vCPU's
+ * reset is never called late. While the lock holder waits for the host (dev->waiting), the loop
+ * skips the device's sources, and comes back to them.
  */
 #ifndef MICROVM_CORE_LOOP_H
 #define MICROVM_CORE_LOOP_H
@@ -39,24 +39,22 @@ int loop_add(struct loop *l, struct loop_source *s);
 void loop_want(struct loop *l, struct loop_source *s, uint32_t events);
 void loop_del(struct loop *l, struct loop_source *s);
 
-/* A look at something that wakes the loop when it sleeps, for when it is cheaper to look than
- * to be woken.  The loop looks only while that pays: what comes within microseconds of the
- * last time.  An idle one sleeps.
+/* Something that wakes the loop when it sleeps; the loop polls it instead while that is cheaper.
+ * It polls only for events within microseconds of the last one. An idle loop sleeps.
  */
 struct loop_poller {
 	struct device *dev;                   /* whose lock to take; NULL: none */
 	atomic_bool on;                       /* changed only by loop_poll_want() */
-	void (*begin)(struct loop_poller *p); /* looks follow: wakes are not needed */
+	void (*begin)(struct loop_poller *p); /* polling follows: no wake-up is needed */
 	bool (*look)(
-		struct loop_poller *p); /* do what is there.  Return: was there any? */
-	void (*end)(
-		struct loop_poller *p); /* wake again, also for what is there already */
-	struct loop_poller *next;       /* the loop's */
+		struct loop_poller *p);     /* do what is there. Return: was there any? */
+	void (*end)(struct loop_poller *p); /* ask for wake-ups, also for what is there */
+	struct loop_poller *next;           /* the loop's */
 };
 
 /* loop_poll_add() - before loop_run(); @p outlives the loop's run.  Off until wanted */
 void loop_poll_add(struct loop *l, struct loop_poller *p);
-/* loop_poll_want() - look at @p or not.  Any thread; dev->lock held if it has one */
+/* loop_poll_want() - poll @p or not.  Any thread; dev->lock held if it has one */
 void loop_poll_want(struct loop *l, struct loop_poller *p, bool on);
 
 /* loop_run() - until loop_stop().  Return: 0, or -errno if epoll itself failed */

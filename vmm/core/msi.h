@@ -19,19 +19,19 @@ struct msi_msg {
 };
 
 struct msi_router {
-	/* route() - from now on an edge on line @gsi sends @msg; NULL: it sends nothing.
-	 * Called only for a change.  An edge that comes while there is no message may be
-	 * lost, as on the 82093AA, or kept for the next message.  vCPU thread, the
-	 * controller's dev->lock held.
+	/* route() - from now on an edge on line @gsi sends @msg; NULL: it sends nothing. Called
+	 * only if the message changes. An edge that comes while there is no message may be lost,
+	 * as on the 82093AA, or kept for the next message. vCPU thread, the controller's
+	 * dev->lock held.
 	 */
 	void (*route)(struct msi_router *r, unsigned int gsi, const struct msi_msg *msg);
-	/* route_all() - route() for the lines 0 to @n - 1 in one go, changed or not: a state was
-	 * loaded.  No vCPU runs; the controller's dev->lock held; as the next two
+	/* route_all() - route() for the lines 0 to @n - 1 in one call, changed or not: a state
+	 * was loaded. No vCPU runs; the controller's dev->lock held; so for the next two
 	 */
 	void (*route_all)(struct msi_router *r, unsigned int n,
 			  const struct msi_msg *const msg[]);
 	/* kept() - does an edge on line @gsi wait for a message?  It goes on waiting.
-	 * push() - an edge comes on line @gsi, as one that was kept() in a machine that was saved
+	 * push() - an edge comes on line @gsi, as one kept() in the machine that was saved
 	 */
 	bool (*kept)(struct msi_router *r, unsigned int gsi);
 	void (*push)(struct msi_router *r, unsigned int gsi);

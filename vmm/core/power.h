@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* power - what a device hears of the guest's end: the machine holds the other end. */
+/* power - what a device tells of the guest's end; the machine implements the op. */
 #ifndef MICROVM_CORE_POWER_H
 #define MICROVM_CORE_POWER_H
 
 enum power_event {
 	POWER_OFF,
 	POWER_RESET,
-	POWER_PANIC, /* its kernel panicked, and does nothing more than its panic= says */
+	POWER_PANIC, /* its kernel panicked, and does only what its panic= says */
 	POWER_CRASH, /* it panicked, and starts the crash kernel that it has loaded */
 };
 

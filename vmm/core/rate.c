@@ -15,7 +15,7 @@
 
 __extension__ typedef unsigned __int128 rate_wide;
 
-/* Tokens that come in @ns; what a level can hold if it is more */
+/* Tokens that come in @ns, at most what a level can hold */
 static int64_t rate_in(uint64_t per_second, uint64_t ns)
 {
 	rate_wide n = (rate_wide)per_second * ns / NS_PER_SECOND;
@@ -70,7 +70,7 @@ uint64_t rate_bucket_wait(struct rate_bucket *b, uint64_t now)
 
 void rate_bucket_spend(struct rate_bucket *b, uint64_t n)
 {
-	/* a debt has an end, too: no number that a guest makes up wraps the level */
+	/* a debt is bounded as well: no number that a guest makes up wraps the level */
 	if (b->per_second)
 		b->level = MAX(b->level - (int64_t)MIN(n, (uint64_t)INT64_MAX / 4),
 			       INT64_MIN / 4);
@@ -113,7 +113,7 @@ static void rate_timer(struct loop_source *s, uint32_t events)
 
 	(void)events;
 	if (read(s->fd, &n, sizeof(n)) != (ssize_t)sizeof(n) || !r->asleep)
-		return; /* stopped, or set anew, since the loop heard of it */
+		return; /* stopped, or set anew, since the loop saw it */
 	r->asleep = false;
 	r->go_on(r);
 }
@@ -140,7 +140,7 @@ void rate_fini(struct rate *r)
 	r->timer.fd = -1;
 }
 
-/* What is in the buckets stays: a driver that resets its device gains nothing by it. */
+/* The tokens stay: a driver that resets its device gains nothing by it. */
 int rate_start(struct rate *r, struct device *dev)
 {
 	if (!r->limited || r->timer.fd >= 0)
@@ -165,7 +165,7 @@ void rate_stop(struct rate *r)
 	r->asleep = false;
 }
 
-/* One shot, and none while one is set: whatever asks meanwhile waits for the same. */
+/* One shot, and none while one is set: all that ask meanwhile wait for the same. */
 static void rate_sleep(struct rate *r, uint64_t ns)
 {
 	struct itimerspec it = {.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
@@ -203,7 +203,7 @@ void rate_settle(struct rate *r, uint64_t spent, uint64_t cost)
 	rate_bucket_return(&r->bytes, spent - cost);
 	if (!r->asleep)
 		return;
-	r->asleep = false; /* it sleeps anew, for less */
+	r->asleep = false; /* set it anew, for less */
 	if (rate_ready_slow(r))
 		rate_sleep(r, RATE_NAP_NS);
 }

@@ -11,7 +11,7 @@
 
 #include "vmm/core/util.h"
 
-/* What no shell reads as anything but itself, wherever it stands in a word */
+/* Characters that every shell takes literally anywhere in a word */
 static bool shell_plain(const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -20,7 +20,7 @@ static bool shell_plain(const char *name)
 	return *name && !name[strspn(name, plain)];
 }
 
-/* Between single quotes every byte but the quote is itself; that one closes them, stands
+/* Between single quotes every byte but the quote is literal; the quote closes them, stands
  * escaped, and opens them again.
  */
 static void shell_quote_into(struct shell_word *to, const char *name)
@@ -53,7 +53,7 @@ const char *shell_quote_suffix(struct shell_word *to, const char *name,
 {
 	char word[sizeof(to->text)];
 
-	/* what begins with a dash would be an option to the program that reads it */
+	/* a name that begins with a dash would be an option to the program that reads it */
 	(void)snprintf(word, sizeof(word), "%s%s%s", *name == '-' ? "./" : "", name,
 		       suffix);
 	return shell_put(to, word);

@@ -2,8 +2,8 @@
 /*
  * shell - names in the command lines that our sentences suggest.
  *
- * A suggested line is pasted into a shell.  A name in it goes through here, so that the shell takes it
- * for one word and for no option, whatever bytes it is made of.
+ * A suggested line is pasted into a shell. A name in it goes through here, so that the shell
+ * takes it for one word and not for an option, whatever its bytes.
  */
 #ifndef MICROVM_CORE_SHELL_H
 #define MICROVM_CORE_SHELL_H
@@ -35,9 +35,10 @@ const char *shell_quote_value(struct shell_word *to, const char *before,
 #define SHELL_VALUE(before, name) \
 	shell_quote_value(&(struct shell_word){""}, before, name)
 
-/* shell_find() - where a shell would find @program: the first in $PATH that this user may run, as a
- * path in @path.  An empty element of $PATH, the current directory, is skipped: another user may
- * have filled it.  Return: 0; -ENOENT: there is none; -EACCES: this user may not run those there are
+/* shell_find() - where a shell would find @program: the first in $PATH that this user may run, as
+ * a path in @path. An empty element of $PATH, the current directory, is skipped: another user may
+ * have filled it. Return: 0; -ENOENT: there is none; -EACCES: this user may run none of those
+ * found
  */
 int shell_find(const char *program, char *path, size_t size);
 

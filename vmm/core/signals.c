@@ -12,8 +12,8 @@ static const int signals_ends[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 static const int signals_questions[] = {SIGUSR1, SIGUSR2};
 static const int signals_stops[] = {SIGTSTP};
 
-/* One that is ignored must not be blocked: the kernel keeps what is blocked, ignored or not,
- * and we would read it.
+/* An ignored signal must not be blocked: the kernel keeps blocked signals, ignored or not, and we
+ * would read it.
  */
 static void signals_add(sigset_t *set, const int *sigs, size_t n)
 {
@@ -75,8 +75,8 @@ int signals_ending(void)
 	return 0;
 }
 
-/* A signalfd that only tells of what ends us, for as long as the wait: a question stays
- * unread, and would end it at once.
+/* A signalfd of the signals that end us only, for as long as the wait: an unread question would
+ * end it at once.
  */
 int signals_poll(struct pollfd *p, int ms)
 {

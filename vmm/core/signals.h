@@ -18,26 +18,26 @@
 #include <poll.h>
 #include <stdbool.h>
 
-/* signals_init() - the first thing in main(): dispositions and mask as above, whatever our
- * parent left.  Questions are held from here on; what ends us still kills, as there is
- * nothing to take apart yet.
+/* signals_init() - the first call in main(): dispositions and mask as above, whatever our parent
+ * left. From here on questions are held; signals that end us still kill, as there is nothing to
+ * take apart yet.
  */
 void signals_init(void);
-/* signals_hold() - main thread, before the first file is made: what ends or stops us is held as
- * well, until it is read from signals_open()
+/* signals_hold() - main thread, before the first file is made: signals that end or stop us are
+ * held as well, until they are read from signals_open()
  */
 void signals_hold(void);
 /* signals_open() - a signalfd of all that is held; the caller's to close.
  * Return: it, or -errno
  */
 int signals_open(void);
-/* signals_ending() - does one that ends us wait to be read?  Any thread.
+/* signals_ending() - is a signal that ends us waiting to be read?  Any thread.
  * Return: its number, 0: none
  */
 int signals_ending(void);
-/* signals_poll() - poll(2) of @p alone, @ms milliseconds at most, that also returns when one
- * comes that ends us: for a wait that is not the loop's.  Any thread.
- * Return: as poll(2); 0 also when one came
+/* signals_poll() - poll(2) of @p alone, @ms milliseconds at most, that also returns when a signal
+ * arrives that ends us: for a wait outside the loop. Any thread.
+ * Return: as poll(2); 0 also for such a signal
  */
 int signals_poll(struct pollfd *p, int ms);
 

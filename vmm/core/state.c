@@ -154,7 +154,7 @@ void state_bool(struct state *s, bool *v)
 
 /* Sections */
 
-/* A name out of a state may be anything: what a terminal would obey becomes '?' */
+/* A name in a state may hold any bytes: those that a terminal would obey become '?' */
 static void state_clean(char *text)
 {
 	for (; *text; text++)
@@ -162,7 +162,7 @@ static void state_clean(char *text)
 			*text = '?';
 }
 
-/* Loading.  Return: the version that the section has; 0 if it cannot be used */
+/* Loading. Return: the section's version; 0 if it cannot be used */
 static uint32_t state_check_header(struct state *s, char *name, uint32_t has,
 				   uint32_t version, uint64_t len)
 {

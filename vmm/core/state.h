@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state - the fields of a device, saved or loaded by one function that does both ways,
- * so that the two cannot drift apart.  The first error sticks and the rest do nothing.
- * Little-endian, in the order of the calls.
+ * state - the fields of a device, saved or loaded by one function that does both ways, so that
+ * the two cannot drift apart. The first error sticks and the rest do nothing. Little-endian, in
+ * the order of the calls.
  *
- * Each device is a section (state_begin(), state_end()): its name, its version, its length.
- * A loader takes any bytes: what it cannot use is an error, a sentence that begins with the
- * names of the open sections ("blk0: the state has 4 queues, this machine has 2").  Whoever
- * loads checks state_ok() before it uses what it loaded.
+ * Each device is a section (state_begin(), state_end()): its name, its version, its length. A
+ * loader takes any bytes: what it cannot use is an error, a sentence that begins with the names
+ * of the open sections ("blk0: the state has 4 queues, this machine has 2"). Code that loads
+ * checks state_ok() before it uses what it loaded.
  *
  * A state belongs to one thread at a time and is not copied: @why may point into it.
  */
@@ -37,8 +37,8 @@ struct state {
 	char said[384]; /* for @why */
 };
 
-/* state_saver(), state_loader() - over a caller's buffer.  Too small or too short is an
- * error that sticks
+/* state_saver(), state_loader() - over a caller's buffer. If it is too small or too short, that
+ * is an error that sticks
  */
 void state_saver(struct state *s, void *buf, size_t cap);
 void state_loader(struct state *s, const void *buf, size_t len);
@@ -52,13 +52,13 @@ static inline bool state_loading(const struct state *s)
 {
 	return s->loading;
 }
-/* state_ok() - has nothing failed until now? */
+/* state_ok() - has everything succeeded so far? */
 static inline bool state_ok(const struct state *s)
 {
 	return !s->why;
 }
-/* state_refused() - was something loaded that is no good?  Then a device goes back to where its
- * reset leaves it: nothing is half-loaded.  (When saving fails, the device just goes on.)
+/* state_refused() - was something invalid loaded?  Then a device goes back to where its reset
+ * leaves it: nothing is half-loaded. (When saving fails, the device just goes on.)
  */
 static inline bool state_refused(const struct state *s)
 {
@@ -83,7 +83,7 @@ void state_u64(struct state *s, uint64_t *v);
 void state_bool(struct state *s, bool *v); /* loading anything but 0 and 1 fails */
 void state_bytes(struct state *s, void *p, size_t len);
 
-/* state_same_*() - what the machine that loads must have as well (identity).  Saving writes
+/* state_same_*() - values that the loading machine must have as well (identity). Saving writes
  * the value, loading compares and fails with both: @what is a plural noun like "queues", or, of
  * bytes, a singular like "MAC address"; text is shown as text, other bytes in hexadecimal
  */
@@ -92,7 +92,7 @@ void state_same_u64(struct state *s, uint64_t v, const char *what);
 void state_same_bytes(struct state *s, const void *p, uint32_t len, const char *what);
 
 /* state_fail() - a value is impossible, or cannot be saved.  @why is a string constant without
- * the device's name, which the open section adds.  state_failf(): with values in it
+ * the device's name, which the open section adds. state_failf(): with values in the sentence
  */
 void state_fail(struct state *s, const char *why);
 void state_failf(struct state *s, const char *fmt, ...)

@@ -40,23 +40,23 @@ long read_full(int fd, void *buf, size_t len);
 long pread_full(int fd, void *buf, size_t len, uint64_t off);
 long write_full(int fd, const void *buf, size_t len);
 
-/* write_unless_stuck() - one write(2) to a stream that is not ours, if it takes something
- * within @ms milliseconds.  Return: bytes taken; -EAGAIN: it does not; -errno
+/* write_unless_stuck() - one write(2) to a stream that is not ours, if it takes something within
+ * @ms milliseconds. Return: bytes taken; -EAGAIN: it takes none; -errno
  */
 long write_unless_stuck(int fd, const void *buf, size_t len, int ms);
 
-/* signals_block() - for the calling thread, and those it starts, before pthread_create():
- * every signal is the main thread's, except that a crash is handled where it happens (one
- * that is blocked kills without a handler, and the terminal would stay raw).  The mask that
- * was is in @old, for pthread_sigmask()
+/* signals_block() - for the calling thread, and those it starts, before pthread_create(): the
+ * main thread gets every signal, except that a crash is handled on the thread that crashed (a
+ * blocked one kills without a handler, and the terminal would stay raw). The previous mask is in
+ * @old, for pthread_sigmask()
  */
 void signals_block(sigset_t *old);
 
 /* monotonic_ns() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);
 
-/* edit_distance() - Levenshtein distance, for "did you mean"; strings over 63 bytes
- * count as far away
+/* edit_distance() - Levenshtein distance, for "did you mean"; for strings over 63 bytes a large
+ * number
  */
 unsigned int edit_distance(const char *a, const char *b);
 

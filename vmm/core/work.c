@@ -30,8 +30,8 @@ struct worker {
 	struct work *current; /* in run() */
 };
 
-/* A drain under way, on the stack of who drains.  It hands finished work back by itself,
- * and until it is over its device's lock is not to be had.
+/* A drain under way, on the stack of the thread that drains. It hands finished work back by
+ * itself and holds its device's lock until it ends.
  */
 struct work_drain {
 	const struct device *dev;
@@ -46,9 +46,9 @@ struct work_pool {
 	struct work_list queued, finished;
 	struct worker worker[WORKERS_MAX];
 	unsigned int nworker, nworker_max;
-	unsigned int nidle, nqueued; /* a queued piece has an idle worker spoken for */
+	unsigned int nidle, nqueued; /* each queued piece has an idle worker reserved */
 	struct work_drain *drains;   /* under way */
-	bool stopping, told;         /* told: and the loop has not looked yet */
+	bool stopping, told;         /* told: finished_source is signalled */
 };
 
 static void list_init(struct work_list *l)
@@ -131,8 +131,8 @@ static void *work_thread(void *arg)
 	return NULL;
 }
 
-/* pool->lock held.  Not of a device that is being drained, which may take as long as its disk
- * does: the loop is everybody's and does not wait for that.
+/* pool->lock held. Skips a device that is being drained, which may take as long as its disk does:
+ * the loop serves all devices and does not wait for that.
  */
 static const struct work *work_first_finished(const struct work_pool *p)
 {
@@ -162,7 +162,7 @@ static void work_hand_back(struct work_pool *p, const struct device *dev)
 		w->done(w);
 }
 
-/* Loop thread: hand finished work back, a device at a time, under that device's lock */
+/* Loop thread: hand finished work back, one device at a time, under that device's lock */
 static void work_deliver(struct loop_source *s, uint32_t events)
 {
 	struct work_pool *p = container_of(s, struct work_pool, finished_source);
@@ -237,7 +237,7 @@ void work_pool_destroy(struct work_pool *p)
 	free(p);
 }
 
-/* pool->lock held.  Listen for finished work, unless that is done already.  Return: 0 or -errno */
+/* pool->lock held. Listen for finished work, unless that is done already. Return: 0 or -errno */
 static int work_listen(struct work_pool *p)
 {
 	struct loop_source *s = &p->finished_source;

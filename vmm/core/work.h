@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * work - let blocking calls block somewhere else.
+ * work - blocking calls on threads where they may block.
  *
- * A pool of worker threads, started when work is submitted that finds none idle: a machine
- * that never blocks never pays for it.  One that may start no thread later starts them all
- * before, with work_pool_arm().  Finished work comes back on the loop thread.
+ * A pool of worker threads. One is started when work is submitted and no thread is idle: a
+ * machine that never blocks pays nothing. A machine that may start no thread later starts them
+ * all early, with work_pool_arm(). Finished work comes back on the loop thread.
  */
 #ifndef MICROVM_CORE_WORK_H
 #define MICROVM_CORE_WORK_H
@@ -25,12 +25,12 @@ struct work {
 
 /* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL: -ENOMEM */
 struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
-/* work_pool_arm() - start all threads and open what they need now: afterwards the pool starts none and
- * opens nothing.  Any number of times; the thread that made the pool.  Return: 0 or -errno, and then the
- * pool works with those that it has
+/* work_pool_arm() - start all threads and open what they need now: afterwards the pool starts
+ * none and opens nothing. Any number of times; the thread that made the pool. Return: 0 or
+ * -errno, and then the pool works with the threads that it has
  */
 int work_pool_arm(struct work_pool *p);
-/* work_pool_stop() - nothing is begun any more.  Return: nothing runs any more, either */
+/* work_pool_stop() - no work begins from now on.  Return: has all running work ended? */
 bool work_pool_stop(struct work_pool *p);
 /* work_pool_destroy() - waits for running work, drops what was not delivered */
 void work_pool_destroy(struct work_pool *p);

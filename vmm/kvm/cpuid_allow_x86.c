@@ -3,7 +3,7 @@
  * cpuid_allow_x86 - the list (Intel SDM 2A, CPUID; AMD APM 3, appendix E; KVM document,
  * x86/cpuid.rst).
  *
- * A bit that is not here is one that this file's authors have not looked at, or one of
+ * A bit that is not here was not examined yet, or is one of
  *  - nested virtualization (VMX, SVM), SGX, SEV, key locker, TME, PCONFIG: host code that no
  *    guest of ours needs is not within its reach
  *  - performance counters, LBR, processor trace, IBS, debug store, RDT: they tell a guest
@@ -41,10 +41,10 @@ static const struct cpuid_row cpuid_rows[] = {
 	{0x0, 0, ANY, ALL, ALL, ALL, ALL},
 	{0x2, 0, ANY, ALL, ALL, ALL, ALL},
 	{0x4, 0, ANY, ALL, ALL, ALL, ALL},
-	/* Family, model and ids.  Instructions: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID,
-	 * SSE4.1, SSE4.2, x2APIC, MOVBE, POPCNT, TSC deadline, AES, XSAVE, OSXSAVE, AVX,
-	 * F16C, RDRAND, hypervisor.  The PC of old: FPU to CX8, APIC, SEP, MTRR to PSE36,
-	 * CLFLUSH, MMX to self-snoop, HTT.
+	/* Family, model and ids. Instructions: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1,
+	 * SSE4.2, x2APIC, MOVBE, POPCNT, TSC deadline, AES, XSAVE, OSXSAVE, AVX, F16C, RDRAND,
+	 * hypervisor. The old PC's: FPU to CX8, APIC, SEP, MTRR to PSE36, CLFLUSH, MMX to
+	 * self-snoop, HTT.
 	 */
 	{0x1, 0, ANY, ALL, ALL, R(0, 1) | B(9) | R(12, 13) | B(17) | R(19, 31),
 	 R(0, 9) | R(11, 17) | B(19) | R(23, 28)},
@@ -115,9 +115,9 @@ static const struct cpuid_row cpuid_rows[] = {
 	{0x8000001a, 0, ANY, ALL, 0, 0, 0},
 	{0x8000001d, 0, ANY, ALL, ALL, ALL, ALL},
 	{0x8000001e, 0, ANY, ALL, ALL, ALL, ALL},
-	/* No nested data breakpoints, WRMSR to FS and GS bases does not serialize, LFENCE
-	 * does, VERW clears, null selectors clear, AutoIBRS, no SMM_CTL, FSRS, FSRC,
-	 * PREFETCHI; against speculation: SBPB, IBPB_BRTYPE, SRSO_NO and the like, TSA's
+	/* No nested data breakpoints, WRMSR to FS and GS bases does not serialize, LFENCE does,
+	 * VERW clears, null selectors clear, AutoIBRS, no SMM_CTL, FSRS, FSRC, PREFETCHI; against
+	 * speculation: SBPB, IBPB_BRTYPE, SRSO_NO and the like, TSA's
 	 */
 	{0x80000021, 0, ANY, R(0, 2) | R(5, 6) | R(8, 11) | B(20) | R(27, 31), 0, R(1, 2),
 	 0},

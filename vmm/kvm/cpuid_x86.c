@@ -65,8 +65,8 @@ static void cpuid_adjust_features(struct kvm_cpuid_entry2 *l, unsigned int ncpu,
 		l->edx |= L1_EDX_HTT;
 }
 
-/* Leaf 4 (Intel) and 0x8000001d (AMD): who shares a cache.  Levels 1 and 2 are a core's
- * own, level 3 is everybody's.
+/* Leaf 4 (Intel) and 0x8000001d (AMD): which processors share a cache. Levels 1 and 2 are a
+ * core's own, all cores share level 3.
  */
 static void cpuid_adjust_cache(struct kvm_cpuid_entry2 *l, unsigned int ncpu)
 {

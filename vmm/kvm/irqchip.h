@@ -28,7 +28,7 @@ struct irqchip {
 };
 
 /* irqchip_init() - what the machine of @cfg has; after the memory slots, before the vCPUs.
- * Return: 0, or -errno in @e; irqchip_fini() in either case, and without it, too
+ * Return: 0, or -errno in @e; irqchip_fini() in either case, and also without it
  */
 int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
 		 struct err *e);
@@ -37,8 +37,8 @@ int irqchip_complete(struct irqchip *ic, struct err *e);
 /* irqchip_add() - @line, which must outlive the irqchip, belongs to this machine */
 int irqchip_add(struct irqchip *ic, const struct irq_line *line, struct err *e);
 /* irqchip_settle() - wait until KVM has delivered every edge that it took from a line's eventfd,
- * which it may leave to a thread of its own.  What comes meanwhile stays in the eventfd until the
- * end.  Devices are at rest, no vCPU runs; milliseconds
+ * which it may do on a thread of its own. New edges stay in the eventfd until the end. Devices
+ * are at rest, no vCPU runs; takes milliseconds
  */
 void irqchip_settle(struct irqchip *ic);
 void irqchip_fini(struct irqchip *ic);

@@ -124,7 +124,7 @@ int irqchip_gic(const struct irqchip *ic)
 	return ic->arch->fd;
 }
 
-/* KVM lets go of a line only when nothing of it is under way (irqfd_shutdown()) */
+/* KVM unbinds a line only when no interrupt of it is under way (irqfd_shutdown()) */
 void irqchip_settle(struct irqchip *ic)
 {
 	for (unsigned int gsi = 0; gsi < IRQCHIP_GSIS; gsi++) {

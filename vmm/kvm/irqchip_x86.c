@@ -3,10 +3,10 @@
  * irqchip_x86 - KVM's split irqchip with our IOAPIC, or KVM's whole set of PC chips.
  *
  * The usual way: the local APICs are KVM's, the IOAPIC is a device of ours (KVM's "split
- * irqchip").  When the guest unmasks a pin, that GSI is routed as an MSI and its eventfd
- * bound by irqfd; when it masks the pin, the eventfd is let go and keeps what arrives.  So
- * a line that no guest uses costs nothing, at start or at exit: KVM's own IOAPIC would
- * make the end of a short-lived VM wait for an SRCU grace period.
+ * irqchip"). When the guest unmasks a pin, that GSI is routed as an MSI and its eventfd bound by
+ * irqfd; when it masks the pin, the eventfd is unbound and keeps new edges. So a line that no
+ * guest uses costs nothing, at start or at exit: KVM's own IOAPIC would make the end of a
+ * short-lived VM wait for an SRCU grace period.
  *
  * Without ACPI the guest knows only the 8259 pair and the 8254, which are KVM's.
  */
@@ -140,9 +140,9 @@ static void irqchip_route(struct msi_router *r, unsigned int gsi,
 
 	BUG_ON(gsi >= IRQCHIP_GSIS);
 	if (!ic->line[gsi])
-		return; /* nobody is there to push it */
+		return; /* no device pushes it */
 	if (!msg) {
-		/* The route stays: nothing reaches it, and the next unmask may find it right. */
+		/* The route stays: nothing uses it, and the next unmask may need no change. */
 		irqchip_bind(ic, gsi, false);
 		return;
 	}
@@ -151,7 +151,7 @@ static void irqchip_route(struct msi_router *r, unsigned int gsi,
 	irqchip_bind(ic, gsi, true);
 }
 
-/* A line is let go before the table changes: what it keeps is not sent by an old route */
+/* A line is unbound before the table changes, so that an old route sends none of its edges */
 static void irqchip_route_all(struct msi_router *r, unsigned int n,
 			      const struct msi_msg *const msg[])
 {
@@ -217,7 +217,7 @@ bool irqchip_is_split(const struct irqchip *ic)
 	return ic->arch->split;
 }
 
-/* KVM lets go of a line only when nothing of it is under way (irqfd_shutdown()) */
+/* KVM unbinds a line only when no interrupt of it is under way (irqfd_shutdown()) */
 void irqchip_settle(struct irqchip *ic)
 {
 	for (unsigned int gsi = 0; gsi < IRQCHIP_GSIS; gsi++) {

@@ -7,7 +7,7 @@
 
 #include "vmm/kvm/irqchip.h"
 
-/* irqchip_is_split() - are the local APICs all that KVM has of it?  Else it has the PC's chips */
+/* irqchip_is_split() - has KVM only the local APICs?  Otherwise it has the PC's chips */
 bool irqchip_is_split(const struct irqchip *ic);
 
 #endif

@@ -26,10 +26,10 @@ static int kvm_explain_open(struct err *e, int code)
 			       KVM_DEVICE " is missing: %s, or give the container "
 					  "--device " KVM_DEVICE,
 			       kvm_arch_cure);
-	case EACCES: /* by its mode */
+	case EACCES: /* by the node's mode */
 		kvm_node_cure(KVM_DEVICE, "/etc/group", cure, sizeof(cure));
 		return err_set(e, code, KVM_DEVICE ": no permission: %s", cure);
-	case EPERM: /* by a control group, whatever its mode */
+	case EPERM: /* by a control group, whatever the mode */
 		return err_set(e, code,
 			       KVM_DEVICE
 			       " is not permitted to this container or "
@@ -40,7 +40,7 @@ static int kvm_explain_open(struct err *e, int code)
 	}
 }
 
-/* What we cannot do without, whatever the architecture */
+/* Capabilities that we need on any architecture */
 static int kvm_check_caps(const struct kvm *k, struct err *e)
 {
 	static const struct {

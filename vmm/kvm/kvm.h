@@ -39,21 +39,21 @@ int kvm_has(const struct kvm *k, int cap);
 /* kvm_max_vcpus() - how many vCPUs KVM allows in one VM */
 unsigned int kvm_max_vcpus(const struct kvm *k);
 
-/* kvm_add_memory() - every region of @m as a slot.  kvm_add_rom() - @len bytes at @host,
- * which the guest can read but not write (KVM_MEM_READONLY: a write is an MMIO exit).
- * It is for registers, which a guest may read past its caches; vCPUs first
+/* kvm_add_memory() - every region of @m as a slot.  kvm_add_rom() - @len bytes at @host, which
+ * the guest can read but not write (KVM_MEM_READONLY: a write is an MMIO exit). For registers,
+ * which a guest may read past its caches; after the vCPUs are made
  */
 int kvm_add_memory(struct kvm *k, const struct gmem *m, struct err *e);
 int kvm_add_rom(struct kvm *k, gpa_t gpa, void *host, uint64_t len, struct err *e);
 
-/* kvm_add_file() - @len bytes at @host, which are mapped from a file.  Where the guest
- * touches what the file no longer has, KVM_RUN fails with EFAULT
+/* kvm_add_file() - @len bytes at @host, which are mapped from a file.  If the guest touches a
+ * part that the file has lost, KVM_RUN fails with EFAULT
  */
 int kvm_add_file(struct kvm *k, gpa_t gpa, void *host, uint64_t len, bool readonly,
 		 struct err *e);
 
-/* kvm_irqfd() - bind @line's eventfd to its GSI (@on), or let go of it: what is signalled
- * meanwhile stays in the eventfd and is delivered at the next bind.  Return: 0 or -errno
+/* kvm_irqfd() - bind @line's eventfd to its GSI (@on), or unbind it: signals then stay in the
+ * eventfd and are delivered at the next bind. Return: 0 or -errno
  */
 int kvm_irqfd(struct kvm *k, const struct irq_line *line, bool on);
 

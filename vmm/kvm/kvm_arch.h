@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kvm_arch - the part of a VM that only its architecture knows (kvm_<arch>.c). */
+/* kvm_arch - the part of a VM that depends on the architecture (kvm_<arch>.c). */
 #ifndef MICROVM_KVM_KVM_ARCH_H
 #define MICROVM_KVM_KVM_ARCH_H
 
@@ -7,9 +7,9 @@
 
 struct kvm_arch; /* private to kvm_<arch>.c */
 
-/* kvm_arch_cure - what brings a missing /dev/kvm, as a clause */
+/* kvm_arch_cure - how to get a missing /dev/kvm, as a clause */
 extern const char kvm_arch_cure[];
-/* kvm_arch_type() - the kind of VM that KVM_CREATE_VM is asked for; @k has only its dev_fd */
+/* kvm_arch_type() - the type for KVM_CREATE_VM; @k has only its dev_fd */
 unsigned long kvm_arch_type(const struct kvm *k);
 
 /* kvm_arch_open() - right after KVM_CREATE_VM.  Return: 0 or -errno in @e */

@@ -21,8 +21,8 @@ struct kvm_arch {
 	bool coherent;
 };
 
-/* As many address bits as the layout may use and no more, since they cost KVM levels of
- * tables; less where the host has less.  A KVM that cannot tell (before 4.20) gives 40.
+/* As many address bits as the layout may use and no more, since more cost KVM levels of tables;
+ * fewer if the host has fewer. A KVM that cannot tell (before 4.20) gives 40.
  */
 unsigned long kvm_arch_type(const struct kvm *k)
 {
@@ -88,7 +88,7 @@ static int kvm_find_vcpu(struct kvm *k, struct err *e)
 
 int kvm_arch_open(struct kvm *k, struct err *e)
 {
-	/* Without it (before 5.5) such an access makes KVM_RUN fail, which ends us, too */
+	/* Without it (before 5.5) such an access makes KVM_RUN fail, which also ends us */
 	struct kvm_enable_cap nisv = {.cap = KVM_CAP_ARM_NISV_TO_USER};
 	int rc;
 
@@ -126,8 +126,8 @@ void kvm_arm64_set_coherent(struct kvm *k, bool coherent)
 	k->arch->coherent = coherent;
 }
 
-/* A guest maps device registers so that its reads go past the caches, in which lies what
- * we wrote.  FEAT_S2FWB lets KVM overrule that for what it knows to be memory.
+/* A guest maps device registers so that its reads bypass the caches, which hold what we wrote.
+ * FEAT_S2FWB lets KVM overrule that for memory that it maps.
  */
 int kvm_arch_check_rom(const struct kvm *k, struct err *e)
 {

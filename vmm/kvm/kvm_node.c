@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kvm_node - what helps a user who may not open /dev/kvm. */
+/* kvm_node - the cure for a user who may not open /dev/kvm. */
 #include "vmm/kvm/kvm_node.h"
 
 #include <errno.h>

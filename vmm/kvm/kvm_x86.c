@@ -52,7 +52,7 @@ unsigned long kvm_arch_type(const struct kvm *k)
 	return 0; /* the only one */
 }
 
-/* Switch on one thing that keeps a guest within its bounds, where the host has it */
+/* Switch on one capability that keeps a guest within its bounds, if the host has it */
 static int kvm_limit(const struct kvm *k, int cap, int needs, uint64_t arg,
 		     const char *what, struct err *e)
 {
@@ -71,14 +71,14 @@ static int kvm_limit_guest(const struct kvm *k, struct err *e)
 	int rc = kvm_limit(k, KVM_CAP_PMU_CAPABILITY, KVM_PMU_CAP_DISABLE,
 			   KVM_PMU_CAP_DISABLE, "take the performance counters away", e);
 
-	/* A locked access across two cache lines stops the memory of all processors: the
-	 * guest leaves for each, and the vCPU's thread slows it down (vcpu_x86.c).
+	/* A locked access across two cache lines stalls the memory of all processors: each one
+	 * exits, and the vCPU's thread slows it down (vcpu_x86.c).
 	 */
 	if (rc == 0)
 		rc = kvm_limit(k, KVM_CAP_X86_BUS_LOCK_EXIT, KVM_BUS_LOCK_DETECTION_EXIT,
 			       KVM_BUS_LOCK_DETECTION_EXIT, "report bus locks", e);
-	/* A guest may keep its processor from any interrupt, the host's as well, by an
-	 * endless chain of exceptions.  A window of 0 is the processor's own measure.
+	/* A guest may keep its processor from taking any interrupt, the host's as well, by an
+	 * endless chain of exceptions. A window of 0 selects the processor's own limit.
 	 */
 	if (rc == 0)
 		rc = kvm_limit(k, KVM_CAP_X86_NOTIFY_VMEXIT, 1,
@@ -111,7 +111,7 @@ void kvm_arch_close(struct kvm *k)
 	k->arch = NULL;
 }
 
-/* x86 processors look into their caches whatever the guest calls that memory */
+/* x86 processors read through their caches, whatever memory type the guest chooses */
 int kvm_arch_check_rom(const struct kvm *k, struct err *e)
 {
 	(void)k;

@@ -14,8 +14,8 @@ struct kvm_cpuid2;
 struct kvm_cpuid2 *kvm_x86_cpuid(struct kvm *k, unsigned int ncpu, uint32_t tsc_khz,
 				 struct err *e);
 
-/* kvm_x86_tsc_shift() - how far the offsets of the vCPUs' TSCs are from those of the state that
- * was loaded last: state_tsc_x86.c's
+/* kvm_x86_tsc_shift() - distance of the vCPUs' TSC offsets from those of the state that was
+ * loaded last; for state_tsc_x86.c
  */
 uint64_t *kvm_x86_tsc_shift(struct kvm *k);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * look_arm64 - what an arm64 kernel is at, by where its processor stands.
+ * look_arm64 - what an arm64 kernel is doing, judged by where its processor stands.
  *
  * Linux stops its other processors with all exceptions masked, and the last one in a jump to
- * itself.  One that is idle has its interrupts masked as well, but stands at a WFI, or right after
- * it.  Any other place with interrupts masked is one that a kernel passes through: one that
- * panicked still takes its timer's interrupts, and on a slow host it is in them often.
+ * itself. One that is idle has its interrupts masked as well, but stands at a WFI, or right after
+ * it. A kernel merely passes through any other place with interrupts masked: one that panicked
+ * still takes its timer's interrupts, and on a slow host it is often in their handler.
  */
 #include "vmm/kvm/look_arm64.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* look_arm64 - what an arm64 kernel is at, by where its processor stands. */
+/* look_arm64 - what an arm64 kernel is doing, judged by where its processor stands. */
 #ifndef MICROVM_KVM_LOOK_ARM64_H
 #define MICROVM_KVM_LOOK_ARM64_H
 

@@ -11,8 +11,8 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-/* Where registers are; each becomes a range of KVM's, which takes KVM_MSR_FILTER_MAX_RANGES.
- * What lies elsewhere is denied: Hyper-V's (0x40000000), which no guest of ours is told of.
+/* Where registers are; each becomes a range of KVM's, which takes KVM_MSR_FILTER_MAX_RANGES. All
+ * others are denied, Hyper-V's (0x40000000) included, which no guest of ours is told of.
  */
 static const struct {
 	uint32_t base, count;
@@ -27,8 +27,8 @@ static const struct {
 #define MSR_BITMAP_SIZE (MSR_WINDOW_MAX / 8)
 _Static_assert(MSR_BITMAP_SIZE <= KVM_MSR_FILTER_MAX_BITMAP_SIZE, "as KVM takes it");
 
-/* KVM emulates these and does not list them: they are not state that has to be saved, or it
- * is saved another way.
+/* KVM emulates these and does not list them: they are no state to be saved, or are saved another
+ * way.
  */
 static const struct {
 	uint32_t first, last;
@@ -94,7 +94,7 @@ struct kvm_msr_list *msr_fetch(const struct kvm *k, unsigned long request)
 {
 	struct kvm_msr_list none = {0}, *list;
 
-	/* it says how many there are, in any case */
+	/* KVM gives the number in any case */
 	if (ioctl(k->dev_fd, request, &none) < 0 && errno != E2BIG)
 		return NULL;
 	list = calloc(1, sizeof(*list) + none.nmsrs * sizeof(list->indices[0]));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * msr_x86 - the model-specific registers that a guest reaches: those that KVM lists, and a
- * few that kernels touch without asking whether they are there.  Any other access is a
- * general protection fault in the guest, whatever else this host's KVM has behind it.
+ * msr_x86 - the model-specific registers that a guest reaches: those that KVM lists, and a few
+ * that kernels touch without asking whether they are there. Any other access is a general
+ * protection fault in the guest, whatever else this host's KVM implements.
  */
 #ifndef MICROVM_KVM_MSR_X86_H
 #define MICROVM_KVM_MSR_X86_H
@@ -11,9 +11,9 @@
 
 struct kvm_msr_list;
 
-/* msr_limit() - have KVM do so for @k's vCPUs.  Before the first slot, vCPU or doorbell:
- * KVM waits for a grace period, which is short only while nothing else waits for one.
- * Hosts before Linux 5.10 cannot, and there nothing is limited.
+/* msr_limit() - make KVM enforce that for @k's vCPUs.  Before the first slot, vCPU or doorbell:
+ * KVM waits for a grace period, which is short only while nothing else waits for one. Hosts
+ * before Linux 5.10 cannot, and there nothing is limited.
  * Return: 0, or -errno in @e
  */
 int msr_limit(const struct kvm *k, struct err *e);

@@ -34,9 +34,9 @@
 int regs_get(int fd, uint64_t reg, uint64_t *value);
 int regs_set(int fd, uint64_t reg, uint64_t value);
 
-/* regs_translate() - the guest address to which EL1's virtual address @va leads, by
- * the tables that are in @m; for messages.  Return: 0; -EFAULT: to nothing; -errno
- * The vCPU does not run.
+/* regs_translate() - the guest address to which EL1's virtual address @va leads, by the tables
+ * that are in @m; for messages. The vCPU does not run. Return: 0; -EFAULT: @va is not mapped;
+ * -errno
  */
 int regs_translate(int fd, const struct gmem *m, uint64_t va, gpa_t *gpa);
 

@@ -2,9 +2,9 @@
 /*
  * state_arm64 - a vCPU, saved and loaded: all registers that KVM lists, its timers among them.
  *
- * KVM's list has registers that cannot be set, like those that identify the processor.  So each
- * is read before it is set: one that is right already is left alone, and one that is not, and
- * that KVM refuses, is the identity of another processor.
+ * KVM's list has registers that cannot be set, like those that identify the processor. So each is
+ * read before it is set, and left alone if it is right already. If it differs and KVM refuses to
+ * set it, the state is of another kind of processor.
  */
 #include "vmm/kvm/kvm_state.h"
 
@@ -28,7 +28,7 @@ static struct kvm_reg_list *state_list_regs(int fd)
 {
 	struct kvm_reg_list none = {0}, *list;
 
-	/* it says how many there are, in any case */
+	/* KVM gives the number in any case */
 	if (ioctl(fd, KVM_GET_REG_LIST, &none) < 0 && errno != E2BIG)
 		return NULL;
 	list = calloc(1, sizeof(*list) + none.n * sizeof(list->reg[0]));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state_cpuid_x86 - a guest has found out at its boot what its processor can do, and would
- * not believe it if that changed: the identification is compared, not loaded.
+ * state_cpuid_x86 - a guest reads at boot what its processor can do, and does not expect that to
+ * change: the identification is compared, not loaded.
  */
 #include "vmm/kvm/state_x86.h"
 
@@ -16,7 +16,7 @@
 #define LEAF_TIMING \
 	0x40000010u /* rates, which the host's kernel measures anew at each boot */
 
-/* What a vCPU was given, as the state keeps it */
+/* A vCPU's identification, as the state keeps it */
 struct state_leaf {
 	uint32_t function, index, reg[4];
 };
@@ -26,7 +26,7 @@ static struct state_leaf state_leaf_of(const struct kvm_cpuid_entry2 *e)
 	struct state_leaf l = {.function = e->function, .index = e->index};
 
 	if (l.function == LEAF_TIMING)
-		return l; /* state_tsc() looks at that */
+		return l; /* state_tsc() checks the rate */
 	l.reg[0] = e->eax;
 	l.reg[1] = e->ebx;
 	l.reg[2] = e->ecx;
@@ -68,7 +68,7 @@ static void state_compare_leaf(struct state *s, const struct state_leaf *here)
 void state_cpuid(struct vcpu *c, struct kvm *k, struct state *s)
 {
 	struct err e = {0};
-	/* made for the first vCPU, so there is nothing to fail */
+	/* made for the first vCPU, so it cannot fail here */
 	struct kvm_cpuid2 *t = kvm_x86_cpuid(k, 1, 0, &e);
 
 	BUG_ON(!t);

@@ -27,8 +27,8 @@
 #define GICD_IROUTER  0x6000u /* v3, eight bytes an interrupt */
 #define GICR_SGI_BASE 0x10000u
 
-/* Words that every interrupt has its bits in, in the order in which they are set: an interrupt
- * is enabled when all else about it is right.  @clear: where ones take bits away
+/* Words in which every interrupt has its bits, in the order of setting them: an interrupt is
+ * enabled after all else about it is right. @clear: where ones clear bits
  */
 static const struct gic_bits {
 	uint32_t offset, clear, bits;
@@ -58,7 +58,7 @@ static const uint32_t gic_icc[] = {
 
 /* v2: the CPU interface in memory: CTLR, PMR, BPR, ABPR, APR0 */
 static const uint32_t gic_gicc[] = {0x00, 0x04, 0x08, 0x1c, 0xd0};
-/* v2: which processors sent software interrupts: cleared at the first, set at the second */
+/* v2: which processors sent software interrupts: cleared by the first, set by the second */
 #define GICD_SGI_CLEAR 0xf10u
 #define GICD_SGI_SET   0xf20u
 #define GICD_SGI_WORDS 4u
@@ -116,7 +116,7 @@ static uint64_t gic_sysreg(struct gic *g, uint64_t attr)
 	return v;
 }
 
-/* Where bits are only set by ones, those that the state does not have go first */
+/* Where writing ones only sets bits, first clear those that the state does not have */
 static void gic_clear_word(struct gic *g, uint32_t group, uint64_t attr)
 {
 	uint32_t all = UINT32_MAX;
@@ -135,7 +135,7 @@ static void gic_levels(struct gic *g, uint64_t cpu, uint32_t first)
 		gic_word(g, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO, cpu | lines | first);
 }
 
-/* The interrupts @first to @end - 1; @base: of the registers that have them, and whose */
+/* The interrupts @first to @end - 1; @base: where their registers are, and whose */
 static void gic_interrupts(struct gic *g, uint32_t group, uint64_t base, uint64_t cpu,
 			   uint32_t first, uint32_t end)
 {
@@ -143,7 +143,7 @@ static void gic_interrupts(struct gic *g, uint32_t group, uint64_t base, uint64_
 		const struct gic_bits *b = &gic_bits[i];
 		uint32_t per_word = 32 / b->bits;
 
-		if (b->clear == 0x280) /* a level makes pending, so before that */
+		if (b->clear == 0x280) /* a level makes pending, so it goes first */
 			for (uint32_t n = first; n < end; n += 32)
 				gic_levels(g, cpu, n);
 		for (uint32_t n = first; n < end; n += per_word) {
@@ -160,7 +160,7 @@ static void gic_distributor(struct gic *g)
 {
 	const uint32_t group = KVM_DEV_ARM_VGIC_GRP_DIST_REGS;
 
-	/* The first: it says which revision of KVM's GIC the others are of */
+	/* The first: the revision of KVM's GIC, on which the others depend */
 	gic_word(g, group, GICD_IIDR);
 	gic_word(g, group, GICD_CTLR);
 	for (uint32_t n = GIC_PRIVATE; g->v3 && n < GIC_INTIDS; n++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state_io - one of KVM's structures, as KVM tells it and takes it: they are an ABI, and of the
- * same layout and byte order on every host of an architecture.  KVM checks what it is given.
+ * state_io - one of KVM's structures, as KVM's ioctls read and write it: an ABI, of the same
+ * layout and byte order on every host of an architecture. KVM checks what it is given.
  */
 #ifndef MICROVM_KVM_STATE_IO_H
 #define MICROVM_KVM_STATE_IO_H

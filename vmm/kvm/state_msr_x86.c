@@ -20,7 +20,7 @@
 #define MSRS_AT_ONCE     128u  /* and takes fewer than 256 at a time */
 
 /* State that KVM does not list: how memory is cached, by range (Intel SDM 3, 12.11), and debug
- * control.  Machine-check banks are not among them: nobody raises a machine check here.
+ * control. Machine-check banks are not among them: no machine check is ever raised here.
  */
 static const struct {
 	uint32_t first, last;
@@ -28,7 +28,7 @@ static const struct {
 	{0x1d9, 0x1d9}, /* debug control */
 	{0x200, 0x20f}, /* eight variable ranges, a base and a mask each */
 	{0x250, 0x250}, /* fixed ranges below 1 MiB */
-	{0x258, 0x259}, {0x268, 0x26f}, {0x2ff, 0x2ff}, /* what all else is */
+	{0x258, 0x259}, {0x268, 0x26f}, {0x2ff, 0x2ff}, /* the default type */
 };
 
 struct state_msrs {
@@ -50,7 +50,7 @@ static void state_add_msr(struct state_msrs *m, uint32_t index)
 		m->e[m->n++] = (struct kvm_msr_entry){.index = index};
 }
 
-/* The TSC itself is state_tsc()'s; its deadline is last, when all is there that it is for.
+/* The TSC itself belongs to state_tsc(); its deadline is last, after all that it depends on.
  * Return: 0 or -errno
  */
 static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
@@ -60,7 +60,7 @@ static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 	if (!list)
 		return -errno;
 	if (list->nmsrs > MSRS_MAX / 2)
-		return -E2BIG; /* and room for ours is left */
+		return -E2BIG; /* and room is left for ours */
 	m->n = 0;
 	for (uint32_t i = 0; i < list->nmsrs; i++)
 		if (list->indices[i] != MSR_TSC && list->indices[i] != MSR_TSC_DEADLINE)
@@ -73,8 +73,8 @@ static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 	return 0;
 }
 
-/* At most MSRS_AT_ONCE of @n.  Return: how many KVM went through, 0 if not even the first is one
- * that it knows; -errno
+/* At most MSRS_AT_ONCE of @n. Return: how many KVM handled, 0 if it does not know even the first;
+ * -errno
  */
 static int state_msr_ioctl(int fd, unsigned long request, struct kvm_msr_entry *e,
 			   uint32_t n)
@@ -93,7 +93,7 @@ static int state_msr_ioctl(int fd, unsigned long request, struct kvm_msr_entry *
 	return done;
 }
 
-/* Those that this vCPU does not have fall out: KVM lists what any may have.
+/* Drop those that this vCPU does not have: KVM lists what any vCPU may have.
  * Return: 0 or -errno
  */
 static int state_get_msrs(struct state_msrs *m, int fd)
@@ -115,7 +115,7 @@ static int state_get_msrs(struct state_msrs *m, int fd)
 	return 0;
 }
 
-/* One that KVM refuses may be one that cannot be set at all: it is right if it says so.
+/* KVM may refuse a register that cannot be set at all: it is right if it reads as @want.
  * Return: is it?
  */
 static bool state_msr_is(int fd, const struct kvm_msr_entry *want)

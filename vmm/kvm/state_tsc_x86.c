@@ -2,12 +2,12 @@
 /*
  * state_tsc_x86 - the time-stamp counter goes on from where it stood.
  *
- * A write to the TSC's MSR is not always what it says: KVM takes a value within a second of
- * what the TSC has anyway for an attempt to synchronize it with the other vCPUs', and drops it.
- * A guest that was saved in its first second would see time go back.  So the offset to the
- * host's counter is set where KVM has it (KVM_VCPU_TSC_OFFSET, Linux 5.16): for the first vCPU so
- * that its counter is right, for the others with the same distance to the first's as they had.
- * KVM's clock is stable only while these are equal.
+ * KVM does not take every write to the TSC's MSR literally: it takes a value within a second of
+ * the TSC's present one for an attempt to synchronize it with the other vCPUs', and drops it. A
+ * guest that was saved in its first second would see time go back. So the offset to the host's
+ * counter is set where KVM has it (KVM_VCPU_TSC_OFFSET, Linux 5.16): for the first vCPU so that
+ * its counter is right, for the others so that their distance to the first is as it was. KVM's
+ * clock is stable only while these are equal.
  */
 #include "vmm/kvm/state_x86.h"
 
@@ -20,10 +20,10 @@
 #include "vmm/kvm/kvm_x86.h"
 
 #define MSR_TSC 0x10u
-/* As far as a guest's own reckoning of its TSC may be off: 250 ppm */
+/* How far a guest's own measurement of its TSC may be off: 250 ppm */
 #define TSC_KHZ_SLACK(khz) ((khz) / 4000)
 
-/* The rate that the guest's TSC had; a host of another rate has to scale it */
+/* The guest's TSC rate when saved; a host of another rate has to scale it */
 static void tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
 {
 	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);

@@ -16,8 +16,8 @@
 
 #define XSAVE_SIZE_MIN sizeof(struct kvm_xsave)
 
-/* The second form has the PDPTRs of 32-bit PAE paging as the processor loaded them; the first
- * takes them from memory.
+/* The second form has the PDPTRs of 32-bit PAE paging as the processor loaded them; with the
+ * first, KVM reads them from memory.
  */
 static void state_sregs(const struct vcpu *c, const struct kvm *k, struct state *s)
 {
@@ -37,7 +37,7 @@ static void state_sregs(const struct vcpu *c, const struct kvm *k, struct state 
 			 "system registers");
 }
 
-/* x87, SSE, AVX and what else XSAVE knows, in its format; as much as this processor has */
+/* x87, SSE, AVX and the rest of XSAVE's state, in its format; as much as this processor has */
 static void state_xsave(const struct vcpu *c, const struct kvm *k, struct state *s)
 {
 	int more = kvm_has(k, KVM_CAP_XSAVE2);
@@ -58,9 +58,9 @@ static void state_xsave(const struct vcpu *c, const struct kvm *k, struct state 
 		 size, "vector registers");
 }
 
-/* What KVM sets changes what was set before it: the system registers say whether there is a
- * local APIC and of which kind; setting general registers forgets a pending exception; the
- * APIC's timer counts by the TSC.
+/* A later set changes an earlier one: the system registers say whether there is a local APIC and
+ * of which kind; setting general registers clears a pending exception; the APIC's timer counts by
+ * the TSC.
  */
 void vcpu_state(struct vcpu *c, struct kvm *k, struct state *s)
 {

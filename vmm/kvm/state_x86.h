@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* state_x86 - the parts of a vCPU's state, a file for what is long. */
+/* state_x86 - the parts of a vCPU's state; each long one has its own file. */
 #ifndef MICROVM_KVM_STATE_X86_H
 #define MICROVM_KVM_STATE_X86_H
 
@@ -7,7 +7,7 @@
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vcpu.h"
 
-/* state_cpuid() - identity: each leaf of @c's identification, but for the clock rates */
+/* state_cpuid() - identity: each leaf of @c's identification, except the clock rates */
 void state_cpuid(struct vcpu *c, struct kvm *k, struct state *s);
 
 /* state_tsc() - the time-stamp counter and its rate.  vCPU 0 comes first: the others keep their
@@ -15,9 +15,9 @@ void state_cpuid(struct vcpu *c, struct kvm *k, struct state *s);
  */
 void state_tsc(struct vcpu *c, struct kvm *k, struct state *s);
 
-/* state_msrs() - the model-specific registers that KVM lists and this vCPU has, and those of
- * the memory types.  After the TSC and the local APIC, by which the deadline counts that is one of them.
- * The MSR filter (msr_x86.h) binds the guest, not us.
+/* state_msrs() - the model-specific registers that KVM lists and this vCPU has, and those of the
+ * memory types. After the TSC and the local APIC, because one of them, the deadline, depends on
+ * both. The MSR filter (msr_x86.h) applies to the guest, not to us.
  */
 void state_msrs(struct vcpu *c, struct kvm *k, struct state *s);
 

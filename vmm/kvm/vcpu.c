@@ -24,14 +24,14 @@
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu_arch.h"
 
-/* Below SIGRTMIN: those above are refused when their queue, which is the user's and has a
- * limit (ulimit -i), is full.  Of these one that nobody sends, and that does nothing where
- * there is no handler.
+/* Below SIGRTMIN: real-time signals are refused when their queue, which the user's processes
+ * share and which has a limit (ulimit -i), is full. SIGURG, because no process sends it, and it
+ * does nothing where there is no handler.
  */
 #define VCPU_SIGNAL    SIGURG
-#define VCPU_AGAIN_FEW 8        /* in a row: what may come of a guest's own doing */
+#define VCPU_AGAIN_FEW 8        /* in a row: a guest's own doing may cause so many */
 #define VCPU_AGAIN_MAX 200      /* in a row: two seconds of the naps below */
-#define VCPU_AGAIN_NS  10000000 /* another process of the user's may end */
+#define VCPU_AGAIN_NS  10000000 /* another process of the same user may end */
 
 static void vcpu_on_signal(int sig)
 {
@@ -191,9 +191,9 @@ static void vcpu_run_failed(struct vcpu *c, int code)
 				 : limits_thread_cure(code));
 }
 
-/* EAGAIN is what a vCPU gets that was woken by the one that starts it, once.  It is also what
- * KVM returns, at once and always, where it cannot make a thread of its own for this VM (Linux 6.12
- * and later make it by our limits, in the first KVM_RUN).  Return: try again?
+/* A vCPU gets EAGAIN once when another one that starts it wakes it. KVM also returns it, at once
+ * and always, if it cannot make a thread of its own for this VM (Linux 6.12 and later make it
+ * under our limits, in the first KVM_RUN). Return: try again?
  */
 static bool vcpu_again(struct vcpu *c)
 {
@@ -208,7 +208,7 @@ static bool vcpu_again(struct vcpu *c)
 	}
 	c->again = 0;
 	(void)ioctl(c->fd, KVM_GET_MP_STATE, &state);
-	errno = EAGAIN; /* and not that of a call before */
+	errno = EAGAIN; /* and not a former call's */
 	return state.mp_state != KVM_MP_STATE_RUNNABLE;
 }
 
@@ -221,7 +221,7 @@ static void vcpu_tell_pause(struct vcpu *c)
 	c->pauses = n;
 }
 
-/* Who asks says what for before it sets immediate_exit: if this undoes the latter, vcpu_thread()
+/* An asker sets @want or @asked before immediate_exit: if this clears the latter, vcpu_thread()
  * still sees the former.
  */
 static void vcpu_look(struct vcpu *c)
@@ -231,8 +231,8 @@ static void vcpu_look(struct vcpu *c)
 	c->asked = false;
 }
 
-/* A KVM_RUN that is interrupted, and not by us: SIGSTOP, a debugger, a frozen control group or
- * a host that slept stopped the process, and the other vCPUs with it, wherever they were.
+/* KVM_RUN was interrupted, and not by us: SIGSTOP, a debugger, a frozen control group or a host's
+ * sleep stopped the process, and the other vCPUs with it, wherever they were.
  */
 static void vcpu_interrupted(struct vcpu *c)
 {
@@ -243,7 +243,7 @@ static void vcpu_interrupted(struct vcpu *c)
 		atomic_fetch_add(&c->host->pauses, 1);
 }
 
-/* Until it is to go on or to leave, whatever it is asked meanwhile */
+/* Until it should go on or leave, whatever it is asked meanwhile */
 static void vcpu_park(struct vcpu *c)
 {
 	pthread_mutex_lock(&c->lock);
@@ -274,8 +274,8 @@ static bool vcpu_came_back(struct vcpu *c, int rc)
 	return false;
 }
 
-/* The last exit is complete when KVM_RUN comes back for immediate_exit; it may come back with
- * another one first, which is the second half of an access that crosses a page.
+/* The last exit is complete when KVM_RUN returns for immediate_exit; it may return with another
+ * exit first, the second half of an access that crosses a page.
  * Return: go on?
  */
 static bool vcpu_take_rest(struct vcpu *c)

@@ -27,21 +27,21 @@ enum vcpu_end {
 	VCPU_REBOOT_WARM,
 	VCPU_PANIC,
 	VCPU_TRIPLE_FAULT, /* KVM_EXIT_SHUTDOWN */
-	VCPU_CANNOT_GO_ON, /* KVM gave up; @detail says what and where */
+	VCPU_CANNOT_GO_ON, /* KVM gave up; @detail says why and where */
 };
 
-/* What a vCPU does, as vcpu_ask() finds it: has the guest come to its end? */
+/* What a vCPU does, as vcpu_ask() finds it: did the guest halt or crash? */
 enum vcpu_look {
-	VCPU_BUSY,   /* with something, or it waits for it */
-	VCPU_KERNEL, /* runs privileged code, and takes interrupts */
+	VCPU_BUSY,   /* busy, or waiting for something */
+	VCPU_KERNEL, /* runs privileged code with interrupts on */
 	VCPU_DEAD,   /* off, or stopped where no interrupt reaches it */
 };
 
-/* What its thread is to do */
+/* What its thread should do */
 enum vcpu_want {
 	VCPU_RUN,
-	VCPU_REST,  /* stay out of the guest, with nothing of an exit left to do */
-	VCPU_LEAVE, /* for good */
+	VCPU_REST,  /* stay out of the guest, with no part of an exit left to do */
+	VCPU_LEAVE, /* leave, for good */
 };
 
 struct vcpu_host {
@@ -66,13 +66,13 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	_Atomic int want;           /* enum vcpu_want */
-	_Atomic bool resting, left; /* left: the thread is at its end */
+	_Atomic bool resting, left; /* left: the thread has ended */
 	pthread_mutex_t lock;       /* for @moved alone: @want or @asked has changed */
 	pthread_cond_t moved;
 	_Atomic bool asked;  /* by vcpu_ask(), and not answered yet */
 	_Atomic int look;    /* the answer: enum vcpu_look */
 	unsigned int again;  /* EAGAIN of KVM_RUN in a row */
-	unsigned int pauses; /* of host->pauses, those that the guest was told of */
+	unsigned int pauses; /* of host->pauses: the number the guest was told of */
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
 
@@ -90,9 +90,9 @@ int vcpu_finish(struct vcpu *c, const struct kvm *k, struct err *e);
 int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e);
 /* vcpu_start() - run it on a thread of its own */
 int vcpu_start(struct vcpu *c, struct err *e);
-/* vcpu_rest() - ask it to stay out of the guest: it completes the exit that it handles, and its
- * registers can then be read and written from any thread.  vcpu_rests(): it does, or has left.
- * vcpu_resume(): it goes on.  One thread, between vcpu_start() and vcpu_stop()
+/* vcpu_rest() - ask it to stay out of the guest: it completes the exit that it handles, and then
+ * any thread can read and write its registers. vcpu_rests(): does it, or has it left?
+ * vcpu_resume(): it goes on. One thread, between vcpu_start() and vcpu_stop()
  */
 void vcpu_rest(struct vcpu *c);
 bool vcpu_rests(const struct vcpu *c);
@@ -101,8 +101,8 @@ void vcpu_resume(struct vcpu *c);
 void vcpu_stop(struct vcpu *c);
 void vcpu_join(struct vcpu *c);
 bool vcpu_left(const struct vcpu *c); /* vcpu_join() would not wait */
-/* vcpu_ask() - have its thread look what the guest is at.  vcpu_answer(): into @look.  Return:
- * has it looked since?  One thread asks at a time; between vcpu_start() and vcpu_join()
+/* vcpu_ask() - make its thread check what the guest does.  vcpu_answer(): into @look.  Return:
+ * has it checked since? One thread asks at a time; between vcpu_start() and vcpu_join()
  */
 void vcpu_ask(struct vcpu *c);
 bool vcpu_answer(const struct vcpu *c, enum vcpu_look *look);

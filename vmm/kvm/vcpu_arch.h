@@ -5,8 +5,8 @@
 
 #include "vmm/kvm/vcpu.h"
 
-/* vcpu_fail() - end the run: @c cannot go on because of @what, at the place where it is;
- * @advice is put behind that.  vCPU thread
+/* vcpu_fail() - end the run: @c cannot go on because of @what, at the place where it is; @advice
+ * follows in the sentence. vCPU thread
  */
 void vcpu_fail(struct vcpu *c, const char *what, const char *advice);
 
@@ -18,11 +18,11 @@ int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err 
  */
 bool vcpu_arch_exit(struct vcpu *c);
 
-/* vcpu_arch_look() - what the guest is at.  vCPU thread, outside of KVM_RUN */
+/* vcpu_arch_look() - what the guest does.  vCPU thread, outside of KVM_RUN */
 enum vcpu_look vcpu_arch_look(const struct vcpu *c);
 
 /* vcpu_arch_paused() - the process was stopped for a while: tell the guest, so that its watchdogs
- * do not take the time that is missing for a hang.  vCPU thread, before KVM_RUN
+ * do not take the missing time for a hang. vCPU thread, before KVM_RUN
  */
 void vcpu_arch_paused(struct vcpu *c);
 
@@ -31,8 +31,8 @@ void vcpu_arch_paused(struct vcpu *c);
  */
 void vcpu_arch_where(struct vcpu *c, char *buf, size_t len);
 
-/* vcpu_arch_advice() - why this host's KVM cannot emulate what it should run, and the
- * cure; "" if there is nothing to say
+/* vcpu_arch_advice() - why this host's KVM cannot emulate the instruction, and the cure; "" if
+ * there is no more to say
  */
 const char *vcpu_arch_advice(void);
 

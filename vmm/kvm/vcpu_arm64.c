@@ -2,9 +2,9 @@
 /*
  * vcpu_arm64 - registers, features and system events of an arm64 vCPU.
  *
- * vCPU 0 starts as Documentation/arch/arm64/booting.rst asks; the others are off until the
- * guest switches them on by PSCI, which is KVM's business, as power-off and reset are
- * until KVM tells us.
+ * vCPU 0 starts as Documentation/arch/arm64/booting.rst asks; the others are off until the guest
+ * switches them on by PSCI, which KVM handles itself, like power-off and reset until it tells us
+ * of them.
  */
 #include "vmm/kvm/vcpu_arch.h"
 
@@ -56,7 +56,7 @@ int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err 
 	return kvm_arm64_has(k, KVM_ARM_VCPU_SVE) ? vcpu_add_sve(c, e) : 0;
 }
 
-/* The performance counters, which need an interrupt controller to tell */
+/* The performance counters, which need an interrupt controller for their interrupt */
 int vcpu_finish(struct vcpu *c, const struct kvm *k, struct err *e)
 {
 	int irq = SGIS + LAYOUT_PPI_PMU;
@@ -105,7 +105,7 @@ int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e)
 	return 0;
 }
 
-/* The flags lie where kernels before 5.19, which count no data, have them as well. */
+/* The flags lie where kernels before 5.19, which count no data, also have them. */
 static void vcpu_exit_reset(struct vcpu *c)
 {
 	bool warm = c->run->system_event.data[0] &
@@ -136,7 +136,7 @@ static void vcpu_exit_system_event(struct vcpu *c)
 	}
 }
 
-/* What a machine's bus says to an access that nobody answers: a synchronous external abort.
+/* A machine's bus answers an access that no device claims with a synchronous external abort.
  * Return: 0 or -errno (before Linux 5.5)
  */
 static int vcpu_abort_access(struct vcpu *c)
@@ -149,7 +149,7 @@ static int vcpu_abort_access(struct vcpu *c)
 	return ioctl(c->fd, KVM_SET_VCPU_EVENTS, &ev) < 0 ? -errno : 0;
 }
 
-/* A plain store is dropped, as one that the processor decodes for us would be.
+/* Drop a plain store, like one that the processor decodes for us.
  * Return: false, it is something else
  */
 static bool vcpu_drop_store(struct vcpu *c)
@@ -173,7 +173,7 @@ static bool vcpu_drop_store(struct vcpu *c)
 }
 
 /* The guest used an instruction that processors do not decode for us, like a store of two
- * registers, on a device, on nothing, or to write where it may only read (--pmem with ro).
+ * registers, on a device, on no device, or to write to read-only memory (--pmem with ro).
  */
 static void vcpu_exit_nisv(struct vcpu *c)
 {
@@ -262,13 +262,13 @@ void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)
 		(void)snprintf(buf + n, len - (size_t)n, ", instruction %08x", code);
 }
 
-/* Its clock is the host's counter, and there is no such flag: docs/arm64.md says what comes of it */
+/* Its clock is the host's counter, and has no such flag: see docs/arm64.md */
 void vcpu_arch_paused(struct vcpu *c)
 {
 	(void)c;
 }
 
-/* KVM on Arm runs all of a guest: nothing is interpreted */
+/* KVM on Arm executes all of a guest natively: it interprets nothing */
 const char *vcpu_arch_advice(void)
 {
 	return "";

@@ -48,8 +48,8 @@ static int vcpu_set_msrs(struct vcpu *c, struct err *e)
 	return 0;
 }
 
-/* KVM answers hypercalls and MSRs of its own only where the identification says so; else it
- * would have all that it knows, whatever the guest is told.
+/* KVM answers its own hypercalls and MSRs only where the identification has them; otherwise it
+ * would answer all that it implements, whatever the guest is told.
  */
 static int vcpu_enforce_features(struct vcpu *c, const struct kvm *k, struct err *e)
 {
@@ -168,8 +168,8 @@ static void vcpu_exit_io(struct vcpu *c)
 	}
 }
 
-/* The guest locked the memory of the whole host: a thousand times a second at most.  A
- * signal ends the wait.
+/* The guest stalled the memory of the whole host: allow a thousand such accesses a second at
+ * most. A signal ends the wait.
  */
 static void vcpu_exit_bus_lock(void)
 {
@@ -178,7 +178,7 @@ static void vcpu_exit_bus_lock(void)
 	(void)nanosleep(&ms, NULL);
 }
 
-/* The guest kept its processor from interrupts; where its state is whole it goes on */
+/* The guest kept its processor from interrupts; if its state is whole it goes on */
 static void vcpu_exit_notify(struct vcpu *c)
 {
 	if (c->run->notify.flags & KVM_NOTIFY_CONTEXT_INVALID)
@@ -225,7 +225,7 @@ enum vcpu_look vcpu_arch_look(const struct vcpu *c)
 }
 
 /* A flag beside the guest's clock, where it has one from KVM (KVM API document, 4.75,
- * KVM_KVMCLOCK_CTRL); else an error that does not matter.
+ * KVM_KVMCLOCK_CTRL); else an error, which is ignored.
  */
 void vcpu_arch_paused(struct vcpu *c)
 {

@@ -14,7 +14,7 @@ static const struct exit_row {
 	[CAUSE_POWEROFF] = {0, "poweroff"},
 	[CAUSE_REBOOT] = {0, "reboot"},
 	[CAUSE_HALT] = {0, "halt"},
-	/* The operator's own, deliberate way out is no failure. */
+	/* Ctrl-A x is the operator's deliberate way to quit, so no failure. */
 	[CAUSE_QUIT] = {0, "quit"},
 	[CAUSE_HOST_ERROR] = {1, "host-error"},
 	[CAUSE_USAGE] = {2, "usage"},

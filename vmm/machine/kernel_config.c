@@ -77,7 +77,7 @@ static bool uses_words(const struct config *cfg)
 	       (cfg->ndisk || cfg->nnet || cfg->nshare);
 }
 
-/* For its button; asked for where somebody has said how long */
+/* For its button; required only if the operator gave a time */
 static bool uses_stop(const struct config *cfg)
 {
 	return cfg->stop_timeout_ns && cfg->stop_timeout_ns != CONFIG_STOP_NS;
@@ -93,7 +93,7 @@ static bool uses_virtio_button(const struct config *cfg)
 	return uses_stop(cfg) && !uses_acpi(cfg);
 }
 
-/* Each is the last of those that it stands on: Kconfig has the others with it */
+/* Each option is the last in its chain: Kconfig selects those that it depends on */
 static const struct {
 	const char *option, *setting;
 	bool (*uses)(const struct config *cfg);
@@ -119,7 +119,7 @@ static const struct {
 	{"VIRTIO_MMIO_CMDLINE_DEVICES", "--acpi off", uses_words},
 };
 
-/* Return: @text, which malloc() gave, if it is a configuration.  NULL may be given */
+/* Return: @text, from malloc(), if it is a configuration.  NULL may be given */
 static char *config_or_nothing(char *text)
 {
 	if (text && strstr(text, "Kernel Configuration\n") && strstr(text, "\nCONFIG_"))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel_config - what the guest's kernel was built without, where that can be known.
+ * kernel_config - what the guest's kernel was built without, if that can be determined.
  *
- * A kernel says nothing of a device that it has no driver for.  Many lie beside the
- * configuration that they were built with, or carry it, and that has to have some options for
- * what the operator asks of the machine (docs/kernel.md).
+ * A kernel does not report a device for which it has no driver. Many kernels lie beside the
+ * configuration that they were built with, or carry it, and it must have some options for the
+ * machine that the operator asks for (docs/kernel.md).
  */
 #ifndef MICROVM_KERNEL_CONFIG_H
 #define MICROVM_KERNEL_CONFIG_H
@@ -12,14 +12,14 @@
 #include "vmm/core/config.h"
 
 /* kernel_config_read() - the configuration beside the kernel @path: config-VERSION beside
- * vmlinuz-VERSION, config or .config in its directory, or .config at the root of the
- * source tree in which it was built.  Return: text, which the caller frees; NULL: none is
- * there that looks like one of a kernel, or it cannot be read, which is no error
+ * vmlinuz-VERSION, config or .config in its directory, or .config at the root of the source tree
+ * in which it was built. Return: text, which the caller frees; NULL: none is there that looks
+ * like one of a kernel, or it is unreadable, which is no error
  */
 char *kernel_config_read(const char *path);
 
-/* kernel_config_inside() - likewise the one inside the kernel @path, CONFIG_IKCONFIG's.  It takes
- * long: see boot/ikconfig.h
+/* kernel_config_inside() - likewise the one inside the kernel @path, CONFIG_IKCONFIG's.  It is
+ * slow: see boot/ikconfig.h
  */
 char *kernel_config_inside(const char *path);
 
@@ -28,8 +28,8 @@ struct kernel_lack {
 	const char *setting; /* what needs it, like "--share" */
 };
 
-/* kernel_config_lacks() - the first option from the number *@next on that @cfg needs and
- * @text has neither built in nor as a module; *@next is the number to go on with.
+/* kernel_config_lacks() - the first option from the number *@next on that @cfg needs and @text
+ * has neither built in nor as a module; *@next becomes the number to go on with.
  * Return: false if there is none
  */
 bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned int *next,
@@ -41,9 +41,9 @@ bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned in
  */
 const char *kernel_config_module(const struct config *cfg, const char *text);
 
-/* kernel_config_warn() - a warning for each that the configuration beside the kernel lacks.
- * kernel_config_warn_inside(): and where there is none, the one inside.  It takes tens of
- * milliseconds, so it is for a dry run, and for a guest that has failed
+/* kernel_config_warn() - a warning for each option that the configuration beside the kernel
+ * lacks. kernel_config_warn_inside(): if there is none beside it, the one inside. That takes tens
+ * of milliseconds, so it is for a dry run, and for a guest that has failed
  */
 void kernel_config_warn(const struct config *cfg);
 void kernel_config_warn_inside(const struct config *cfg);

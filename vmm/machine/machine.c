@@ -34,10 +34,10 @@ void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	loop_stop(m->loop);
 }
 
-/* A device goes live: the first one also turns the register images into guest memory, so
- * that reading a register costs no exit.  Done here, not at the start, because a guest
- * that uses no virtio device should not pay for the slot; and before any doorbell,
- * because a slot change after one has to wait for KVM.
+/* A device becomes live: the first one also turns the register images into guest memory, so that
+ * reading a register costs no exit. Not done at the start, because a guest that uses no virtio
+ * device should not pay for the slot; and done before any doorbell, because a slot change after
+ * one has to wait for KVM.
  */
 static int machine_bind_doorbell(struct doorbells *d, uint64_t addr, uint32_t value,
 				 int fd)
@@ -110,8 +110,8 @@ static int machine_check_memory(const struct config *cfg, struct err *e)
 
 static int machine_build_workers(struct machine *m, struct err *e)
 {
-	/* As many as all disks can keep busy: a slow one has no other disk wait.  Threads
-	 * that nobody needs are not started.
+	/* As many as all disks can keep busy, so that a slow one delays no other disk. Threads
+	 * are started only when needed.
 	 */
 	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet +
 			       m->cfg->balloon.on + m->cfg->npmem +
@@ -151,8 +151,8 @@ static int machine_build_boot(struct machine *m, struct err *e)
 	return boot_load(m->cfg, &p, &m->mem, &m->boot, e);
 }
 
-/* What to do where this host has no KVM for us.  Not in kvm_open()'s sentence, because doctor prints
- * that as well
+/* The cure if this host has no usable KVM. Not in kvm_open()'s sentence, because doctor also
+ * prints that
  */
 static void machine_advise(struct err *e)
 {
@@ -172,7 +172,7 @@ static void machine_advise(struct err *e)
 	}
 }
 
-/* Without KVM: can at least what boots be opened?  If not, that is nearer to the operator */
+/* Without KVM: can at least the boot files be opened? If not, that error is more useful */
 static int machine_check_boot(const struct config *cfg, struct err *e)
 {
 	struct boot_file f;
@@ -186,7 +186,7 @@ static int machine_check_boot(const struct config *cfg, struct err *e)
 	return rc;
 }
 
-/* KVM comes first: what it does not allow is said before anything is opened */
+/* KVM comes first: its refusal is reported before anything is opened */
 static int machine_open_kvm(struct machine *m, struct err *e)
 {
 	unsigned int n = m->cfg->ncpu, max;
@@ -208,7 +208,7 @@ static int machine_open_kvm(struct machine *m, struct err *e)
 	return 0;
 }
 
-/* The vCPUs are made: what only then can be joined to them */
+/* After the vCPUs are made: connect what depends on them */
 static int machine_connect(struct machine *m, struct err *e)
 {
 	int rc = irqchip_complete(&m->irqchip, e);
@@ -240,7 +240,7 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 	return vcpu_set_entry(&m->vcpu[0], &m->boot, e);
 }
 
-/* With --early devices open what they need here, not when their drivers come */
+/* With --early, devices open what they need here, not when their drivers start */
 static int machine_arm(struct machine *m, struct err *e)
 {
 	int rc;
@@ -312,7 +312,7 @@ void machine_destroy(struct machine *m)
 		machine_destroy_ttys(m);
 		return;
 	}
-	work_pool_destroy(m->pool); /* one may be at a report of all below */
+	work_pool_destroy(m->pool); /* a worker may be writing a report of all below */
 	for (unsigned int i = m->nvcpu; i-- > 0;)
 		vcpu_destroy(&m->vcpu[i]);
 	free(m->vcpu);

@@ -29,16 +29,16 @@
 
 #define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
 
-/* The report of a machine that runs, for who sends SIGUSR1 (machine_report.c) */
+/* The report of a running machine, at SIGUSR1 (machine_report.c) */
 struct machine_live {
 	struct report_file *file;
 	enum {
 		LIVE_IDLE,
-		LIVE_ASKED,  /* the guest, until @timer: how is its memory? */
+		LIVE_ASKED,  /* the guest, for its memory figures, until @timer */
 		LIVE_WRITING /* a worker has @work, @report and @failure */
 	} state;
-	bool again; /* asked for once more while it was written */
-	bool told;  /* that there is no file */
+	bool again; /* asked for again while it was written */
+	bool told;  /* the operator was told that there is no file */
 	struct loop_source timer;
 	struct balloon_asker asker;
 	struct work work;
@@ -46,7 +46,7 @@ struct machine_live {
 	struct err failure;
 };
 
-/* How the guest's own end is told (machine_ends.c) */
+/* How the guest's own end is detected (machine_ends.c) */
 struct machine_ends {
 	struct witness witness;
 	struct loop_source timer;   /* any thread sets it, the loop takes it */
@@ -61,8 +61,8 @@ enum machine_phase {
 	MACHINE_PAUSED,
 };
 
-/* The pause has come to its end: @e NULL: all is at rest; else what kept it, and the machine goes
- * on.  Loop thread
+/* The pause is over: @e NULL: all is at rest; else what prevented it, and the machine goes on.
+ * Loop thread
  */
 typedef void (*machine_paused_fn)(void *ctx, const struct err *e);
 
@@ -70,8 +70,8 @@ struct machine_life {
 	enum machine_phase phase; /* the loop's */
 	struct loop_source timer;
 	uint64_t since_ns;       /* when the pause began */
-	uint64_t nap_ns;         /* until the next look */
-	uint64_t asked, at_rest; /* a bit for each device that was, and that said so */
+	uint64_t nap_ns;         /* the time until the next look */
+	uint64_t asked, at_rest; /* a bit for each device asked, and for each at rest */
 	machine_paused_fn done;
 	void *ctx;
 };
@@ -90,7 +90,7 @@ struct machine {
 	struct work_pool *pool;
 	struct ring *ring;
 	struct tty *tty;            /* of the console; NULL: a port has the terminal */
-	struct tty_client *console; /* whose output @tty shows; NULL: nobody's */
+	struct tty_client *console; /* whose output @tty shows; NULL: none */
 	struct tty *port_tty[CONFIG_PORTS_MAX];
 	struct tty_client *port[CONFIG_PORTS_MAX];
 	struct device *dev[MACHINE_DEVICES_MAX]; /* in the order they were made */
@@ -102,7 +102,7 @@ struct machine {
 	struct virtio_dev *balloon; /* NULL: none */
 	struct virtio_dev *vsock;   /* likewise */
 	struct virtio_dev *button;  /* likewise */
-	unsigned int late_fds;      /* what the virtio devices open only when they live */
+	unsigned int late_fds;      /* of virtio devices, opened only on activation */
 	struct virtio_env env;
 	uint8_t *virtio_pages; /* the register images of all virtio devices, in a row */
 	size_t virtio_pages_len;
@@ -114,7 +114,7 @@ struct machine {
 	unsigned int nvcpu; /* made so far */
 	struct vcpu_host vcpu_host;
 
-	/* the other ends of what parts ask for */
+	/* the other ends of interfaces that parts use */
 	struct power power;
 	struct doorbells doorbells;
 	pthread_mutex_t doorbell_lock;
@@ -123,16 +123,16 @@ struct machine {
 	struct machine_live live;
 	struct machine_ends ends;
 	struct machine_life life;
-	bool stuck; /* threads of ours are in calls that do not return: the process has to end */
+	bool stuck; /* calls of our threads do not return: we must exit */
 	struct machine_stop stop;
 	_Atomic bool has_verdict;
 	struct exit_verdict
 		verdict; /* the first; written once, read when all is joined */
 };
 
-/* machine_build() - KVM's VM, memory, devices, boot image, vCPUs, in that order.  With cfg->dry_run
- * KVM is left alone.  @cfg and @loop are the caller's and must outlive the machine; the loop may
- * have sources of the caller's.
+/* machine_build() - KVM's VM, memory, devices, boot image, vCPUs, in that order.  With
+ * cfg->dry_run it does not use KVM. @cfg and @loop are the caller's and must outlive the machine;
+ * the loop may have sources of the caller's.
  * Return: 0, or -errno with a sentence in @e; machine_destroy() in either case
  */
 int machine_build(struct machine *m, const struct config *cfg, struct loop *loop,
@@ -141,19 +141,17 @@ int machine_build(struct machine *m, const struct config *cfg, struct loop *loop
 struct exit_verdict machine_run(struct machine *m);
 
 /* machine_pause() - bring vCPUs, then devices to rest: no vCPU runs, no device holds a chain, no
- * work is under way, nothing is locked, and nothing wakes the loop but the caller's and the
- * operator's sources.  @done comes when that is so, perhaps at once, or after five seconds if
- * something does not come to rest.  Loop thread, while it runs.
- * Return: 0; -EBUSY: it is not running (then @done does not come)
+ * work is under way, nothing is locked, and only the caller's and the operator's sources wake the
+ * loop. It calls @done then, perhaps at once, or after five seconds if something does not come to
+ * rest. Loop thread, while it runs.
+ * Return: 0; -EBUSY: it is not running (then @done is not called)
  */
 int machine_pause(struct machine *m, machine_paused_fn done, void *ctx);
-/* machine_resume() - go on after a pause, or give up one that is under way, whose @done then
- * does not come.  Loop thread
+/* machine_resume() - go on after a pause, or cancel one that is under way, whose @done is then
+ * not called. Loop thread
  */
 void machine_resume(struct machine *m);
-/* machine_end() - the guest is over, for this reason; the first caller's counts.  Any
- * thread
- */
+/* machine_end() - the guest is over, for this reason; the first call counts.  Any thread */
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* machine_report() - what the machine knows of a finished run, or one that goes on.  Any
@@ -166,8 +164,8 @@ void machine_report(const struct machine *m, struct report *r);
 void machine_report_live(struct machine *m, struct report_file *f, uint64_t start_ns);
 /* machine_describe() - memory map, devices and command line, for --dry-run */
 void machine_describe(const struct machine *m, FILE *f);
-/* machine_destroy() - last made, first unmade.  Of one that is ->stuck only the terminal is given
- * back; _exit() has to follow
+/* machine_destroy() - in reverse order.  Of a machine that is ->stuck it restores the terminal
+ * only; _exit() has to follow
  */
 void machine_destroy(struct machine *m);
 

@@ -57,15 +57,15 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	return rc;
 }
 
-/* PSCI says it with the reset */
+/* PSCI tells it with the reset */
 enum machine_reset machine_arch_reset(const struct machine *m)
 {
 	(void)m;
 	return MACHINE_RESET_UNSAID;
 }
 
-/* Of what a device tree can name, the virtio device is what kernels of distributions have: Debian's
- * cloud kernel knows the PL061's lines, but has no gpio-keys to make a key of one
+/* Of a device tree's buttons, distributions' kernels have a driver for the virtio device:
+ * Debian's cloud kernel knows the PL061's lines, but has no gpio-keys to make a key of one
  */
 bool machine_arch_button(const struct config *cfg)
 {

@@ -46,7 +46,7 @@ static struct tty *machine_make_tty(struct machine *m, const char *label,
 	}
 }
 
-/* Without a console the terminal still has Ctrl-A x, if no port wants it */
+/* Without a console the terminal still takes Ctrl-A x, unless a port uses it */
 static bool machine_wants_console_tty(const struct config *cfg)
 {
 	for (unsigned int i = 0; i < cfg->nport; i++)
@@ -75,7 +75,7 @@ int machine_build_ttys(struct machine *m, struct err *e)
 	return 0;
 }
 
-/* Nobody could find a pseudo terminal without being told; so no log level hides it. */
+/* The operator cannot find a pseudo terminal without this line, so no log level hides it. */
 static void machine_say_path(const char *what, const char *name, const struct tty *t)
 {
 	char line[256];

@@ -79,7 +79,7 @@ static void describe_consoles(const struct config *cfg, FILE *f)
 	}
 }
 
-/* ---- what the devices are given ---- */
+/* ---- what the devices are connected to ---- */
 
 static void describe_disk(const struct config_disk *d, FILE *f)
 {
@@ -100,7 +100,7 @@ static void describe_disk(const struct config_disk *d, FILE *f)
 		      d->cache == CACHE_WRITETHROUGH ? ", writethrough" : "");
 }
 
-/* As the operator wrote it: passt parts the address by another sign */
+/* As the operator wrote it: passt separates the address by another character */
 static void describe_publish(const struct config_publish *p, FILE *f)
 {
 	int len = (int)strcspn(p->spec, "/");

@@ -5,9 +5,9 @@
  * First comes what its kernel said of it (vmm/witness), then how it asked for the reset: our
  * command line has Linux reset warmly after a panic and coldly otherwise.
  *
- * A guest that halts or that panics with panic=0 asks for nothing.  Its kernel's last words
- * have us look at the vCPUs until all stand where nothing moves them: words alone could be
- * anybody's.
+ * A guest that halts or that panics with panic=0 makes no request. After its kernel's last words
+ * the loop checks the vCPUs until all are stopped for good: any program in the guest could print
+ * the words alone.
  */
 #include "vmm/machine/machine_parts.h"
 
@@ -21,11 +21,11 @@
 #include "vmm/core/util.h"
 
 #define ENDS_LOOK_NS      100000000
-#define ENDS_LOOKS_QUICK  50 /* then once a second: the words may be another's */
+#define ENDS_LOOKS_QUICK  50 /* then once a second: a program may print the words */
 #define ENDS_LOOK_LATER_S 1
-#define ENDS_HALTED       3 /* looks in a row at which no vCPU runs */
+#define ENDS_HALTED       3 /* checks in a row in which no vCPU runs */
 #define ENDS_PANICKED \
-	20 /* and at which only one does, in the kernel: a busy guest's may for a moment */
+	20 /* and in which only one does, in the kernel: a busy guest can look so */
 #define ENDS_PANIC_S 1 /* for the rest of its words, and for its reset */
 
 static void machine_end_panic(struct machine *m)
@@ -78,7 +78,7 @@ static void machine_ends_every(struct machine *m, time_t s, long ns)
 	(void)timerfd_settime(m->ends.timer.fd, 0, &it, NULL);
 }
 
-/* From now on machine_on_ends() comes, every @s and @ns; it may be at it. */
+/* Call machine_on_ends() every @s and @ns from now on; it may be running. */
 static void machine_ends_arm(struct machine *m, time_t s, long ns)
 {
 	m->ends.tries = 0;
@@ -95,7 +95,7 @@ static void machine_on_power(struct power *p, enum power_event ev)
 		machine_end_off(m);
 		break;
 	case POWER_PANIC:
-		/* the first counts: a guest that says so without end would put off its own */
+		/* the first counts: a guest that repeats it for ever would delay its own end */
 		if (!atomic_exchange(&m->ends.witness.panicked, true))
 			machine_ends_arm(m, ENDS_PANIC_S, 0);
 		break;
@@ -155,8 +155,8 @@ static bool machine_answered(const struct machine *m)
 	return true;
 }
 
-/* Linux that panicked goes round on one vCPU and has stopped the others; one that halted has
- * stopped all.  All have answered
+/* A panicked Linux loops on one vCPU and has stopped the others; a halted one has stopped all.
+ * All have answered
  */
 static bool machine_stands(const struct machine *m)
 {
@@ -173,7 +173,7 @@ static bool machine_stands(const struct machine *m)
 	return running <= panic;
 }
 
-/* A vCPU that has not answered yet says nothing: its host is slow, or its thread waits for it */
+/* No answer from a vCPU means nothing: its host is slow, or its thread waits for it */
 static void machine_look(struct machine *m)
 {
 	struct machine_ends *ends = &m->ends;

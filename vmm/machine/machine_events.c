@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* machine_events - what comes from outside: signals, and the end of --timeout. */
+/* machine_events - events from outside: signals, and the end of --timeout. */
 #include "vmm/machine/machine_parts.h"
 
 #include <errno.h>

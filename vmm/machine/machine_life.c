@@ -3,11 +3,11 @@
  * machine_life - pause and resume.
  *
  * First the vCPUs leave the guest, so that no driver gives a device more; then each device comes
- * to rest, while the loop goes on and takes back what is with the host.  Nothing here waits: the
- * loop looks again until all are at rest, or the time is over.
+ * to rest, while the loop goes on and completes requests that are with the host. Nothing here
+ * waits: the loop checks again until all are at rest, or the time is over.
  *
- * SIGTSTP is today's way to ask for it: `kill -TSTP` stops a machine with nothing under way on
- * its disks and networks, and SIGCONT lets it go on.
+ * SIGTSTP asks for it today: `kill -TSTP` stops a machine with nothing under way on its disks and
+ * networks, and SIGCONT lets it go on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -38,7 +38,7 @@ static bool life_vcpus_rest(const struct machine *m, unsigned int *which)
 	return true;
 }
 
-/* Is every device at rest?  All are asked, so that they come to rest beside one another */
+/* Is every device at rest? It asks all of them, so that they come to rest in parallel */
 static bool life_devices_rest(struct machine *m, unsigned int *which)
 {
 	bool all = true;
@@ -60,7 +60,7 @@ static bool life_devices_rest(struct machine *m, unsigned int *which)
 	return all;
 }
 
-/* Which device has a vCPU that does not come back?  The one that waits for the host */
+/* Which device holds up a vCPU? The one that waits for the host */
 static const char *life_whom(const struct machine *m)
 {
 	for (unsigned int i = 0; i < m->ndev; i++)
@@ -145,7 +145,7 @@ int machine_pause(struct machine *m, machine_paused_fn done, void *ctx)
 	return 0;
 }
 
-/* No vCPU runs, so nobody has the lock for long */
+/* No vCPU runs, so no thread holds the lock for long */
 static void life_wake(struct device *d)
 {
 	pthread_mutex_lock(&d->lock);
@@ -153,7 +153,7 @@ static void life_wake(struct device *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
-/* The guest is told of the time that it missed, like one whose process was stopped (vcpu.c) */
+/* Tell the guest of the time that it missed, like one whose process was stopped (vcpu.c) */
 void machine_resume(struct machine *m)
 {
 	if (m->life.phase == MACHINE_RUNS)

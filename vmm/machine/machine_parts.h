@@ -11,8 +11,8 @@
 int machine_arch_memory(struct machine *m, struct err *e);
 /* machine_arch_devices() - the devices that are not virtio (machine_<arch>.c) */
 int machine_arch_devices(struct machine *m, struct err *e);
-/* machine_arch_platform() - what boot/ is to say of this architecture's own parts.  In a
- * dry run, which has no KVM, what a good host would have
+/* machine_arch_platform() - this architecture's own parts, for boot/ to describe.  In a dry run,
+ * which has no KVM, what a good host would have
  */
 void machine_arch_platform(const struct machine *m, struct platform *p);
 /* machine_arch_virtio_slot() - window and line of the @i-th virtio device; -ENOSPC: none */
@@ -31,23 +31,23 @@ bool machine_virtio_shares(const struct config *cfg);
 /* machine_virtio_devices() - every virtio device that the config asks for */
 int machine_virtio_devices(struct machine *m, struct err *e);
 
-/* machine_reserve_fds() - all that the start opens is open: what guests and peers may take of the
- * rest, so that what the machine opens later still gets its own
+/* machine_reserve_fds() - after the start has opened all it needs: how many of the other
+ * descriptors guests and peers may use, so that later opens of the machine still succeed
  */
 int machine_reserve_fds(struct machine *m, struct err *e);
 
-/* machine_add_pmem() - the files of the pmem devices as slots of KVM's; before the vCPUs */
+/* machine_add_pmem() - the files of the pmem devices as KVM slots; before the vCPUs */
 int machine_add_pmem(struct machine *m, struct err *e);
 
-/* machine_build_ttys() - what the console and the ports go to on this host.
- * machine_start_ttys(): devices and loop are there; says where pseudo terminals are
+/* machine_build_ttys() - the host ends of the console and the ports. machine_start_ttys(): after
+ * devices and loop are made; tells the operator where pseudo terminals are
  */
 int machine_build_ttys(struct machine *m, struct err *e);
 int machine_start_ttys(struct machine *m, struct err *e);
 void machine_destroy_ttys(struct machine *m);
 
-/* machine_rest() - after the loop: until all vCPUs have left and no worker is busy.  Return: false,
- * the host does not let go of them, and nothing that they use may be taken apart
+/* machine_rest() - after the loop: wait until all vCPUs have left and no worker is busy.  Return:
+ * false, calls to the host do not return, and nothing that these threads use may be freed
  */
 bool machine_rest(struct machine *m);
 
@@ -61,7 +61,7 @@ void machine_report_now(struct machine *m);
 
 /* How a reset was asked for.  machine_arch_reset() (machine_<arch>.c): by what is in memory */
 enum machine_reset {
-	MACHINE_RESET_UNSAID, /* the guest chose no way to reset, or none that we know */
+	MACHINE_RESET_UNSAID, /* the guest chose no way to reset, or an unknown one */
 	MACHINE_RESET_COLD,
 	MACHINE_RESET_WARM,
 };
@@ -77,16 +77,17 @@ bool machine_arch_button(const struct config *cfg);
 bool machine_arch_press(struct machine *m);
 
 /* machine_stop() - SIGTERM came: press the power button and wait.  Loop thread.
- * Return: false, there is nothing to wait for: no button, no time, or this is the second time
+ * Return: false, it does not wait: no button, no time, or this is the second call
  */
 bool machine_stop(struct machine *m);
-/* machine_end_own() - the guest ended by itself, as @cause says, asked by us or not.  Any thread */
+/* machine_end_own() - the guest ended by itself, as @cause says, asked by us or not.  Any thread
+ */
 void machine_end_own(struct machine *m, enum exit_cause cause);
 /* machine_watch_stop() - --stop-timeout, on the loop */
 int machine_watch_stop(struct machine *m, struct err *e);
 
-/* machine_ends_init() - let devices and vCPUs tell machine_ends.c that the guest ends.
- * machine_watch_ends(): and of an end that only the console tells, from now on
+/* machine_ends_init() - make devices and vCPUs tell machine_ends.c that the guest ends.
+ * machine_watch_ends(): and from now on of an end that only the console tells
  */
 void machine_ends_init(struct machine *m);
 int machine_watch_ends(struct machine *m, struct err *e);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * machine_report - what a machine has to tell of itself, when it is over and, at SIGUSR1,
- * while it runs.
+ * machine_report - what a machine reports of itself, when it is over and, at SIGUSR1, while it
+ * runs.
  *
- * A live report is up to three steps: the guest is asked how its memory is, and given a
- * second; a worker then looks at the devices, whose locks may be held for long, and
- * writes the file, which may be slow; the loop hears how that went.
+ * A live report takes up to three steps: ask the guest for its memory figures, and give it a
+ * second; then a worker reads the devices, whose locks may be held for long, and writes the file,
+ * which may be slow; the loop learns the result.
  */
 #include "vmm/machine/machine_parts.h"
 
@@ -16,7 +16,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define LIVE_ANSWER_S 1 /* for a guest to say how its memory is */
+#define LIVE_ANSWER_S 1 /* for a guest to tell its memory figures */
 
 static void report_exits(const struct machine *m, struct report *r)
 {
@@ -67,7 +67,7 @@ void machine_report(const struct machine *m, struct report *r)
 	r->first_run_ns = m->vcpu_host.first_run_ns;
 	r->nexit = r->ndev = r->nmemory = 0;
 	report_exits(m, r);
-	if (m->stuck) /* with the locks of devices in their hands */
+	if (m->stuck) /* whose threads hold locks of devices */
 		return;
 	report_devices(m, r);
 	report_guest_memory(m, r);
@@ -93,7 +93,7 @@ static void live_write(struct machine_live *l)
 	work_submit(m->pool, &l->work);
 }
 
-/* The guest's answer, or the end of our patience */
+/* The guest's answer, or the end of LIVE_ANSWER_S */
 static void live_on_timer(struct loop_source *s, uint32_t events)
 {
 	struct machine_live *l = container_of(s, struct machine_live, timer);
@@ -111,7 +111,7 @@ static void live_set_timer(struct machine_live *l, time_t s, long ns)
 	(void)timerfd_settime(l->timer.fd, 0, &it, NULL);
 }
 
-/* Under the balloon's lock, and the report takes all locks: it is written from the loop */
+/* The balloon's lock is held, and the report takes all locks: so the loop starts it */
 static void live_on_told(struct balloon_asker *a)
 {
 	struct machine_live *l = container_of(a, struct machine_live, asker);

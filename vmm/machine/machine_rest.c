@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * machine_rest - the guest is over, and what it asked the host for may not be: a disk on a
- * file system that does not answer keeps a worker, an io_uring, or a vCPU in the disk's reset.  That is
- * waited for, but not for ever, and no longer than the operator wants.
+ * machine_rest - the guest is over, but its requests to the host may not be: a disk on a file
+ * system that does not answer keeps a worker, an io_uring, or a vCPU in the disk's reset. We wait
+ * for that, but not for ever, and no longer than the operator accepts.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,8 +17,8 @@
 
 #define REST_NAP_MIN_NS 20000
 #define REST_NAP_MAX_NS 10000000
-#define REST_SAY_NS     UINT64_C(2000000000)  /* then it is said what is waited for */
-#define REST_END_NS     UINT64_C(30000000000) /* and then it is given up */
+#define REST_SAY_NS     UINT64_C(2000000000)  /* then tell what we wait for */
+#define REST_END_NS     UINT64_C(30000000000) /* and then give up */
 
 static bool rest_reached(struct machine *m)
 {
@@ -28,7 +28,7 @@ static bool rest_reached(struct machine *m)
 	return work_pool_stop(m->pool) && ring_idle(m->ring);
 }
 
-/* Which device is it?  One that is being reset says so; of others it is not known. */
+/* Which device is it? One that is being reset says so; of others we cannot tell. */
 static const char *rest_whom(const struct machine *m)
 {
 	for (unsigned int i = 0; i < m->ndev; i++)
@@ -37,7 +37,7 @@ static const char *rest_whom(const struct machine *m)
 	return "a device";
 }
 
-/* Did somebody ask for our end once more? */
+/* Did the operator ask for our end once more? */
 static bool rest_hurried(const struct machine *m)
 {
 	struct signalfd_siginfo si;
@@ -49,8 +49,8 @@ static bool rest_hurried(const struct machine *m)
 	return hurried;
 }
 
-/* A supervisor often sends SIGTERM twice at once.  So a signal counts as impatience only after the
- * operator could read what is waited for.
+/* A supervisor often sends SIGTERM twice at once. So a signal counts as impatience only after the
+ * operator could read what we wait for.
  */
 bool machine_rest(struct machine *m)
 {

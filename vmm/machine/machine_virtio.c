@@ -19,8 +19,8 @@
 #include "devices/virtio/pmem.h"
 #include "vmm/core/util.h"
 
-/* Opened late: of a device the eventfd of each queue's kicks, timers of its limits and link, what
- * it talks to a back end with; of the machine io_uring and its wakes, the workers' eventfd, a
+/* Opened late: of a device the eventfd of each queue's kicks, timers of its limits and link, its
+ * connection to a back end; of the machine io_uring and its wakes, the workers' eventfd, a
  * report's files and timer, a file that is begun anew
  */
 #define MACHINE_FDS_DEVICE 4
@@ -142,7 +142,7 @@ static struct virtio_dev *create_pmem(const struct virtio_env *env, unsigned int
 	return v;
 }
 
-/* The device's clients have its lock only now that it is behind its registers */
+/* The device's clients get its lock only now that the device has its registers */
 static void machine_join_ttys(struct machine *m, struct virtio_dev *v)
 {
 	if (v->id != VIRTIO_ID_CONSOLE)
@@ -167,7 +167,7 @@ static const struct {
 	{count_pmems, create_pmem},       {count_buttons, input_create},
 };
 
-/* Logs, report and snapshot tell devices by their names, some of which an operator chose */
+/* Logs, report and snapshot tell devices apart by name; an operator chose some names */
 static int machine_check_name(const struct machine *m, const char *name, struct err *e)
 {
 	for (unsigned int i = 0; i < m->ndev; i++)
@@ -250,8 +250,8 @@ unsigned int machine_virtio_count(const struct config *cfg)
 	return total;
 }
 
-/* The register images, to become guest memory: whole pages of the host's, which on arm64 may
- * be larger than an image.  What is behind the last one reads as it would without.
+/* The register images, to become guest memory: whole pages of the host's, which on arm64 may be
+ * larger than an image. The bytes after the last one read as they would without.
  */
 static int machine_alloc_images(struct machine *m, struct err *e)
 {

@@ -22,7 +22,7 @@ int machine_arch_memory(struct machine *m, struct err *e)
 	return rc < 0 || high == 0 ? rc : gmem_add(&m->mem, LAYOUT_RAM_HIGH, high, e);
 }
 
-/* Linux writes its mode before it resets, by whatever way */
+/* Linux writes its mode before it resets, whatever way it takes */
 enum machine_reset machine_arch_reset(const struct machine *m)
 {
 	uint16_t mode = LAYOUT_REBOOT_UNUSED;
@@ -38,8 +38,8 @@ enum machine_reset machine_arch_reset(const struct machine *m)
 	}
 }
 
-/* Without ACPI most of a machine cannot be described to a guest.  A kernel says nothing of
- * what it does not find, so this is said at the start.
+/* Without ACPI most of a machine cannot be described to a guest. A kernel does not report what it
+ * does not find, so we say this at the start.
  */
 static void machine_warn_without_acpi(const struct config *cfg)
 {
@@ -74,7 +74,7 @@ static void machine_warn_without_acpi(const struct config *cfg)
 			 cure);
 }
 
-/* With ACPI Linux finds the serial port by that alone */
+/* With ACPI Linux finds the serial port by this alone */
 static void machine_warn_serial(const struct config *cfg)
 {
 	if (cfg->console == CONSOLE_SERIAL &&
@@ -113,7 +113,7 @@ int machine_arch_devices(struct machine *m, struct err *e)
 		return 0;
 	}
 	machine_warn_serial(m->cfg);
-	/* Linux writes every pin of an IOAPIC, at 20 exits each: no more than are used */
+	/* Linux writes every pin of an IOAPIC, at 20 exits each: so it has no unused ones */
 	pins = MIN(LAYOUT_GSI_VIRTIO + machine_virtio_count(m->cfg), LAYOUT_IOAPIC_PINS);
 	return machine_add_device(
 		m, &m->mmio, ioapic_create(LAYOUT_IOAPIC, pins, &m->irqchip.router), e);
@@ -132,8 +132,8 @@ bool machine_arch_button(const struct config *cfg)
 	return !cfg->acpi;
 }
 
-/* Linux unmasks the pin when its driver for generic events, which every kernel with ACPI has, takes
- * the line
+/* Linux unmasks the pin when its driver for generic events takes the line; every kernel with ACPI
+ * has that driver
  */
 bool machine_arch_press(struct machine *m)
 {

@@ -14,7 +14,7 @@
 
 #define PIDFILE_MODE  0644 /* a process's number is no secret */
 #define PIDFILE_MAX   24   /* bytes: a number and a line feed */
-#define PIDFILE_TRIES 100  /* of a file that its owner removes meanwhile */
+#define PIDFILE_TRIES 100  /* for a file that its owner removes meanwhile */
 
 static int pidfile_explain(const char *path, int code, struct err *e)
 {
@@ -51,7 +51,7 @@ static bool pidfile_read(int fd, char text[PIDFILE_MAX + 1])
 	return true;
 }
 
-/* Lock @fd, just opened, and look whether it may be written over.
+/* Lock @fd, just opened, and check whether it may be overwritten.
  * Return: 0; -EAGAIN, its owner has removed it meanwhile; -errno in @e
  */
 static int pidfile_take(int fd, const char *path, struct err *e)
@@ -105,7 +105,7 @@ int pidfile_open(struct pidfile *p, const char *path, struct err *e)
 		return 0;
 	for (int i = 0; rc == -EAGAIN && i < PIDFILE_TRIES; i++) {
 		cleanup_close_fd(&p->fd);
-		/* O_NONBLOCK: a FIFO is refused and not waited for */
+		/* O_NONBLOCK: refuse a FIFO instead of waiting for it */
 		p->fd = open(path,
 			     O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 				     O_CLOEXEC,

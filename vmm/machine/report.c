@@ -66,7 +66,7 @@ static int report_open_inherited(struct report_file *f, int fd, const char *path
 }
 
 /* An access list, if @path has one: without it, the mode's group bits, which are the list's mask,
- * would be the group's.  Return: false, there is one and @fd cannot have it
+ * would become the group's. Return: false, there is one and @fd cannot have it
  */
 static bool report_copy_acl(int fd, const char *path)
 {
@@ -93,8 +93,8 @@ static void report_like(int fd, const char *path, const struct stat *older)
 	(void)fchmod(fd, mode);
 }
 
-/* A file of a random name beside @f->path.  If there is an older file, nobody can open the new
- * one, even for a moment, who could not open that
+/* A file of a random name beside @f->path. If there is an older file, no user that cannot open it
+ * can open the new one, even for a moment
  */
 static int report_open_tmp(struct report_file *f, const struct stat *older)
 {
@@ -123,13 +123,13 @@ static int report_open_regular(struct report_file *f, const struct stat *older,
 {
 	int rc;
 
-	/* What the operator may not write is not to be replaced either. */
+	/* A file that the operator may not write is not replaced either. */
 	if (older && access(f->path, W_OK) < 0)
 		return report_explain(f->path, errno, e);
 	rc = report_open_tmp(f, older);
 	if (rc == 0 || !older || rc == -ENOMEM)
 		return rc < 0 ? report_explain(f->path, -rc, e) : 0;
-	/* The file may be written, its directory may not: no replacing in one step. */
+	/* The file is writable, its directory is not: it cannot be replaced in one step. */
 	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return f->fd < 0 ? report_explain(f->path, errno, e) : 0;
 }
@@ -157,7 +157,7 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 		return report_explain(path, errno, e);
 	if (S_ISREG(st.st_mode))
 		return report_open_regular(f, &st, e);
-	/* O_NONBLOCK: a FIFO that nobody reads is an error now and not a wait for ever. */
+	/* O_NONBLOCK: a FIFO without a reader is an error now and not a wait for ever. */
 	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (f->fd < 0)
 		return report_explain(path, errno, e);
@@ -165,7 +165,7 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 	return 0;
 }
 
-/* Our own highest RSS.  Not ru_maxrss, which begins with that of whoever started us. */
+/* Our own highest RSS. Not ru_maxrss, which begins with that of the parent process. */
 static json_int_t report_peak_rss_kib(void)
 {
 	cleanup_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -179,7 +179,7 @@ static json_int_t report_peak_rss_kib(void)
 	return line ? strtoll(line + strlen("\nVmHWM:"), NULL, 10) : 0;
 }
 
-/* A string that need not be UTF-8 (it may hold a path): what is not becomes '?' */
+/* A string that need not be UTF-8 (it may hold a path): other bytes become '?' */
 static json_t *report_string(const char *s)
 {
 	cleanup_free char *ascii = NULL;
@@ -322,7 +322,7 @@ int report_commit(struct report_file *f, const struct report *r, struct err *e)
 	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
 }
 
-/* A pipe, a terminal, a device: what is not to be replaced.  By pieces that do not wait */
+/* A pipe, a terminal, a device: a file that cannot be replaced. In pieces that do not wait */
 static int report_add_line(const struct report_file *f, const char *text, size_t len)
 {
 	while (len) {
@@ -345,7 +345,7 @@ static int report_replace(const struct report_file *f, const struct stat *like,
 
 	if (rc == 0)
 		rc = report_put(&now, text, len);
-	now.path = NULL; /* @f's */
+	now.path = NULL; /* @f owns it */
 	report_close(&now);
 	return rc;
 }

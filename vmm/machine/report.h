@@ -3,8 +3,8 @@
  * report - one JSON object about a run, when it is over or as it stands (--report FILE);
  * docs/report.md has every field.
  *
- * The file is opened before the guest starts, so that a path which cannot be written is
- * an error then and not a lost report at the end.
+ * The file is opened before the guest starts, so that an unwritable path is an error then and not
+ * a lost report at the end.
  */
 #ifndef MICROVM_REPORT_H
 #define MICROVM_REPORT_H
@@ -31,8 +31,8 @@ struct report_device {
 	const char *engine; /* a constant, or NULL */
 };
 
-/* What a run has to tell.  main() fills the verdict and the ends, machine_report() the
- * rest; the writers take CPU time and peak RSS from the process itself.
+/* The contents of a report. main() fills the verdict and the ends, machine_report() the rest; the
+ * writers take CPU time and peak RSS from the process itself.
  */
 struct report {
 	const char *name; /* --name */
@@ -40,7 +40,7 @@ struct report {
 	struct exit_verdict verdict;
 	uint64_t start_ns;     /* CLOCK_MONOTONIC: the process began */
 	uint64_t first_run_ns; /* just before the first guest instruction; 0: none ran */
-	uint64_t end_ns;       /* all was over, or now */
+	uint64_t end_ns;       /* the time of the end, or now */
 	unsigned int nexit;
 	struct report_figure exit[REPORT_EXITS_MAX]; /* exits to userspace, all vCPUs */
 	uint64_t memory_ns; /* when the guest told the figures below; 0: it did not */
@@ -67,9 +67,9 @@ int report_open(struct report_file *f, const char *path, struct err *e);
  * Return: 0, or -errno with a sentence in @e and an older file left as it was
  */
 int report_commit(struct report_file *f, const struct report *r, struct err *e);
-/* report_refresh() - as report_commit(), as often as wanted before it: @f stays open.  A pipe
- * or a descriptor gets one more line, unless it is stuck.  Takes no long wait but the file
- * system's; not at the same time as the others
+/* report_refresh() - as report_commit(), any number of times before it: @f stays open.  A pipe or
+ * a descriptor gets one more line, unless it is stuck. Waits for the file system only; not at the
+ * same time as the others
  */
 int report_refresh(const struct report_file *f, const struct report *r, struct err *e);
 /* report_close() - remove a temporary file that was not committed, free */

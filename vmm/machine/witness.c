@@ -6,7 +6,7 @@
 
 #include "vmm/core/util.h"
 
-/* In this order: the second holds the third */
+/* In this order: the second string contains the third */
 static const struct {
 	const char *words;
 	enum witness_said said;
@@ -20,7 +20,7 @@ static const struct {
 /* Linux, init/do_mounts.c: of a panic */
 #define WITNESS_ROOTLESS "Kernel panic - not syncing: VFS: Unable to mount root fs"
 
-/* A line may begin with a time stamp, or with what somebody else printed. */
+/* A line may begin with a time stamp, or with another program's output. */
 static bool witness_line(struct witness *w)
 {
 	size_t n = w->n;
@@ -40,7 +40,7 @@ static bool witness_line(struct witness *w)
 	return false;
 }
 
-/* Of a line that is too long the second half is kept. */
+/* Of a line that is too long it keeps the second half. */
 static void witness_keep(struct witness *w, const uint8_t *p, size_t n)
 {
 	const size_t half = WITNESS_LINE_MAX / 2;
