@@ -26,6 +26,7 @@ suites=(
 	'nested   the nested host keeps its promises'
 	'start    the first command of README.md'
 	'pages    the three pages of docs/ to begin with, each command as it stands there'
+	'walk     Debian disks with systemd, the appliance of docs/sharing.md among them, to a login'
 	'runner   tests/run and the scripts below it, where something is missing or broken'
 )
 
@@ -123,6 +124,8 @@ suite_start() {
 		sed 's/^/  | /' "$said"
 	fi
 }
+
+suite_walk() { with release "$here/walk" --microvm "$top/build-release/microvm"; }
 
 suite_pages() { with release "$here/pages" --microvm "$top/build-release/microvm"; }
 
