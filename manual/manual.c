@@ -120,11 +120,12 @@ static void page_command(const struct command *c)
 	(void)printf(".Ss microvm %s\n", c->usage);
 	page_text(c->help);
 	(void)fputs("\n.Bd -literal\n", stdout);
-	for (const char *line = c->more; *line; line = strchr(line, '\n') + 1) {
+	for (const char *line = c->more; *line;) {
+		size_t n = strcspn(line, "\n");
 		char text[256];
 
-		(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(line, "\n"),
-			       line);
+		(void)snprintf(text, sizeof(text), "%.*s", (int)n, line);
+		line += n + (line[n] == '\n');
 		page_text(text);
 		(void)putchar('\n');
 	}

@@ -275,6 +275,9 @@ START_TEST(terminal_is_changed_or_does_not_talk)
 	struct termios before, after;
 	int near, far = terminal(&near), copy = dup(far);
 
+	/* they are compared with what lies between their fields */
+	memset(&before, 0, sizeof(before));
+	memset(&after, 0, sizeof(after));
 	ck_assert_int_eq(tcgetattr(copy, &before), 0);
 	refused(near, "is the near side of a pseudo terminal");
 	start(far);
