@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon - start a helper program, hear what it says, learn of its end, and end it. */
+/* daemon - start a helper program, log its output, notice its end, and end it. */
 #include "devices/backend/daemon.h"
 
 #include <errno.h>
@@ -27,9 +27,9 @@
 #define DAEMON_STOP_MS  1000 /* between SIGTERM and SIGKILL */
 #define DAEMON_NOT_RUN  127  /* the exit status when exec failed, as in a shell */
 #define DAEMON_STATUS_LOST \
-	(-1) /* no status that waitpid(2) has: somebody else has reaped it */
+	(-1) /* no status that waitpid(2) returns: it was reaped elsewhere */
 #define DAEMON_TALK_CHUNK 512
-#define DAEMON_TALK_TURNS 8   /* chunks before others have their turn */
+#define DAEMON_TALK_TURNS 8   /* chunks before other sources get their turn */
 #define DAEMON_TALK_LAST  256 /* chunks at its end: more than a pipe holds */
 
 void daemon_init(struct daemon *d)
@@ -62,14 +62,14 @@ int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err
 struct daemon_exec {
 	const char *path;
 	const char *argv[DAEMON_ARGS_MAX + 2];
-	int fd[DAEMON_FDS_MAX]; /* all above what they become */
+	int fd[DAEMON_FDS_MAX]; /* all above the numbers that they become */
 	unsigned int nfd;
 	int null, out;
 	pid_t parent;
 	struct daemon_room room;
 };
 
-/* The new process says what went wrong, and ends */
+/* The new process reports its error and ends */
 static _Noreturn void daemon_give_up(const char *lost)
 {
 	const char *why = strerrordesc_np(errno);
@@ -79,8 +79,8 @@ static _Noreturn void daemon_give_up(const char *lost)
 	_exit(DAEMON_NOT_RUN);
 }
 
-/* The new process until it is the program, in our memory: system calls only, and what it
- * writes is not ours.
+/* The new process until exec; it shares our memory, so it makes only system calls and changes no
+ * data of ours.
  */
 static _Noreturn void daemon_become(const struct daemon_exec *x)
 {
@@ -89,7 +89,7 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != x->parent) /* it died before that */
+	if (getppid() != x->parent) /* the parent died before that */
 		_exit(DAEMON_NOT_RUN);
 	(void)setsid();
 	(void)dup2(x->null, STDIN_FILENO);
@@ -99,10 +99,10 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 		daemon_give_up(lost);
 	for (unsigned int i = 0; i < x->nfd; i++)
 		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
-	/* also what was not ours to mark close-on-exec; before Linux 5.9 it stays */
+	/* also those that others did not mark close-on-exec; before Linux 5.9 they stay */
 	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
-	/* what we ignore, and what nohup or a script's `&` made us; but a guest that writes
-	 * beyond ulimit -f shall not end who writes for it
+	/* signals that we ignore, or that nohup or a script's `&` made us ignore; but a guest
+	 * that writes beyond ulimit -f must not end the daemon that writes for it
 	 */
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
@@ -139,7 +139,7 @@ static void daemon_exec_fini(struct daemon_exec *x)
 	cleanup_close_fd(&x->out);
 }
 
-/* A copy of @fd above all numbers that the program is given.  Return: it, or -errno */
+/* A copy of @fd above all numbers that the program gets. Return: it, or -errno */
 static int daemon_lift(const struct daemon_spec *s, int fd)
 {
 	int n = fcntl(fd, F_DUPFD_CLOEXEC, DAEMON_FD_FIRST + (int)s->nfd);
@@ -147,7 +147,7 @@ static int daemon_lift(const struct daemon_spec *s, int fd)
 	return n < 0 ? -errno : n;
 }
 
-/* Everything that can fail is done on this side.  Return: the read end of what it says */
+/* Does everything that can fail on this side. Return: the read end of its output */
 static int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s)
 {
 	cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -207,7 +207,7 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 	return 0;
 }
 
-/* ---- what it says ---- */
+/* ---- its output ---- */
 
 static void daemon_keep(struct daemon *d, const char *text, size_t n)
 {
@@ -254,7 +254,7 @@ static void daemon_keep_line(struct daemon *d, char *line, size_t n)
 		log_line(LOG_INFO, "%s: %.*s", d->program, (int)n, line);
 }
 
-/* A line that is cut in two by the end of a chunk is two: good enough to read */
+/* A line that is cut by the end of a chunk is logged as two */
 static void daemon_keep_text(struct daemon *d, char *text, size_t n)
 {
 	while (n) {
@@ -268,7 +268,7 @@ static void daemon_keep_text(struct daemon *d, char *text, size_t n)
 	}
 }
 
-/* Read @turns chunks at most.  Return: false, nothing will come any more */
+/* Read @turns chunks at most. Return: false, no more will come */
 static bool daemon_hear(struct daemon *d, unsigned int turns)
 {
 	char text[DAEMON_TALK_CHUNK];
@@ -296,8 +296,8 @@ static void daemon_on_talk(struct loop_source *s, uint32_t events)
 
 /* ---- its end ---- */
 
-/* Reap it if it has ended.  One that is no child of ours any more has ended, and the kernel
- * has kept its status for nobody.  Return: has it?
+/* Reap it if it has ended. If it is not our child any more, it has ended, and the kernel has
+ * discarded its status. Return: has it?
  */
 static bool daemon_reap(struct daemon *d)
 {
@@ -310,7 +310,7 @@ static bool daemon_reap(struct daemon *d)
 	return !d->pid;
 }
 
-/* What it said, from the beginning of a line */
+/* Its last output, from the beginning of a line */
 static const char *daemon_words(const struct daemon *d)
 {
 	bool cut = d->nsaid == sizeof(d->said) - 1;
@@ -339,7 +339,7 @@ static void daemon_how(struct daemon *d, char how[DAEMON_HOW_MAX])
 		       daemon_words(d));
 }
 
-/* Return: has it ended, within @ms?  @hurried: and before we are told to end ourselves */
+/* Return: has it ended within @ms?  @hurried: stop waiting when a signal tells us to end */
 static bool daemon_wait(struct daemon *d, int ms, bool hurried)
 {
 	uint64_t end = monotonic_ns() + (uint64_t)ms * 1000000;
@@ -359,7 +359,7 @@ static bool daemon_wait(struct daemon *d, int ms, bool hurried)
 	}
 }
 
-/* By its descriptor: a number may be another process's by now */
+/* By its descriptor: its number may be another process's by now */
 static void daemon_signal(const struct daemon *d, int sig)
 {
 	if (d->end.fd < 0)
@@ -368,7 +368,7 @@ static void daemon_signal(const struct daemon *d, int sig)
 		(void)syscall(SYS_pidfd_send_signal, d->end.fd, sig, NULL, 0);
 }
 
-/* Did it end because it does not know what we ask of it? */
+/* Did it end because it does not know an option of ours? */
 static bool daemon_strange(const struct daemon *d)
 {
 	static const char *const words[] = {"nrecognized", "nknown", "nvalid option",
@@ -421,7 +421,7 @@ int daemon_watch(struct daemon *d, struct loop *l, struct device *dev,
 	d->ended = ended;
 	d->end = (struct loop_source){
 		.fd = d->end.fd, .events = EPOLLIN, .dev = dev, .fn = daemon_on_end};
-	/* without the lock: what it says must not wait for one who waits for it */
+	/* without the lock: the log must not wait for a thread that waits for it */
 	d->talk = (struct loop_source){
 		.fd = d->talk.fd, .events = EPOLLIN, .fn = daemon_on_talk};
 	rc = loop_add(l, &d->talk);

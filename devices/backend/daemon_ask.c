@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon_ask - run a helper program for what it says about itself. */
+/* daemon_ask - run a helper program for what it prints about itself. */
 #include "devices/backend/daemon.h"
 
 #include <errno.h>

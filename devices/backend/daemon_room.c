@@ -20,7 +20,7 @@
 
 #include "vmm/core/util.h"
 
-/* <sys/mount.h> cannot be had together with <linux/mount.h> in every C library */
+/* not every C library allows <sys/mount.h> together with <linux/mount.h> */
 #define ROOM_MS_BIND    4096UL
 #define ROOM_MS_REC     16384UL
 #define ROOM_MS_PRIVATE (1UL << 18)
@@ -45,8 +45,8 @@ static int room_write(const char *path, const char *text)
 	return n < 0 ? -1 : 0;
 }
 
-/* Who has no root outside may not leave its groups.  virtiofsd wants to, for safety, and
- * gives up if it cannot: let the call succeed without doing anything.
+/* A process that is not root outside may not leave its groups. virtiofsd tries to, for safety,
+ * and gives up if it cannot: let the call succeed without effect.
  */
 static int room_pretend_setgroups(void)
 {

@@ -14,9 +14,9 @@ struct daemon_room {
 	char uids[32], gids[32];
 };
 
-/* daemon_room_init() - what @s asks for; on our side */
+/* daemon_room_init() - what @s asks for; before the new process starts */
 void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s);
-/* Both in the new process: system calls only.  Return: NULL, or what did not work, errno set.
+/* Both in the new process: system calls only. Return: NULL, or what failed, errno set.
  * daemon_room_stand() - while our descriptors are still open; daemon_room_enter() - later
  */
 const char *daemon_room_stand(const struct daemon_room *r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* netns - a thread that goes into a network namespace and does not come back. */
+/* netns - a thread that enters a network namespace and never leaves it. */
 #include "devices/backend/netns.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * netns - work in another network namespace: what is opened there stays there, and we do not
- * have to get back, which not everybody may who may go.
+ * netns - work in another network namespace: descriptors opened there stay there, and no thread
+ * has to come back, for which some users lack the permission.
  */
 #ifndef MICROVM_BACKEND_NETNS_H
 #define MICROVM_BACKEND_NETNS_H

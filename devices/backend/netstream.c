@@ -2,8 +2,8 @@
 /*
  * netstream - frames over a stream socket.
  *
- * Both directions hold one frame at most beside what is read ahead: a frame that the socket
- * took a part of is kept until it took all, and no other is taken before.
+ * Each direction holds one frame at most, besides bytes read ahead: a frame that the socket took
+ * in part is kept until it took all, and no other is accepted before.
  */
 #include "devices/backend/netstream.h"
 
@@ -25,7 +25,7 @@
 
 struct netstream {
 	int fd;
-	size_t first, have; /* in @in: where the next length stands, and what is behind */
+	size_t first, have; /* in @in: where the next length is, and bytes from there */
 	size_t left;        /* of @out, from @sent on */
 	size_t sent;
 	uint8_t in[NETSTREAM_AHEAD];
@@ -105,7 +105,7 @@ ssize_t netstream_readv(struct netstream *s, const struct iovec *v, int n)
 	for (size_t at = 0; n > 0 && (piece || left);) {
 		size_t k;
 
-		if (!piece) { /* behind the header comes the frame */
+		if (!piece) { /* the frame follows the header */
 			from = s->in + s->first + sizeof(uint32_t);
 			piece = left;
 			left = 0;
@@ -137,7 +137,7 @@ bool netstream_flush(struct netstream *s)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
 			return false;
-		if (n <= 0) { /* nobody there: the reading side learns it */
+		if (n <= 0) { /* no peer: the reading side notices it */
 			s->left = 0;
 			break;
 		}
@@ -148,7 +148,7 @@ bool netstream_flush(struct netstream *s)
 	return true;
 }
 
-/* What @v has behind byte @skip, into @out */
+/* The bytes of @v after the first @skip, into @out */
 static void netstream_keep(struct netstream *s, const struct iovec *v, int n, size_t skip)
 {
 	for (; n > 0; v++, n--) {
@@ -164,7 +164,7 @@ static void netstream_keep(struct netstream *s, const struct iovec *v, int n, si
 	}
 }
 
-/* @v without its first TAP_HDR_LEN bytes, behind a length.  Return: how many, 0: too many */
+/* @v without its first TAP_HDR_LEN bytes, after a length. Return: how many, 0: too many */
 static int netstream_wrap(struct iovec *to, uint32_t *len, const struct iovec *v, int n)
 {
 	size_t skip = TAP_HDR_LEN, sum = 0;

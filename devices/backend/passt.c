@@ -2,9 +2,9 @@
 /*
  * passt - start passt(1) on one end of a socket pair.
  *
- * It goes to the background by itself when it is ready: the end of what we started, with
- * status 0, says that all ports are open.  What runs on is nobody's child and leaves when
- * its socket is closed.
+ * It goes to the background by itself when it is ready: the process that we started then ends
+ * with status 0, and all ports are open. The one in the background is not our child, and leaves
+ * when its socket is closed.
  */
 #include "devices/backend/passt.h"
 
@@ -22,7 +22,7 @@
 #define PASST_READY_MS 10000
 #define PASST_ARGS     (7 + 2 * CONFIG_PUBLISH_MAX)
 
-/* What passt says in its last line, and what that means.  Its own words leave out the cure. */
+/* passt's last line for a known error, and our sentence: its own words leave out the cure. */
 static const struct {
 	const char *word, *sentence;
 } passt_refusals[] = {
@@ -61,7 +61,7 @@ static int passt_refused(const char *how, struct err *e)
 		       how);
 }
 
-/* Of the end of what we started.  Return: 0, it is ready */
+/* About the end of the process that we started. Return: 0, it is ready */
 static int passt_ready(struct daemon *d, struct err *e)
 {
 	bool dead;
@@ -70,7 +70,7 @@ static int passt_ready(struct daemon *d, struct err *e)
 
 	dead = daemon_dead(d, PASST_READY_MS, &how) != 0;
 	status = d->status;
-	daemon_stop(d); /* what runs on has let go of its stderr */
+	daemon_stop(d); /* the background process has closed its stderr */
 	if (!dead)
 		return err_set(e, ETIMEDOUT,
 			       "net user: passt was not ready within %d seconds; run "
@@ -81,7 +81,7 @@ static int passt_ready(struct daemon *d, struct err *e)
 	return passt_refused(how.msg, e);
 }
 
-/* passt goes on if it gets a port for one of IPv4 and IPv6: look before it does */
+/* passt goes on if it gets a port for one of IPv4 and IPv6: check both before */
 static int passt_check_port(const struct config_publish *p, struct err *e)
 {
 	const struct sockaddr_in a = {.sin_family = AF_INET,
@@ -109,7 +109,7 @@ int passt_start(const struct config_net *c, struct err *e)
 	char mtu[16];
 	int pair[2], rc = 0;
 	struct daemon d;
-	/* it has nothing to do with its end */
+	/* that has no part in its end */
 	static const char *const noise[] = {"bytes to syslog", "Don't run as root", NULL};
 	const struct daemon_spec spec = {.program = "passt",
 					 .cure = "apt install passt",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tap - what can be done with a tap that is open; tap_open.c opens it. */
+/* tap - operations on an open tap; tap_open.c opens it. */
 #include "devices/backend/tap.h"
 
 #include <errno.h>
@@ -66,7 +66,7 @@ bool tap_is_there(const struct tap *t)
 int tap_use(struct tap *t, unsigned int queues)
 {
 	rate_spend(&t->changes, 1, 0);
-	/* A queue that has been told before says EINVAL */
+	/* EINVAL means that the queue has this state already */
 	for (unsigned int i = 1; i < t->n; i++) {
 		struct ifreq ifr = {.ifr_flags = i < queues ? IFF_ATTACH_QUEUE
 							    : IFF_DETACH_QUEUE};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tap_link - the kernel's messages on one interface (rtnetlink(7)), what is in them and what
- * is done when some were lost.
+ * tap_link - the kernel's messages on one interface (rtnetlink(7)): reading them, and recovery
+ * when some were lost.
  */
 #include "devices/backend/tap_link.h"
 
@@ -19,9 +19,9 @@
 
 #include "vmm/core/util.h"
 
-#define TAP_LINK_READS   64         /* messages before others have their turn */
+#define TAP_LINK_READS   64         /* messages before other sources get their turn */
 #define TAP_LINK_CARRY   (1 << 16)  /* IFF_LOWER_UP, which <net/if.h> does not have */
-#define TAP_LINK_UNKNOWN UINT32_MAX /* no master has this number: nothing was heard yet */
+#define TAP_LINK_UNKNOWN UINT32_MAX /* no master has this number: none was reported yet */
 
 struct tap_link_message {
 	struct nlmsghdr h;
@@ -29,14 +29,14 @@ struct tap_link_message {
 		struct nlmsgerr err;
 		struct {
 			struct ifinfomsg link;
-			uint8_t attrs[4096]; /* what we look for comes early */
+			uint8_t attrs[4096]; /* the attributes that we need come early */
 		};
 	};
 };
 
-/* RTM_NEWLINK and RTM_DELLINK of @index, and the kernel's own words on what we asked.  A bridge
- * has such messages as well, in which "deleted" is a port that has left it: the family tells.
- * What is loaded is big-endian to the filter.
+/* RTM_NEWLINK and RTM_DELLINK of @index, and the kernel's answers to our requests. A bridge has
+ * such messages as well, in which "deleted" is a port that has left it: the family tells them
+ * apart. The filter loads big-endian values.
  */
 static int tap_link_filter(int fd, unsigned int index)
 {
@@ -61,7 +61,7 @@ static int tap_link_filter(int fd, unsigned int index)
 		       : 0;
 }
 
-/* How is it?  The answer is there to be read when this returns */
+/* Ask for its state. The answer is ready to be read when this returns */
 static int tap_link_ask(const struct tap_link *l)
 {
 	struct {
@@ -123,8 +123,8 @@ static bool tap_link_hear(struct tap_link *l, const struct tap_link_message *m,
 	return true;
 }
 
-/* One message from the kernel; others may send some, too.  Return: its length; 0: what is not
- * for us; -errno
+/* One message from the kernel; other processes may send some as well. Return: its length; 0: a
+ * message that is not for us; -errno
  */
 static ssize_t tap_link_next(const struct tap_link *l, struct tap_link_message *m)
 {
@@ -149,13 +149,13 @@ bool tap_link_read(struct tap_link *l)
 		if (len >= 0) {
 			moved |= tap_link_hear(l, &m, (size_t)len);
 		} else if (len == -ENOBUFS) {
-			/* nothing is added before the rest has been read: ask then */
+			/* the kernel adds nothing before the rest has been read: ask then */
 			l->lost = true;
 		} else if (len == -EAGAIN && l->lost) {
-			moved = true; /* it may have been: who knows */
+			moved = true; /* it may have been: messages were lost */
 			l->lost = tap_link_ask(l) < 0;
 			if (l->lost)
-				break; /* with the next message, then */
+				break; /* ask again, with the next message */
 		} else {
 			break;
 		}

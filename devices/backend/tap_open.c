@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tap_open - open a tap interface by name or take one by fd, and say in words why not. */
+/* tap_open - open a tap interface by name or take one by fd; a failure is a sentence. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -47,7 +47,7 @@ static int tap_open_device(const char *name, struct err *e)
 	}
 }
 
-/* The kernel's rules, and no %: it would number the interface for us. */
+/* The kernel's rules, and no %: the kernel would number the interface for us. */
 static int tap_check_name(const char *name, struct err *e)
 {
 	size_t len = strlen(name);
@@ -88,7 +88,7 @@ static int tap_attach_error(const char *name, int code, bool exists, struct err 
 	return err_set(e, code, "tap %s: cannot attach to it: %s", name, strerror(code));
 }
 
-/* An interface that we made is ours to set up */
+/* We set up an interface that we made */
 static void tap_set_up(const struct tap *t, const struct config_net *c)
 {
 	cleanup_close int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -105,7 +105,7 @@ static void tap_set_up(const struct tap *t, const struct config_net *c)
 	if (ioctl(s, SIOCGIFFLAGS, &ifr) < 0 || (ifr.ifr_flags & IFF_UP))
 		return;
 	ifr.ifr_flags |= IFF_UP;
-	(void)ioctl(s, SIOCSIFFLAGS, &ifr); /* tap_follow() says so if it is not */
+	(void)ioctl(s, SIOCSIFFLAGS, &ifr); /* if it is not, tap_follow() reports it */
 }
 
 /* The tap is interface t->name of this thread's network namespace */
@@ -122,8 +122,8 @@ static void tap_follow(struct tap *t)
 			 t->name, SHELL_WORD(t->name));
 }
 
-/* A tap with several queues takes any number of users, each of whom would get some of the
- * frames: a name that only one of us has, in this network namespace.  Return: 0 or -errno
+/* Any number of users can open a tap with several queues, and each would get some of the frames:
+ * take a name that only one machine has, in this network namespace. Return: 0 or -errno
  */
 static int tap_claim(struct tap *t)
 {
@@ -139,7 +139,7 @@ static int tap_claim(struct tap *t)
 	return errno == EADDRINUSE ? -EBUSY : -errno;
 }
 
-/* @fd is one more queue (@multi: of what can have several).  Return: 0 or -errno */
+/* @fd becomes one more queue (@multi: of a tap that can have several). Return: 0 or -errno */
 static int tap_attach(struct tap *t, int fd, bool multi)
 {
 	struct ifreq ifr = {.ifr_flags =
@@ -152,8 +152,8 @@ static int tap_attach(struct tap *t, int fd, bool multi)
 	return 0;
 }
 
-/* The first queue.  An interface that is there has several queues or has not, and has to be
- * asked for as what it is.
+/* The first queue. An existing interface has several queues or one, and must be opened with the
+ * same flag.
  */
 static int tap_attach_first(struct tap *t, bool *multi, bool exists, struct err *e)
 {
@@ -205,8 +205,8 @@ static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int q
 	return rc;
 }
 
-/* Is a tap that came as a descriptor the interface of its name that we see?  It may be in
- * another network namespace, which only its administrator is told: then the address differs.
+/* Is a tap that came as a descriptor the interface of its name that we see? It may be in another
+ * network namespace, which only that one's administrator can see: then the address differs.
  */
 static bool tap_is_here(const struct tap *t)
 {
@@ -240,7 +240,7 @@ static int tap_by_fd(struct tap *t, const struct config_net *c, bool dry, struct
 			       "net fd=%d (tap %s) was attached without IFF_NO_PI and "
 			       "IFF_VNET_HDR; attach it with both",
 			       c->fd, ifr.ifr_name);
-	/* nothing passes exec(2) with this flag, and all that we open has it */
+	/* no descriptor passes exec(2) with this flag, and all that we open have it */
 	if (fcntl(c->fd, F_GETFD) & FD_CLOEXEC)
 		return err_set(
 			e, EINVAL,
@@ -287,8 +287,8 @@ struct tap_job {
 	bool dry;
 };
 
-/* An interface that is attached to gets its carrier, and one that is not there is made: a
- * dry run sees to what can be said without.
+/* Attaching switches an interface's carrier on, and a missing one is created: a dry run checks
+ * only what needs neither.
  */
 static int tap_stand_in(struct tap *t, const struct config_net *c, struct err *e)
 {
@@ -323,7 +323,7 @@ static int tap_do(void *arg, struct err *e)
 	return rc;
 }
 
-/* The best of what this host's kernel can */
+/* The most that this host's kernel can do */
 static uint64_t tap_probe(struct tap *t)
 {
 	const uint64_t can[] = {TAP_OFFLOADS, TAP_OFFLOADS & ~TAP_USO};

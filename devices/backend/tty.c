@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tty - the operator's side of a guest console: made, started, resized and unmade. */
+/* tty - the host side of a guest console: made, started, resized and unmade. */
 #include "devices/backend/tty_impl.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struc
 		tty_destroy(t);
 		return NULL;
 	}
-	/* a reader that leaves is an EPIPE, not our end */
+	/* a reader that leaves causes EPIPE, not our end */
 	(void)signal(SIGPIPE, SIG_IGN);
 	return t;
 }

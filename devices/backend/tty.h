@@ -2,7 +2,7 @@
 /*
  * tty - the operator's side of a guest console or port: bytes out, bytes in, bounded.
  *
- * What it stands on (its end) is chosen when it is made:
+ * Its end on the host is chosen when it is made:
  *   stdio  our stdin and stdout.  A terminal becomes raw, and is always restored; Ctrl-A x
  *          leaves, Ctrl-A h helps, Ctrl-A Ctrl-A sends one; the window size is told
  *   pty    a pseudo terminal that we make
@@ -27,10 +27,10 @@
 
 struct tty;
 
-/* A console device.  All are called on the loop thread with client->dev's lock held. */
+/* A console device. The loop thread calls all of these with client->dev's lock held. */
 struct tty_client {
 	struct device *dev;
-	/* how many bytes input() would take now; 0: stdin is left alone until the client
+	/* the number of bytes input() would take now; 0: stdin stays unread until the client
 	 * calls tty_input_wanted()
 	 */
 	size_t (*input_room)(struct tty_client *c);
@@ -41,23 +41,23 @@ struct tty_client {
 			  bool yes); /* a peer came or went: sockets */
 };
 
-/* All that make one: NULL with a sentence in @e.  @label is what the sentences call it:
- * "--console", "--port agent".
+/* All constructors: NULL with a sentence in @e. @label is their name in sentences: "--console",
+ * "--port agent".
  *
- * tty_create() - over @in and @out (not owned, except for their modes).  @quit is called
- * on the loop thread when the operator types Ctrl-A x.  Does not touch the terminal yet.
+ * tty_create() - over @in and @out (not owned, except for their modes).  @quit is called on the
+ * loop thread when the operator types Ctrl-A x. Does not touch the terminal yet.
  */
 struct tty *tty_create(struct loop *l, int in, int out, void (*quit)(void *ctx),
 		       void *ctx, struct err *e);
 /* tty_create_pty() - a pseudo terminal in raw mode; tty_path() is its name */
 struct tty *tty_create_pty(struct loop *l, const char *label, struct err *e);
-/* tty_create_unix() - listen at @path, for who may write that file by our umask.  A socket
- * there that nobody listens on is replaced; ours is removed in the end
+/* tty_create_unix() - listen at @path, for users who may write that file by our umask.  A socket
+ * there that no process listens on is replaced; ours is removed in the end
  */
 struct tty *tty_create_unix(struct loop *l, const char *label, const char *path,
 			    struct err *e);
-/* tty_create_file() - append to @path, which is made if need be.  When it takes no more
- * (no space left) that is said once, and the guest goes on
+/* tty_create_file() - append to @path, which is made if it does not exist.  When it takes no more
+ * (no space left), that is logged once, and the guest goes on
  */
 struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 			    struct err *e);
@@ -72,11 +72,11 @@ struct tty *tty_create_inherited(struct loop *l, const char *label, int fd,
  * no limit.  Return: 0 or -errno with a sentence in @e
  */
 int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e);
-/* tty_path() - of the pseudo terminal; NULL: it is none */
+/* tty_path() - path of the pseudo terminal; NULL: it is none */
 const char *tty_path(const struct tty *t);
 
-/* tty_set_watcher() - @fn gets all that the client writes and that is taken, in order, on the thread
- * and with the lock of tty_write().  Before tty_start()
+/* tty_set_watcher() - @fn gets all bytes that the client writes and the tty takes, in order, on
+ * the thread and with the lock of tty_write(). Before tty_start()
  */
 void tty_set_watcher(struct tty *t, void (*fn)(void *ctx, const uint8_t *p, size_t n),
 		     void *ctx);
@@ -85,22 +85,22 @@ void tty_set_watcher(struct tty *t, void (*fn)(void *ctx, const uint8_t *p, size
  * console; only Ctrl-A works.  Return: 0 or -errno with a sentence in @e
  */
 int tty_start(struct tty *t, struct tty_client *c, struct err *e);
-/* tty_destroy() - write out what is held (giving up on a reader that takes nothing for two
- * seconds), restore the terminal, remove the socket.  NULL: nothing to do
+/* tty_destroy() - write out the held bytes (giving up on a reader that takes nothing for two
+ * seconds), restore the terminal, remove the socket. NULL: nothing to do
  */
 void tty_destroy(struct tty *t);
 
 /* tty_restore_now() - restore the terminal from any thread or signal handler; idempotent */
 void tty_restore_now(void);
-/* tty_stop_process() - give the terminal back and stop the process; SIGCONT takes it again, and
- * the call returns.  Any thread
+/* tty_stop_process() - restore the terminal and stop the process; after SIGCONT it is raw again,
+ * and the call returns. Any thread
  */
 void tty_stop_process(void);
 
-/* tty_rest() - give the client nothing and take nothing from the host, until tty_wake(): what the
- * client wrote is written as far as the host takes it now, and kept.  Only the keys that are for us are
- * heard (Ctrl-A x), and what else is typed is kept for the guest, TTY_HELD_MAX bytes of it.
- * Loop thread, client->dev's lock held; any number of times.  NULL is fine for both
+/* tty_rest() - give the client nothing and take nothing from the host, until tty_wake(): the
+ * client's output is written as far as the host takes it now, and the rest kept. Our own keys
+ * still work (Ctrl-A x), and other typed bytes are kept for the guest, TTY_HELD_MAX of them. Loop
+ * thread, client->dev's lock held; any number of times. NULL is allowed for both
  */
 void tty_rest(struct tty *t);
 void tty_wake(struct tty *t);

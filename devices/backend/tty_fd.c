@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tty_fd - read and write somebody else's file descriptor without ever blocking. */
+/* tty_fd - read and write another process's file descriptor without ever blocking. */
 #include "devices/backend/tty_fd.h"
 
 #include <errno.h>
@@ -14,9 +14,9 @@
 #include "vmm/core/util.h"
 
 #define TTY_FD_POLL_MAX \
-	256 /* what a terminal or pipe that polls writable takes at once */
+	256 /* a terminal or pipe that polls writable takes so much at once */
 
-/* The other side of a pty: opening it again would make a new pair */
+/* The far side of a pty: opening it again would make a new pair */
 static bool tty_fd_is_ptmx(int fd)
 {
 	unsigned int n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tty_fd - read and write somebody else's file descriptor without ever blocking, and
- * without setting O_NONBLOCK on it: the shell that gave us its terminal shares that flag.
+ * tty_fd - read and write another process's file descriptor without ever blocking, and without
+ * setting O_NONBLOCK on it: the shell that gave us its terminal shares that flag.
  */
 #ifndef MICROVM_BACKEND_TTY_FD_H
 #define MICROVM_BACKEND_TTY_FD_H
@@ -13,7 +13,7 @@
 
 enum tty_fd_kind {
 	TTY_FD_NONE,     /* not open: end of file, and output that goes nowhere */
-	TTY_FD_NONBLOCK, /* a description of our own, or one that is non-blocking already */
+	TTY_FD_NONBLOCK, /* our own file description, or already non-blocking */
 	TTY_FD_SOCKET,   /* MSG_DONTWAIT */
 	TTY_FD_FILE,     /* regular files and the like never make us wait */
 	TTY_FD_POLL,     /* could not be reopened: poll, then move a little */

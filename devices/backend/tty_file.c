@@ -35,7 +35,7 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 		fd = open(path, flags | O_CREAT | O_EXCL, 0600);
 		t->made = fd < 0 ? NULL : strdup(path);
 	}
-	if (fd < 0 && errno == EEXIST) /* a link to nothing; or made at this moment */
+	if (fd < 0 && errno == EEXIST) /* a dangling link; or made at this moment */
 		fd = open(path, flags | O_CREAT, 0600);
 	if (fd < 0) {
 		tty_file_explain(label, path, errno, e);
@@ -51,7 +51,7 @@ void tty_file_destroy(struct tty *t)
 {
 	struct stat st, named;
 
-	/* Somebody else may have begun to write to it meanwhile, or put another there */
+	/* Another process may have begun to write to it meanwhile, or put another file there */
 	if (t->made && !t->started && fstat(t->out.fd, &st) == 0 && st.st_size == 0 &&
 	    lstat(t->made, &named) == 0 && named.st_dev == st.st_dev &&
 	    named.st_ino == st.st_ino)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tty_impl - what the tty's files share: one console's state. */
+/* tty_impl - the state of one console, for the files of the tty. */
 #ifndef MICROVM_BACKEND_TTY_IMPL_H
 #define MICROVM_BACKEND_TTY_IMPL_H
 
@@ -7,7 +7,7 @@
 #include "devices/backend/tty_fd.h"
 #include "devices/backend/unix_listen.h"
 
-#define TTY_HELD_MAX  4096 /* bytes typed and not taken */
+#define TTY_HELD_MAX  4096 /* bytes typed and not yet taken */
 #define TTY_LABEL_MAX 80
 #define TTY_SOURCES   7
 
@@ -17,30 +17,29 @@ enum tty_end { TTY_STDIO, TTY_FILE, TTY_PTY, TTY_UNIX, TTY_INHERITED };
  * inherited (tty_inherited.c)
  */
 struct tty_listener {
-	struct loop_source source; /* awake while a peer would be taken */
+	struct loop_source source; /* awake while we would accept a peer */
 	struct unix_listener at;
 	char *path;
 	bool peer; /* there is one */
 	bool half; /* it sends no more, and may still read */
-	bool gone; /* it left, and what it sent is not read yet */
+	bool gone; /* it left, and its last bytes are not read yet */
 };
 
 struct tty {
 	enum tty_end end;
 	char label[TTY_LABEL_MAX];
 	struct tty_listener listener;
-	char *made; /* a file that was not there before */
+	char *made; /* the path of a file that we created */
 	struct {
 		char *path;   /* NULL: no limit */
 		uint64_t max; /* bytes; 0: no limit */
-		uint64_t len; /* as far as we have counted: another may cut it short */
+		uint64_t len; /* as we counted: another process may truncate it */
 	} file;
-	bool started; /* it has, or had, a guest */
-	bool resting; /* between tty_rest() and tty_wake() */
-	uint32_t later
-		[TTY_SOURCES]; /* at rest: what each source is to wait for after it */
-	int slave;             /* of a pty: keeps it from hanging up; else -1 */
-	char pty_path[32];     /* of @slave */
+	bool started;                /* it has, or had, a guest */
+	bool resting;                /* between tty_rest() and tty_wake() */
+	uint32_t later[TTY_SOURCES]; /* at rest: what each source will wait for */
+	int slave;                   /* of a pty: keeps it from hanging up; else -1 */
+	char pty_path[32];           /* of @slave */
 
 	struct loop *loop;
 	struct tty_client *client;
@@ -49,14 +48,14 @@ struct tty {
 	void (*watch)(void *ctx, const uint8_t *p, size_t n); /* or NULL */
 	void *watch_ctx;
 	int term; /* the operator's fd when stdin is a terminal, else -1 */
-	int size; /* a terminal to ask for its size, else -1 */
+	int size; /* a terminal whose size is read, else -1 */
 
 	struct tty_fd in;
 	struct loop_source in_source; /* @in is readable */
 	struct loop_source
 		turn_source; /* an eventfd, always writable: the loop's next turn */
 	struct loop_source
-		again_source; /* a timer: look at the terminal, the listener again */
+		again_source; /* a timer: check the terminal, the listener again */
 	struct loop_source wake_source; /* eventfd from signal handlers */
 	bool pollable, eof, escaped, dropping;
 	size_t nheld;
@@ -64,26 +63,26 @@ struct tty {
 
 	struct tty_fd out;
 	struct loop_source out_source;  /* @out is writable */
-	struct loop_source hold_source; /* a timer: write what is held */
+	struct loop_source hold_source; /* a timer: write the held bytes */
 	bool armed, blocked, refused;   /* refused: the client waits for output_room() */
 	bool moved;   /* a blocked pty took something since @hold_source was set */
-	bool nobody;  /* nobody reads: what is too much is dropped, oldest first */
-	bool told;    /* that the file is full */
+	bool nobody;  /* no reader: the oldest bytes are dropped when full */
+	bool told;    /* the operator was told that the file is full */
 	size_t burst; /* written since the loop had a turn */
 	size_t head, n;
 	uint8_t ring[TTY_OUT_MAX];
 };
 
-/* tty_rest.c.  tty_want() - loop_want(); at rest it is done when that is over, but for the sources of what
- * is heard all the same.  tty_sources(): all of @t's
+/* tty_rest.c. tty_want() - loop_want(); at rest it takes effect afterwards, except for sources
+ * that stay awake at rest. tty_sources(): all of @t's
  */
 void tty_want(struct tty *t, struct loop_source *s, uint32_t events);
 void tty_sources(struct tty *t, struct loop_source *all[TTY_SOURCES]);
-/* tty.c.  tty_alloc(): all but @in and @out; NULL with @e set */
+/* tty.c. tty_alloc(): all fields but @in and @out; NULL with @e set */
 struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struct err *e);
 void tty_timer_set(const struct loop_source *s, long ns); /* once, @ns < 1 s from now */
 
-/* tty_in.c.  tty_in_start(): the sources know their device, the terminal its client */
+/* tty_in.c. tty_in_start(): give the sources their device, the terminal its client */
 int tty_in_start(struct tty *t);
 void tty_on_in(struct loop_source *s, uint32_t events);
 void tty_on_turn(struct loop_source *s, uint32_t events);
@@ -100,24 +99,24 @@ void tty_unix_eof(struct tty *t);
 void tty_unix_again(struct tty *t); /* @again_source: accept peers again */
 void tty_unix_destroy(struct tty *t);
 
-/* tty_file.c.  One that never had a guest leaves no file behind that it made */
+/* tty_file.c. A file that we made and no guest used is removed */
 void tty_file_destroy(struct tty *t);
 
-/* tty_rotate.c.  tty_file_room(): how many of @n bytes @out takes within its limit, after a new
- * file was begun if need be; 0: none can be, which has been said
+/* tty_rotate.c. tty_file_room(): how many of @n bytes @out takes within its limit, after a new
+ * file was begun if necessary; 0: none, which has been logged
  */
 size_t tty_file_room(struct tty *t, size_t n);
 
-/* tty_out.c.  tty_out_open(): @out is another, and writable; what is held goes there.
- * tty_out_forget(): there is none now, and what was held for it goes
+/* tty_out.c. tty_out_open(): @out is a new one, and writable; held bytes go there.
+ * tty_out_forget(): there is none now, and held bytes are dropped
  */
 void tty_out_open(struct tty *t);
 void tty_out_forget(struct tty *t);
 void tty_on_out(struct loop_source *s, uint32_t events);
 void tty_on_hold(struct loop_source *s, uint32_t events);
-/* tty_out_push() - write out what is held, as far as that goes at once */
+/* tty_out_push() - write out held bytes, as far as possible without waiting */
 void tty_out_push(struct tty *t);
-/* write out what is held, waiting at most @ms for a reader */
+/* write out the held bytes, waiting at most @ms for a reader */
 void tty_out_drain(struct tty *t, int ms);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * tty_in - console input.
  *
- * From a terminal we go on reading even when the guest does not, or Ctrl-A x could not get
- * rid of a guest that hangs; what it does not take within TTY_LOOK_AGAIN_NS is dropped
- * then.  From pipes and files we read only what the client has room for.
+ * From a terminal we go on reading even when the guest does not, or Ctrl-A x could not end a
+ * guest that hangs; bytes that it does not take within TTY_LOOK_AGAIN_NS are dropped then. From
+ * pipes and files we read only as much as the client has room for.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -79,7 +79,7 @@ static void tty_end_input(struct tty *t)
 		tty_want(t, &t->in_source, 0);
 }
 
-/* The terminal is another job's, or the guest takes nothing: leave it, look again soon. */
+/* The terminal is another job's, or the guest takes nothing: stop reading, check again soon. */
 static void tty_look_again(struct tty *t)
 {
 	tty_want(t, &t->in_source, 0);
@@ -89,7 +89,7 @@ static void tty_look_again(struct tty *t)
 static void tty_read_terminal(struct tty *t)
 {
 	uint8_t buf[512];
-	/* at rest the guest takes nothing, and the keys that are ours are heard */
+	/* at rest the guest takes nothing, but our own keys work */
 	bool drop = t->dropping || t->resting;
 	size_t room = drop ? sizeof(buf) : TTY_HELD_MAX - t->nheld;
 	ssize_t n;
@@ -147,7 +147,7 @@ void tty_on_in(struct loop_source *s, uint32_t events)
 		tty_read_stream(t);
 }
 
-/* The client has room: give it what is held, or a piece of a file that cannot be polled. */
+/* The client has room: give it held bytes, or a piece of a file that cannot be polled. */
 void tty_on_turn(struct loop_source *s, uint32_t events)
 {
 	struct tty *t = container_of(s, struct tty, turn_source);
@@ -201,7 +201,7 @@ int tty_in_start(struct tty *t)
 	t->pollable = rc == 0;
 	if (rc < 0)
 		t->in_source.events = 0;
-	if (rc < 0 && rc != -EPERM) /* a file is read by turns, but this is none */
+	if (rc < 0 && rc != -EPERM) /* a file is read by turns, but this is no file */
 		return rc;
 	if (!t->pollable)
 		tty_want(t, &t->turn_source, EPOLLOUT);

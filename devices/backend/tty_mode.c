@@ -38,11 +38,11 @@ static struct {
 	int fd, wakefd;
 	struct termios saved, raw;
 	struct sigaction old[ARRAY_SIZE(tty_signals)];
-	atomic_bool is_raw;   /* the terminal is not as we found it */
-	atomic_bool want_raw; /* and after a stop it should be so again */
+	atomic_bool is_raw;   /* the terminal's mode is not the one we found */
+	atomic_bool want_raw; /* and after a stop it becomes raw again */
 } mode = {.fd = -1, .wakefd = -1};
 
-/* tcsetattr() from the background would stop us; this must work there as well. */
+/* tcsetattr() from the background would stop us; this must also work there. */
 static void tty_mode_set(const struct termios *t)
 {
 	int saved = errno;
@@ -112,7 +112,7 @@ static void tty_mode_on_continue(int sig, siginfo_t *si, void *uc)
 	int saved = errno;
 
 	(void)sig, (void)si, (void)uc;
-	/* A plain SIGSTOP left the mode to the shell: set it again, whatever we think. */
+	/* After a plain SIGSTOP the shell may have changed the mode: set it again in any case. */
 	if (mode.want_raw && mode.fd >= 0 && tty_mode_foreground()) {
 		mode.is_raw = true;
 		tty_mode_set(&mode.raw);
@@ -129,7 +129,7 @@ static void tty_mode_on_crash(int sig, siginfo_t *si, void *uc)
 	for (size_t i = 0; i < ARRAY_SIZE(tty_signals); i++)
 		if (tty_signals[i].sig == sig)
 			(void)sigaction(sig, &mode.old[i], NULL);
-	/* A fault happens again when we return, an abort() goes on by itself. */
+	/* A fault happens again when we return, an abort() continues by itself. */
 	if (si->si_code <= 0)
 		(void)raise(sig);
 }
@@ -142,7 +142,7 @@ void tty_mode_start(int fd, bool shown, int wakefd)
 	mode.wakefd = wakefd;
 	mode.raw = mode.saved;
 	cfmakeraw(&mode.raw);
-	/* What comes back from a pipe (`microvm … | tee log`) has no CR at a line's end */
+	/* Output through a pipe (`microvm … | tee log`) has no CR at a line's end */
 	if (!shown)
 		mode.raw.c_oflag = mode.saved.c_oflag;
 	for (size_t i = 0; i < ARRAY_SIZE(tty_signals); i++) {

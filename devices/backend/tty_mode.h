@@ -2,10 +2,10 @@
 /*
  * tty_mode - the operator's terminal: raw while a guest has it, restored whatever ends us.
  *
- * One terminal a process.  Signals: SIGWINCH and SIGCONT wake the loop through an eventfd, a
- * crash gives the terminal back before it kills us.  Those that end or stop a machine in order
- * (SIGINT, SIGTERM, SIGHUP, SIGTSTP) are the program's.  SIGKILL
- * cannot be caught: `stty sane` helps.
+ * One terminal a process. Signals: SIGWINCH and SIGCONT wake the loop through an eventfd, a crash
+ * gives the terminal back before it kills us. The program handles those that end or stop a
+ * machine in order (SIGINT, SIGTERM, SIGHUP, SIGTSTP). SIGKILL cannot be caught: `stty sane`
+ * helps.
  */
 #ifndef MICROVM_BACKEND_TTY_MODE_H
 #define MICROVM_BACKEND_TTY_MODE_H
@@ -17,11 +17,11 @@
  * an eventfd.  Not raw yet
  */
 void tty_mode_start(int fd, bool shown, int wakefd);
-/* tty_mode_raw() - raw mode from now on.  Return: false, we are in the background and the
- * terminal is not ours now
+/* tty_mode_raw() - raw mode from now on.  Return: false, we are in the background and another job
+ * has the terminal
  */
 bool tty_mode_raw(void);
-/* tty_mode_stop() - terminal and signals as they were */
+/* tty_mode_stop() - restore terminal and signals */
 void tty_mode_stop(void);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * tty_out - console output.
  *
- * A serial port gives one byte at a time, so bytes are held in a ring and written at the
- * end of a line, when there are many, or TTY_HOLD_NS after the first: one system call a
- * line, no wait that a person could see, and no timer without output.
+ * A serial port gives one byte at a time, so bytes are held in a ring and written at the end of a
+ * line, when there are many, or TTY_HOLD_NS after the first: one system call a line, no wait that
+ * a person could notice, and no timer without output.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -20,8 +20,8 @@
 
 #define TTY_HOLD_NS   2000000
 #define TTY_NOBODY_NS 500000000   /* a full pty that nothing leaves has no reader */
-#define TTY_FLUSH_AT  1024        /* bytes held that are worth a system call */
-#define TTY_STRAIGHT  256         /* a write of so many does not go through the ring */
+#define TTY_FLUSH_AT  1024        /* bytes held that justify a system call */
+#define TTY_STRAIGHT  256         /* a write of so many bytes bypasses the ring */
 #define TTY_BURST_MAX (256 * KIB) /* bytes taken before the loop must have a turn */
 
 static void tty_block(struct tty *t, bool blocked)
@@ -30,7 +30,7 @@ static void tty_block(struct tty *t, bool blocked)
 	tty_want(t, &t->out_source, blocked ? EPOLLOUT : 0);
 }
 
-/* A full disk may have space again, and a peer's end is seen on the way in. */
+/* A full disk may have space again, and a peer's end is noticed on the way in. */
 static void tty_put_failed(struct tty *t, int error)
 {
 	bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
@@ -50,7 +50,7 @@ static void tty_put_failed(struct tty *t, int error)
 	tty_fd_close(&t->out);
 }
 
-/* Return: bytes that went out or that nobody will ever want; 0: wait */
+/* Return: bytes that went out or were dropped because there is no reader; 0: wait */
 static size_t tty_put(struct tty *t, const uint8_t *p, size_t n)
 {
 	size_t room = tty_file_room(t, n);
@@ -82,7 +82,7 @@ static void tty_flush(struct tty *t)
 	t->head = 0;
 }
 
-/* Make room for what is new: where nobody reads, the newest is what is kept. */
+/* Make room for new bytes: without a reader, keep the newest. */
 static void tty_drop_oldest(struct tty *t, size_t n)
 {
 	size_t room = TTY_OUT_MAX - t->n, k = MIN(n > room ? n - room : 0, t->n);
@@ -113,7 +113,7 @@ static void tty_arm(struct tty *t, long ns)
 	tty_timer_set(&t->hold_source, ns);
 }
 
-/* The client waits: for how long, says a timer where no event is going to */
+/* The client waits: where no event will end that, a timer does */
 static void tty_refuse(struct tty *t)
 {
 	t->refused = true;

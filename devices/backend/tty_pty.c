@@ -2,9 +2,9 @@
 /*
  * tty_pty - a console on a pseudo terminal of our own.
  *
- * We keep the far side open ourselves: otherwise the near side reports a hang-up whenever
- * nobody has it open, and no event when somebody has.  The price is that we cannot see
- * whether there is a reader; tty_out.c judges by whether anything is read.
+ * We keep the far side open ourselves: otherwise the near side reports a hang-up whenever no
+ * process has it open, and no event when one has. The price is that we cannot see whether there
+ * is a reader; tty_out.c infers it from whether bytes are read.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -43,7 +43,7 @@ static int tty_pty_open(struct tty *t)
 				.own = true};
 	if (t->in.fd < 0 || fcntl(t->in.fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		return -errno;
-	/* epoll takes a descriptor once: one for each direction */
+	/* epoll accepts a descriptor once: one for each direction */
 	t->out = t->in;
 	t->out.fd = fcntl(t->in.fd, F_DUPFD_CLOEXEC, 0);
 	return t->out.fd < 0 ? -errno : tty_pty_open_slave(t);

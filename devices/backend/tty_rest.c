@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tty_rest - a console's host side while the machine rests: its sources sleep, and what they wait
- * for is remembered.
+ * tty_rest - a console's host side while the machine rests: its sources sleep, and the events
+ * that they wait for are remembered.
  *
- * The terminal is still read, for Ctrl-A x must end a machine that rests; and the signals that
- * tell of the terminal (stopped, resized) are still heard.
+ * The terminal is still read, since Ctrl-A x must end a machine at rest; and the terminal's
+ * signals (stopped, resized) are still handled.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -57,7 +57,7 @@ void tty_rest(struct tty *t)
 	t->resting = true;
 }
 
-/* Timers that have run out meanwhile ring now */
+/* Timers that expired meanwhile fire now */
 void tty_wake(struct tty *t)
 {
 	struct loop_source *all[TTY_SOURCES];

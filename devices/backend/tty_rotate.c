@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tty_rotate - a console's file with a limit: what is full becomes PATH.1, in place of the one
- * that was there, and PATH begins anew.  So a guest fills twice the limit, for as long as it
- * runs.
+ * tty_rotate - a console's file with a limit: a full file becomes PATH.1, in place of an older
+ * one, and PATH begins anew. So a guest fills twice the limit at most, however long it runs.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -18,7 +17,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-/* By its own name, not by that of a link to it: that is what is renamed */
+/* By its own name, not a link's: that is what is renamed */
 int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
 {
 	struct stat st;
@@ -40,14 +39,14 @@ int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
 	return 0;
 }
 
-/* What is there now under our name, if it is still ours, is PATH.1 afterwards */
+/* Afterwards the file under our name, if it is still ours, is PATH.1 */
 static int tty_put_aside(const struct tty *t, const struct stat *ours)
 {
 	char old[PATH_MAX + 2];
 	struct stat named;
 
 	if (lstat(t->file.path, &named) < 0)
-		return errno == ENOENT ? 0 : -errno; /* somebody has moved it already */
+		return errno == ENOENT ? 0 : -errno; /* it was moved already */
 	if (named.st_dev != ours->st_dev || named.st_ino != ours->st_ino)
 		return 0;
 	(void)snprintf(old, sizeof(old), "%s.1", t->file.path);
@@ -65,7 +64,7 @@ static int tty_rotate(struct tty *t)
 	if (fstat(t->out.fd, &st) < 0)
 		return -errno;
 	t->file.len = (uint64_t)st.st_size;
-	if (t->file.len < t->file.max) /* it was cut short: logrotate's copytruncate */
+	if (t->file.len < t->file.max) /* it was truncated: logrotate's copytruncate */
 		return 0;
 	rc = tty_put_aside(t, &st);
 	if (rc < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tty_unix - a console on a unix socket: who connects is its operator, one at a time.
+ * tty_unix - a console on a unix socket: a client that connects is its operator, one at a time.
  *
- * The next waits in the socket's backlog until the first has left.  What a peer sent before
- * it left still reaches the guest, unless the guest does not read and another peer comes.
+ * The next waits in the socket's backlog until the first has left. Bytes that a peer sent before
+ * it left still reach the guest, unless the guest does not read and another peer comes.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -21,7 +21,7 @@
 
 #define TTY_UNIX_AGAIN_NS 500000000
 
-/* Nothing is asked for: errors and the hang-up, which epoll reports always */
+/* No events wanted: epoll always reports errors and the hang-up */
 #define TTY_UNIX_HANGUP EPOLLET
 
 /* ---- a peer ---- */
@@ -85,7 +85,7 @@ static void tty_unix_on_peer(struct loop_source *s, uint32_t events)
 {
 	struct tty *t = container_of(s, struct tty, listener.source);
 	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	/* epoll takes a descriptor once: one for each direction */
+	/* epoll accepts a descriptor once: one for each direction */
 	int fd_out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	int error = errno;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unix_listen - listen at a path, take the place of the dead, and say in words why not. */
+/* unix_listen - listen at a path, replacing a dead process's socket; a failure is a sentence. */
 #include "devices/backend/unix_listen.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ static int unix_error(const char *what, const char *path, int code, struct err *
 	}
 }
 
-/* What is in the way at @path: may it go?  Return: 0, it is gone; -errno in @e */
+/* May the file at @path be replaced? Return: 0, it is gone; -errno in @e */
 static int unix_replace(const char *what, const char *path, struct err *e)
 {
 	struct stat st;
@@ -120,7 +120,7 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path,
 	*l = (struct unix_listener){.fd = unix_socket(), .path = path};
 	if (l->fd < 0)
 		return unix_error(what, path, -l->fd, e);
-	/* before it has a name: the file gets this mode, and is never open to others */
+	/* before it has a name: the file gets this mode, and is never open to other users */
 	rc = fchmod(l->fd, 0600) < 0 ? -errno : unix_bind(l->fd, path);
 	if (rc == -EADDRINUSE) {
 		rc = unix_replace(what, path, e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost - what a server of virtqueues is told about one, be it another process
- * (vhost_user.h) or the kernel (vhost_net.h).
+ * vhost - a virtqueue as described to its server, either another process (vhost_user.h) or the
+ * kernel (vhost_net.h).
  */
 #ifndef MICROVM_BACKEND_VHOST_H
 #define MICROVM_BACKEND_VHOST_H
@@ -15,7 +15,7 @@ struct vhost_ring {
 	uint16_t size;
 	uint16_t base; /* the next entry of the available ring to take */
 	gpa_t desc, avail, used;
-	int kick; /* eventfd: the driver has something */
+	int kick; /* eventfd: the driver has added entries */
 	int call; /* eventfd: interrupt the driver */
 };
 

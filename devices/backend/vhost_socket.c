@@ -53,7 +53,7 @@ int vhost_socket_connect(const char *path, struct err *e)
 			       "one",
 			       path, sizeof(a.sun_path) - 1);
 	memcpy(a.sun_path, path, len);
-	/* a full backlog is EAGAIN then, not a wait */
+	/* then a full backlog is EAGAIN, not a wait */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(e, errno, "%s: no socket: %s", path, strerror(errno));
@@ -64,7 +64,7 @@ int vhost_socket_connect(const char *path, struct err *e)
 	return vhost_socket_explain(path, code, e);
 }
 
-/* A listening socket in @dir, connected to, and its name gone again */
+/* A listening socket in @dir, connected to, and its name removed again */
 static int vhost_socket_make(const char *dir, int *listener, int *connected)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost_user - greet a back end, ask it what it can, start and stop its rings.
+ * vhost_user - greet a back end, negotiate features, start and stop its rings.
  *
- * Addresses of rings are "user addresses" of the front end, which the back end looks up
- * in the table of regions.  Ours would tell it where we have our memory, and any will do:
- * it gets the guest's, moved up, since some take 0 for "no address".
+ * Addresses of rings are "user addresses" of the front end, which the back end looks up in the
+ * table of regions. Ours would reveal where we have our memory, and any will do: it gets the
+ * guest's, moved up, since some back ends take 0 for "no address".
  */
 #include "devices/backend/vhost_user.h"
 
@@ -18,7 +18,7 @@
 
 #define VU_USER_BASE (UINT64_C(1) << 46)
 #define VU_F_EXTENDED \
-	(UINT64_C(1) << 30) /* among a device's features: knows protocol features */
+	(UINT64_C(1) << 30) /* of a device's features: supports protocol features */
 #define VU_P(bit) (UINT64_C(1) << (bit))
 #define VU_PROTOCOL_WANTED                                      \
 	(VU_P(VHOST_USER_P_MQ) | VU_P(VHOST_USER_P_REPLY_ACK) | \
@@ -26,7 +26,7 @@
 
 /* ---- the kinds of exchange ---- */
 
-/* A request that has no answer, but with @ack is acknowledged where the back end can */
+/* A request that has no answer, but with @ack is acknowledged if the back end can */
 static int vu_tell(struct vhost_user *u, struct vu_msg *m, uint32_t request, size_t size,
 		   bool ack)
 {
@@ -199,7 +199,7 @@ static int vu_inflight_get(struct vhost_user *u, struct vhost_user_inflight *in)
 		rc = vu_receive(u, &m, sizeof(m.p.inflight), 1, u->deadline);
 	if (rc < 0)
 		return rc;
-	if (!m.nfd || !m.p.inflight.size) /* it has changed its mind */
+	if (!m.nfd || !m.p.inflight.size) /* it withdrew its offer */
 		rc = vu_fail(u, EPROTO, "it keeps no notes on requests in flight");
 	in->fd = m.nfd ? m.fd[0] : -1;
 	in->size = m.p.inflight.size;
@@ -243,7 +243,7 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 		rc = vu_inflight(u, in);
 	for (unsigned int i = 0; rc == 0 && i < n; i++)
 		rc = vu_ring(u, &ring[i]);
-	/* the last word, so that its acknowledgement is one of all */
+	/* the last message, so that its acknowledgement covers all */
 	for (unsigned int i = 0; rc == 0 && u->extended && i < n; i++)
 		rc = vu_tell_ring(u, VU_SET_VRING_ENABLE, ring[i].index, 1, i == n - 1);
 	return rc;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost_user - the front end's side of a vhost-user connection: another process serves a
- * device's queues in guest memory, which is shared with it; we only tell it where they are.
+ * vhost_user - the front end's side of a vhost-user connection: another process serves a device's
+ * queues in guest memory, which is shared with it; we only send it their addresses.
  *
- * The process may lie or hang: each reply's kind, size and descriptors are checked, and
- * each call ends within VHOST_USER_WAIT_MS.  After an error the connection is of no use.
- * A call writes and reads one socket: one thread at a time.
+ * The process may lie or hang: each reply's kind, size and descriptors are checked, and each call
+ * ends within VHOST_USER_WAIT_MS. After an error the connection is unusable. A call writes and
+ * reads one socket: one thread at a time.
  */
 #ifndef MICROVM_BACKEND_VHOST_USER_H
 #define MICROVM_BACKEND_VHOST_USER_H
@@ -28,24 +28,24 @@ enum vhost_user_protocol {
 	VHOST_USER_P_INFLIGHT = 12,
 };
 
-/* The back end's notes on requests in flight, kept for the one that comes after it */
+/* The back end's notes on requests in flight, kept for its successor */
 struct vhost_user_inflight {
 	int fd; /* -1: none */
 	uint64_t size, offset;
-	/* What the notes have room for.  The device's own maxima, because the back end trusts
-	 * them and a driver may choose smaller rings in one life than in the next
+	/* Their capacity: the device's own maxima, because the back end trusts them and a driver
+	 * may choose smaller rings in one life than in the next
 	 */
 	uint16_t nqueue, queue_size;
 };
 
 struct vhost_user {
 	int fd;              /* -1: not connected */
-	uint64_t features;   /* what the back end offers of the device's */
+	uint64_t features;   /* those that the back end offers of the device's features */
 	uint64_t protocol;   /* enum vhost_user_protocol, as bits: in use */
-	bool extended;       /* it knows protocol features at all */
+	bool extended;       /* it supports protocol features at all */
 	unsigned int queues; /* how many it can serve; UINT_MAX: it does not say */
-	const char *why;     /* what was wrong in the call that failed */
-	uint64_t deadline;   /* of the call under way, for all that it says */
+	const char *why;     /* the cause, in the call that failed */
+	uint64_t deadline;   /* of the call under way, for all its messages */
 };
 
 /* vhost_user_open() - greet the back end on the connected socket @fd, which is @u's from
@@ -61,20 +61,20 @@ static inline bool vhost_user_has(const struct vhost_user *u,
 
 /* vhost_user_config() - the first @len bytes of the device's configuration */
 int vhost_user_config(struct vhost_user *u, void *config, size_t len);
-/* vhost_user_start() - serve these @n rings from now on, with @features of u->features.
- * @mem is shared.  @in: the notes that the back end before this one left; with fd -1, only
- * nqueue and queue_size are given and the rest is filled in; NULL: no notes are wanted
+/* vhost_user_start() - serve these @n rings from now on, with @features of u->features. @mem is
+ * shared. @in: the notes that the former back end left; with fd -1, only nqueue and queue_size
+ * are given and the rest is filled in; NULL: no notes are kept
  */
 int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem *mem,
 		     const struct vhost_ring *ring, unsigned int n,
 		     struct vhost_user_inflight *in);
-/* vhost_user_stop() - take nothing from them any more; ring[].base becomes what it would
- * have taken next.  What it has taken it may still finish
+/* vhost_user_stop() - stop taking requests from them; ring[].base becomes the next it would have
+ * taken. It may still finish those that it has taken
  */
 int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int n);
-/* vhost_user_ask_to_stop() - the same, asked and not waited for.  vhost_user_stopped() takes an answer, of
- * the rings in their order, and waits for it only with @wait.  Return: 0; 1, it is not there yet;
- * or -errno.  vhost_user_go_on(): serve stopped rings again, each from its base
+/* vhost_user_ask_to_stop() - the same, without a wait.  vhost_user_stopped() takes one answer, of
+ * the rings in their order, and waits for it only with @wait. Return: 0; 1, not there yet; or
+ * -errno. vhost_user_go_on(): serve stopped rings again, each from its base
  */
 int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
 			   unsigned int n);

@@ -13,7 +13,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* What a message's descriptors travel in, aligned as they want it */
+/* A message's descriptors, aligned as the kernel needs it */
 union vu_control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(sizeof(int) * VU_FDS_MAX)];
@@ -30,7 +30,7 @@ uint64_t vu_deadline(void)
 	return monotonic_ns() + VHOST_USER_WAIT_MS * NS_PER_MS;
 }
 
-/* Wait until @events may be had.  Return: 0, or -errno */
+/* Wait until the socket has @events. Return: 0, or -errno */
 static int vu_wait(struct vhost_user *u, short events, uint64_t deadline)
 {
 	struct pollfd p = {.fd = u->fd, .events = events};
@@ -45,7 +45,7 @@ static int vu_wait(struct vhost_user *u, short events, uint64_t deadline)
 	return rc < 0 && errno != EINTR ? vu_fail(u, errno, "poll failed") : 0;
 }
 
-/* After a call that moved nothing: is it worth another?  Return: 0, or -errno */
+/* After a call that moved nothing: should it be tried again? Return: 0, or -errno */
 static int vu_again(struct vhost_user *u, ssize_t n, short events, uint64_t deadline)
 {
 	if (n == 0 || errno == EPIPE || errno == ECONNRESET)
@@ -183,7 +183,7 @@ int vu_is_there(struct vhost_user *u, size_t size)
 	}
 	if (n == (ssize_t)(sizeof(h) + size))
 		return 0;
-	/* a part of it may be all that will ever come */
+	/* a part may be all that will ever come */
 	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
 		return vu_fail(u, EPIPE, "it has hung up");
 	return 1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * acpi_pm - the registers by which a guest with ACPI resets itself and powers off
- * (ACPI 6.4, 4.8.3.6 and 4.8.3.7).
+ * acpi_pm - the registers by which a guest with ACPI resets itself and powers off (ACPI 6.4,
+ * 4.8.3.6 and 4.8.3.7).
  *
- * Only S5 is a sleep we have.  Any other SLP_TYP wakes up at once: WAK_STS is set, so that
- * whoever waits for it goes on.
+ * S5 is the only sleep state. Any other SLP_TYP wakes up at once: WAK_STS is set, so that a guest
+ * that waits for it goes on.
  *
  * The power button has no register: the DSDT names its line as a generic event (5.6.9), whose
  * method notifies the button.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * i8042 - a keyboard controller without a keyboard, for two things that software does on
- * its ports: the reset command, and loops that wait for port 0x61 to change.
+ * i8042 - a keyboard controller without a keyboard, for two things that software does on its
+ * ports: the reset command, and loops that wait for port 0x61 to change.
  *
- * It says that it has a byte for the reader (output buffer full), always.  A probe that
- * first empties the buffer, as Linux's does, gives up after 16 reads and finds no
- * controller; a silent one would cost it seconds of time-outs.  And it is never busy
- * (input buffer full), so nobody waits to send a command.
+ * Its status always has a byte for the reader (output buffer full). A probe that first empties
+ * the buffer, as Linux's does, gives up after 16 reads and finds no controller; a silent one
+ * would cost it seconds of time-outs. And it is never busy (input buffer full), so a driver never
+ * waits to send a command.
  */
 #include "devices/legacy/legacy.h"
 

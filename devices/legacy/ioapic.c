@@ -54,7 +54,7 @@ enum ioapic_mode {
 
 struct ioapic_pin {
 	uint64_t rte;
-	bool routed; /* and this is what the router was told: */
+	bool routed; /* and @msg is what the router was told */
 	struct msi_msg msg;
 };
 
@@ -74,7 +74,7 @@ struct ioapic {
 #define MSI_MODE_SHIFT     8
 #define VECTOR_MIN         16 /* below are exceptions: a local APIC refuses them */
 
-/* Return: does an edge on a pin with @rte send anything; what, in @msg */
+/* Return: does an edge on a pin with @rte send anything?  If so, @msg is what */
 static bool ioapic_message(uint64_t rte, struct msi_msg *msg)
 {
 	uint32_t vector = (uint32_t)(rte & RTE_VECTOR);
@@ -153,9 +153,7 @@ static void ioapic_write_reg(struct ioapic *io, uint32_t val)
 	ioapic_set_rte(io, entry / 2, rte);
 }
 
-/* The index is a byte and may be accessed as anything, the window is 32 bits wide and no
- * other width reaches it
- */
+/* The index is a byte and takes accesses of any width; the data window takes 32 bits only */
 static uint64_t ioapic_read(struct device *d, uint64_t off, unsigned int size)
 {
 	struct ioapic *io = container_of(d, struct ioapic, dev);
@@ -222,7 +220,7 @@ static void ioapic_image_state(struct ioapic_image *im, unsigned int npins,
 	}
 }
 
-/* The router hears of the whole table at once, then the edges come again */
+/* The router gets the whole table at once, then the edges come again */
 static void ioapic_image_use(const struct ioapic_image *im, struct ioapic *io)
 {
 	const struct msi_msg *msg[IOAPIC_PINS_MAX];

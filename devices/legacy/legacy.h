@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * legacy - the few old devices that a kernel without firmware still wants: of the PC, on
- * its ports, and of Arm's boards, in memory.
+ * legacy - the few old devices that a kernel without firmware still needs: the PC's, on ports,
+ * and those of Arm's boards, in memory.
  *
  * All return a device to be put on its bus, or NULL (out of memory or of fds).
  */
@@ -26,9 +26,9 @@ struct tty_client *serial_client(struct device *d);
  */
 struct device *i8042_create(struct power *p);
 
-/* Both clocks, loaded from a state: they show the host's time and what the guest had set them
- * off by, so their time jumps over the while that the guest was stored, as a battery-backed
- * clock's does over a switched-off machine.  An alarm that fell into it comes at once.
+/* Both clocks, loaded from a state: they show the host's time plus the offset that the guest had
+ * set, so their time jumps over the while that the guest was stored, as a battery-backed clock's
+ * does over a switched-off machine. An alarm in that time comes at once.
  */
 
 /* cmos_create() - MC146818 clock and CMOS bytes, ports 0x70-0x71, in UTC from the host;
@@ -36,7 +36,7 @@ struct device *i8042_create(struct power *p);
  */
 struct device *cmos_create(uint64_t ram_below_4g, uint64_t ram_above_4g);
 
-/* pci_address_create() - port 0xcf8 of an empty PCI bus: what keeps Linux from complaining */
+/* pci_address_create() - port 0xcf8 of an empty PCI bus: it prevents an error message of Linux */
 struct device *pci_address_create(void);
 
 /* pvpanic_create() - where a guest says that it panicked: one byte at @base of either bus */

@@ -3,8 +3,8 @@
  * pci_address - the address register of PCI's configuration mechanism #1 (PCI Local Bus 3.0,
  * 3.2.2.3.2), on a bus without a device.
  *
- * Linux without it complains of a fatal error on every boot, and `quiet` does not hide that.
- * The data ports behind it are nobody's, so they read as ones: no device anywhere.
+ * Without it Linux reports a fatal error on every boot, which `quiet` does not hide. No device
+ * claims its data ports, so they read as ones: no device anywhere.
  */
 #include "devices/legacy/legacy.h"
 
@@ -21,7 +21,7 @@ struct pci_address {
 	uint32_t address;
 };
 
-/* Only a doubleword is meant for the register; smaller ones are other devices' on a PC. */
+/* Only a doubleword access reaches the register; narrower ones are other devices' on a PC. */
 static uint64_t pci_address_read(struct device *d, uint64_t off, unsigned int size)
 {
 	if (size != PCI_ADDRESS_LEN)

@@ -3,7 +3,7 @@
  * pvpanic - one byte by which a guest's kernel says that it panicked (QEMU's
  * docs/specs/pvpanic.rst; "QEMU0001" in ACPI, "qemu,pvpanic-mmio" in a device tree).
  *
- * A read has the events that we know, a write tells one of them.  Nothing is kept.
+ * A read returns the supported events, a write reports one of them. It has no state.
  */
 #include "devices/legacy/legacy.h"
 
@@ -49,7 +49,7 @@ static void pvpanic_write(struct device *d, uint64_t off, unsigned int size, uin
 	ports_write(d, off, size, val, pvpanic_set);
 }
 
-/* Nothing but that there is one */
+/* Only the section's name: it has no state */
 static void pvpanic_state(struct device *d, struct state *s)
 {
 	state_begin(s, d->name, 1);

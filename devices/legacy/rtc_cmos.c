@@ -2,13 +2,13 @@
 /*
  * rtc_cmos - an MC146818 clock in UTC and the 128 bytes of CMOS around it.
  *
- * The time is the host's plus an offset, worked out at each read, so an idle clock costs
- * nothing.  A guest that sets the clock changes the offset; the host's isn't touched.
+ * The time is the host's plus an offset, computed at each read, so an idle clock costs nothing. A
+ * guest that sets the clock changes the offset, not the host's clock.
  *
- * There is no interrupt: nothing wakes the VMM for a guest's alarm.  The DSDT promises none,
- * so Linux's rtc-cmos knows that it has no alarms and works without.  Register C tells
- * whether a second has begun since it was last read (UF); AF and PF never rise.  The alarm
- * bytes are storage; the day of the week follows from the date and can't be set.
+ * There is no interrupt: nothing wakes the VMM for a guest's alarm. The DSDT declares none, so
+ * Linux's rtc-cmos knows that it has no alarms and works without. Register C tells whether a
+ * second has begun since it was last read (UF); AF and PF never rise. The alarm bytes are
+ * storage; the day of the week follows from the date and cannot be set.
  */
 #include "devices/legacy/legacy.h"
 
@@ -75,7 +75,7 @@ struct cmos {
 	struct device dev;
 	uint8_t index;
 	struct cmos_time offset; /* guest's time - host's */
-	uint64_t told;           /* the second in which register C was read last */
+	uint64_t told;           /* the second of the last read of register C */
 	uint8_t ram[CMOS_SIZE];  /* the time's bytes: while the clock stands still */
 };
 
@@ -130,7 +130,7 @@ static bool cmos_leap(unsigned int year)
 /* Days from 0000-01-01 to @year-01-01 */
 static unsigned int cmos_year_days(unsigned int year)
 {
-	unsigned int y = year + 399; /* so that no division is of a negative */
+	unsigned int y = year + 399; /* so that no negative number is divided */
 
 	return year * 365 + (y / 4 - y / 100 + y / 400) - (399 / 4 - 399 / 100);
 }
@@ -142,14 +142,14 @@ static unsigned int cmos_month_len(unsigned int year, unsigned int month)
 	return len[month - 1] + (month == 2 && cmos_leap(year) ? 1u : 0u);
 }
 
-/* Registers <-> numbers, as register B says */
+/* Registers <-> numbers, in the format of register B */
 
 static uint8_t cmos_encode(const struct cmos *c, unsigned int v)
 {
 	return (uint8_t)(c->ram[CMOS_B] & CMOS_B_BINARY ? v : v / 10 << 4 | v % 10);
 }
 
-/* Return: register @reg, brought to [@min, @max] */
+/* Return: register @reg, clamped to [@min, @max] */
 static unsigned int cmos_decode(const struct cmos *c, enum cmos_reg reg, unsigned int min,
 				unsigned int max)
 {
@@ -237,7 +237,7 @@ static bool cmos_is_time(unsigned int reg)
 	}
 }
 
-/* Register A or B: may stop the clock, or start it from what the registers then say */
+/* Register A or B: may stop the clock, or start it from the time in the registers */
 static void cmos_set_control(struct cmos *c, enum cmos_reg reg, uint8_t val)
 {
 	struct cmos_time now = cmos_now(c);
@@ -304,7 +304,7 @@ static uint8_t cmos_get(struct device *d, unsigned int port)
 {
 	struct cmos *c = container_of(d, struct cmos, dev);
 
-	return port ? cmos_get_reg(c) : 0xff; /* the index can't be read */
+	return port ? cmos_get_reg(c) : 0xff; /* the index is write-only */
 }
 
 static void cmos_set(struct device *d, unsigned int port, uint8_t val)
@@ -328,7 +328,7 @@ static void cmos_write(struct device *d, uint64_t off, unsigned int size, uint64
 	ports_write(d, off, size, val, cmos_set);
 }
 
-/* The battery keeps the time and the rest */
+/* The battery keeps time and memory */
 static void cmos_reset(struct device *d)
 {
 	struct cmos *c = container_of(d, struct cmos, dev);
@@ -349,7 +349,7 @@ static void cmos_state_fields(struct cmos *c, struct state *s)
 		state_fail(s, "the clock cannot be set so");
 }
 
-/* Into a copy: a battery keeps what a failed load must not spoil */
+/* Into a copy: a failed load must not spoil what a battery keeps */
 static void cmos_state(struct device *d, struct state *s)
 {
 	struct cmos *c = container_of(d, struct cmos, dev), new = *c;

@@ -2,9 +2,9 @@
 /*
  * rtc_pl031 - Arm's PL031 (DDI 0224), a 32-bit count of seconds with an alarm.
  *
- * The count is the host's time in UTC plus an offset, worked out at each read, so an idle
- * clock costs nothing.  A guest that sets it changes the offset; the host's isn't touched.
- * A timer of the host's clock waits for the alarm once a guest has set one.
+ * The count is the host's time in UTC plus an offset, computed at each read, so an idle clock
+ * costs nothing. A guest that sets it changes the offset, not the host's clock. A timer of the
+ * host's clock waits for the alarm once a guest has set one.
  *
  * Registers are 32 bits wide: other accesses read as ones, or are dropped.
  */
@@ -40,7 +40,7 @@ struct pl031 {
 	struct loop_source timer; /* fd -1 until the first alarm is set */
 	uint32_t offset;          /* count - host's seconds */
 	uint32_t load, match;
-	bool armed; /* a match has been set and has not come yet */
+	bool armed; /* a match was set and has not come yet */
 	bool enabled, raised;
 };
 
@@ -60,8 +60,8 @@ static void pl031_raise(struct pl031 *c)
 		irq_pulse(&c->dev.irq);
 }
 
-/* Wait for a match that is @left seconds away.  TFD_TIMER_CANCEL_ON_SET: a host whose
- * clock is set meanwhile makes the timer readable, too
+/* Wait for a match that is @left seconds away. With TFD_TIMER_CANCEL_ON_SET the timer also
+ * becomes readable if the host's clock is set meanwhile
  */
 static void pl031_arm(struct pl031 *c, uint32_t left)
 {
@@ -93,7 +93,7 @@ static void pl031_rematch(struct pl031 *c)
 		pl031_raise(c);
 }
 
-/* Loop thread, lock held.  The host's clock came to the match, or it was set: past it? */
+/* Loop thread, lock held. The host's clock reached the match, or it was set: past the match? */
 static void pl031_on_timer(struct loop_source *s, uint32_t events)
 {
 	struct pl031 *c = container_of(s, struct pl031, timer);
@@ -159,7 +159,7 @@ static void pl031_set(struct pl031 *c, uint64_t off, uint32_t val)
 			c->raised = false;
 		break;
 	default:
-		break; /* read-only, or CR, which can't stop it */
+		break; /* read-only, or CR, which cannot stop it */
 	}
 }
 
@@ -208,12 +208,12 @@ static void pl031_state(struct device *d, struct state *s)
 	if (!state_loading(s))
 		return;
 	if (state_refused(s)) {
-		c->offset = offset; /* a battery's, which a reset does not touch */
+		c->offset = offset; /* a battery keeps it over a reset */
 		pl031_reset(d);
 		return;
 	}
 	left = c->match - pl031_count(c);
-	if (c->armed) /* one that came while the guest was stored is late, not lost */
+	if (c->armed) /* an alarm while the guest was stored is late, not lost */
 		pl031_arm(c, left <= INT32_MAX ? left : 0);
 	if (c->raised && c->enabled) /* a pulse under way was not saved */
 		irq_pulse(&c->dev.irq);

@@ -2,15 +2,14 @@
 /*
  * serial - a 16550A with its two FIFOs of 16 bytes.
  *
- * Time does not pass on the wire: a byte is sent the moment it is written, unless the tty
- * is full.  Then it waits in the transmit FIFO, and THRE and TEMT stay 0 until the tty
- * takes it; so a driver that waits for THRE, and then writes at most 16 bytes, loses
- * nothing.  Input is asked for only while the receive FIFO has room: it overruns in
- * loopback alone.
+ * Time does not pass on the wire: a byte is sent the moment it is written, unless the tty is
+ * full. Then it waits in the transmit FIFO, and THRE and TEMT stay 0 until the tty takes it; so a
+ * driver that waits for THRE, and then writes at most 16 bytes, loses nothing. It asks for input
+ * only while the receive FIFO has room, so that overruns only in loopback.
  *
- * The line is an edge, pulsed whenever one of the four conditions of IIR becomes true that
- * was not.  A condition that stays true needs no second pulse: whoever took the first
- * reads IIR until it is empty.  Every byte received counts as reaching the trigger level.
+ * The line is an edge, pulsed whenever one of the four conditions of IIR becomes true. A
+ * condition that stays true needs no second pulse: the driver that took the first reads IIR until
+ * it is empty. Every byte received counts as reaching the trigger level.
  */
 #include "devices/legacy/legacy.h"
 
@@ -28,7 +27,7 @@
 	(UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT1 | UART_MCR_OUT2 | UART_MCR_LOOP)
 #define SERIAL_FCR     (UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_MASK)
 #define SERIAL_FIFO_ON 0xc0 /* IIR: FIFOs are there and enabled */
-/* The other side is there and ready */
+/* The modem lines of a peer that is present and ready */
 #define SERIAL_MSR_READY (UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
 
 static uint8_t serial_conditions(const struct serial *s)
@@ -55,7 +54,7 @@ void serial_update(struct serial *s)
 	s->pending = c;
 }
 
-/* Return: IIR.  Telling that the transmitter is empty takes that back */
+/* Return: IIR.  Reporting the empty transmitter clears that condition */
 static uint8_t serial_identify(struct serial *s)
 {
 	uint8_t c = serial_conditions(s);
@@ -99,7 +98,7 @@ static void serial_update_modem(struct serial *s)
 				(s->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
 				(s->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
 	delta = (uint8_t)((old ^ now) >> 4);
-	if (now & UART_MSR_RI) /* only the end of a ring is told */
+	if (now & UART_MSR_RI) /* only the end of a ring is reported */
 		delta &= (uint8_t)~UART_MSR_TERI;
 	s->msr = (uint8_t)(now | (old & UART_MSR_ANY_DELTA) | delta);
 }
@@ -226,7 +225,7 @@ static void serial_reset(struct device *d)
 	struct serial *s = container_of(d, struct serial, dev);
 
 	s->ier = s->fcr = s->lcr = s->mcr = s->scr = 0;
-	s->dll = 1; /* 115200: software divides by what it finds here */
+	s->dll = 1; /* 115200: software derives its divisor from this */
 	s->dlm = 0;
 	s->msr = SERIAL_MSR_READY;
 	s->overrun = s->thri = false;
@@ -264,7 +263,7 @@ static void serial_state(struct device *d, struct state *st)
 		serial_reset(d);
 		return;
 	}
-	/* Neither a pulse under way nor the tty's promises were saved: ask again */
+	/* Neither a pulse under way nor room that the tty reported was saved: ask again */
 	s->pending = 0;
 	s->starved = true;
 	serial_feed(s);
@@ -272,7 +271,7 @@ static void serial_state(struct device *d, struct state *st)
 	serial_update(s);
 }
 
-/* The FIFOs stay as they are; what goes in or out of them at the host's end waits */
+/* The FIFOs stay as they are; bytes in or out of them at the host's end wait */
 static bool serial_rest(struct device *d)
 {
 	tty_rest(container_of(d, struct serial, dev)->tty);

@@ -6,7 +6,7 @@
 
 #include "vmm/core/util.h"
 
-/* Only when the FIFO has run empty, so that input comes in pieces of 16 */
+/* Only after the FIFO has run empty, so that input comes in pieces of 16 */
 void serial_feed(struct serial *s)
 {
 	if (!s->starved || s->nrx || serial_loopback(s))
@@ -87,7 +87,7 @@ void serial_send(struct serial *s, uint8_t b)
 	if (s->ntx < serial_depth(s))
 		s->tx[s->ntx++] = b; /* else lost: the driver did not wait */
 	if (idle)
-		serial_drain(s); /* else the tty is going to call */
+		serial_drain(s); /* else the tty will call */
 }
 
 static void serial_output_room(struct tty_client *c)
@@ -107,7 +107,7 @@ static void serial_resized(struct tty_client *c, uint16_t cols, uint16_t rows)
 
 static void serial_connected(struct tty_client *c, bool yes)
 {
-	(void)c; /* the modem's lines say "ready" always, or drivers would hang up */
+	(void)c; /* the modem's lines always say "ready", or drivers would hang up */
 	(void)yes;
 }
 
