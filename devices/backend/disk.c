@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk - a disk as its device sees it: what its engine does, and what all engines share. */
+/* disk - a disk as its device sees it: its engine's ops, and the parts that all engines share. */
 #include "devices/backend/disk.h"
 
 #include <stdlib.h>
@@ -85,7 +85,7 @@ bool disk_look_again(struct disk *d)
 		return changed;
 	}
 	if (d->fd < 0)
-		return false; /* an overlay fits the base that it was begun on */
+		return false; /* an overlay fits only the base that it was begun on */
 	rc = disk_file_size(d, &size);
 	if (rc < 0) {
 		log_warn("disk %s does not tell its size any more: %s", d->path,

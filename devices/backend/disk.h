@@ -26,56 +26,55 @@
 #define DISK_SECTOR 512
 #define DISK_LANES  4 /* blocking calls that one disk has under way at most */
 
-/* DISK_DISCARD: what is in the range no longer matters, so its space may go.  DISK_ZERO: it
- * reads as zeroes from now on, and with @unmap its space may go, too
+/* DISK_DISCARD: the content of the range no longer matters, so its space may be freed. DISK_ZERO:
+ * it reads as zeroes from now on, and with @unmap its space may also be freed
  */
 enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_ZERO };
 
 struct disk_req {
 	enum disk_op op;
-	bool durable; /* all that change the disk: on stable storage before it completes */
+	bool durable; /* a change: on stable storage before it completes */
 	bool unmap;   /* DISK_ZERO */
-	uint64_t off; /* bytes; it and the three below are eaten while the request runs */
+	uint64_t off; /* bytes; it and the three below advance while the request runs */
 	struct iovec *iov; /* the caller's; guest memory.  DISCARD and ZERO: none */
 	unsigned int niov;
-	uint64_t len; /* sum of @iov; DISCARD and ZERO: of the range */
-	int result;   /* when finished: 0, or -errno and nothing may be assumed done */
-	uint64_t
-		moved; /* bytes that the host moves for it: disk_price(), and from when it
-			 * is finished without an error, what it was */
+	uint64_t len;   /* sum of @iov; DISCARD and ZERO: of the range */
+	int result;     /* when finished: 0, or -errno, and any part may be missing */
+	uint64_t moved; /* bytes that the host moves for it: disk_price() at first, the
+		        * true number after it finished without an error */
 	struct disk_req *next;
-	struct ring_op ring; /* the engine's, as the next */
-	unsigned int again;  /* times in a row that it came to nothing */
+	struct ring_op ring; /* the engine's, as are the next */
+	unsigned int again;  /* times in a row that the kernel did none of it */
 };
 
-/* disk_done_fn - @list (linked by ->next) is finished and the caller's again.  With the
+/* disk_done_fn - @list (linked by ->next) is finished and belongs to the caller again. With the
  * device's lock held: on the loop thread, or inside disk_commit() or disk_cancel().
  */
 typedef void (*disk_done_fn)(void *ctx, struct disk_req *list);
 
 struct disk_engine_ops;
 
-/* What the host does for a DISK_ZERO, as far as one has shown it */
+/* How the host does a DISK_ZERO, as far as an earlier one has shown it */
 enum disk_zeroes { ZEROES_UNKNOWN, ZEROES_MARKED, ZEROES_WRITTEN };
 
 struct disk {
 	char *path; /* for messages */
 	int fd;     /* -1: it stands on other disks (overlay, disk_sector.h) */
 	bool readonly, direct;
-	bool unsaved; /* at rest: the guest wrote what an overlay's file lacks all the same */
-	bool had;     /* its device was activated: what was made for it stays */
-	bool device;            /* a block device, no file */
-	bool remote;            /* another host or process has to answer, or may not */
-	bool can_discard;       /* DISK_DISCARD gives space back; else it does nothing */
-	uint32_t discard_align; /* bytes: smaller pieces give nothing back */
-	bool zeroes_below; /* a block device: its driver has no way to mark a range as zeroes */
+	bool unsaved;     /* at rest: the guest wrote bits that an overlay's file lacks */
+	bool had;         /* its device was activated: objects made for it stay */
+	bool device;      /* a block device, not a file */
+	bool remote;      /* another host or process serves it, or hangs */
+	bool can_discard; /* DISK_DISCARD frees space; otherwise it does nothing */
+	uint32_t discard_align; /* bytes: smaller pieces free nothing */
+	bool zeroes_below; /* a block device: its driver cannot mark a range as zeroes */
 	enum disk_zeroes zeroes[2]; /* with @unmap and without; dev->lock */
 	uint64_t size;              /* bytes, a multiple of DISK_SECTOR */
 	uint32_t block, physical;   /* logical and physical block size, bytes */
 	uint32_t block_off;         /* bytes from offset 0 to a physical block boundary */
-	uint32_t io_min, io_opt;    /* bytes; io_opt 0: the host does not say */
-	uint32_t dio_mem; /* direct: what buffers and iovec lengths are aligned to */
-	const char *how; /* from disk_start() on: "uring" or "sync", which engine it is */
+	uint32_t io_min, io_opt;    /* bytes; io_opt 0: unknown */
+	uint32_t dio_mem;   /* direct: the alignment of buffers and iovec lengths */
+	const char *how;    /* from disk_start() on: the engine, "uring" or "sync" */
 	struct disk *under; /* with larger blocks, on which this one stands; NULL: none */
 	const struct disk_engine_ops *ops;
 	void *engine; /* a struct of the engine's own */
@@ -102,51 +101,51 @@ struct disk *disk_open(const struct config *cfg, unsigned int i, struct err *e);
  * can.  Return: 0 or -ENOMEM
  */
 int disk_use_ring(struct disk *d, struct ring *ring);
-/* disk_create() - disk_open(), and on @ring (NULL: there is none) where the settings say so, or
- * nothing and it pays.  Return: as disk_open()
+/* disk_create() - disk_open(), and with @ring (NULL: there is none) if the settings say so, or if
+ * they leave it open and it pays. Return: as disk_open()
  */
 struct disk *disk_create(const struct config *cfg, unsigned int i, struct ring *ring,
 			 struct err *e);
-void disk_close(struct disk *d); /* nothing may be in flight; NULL is fine */
+void disk_close(struct disk *d); /* nothing may be in flight; NULL does nothing */
 
 /* disk_start() - requests finish on @dev's behalf through @done from now on.  Opens all that this
- * takes, but for the threads of @pool; any number of times.  Return: 0 or -ENOMEM
+ * needs, except the threads of @pool; any number of times. Return: 0 or -ENOMEM
  */
 int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
 	       disk_done_fn done, void *ctx);
 
-/* disk_look_again() - the host may have changed the disk's size: take it over, and say so in
- * the log.  @dev's lock held.  Return: has it changed?
+/* disk_look_again() - the host may have changed the disk's size: use the new one, and log it.
+ * @dev's lock held. Return: has it changed?
  */
 bool disk_look_again(struct disk *d);
 
 /* @dev's lock is held for all of these.
  *
  * disk_submit() - stage @r, within the disk's size.  A DISK_FLUSH covers every write that
- * finished before it was submitted, and is not finished before they are stable.  Once one
- * failed, every later one on this disk fails with -EIO: the kernel reports lost pages once.
+ * finished before it was submitted, and finishes only after they are stable. Once one failed,
+ * every later one on this disk fails with -EIO: the kernel reports lost pages once.
  */
 void disk_submit(struct disk *d, struct disk_req *r);
-/* disk_price() - how many bytes the host moves for @r, at most: more than @r->len where a part of
- * something larger is changed, 0 where a range is only marked
+/* disk_price() - how many bytes the host moves for @r, at most: more than @r->len if it changes
+ * part of a larger unit, 0 if it only marks a range
  */
 uint64_t disk_price(const struct disk *d, const struct disk_req *r);
-/* disk_commit() - start what is staged; may call done() for what needs no waiting */
+/* disk_commit() - start what is staged; may call done() for requests that need no waiting */
 void disk_commit(struct disk *d);
-/* disk_rest() - for a pause, while nothing is submitted: what is under way goes on to its end by the
- * loop, and what an overlay's file lacks is written to it.  Never waits.  Return: nothing
- * is under way, with the kernel or a worker thread; if false, ask again after the loop has run
+/* disk_rest() - for a pause, while nothing is submitted: requests under way end through the loop,
+ * and bits that an overlay's file lacks are written to it. Never waits. Return: nothing is under
+ * way, with the kernel or a worker thread; if false, ask again after the loop has run
  */
 bool disk_rest(struct disk *d);
-/* disk_state() - save at rest, or load, what a driver knows of @d and a file does not say: the size and
- * blocks are identity.  @failed: has a flush failed?  Loading only finds that out, and
- * disk_fail_flushes() makes it so.  It cannot be saved while an overlay's file lacks something
+/* disk_state() - save at rest, or load, what a driver knows of @d and a file does not hold: the
+ * size and blocks are identity. @failed: has a flush failed? Loading only reports that, and
+ * disk_fail_flushes() applies it. Saving fails while an overlay's file lacks bits
  */
 void disk_state(struct disk *d, struct state *s, bool *failed);
-/* disk_fail_flushes() - as if a flush had failed: every one does from now on */
+/* disk_fail_flushes() - as if a flush had failed: every later one fails */
 void disk_fail_flushes(struct disk *d);
-/* disk_cancel() - finish everything: -ECANCELED for what has not begun, the rest is waited
- * out.  For reset
+/* disk_cancel() - finish everything: -ECANCELED for requests that have not begun, and wait for
+ * the others. For reset
  */
 void disk_cancel(struct disk *d);
 

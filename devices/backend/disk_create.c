@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk_create - a disk as its settings say: the one place that knows all engines and stacks them.
- * A file is at the bottom, on blocking calls or on an io_uring; an overlay stands on two of
+ * disk_create - a disk as its settings say: the one place that includes all engines and stacks
+ * them. A file is at the bottom, on blocking calls or on an io_uring; an overlay stands on two of
  * those, and smaller blocks on either.
  */
 #include <errno.h>
@@ -12,14 +12,14 @@
 #include "devices/backend/disk_sector.h"
 #include "devices/backend/overlay.h"
 
-/* A disk's file @k: its own, or its overlay; NULL: it has none.  Is it left as it is? */
+/* A disk's file @k: its own, or its overlay; NULL: it has none. @kept: is it never written? */
 static const char *disk_file(const struct config_disk *c, unsigned int k, bool *kept)
 {
 	*kept = k == 0 && (c->readonly || c->overlay);
 	return k == 0 ? c->path : c->overlay;
 }
 
-/* @st: of @a, or NULL: of one that is not there disk_file_open() has the sentence, or it is made */
+/* @st: of @a, or NULL if that does not exist: then disk_file_open() reports it, or it is made */
 static bool disk_names_same(const char *a, const struct stat *st, const char *b)
 {
 	struct stat other;
@@ -30,7 +30,7 @@ static bool disk_names_same(const char *a, const struct stat *st, const char *b)
 	       (st && stat(b, &other) == 0 && disk_file_same(st, &other));
 }
 
-/* Is file @k of disk @i one of those before it?  Sharing is fine while nobody writes. */
+/* Is file @k of disk @i one of those before it? Sharing is allowed while no disk writes. */
 static int disk_check_file(const struct config *cfg, unsigned int i, unsigned int k,
 			   struct err *e)
 {
@@ -112,8 +112,8 @@ int disk_use_ring(struct disk *d, struct ring *ring)
 	return d->ops->use_ring(d, ring, disk_uring_create);
 }
 
-/* What another host or process serves may hang, and a submission to an io_uring with it: that goes by
- * threads of its own, unless the operator wants it otherwise.
+/* A file that another host or process serves may hang, and a submission to an io_uring with it:
+ * such a file gets threads of its own, unless the operator chose otherwise.
  */
 static bool disk_wants_ring(const struct disk *d, const struct config_disk *c)
 {

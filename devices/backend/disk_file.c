@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk_file - open a raw image or block device: say in words what is wrong with it, lock it
- * against other users, find out what the host says about its blocks.
+ * disk_file - open a raw image or block device: explain a failure, lock it against other users,
+ * read the host's values for its blocks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 #define DISK_LOCK_NAP_NS 10000000
 #define DISK_LOCK_NAPS   150
-#define DISK_BLOCK_MAX   65536 /* of what the host says, believe no more */
+#define DISK_BLOCK_MAX   65536 /* upper bound for values from the host */
 
 static const char *disk_kind(mode_t mode)
 {
@@ -54,7 +54,7 @@ bool disk_file_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* How to make an image of format @f that is not there */
+/* How to make a missing image of format @f */
 static int disk_explain_missing(const char *p, enum disk_format f, struct err *e)
 {
 	if (strstr(p, "://"))
@@ -121,7 +121,7 @@ static int disk_not_direct(const struct disk *d, struct err *e)
 		       d->path);
 }
 
-/* disk_open_fd() chose the flags for the kind of file that it @saw.  Return: @fd, or -errno */
+/* disk_open_fd() chose the flags for the kind of file that it @saw. Return: @fd, or -errno */
 static int disk_check_opened(const struct disk *d, int fd, mode_t saw, struct err *e)
 {
 	struct stat st;
@@ -134,7 +134,7 @@ static int disk_check_opened(const struct disk *d, int fd, mode_t saw, struct er
 		       d->path);
 }
 
-/* O_EXCL on a block device that we write: the kernel refuses one that is mounted. */
+/* O_EXCL on a block device that we write: then the kernel refuses a mounted one. */
 static int disk_open_fd(const struct disk *d, struct err *e)
 {
 	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (d->readonly ? O_RDONLY : O_RDWR);
@@ -157,7 +157,7 @@ static int disk_open_fd(const struct disk *d, struct err *e)
 		      : disk_check_opened(d, fd, st.st_mode, e);
 }
 
-/* For a file that somebody else opened, without O_DIRECT */
+/* For a file that was opened elsewhere, without O_DIRECT */
 static int disk_make_direct(const struct disk *d, struct err *e)
 {
 	int flags = fcntl(d->fd, F_GETFL);
@@ -167,8 +167,8 @@ static int disk_make_direct(const struct disk *d, struct err *e)
 	return disk_not_direct(d, e);
 }
 
-/* Lock it, or wait a moment for one that is going: the kernel takes the io_uring of a
- * process that was killed apart after it is gone, and until then its files are open.
+/* Lock it, or wait a moment for a process that is ending: the kernel destroys the io_uring of a
+ * killed process after the process is gone, and until then its files are open.
  */
 static int disk_try_lock(int fd, const struct flock *want)
 {
@@ -186,8 +186,8 @@ static int disk_try_lock(int fd, const struct flock *want)
 	}
 }
 
-/* OFD locks: they belong to the open file, so they work between two disks of one machine
- * and die with the fd, whatever thread or process closes it last.
+/* OFD locks: they belong to the open file, so they work between two disks of one machine and end
+ * with the last descriptor, whatever thread or process closes it.
  */
 static int disk_lock(struct disk *d, struct err *e)
 {
@@ -218,7 +218,7 @@ static int disk_lock(struct disk *d, struct err *e)
 		       d->path);
 }
 
-/* A kernel of 2022 lets go of what was registered with an io_uring up to a second later */
+/* A kernel of 2022 releases files registered with an io_uring up to a second later */
 void disk_file_close(struct disk *d)
 {
 	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
@@ -292,7 +292,7 @@ static void disk_topology(struct disk *d, const struct stat *st)
 		d->io_opt = opt;
 }
 
-/* Can one 512-byte sector be read into a buffer aligned no better? */
+/* Can one 512-byte sector be read into a buffer of only this alignment? */
 static bool disk_probe_512(struct disk *d)
 {
 	_Alignas(2 * DISK_SECTOR) uint8_t buf[2 * DISK_SECTOR];
@@ -301,8 +301,8 @@ static bool disk_probe_512(struct disk *d)
 	return preadv2(d->fd, &v, 1, 0, 0) == DISK_SECTOR;
 }
 
-/* What O_DIRECT asks for here.  Offsets and lengths are the guest's: it is told a block
- * size that fits.  Its buffers are where they are: the engine bounces those that do not.
+/* O_DIRECT's alignment here. Offsets and lengths are the guest's: it is told a block size that
+ * fits. Its buffers may lie anywhere: the engine copies those that do not fit.
  */
 static int disk_direct_alignment(struct disk *d, struct err *e)
 {
@@ -335,9 +335,9 @@ static int disk_direct_alignment(struct disk *d, struct err *e)
 	return 0;
 }
 
-/* Are the bytes had from somebody who can hang?  What a submission to an io_uring does of the
- * call at once may wait for him then, and threads that the kernel makes for the rest are one
- * number for all disks.
+/* Does another host or process, which can hang, serve the bytes? The part of a call that io_uring
+ * does at submission may then wait for it, and the kernel's threads for the rest are limited in
+ * number for all disks together.
  */
 static bool disk_is_remote(const struct disk *d)
 {

@@ -20,7 +20,7 @@ const char *disk_image_name(enum disk_format f)
 	return disk_format_name(f);
 }
 
-/* O_NONBLOCK: a FIFO of that name must not make us wait.  Return: fd or -errno */
+/* O_NONBLOCK: a FIFO of that name must not make us wait. Return: fd or -errno */
 static int image_open(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -28,7 +28,7 @@ static int image_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The file that has this name now; what is opened later is checked again.  Return: 0 or -errno */
+/* The file that has this name now; it is checked again after opening. Return: 0 or -errno */
 static int image_read_path(const char *path, struct disk_look *l)
 {
 	cleanup_close int fd = image_open(path);
@@ -36,7 +36,7 @@ static int image_read_path(const char *path, struct disk_look *l)
 	return fd < 0 ? fd : disk_look_read(fd, l);
 }
 
-/* A LUKS container is opened by its guest, to whom it is raw */
+/* The guest opens a LUKS container itself and uses the disk as raw */
 static enum disk_format image_content(const struct disk_look *l)
 {
 	enum disk_format f = disk_look_format(l);
@@ -196,7 +196,7 @@ void disk_image_explain(const struct config_disk *c, struct err *e)
 			cure);
 }
 
-/* Raw by its name: what does it look like? */
+/* Raw by its name: what does its content look like? */
 static void image_warn(const struct config_disk *c, const struct disk_look *l)
 {
 	enum disk_format f = image_content(l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk_list - requests in a row, first in first out; linked through the requests. */
+/* disk_list - a queue of requests, first in first out; linked through the requests. */
 #ifndef MICROVM_BACKEND_DISK_LIST_H
 #define MICROVM_BACKEND_DISK_LIST_H
 
@@ -21,7 +21,7 @@ static inline void disk_list_add(struct disk_list *l, struct disk_req *r)
 	l->n++;
 }
 
-/* disk_list_push() - as the first one */
+/* disk_list_push() - put it first */
 static inline void disk_list_push(struct disk_list *l, struct disk_req *r)
 {
 	r->next = l->head;

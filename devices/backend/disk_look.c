@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk_look - formats by their first and last bytes, and the cures for those that are not served. */
+/* disk_look - formats by their first and last bytes, and cures for those not served. */
 #include "devices/backend/disk_look.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include "vmm/core/util.h"
 
 #define TAR_BLOCK       512
-#define TAR_MEMBERS_MAX 64 /* looked at, to name the disk in an archive */
+#define TAR_MEMBERS_MAX 64 /* checked, to name the disk in an archive */
 
-/* What a file of that format has at @off */
+/* The bytes that a file of that format has at @off */
 static const struct {
 	enum disk_format format;
 	size_t off, len;
@@ -43,7 +43,7 @@ static const struct {
 	{DISK_FORMAT_SIMG, 0, 4, "\x3a\xff\x26\xed"},
 };
 
-/* And in its last sector, which is all that a fixed VHD or a dmg has of its own */
+/* And in its last sector, the only mark of a fixed VHD or a dmg */
 static const struct {
 	enum disk_format format;
 	size_t len;
@@ -53,14 +53,14 @@ static const struct {
 	{DISK_FORMAT_DMG, 4, "koly"},
 };
 
-/* What helps against a format that nothing here serves */
+/* The cure for a format that we do not serve */
 static const enum {
 	LOOK_SERVED,
 	LOOK_CONVERT,
 	LOOK_UNLOCK,
 	LOOK_TAKE_OUT,
 	LOOK_UNPACK,
-	LOOK_UNPACK_KEEP, /* by a tool that removes what it unpacked, unless told not to */
+	LOOK_UNPACK_KEEP, /* by a tool that removes the packed file, unless told not to */
 	LOOK_UNPACK_TO,
 } look_cures[DISK_FORMATS] = {
 	[DISK_FORMAT_QCOW] = LOOK_CONVERT,     [DISK_FORMAT_PARALLELS] = LOOK_CONVERT,
@@ -74,7 +74,7 @@ static const enum {
 
 /* ---- the file ---- */
 
-/* A name that can be said in a sentence, and pasted */
+/* A name that can stand in a sentence and be pasted */
 static bool look_plain(const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -83,8 +83,8 @@ static bool look_plain(const char *name)
 	return *name && *name != '-' && !name[strspn(name, plain)];
 }
 
-/* The first member of an archive whose name is a disk's.  What else is in the headers may be
- * anything: sizes that are too large end the search at the end of the file.
+/* The first member of an archive whose name is a disk's. The headers may hold anything: sizes
+ * that are too large end the search at the end of the file.
  */
 static void look_into_tar(int fd, struct disk_look *l)
 {
@@ -161,7 +161,7 @@ enum disk_format disk_look_format(const struct disk_look *l)
 		if (!disk_look_has(l, look_heads[i].off, look_heads[i].magic,
 				   look_heads[i].len))
 			continue;
-		/* both begin alike; the version tells */
+		/* both begin alike; the version distinguishes them */
 		if (look_heads[i].format == DISK_FORMAT_QCOW2 &&
 		    disk_look_be(l, 4, 4) == 1)
 			return DISK_FORMAT_QCOW;
@@ -214,9 +214,9 @@ bool disk_look_cure(const struct disk_look *l, enum disk_format f, const char *p
 	return true;
 }
 
-/* The grains of one are compressed, and QEMU writes none a second time.  Its header says so
- * (compressAlgorithm at 77, a flag at 8, or a directory at the end of the file, at 56); or
- * the text that names its parts does.
+/* The grains of such an image are compressed, and QEMU writes none a second time. Its header
+ * tells (compressAlgorithm at 77, a flag at 8, or a directory at the end of the file, at 56), or
+ * the text that names its parts.
  */
 static bool look_is_stream(const struct disk_look *l)
 {
@@ -227,7 +227,7 @@ static bool look_is_stream(const struct disk_look *l)
 		disk_look_le(l, 56, 8) == UINT64_MAX);
 }
 
-/* A VHD's kind is at 60: 4 holds what another lacks, and QEMU does not look */
+/* A VHD's kind is at 60: 4 depends on a parent, and QEMU ignores that */
 static bool look_is_differencing(const struct disk_look *l)
 {
 	return disk_look_has(l, 0, "conectix", 8) && disk_look_be(l, 60, 4) == 4;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk_look - what a file looks like that was given as a disk: every format of a file that
- * qemu-img can name, and what such files are packed in.  Looking decides nothing by itself,
- * see disk_image.h.
+ * disk_look - what a file given as a disk looks like: every format that qemu-img can name, and
+ * the archives and compressions that such files come in. It only reports; disk_image.h says what
+ * decides.
  */
 #ifndef MICROVM_BACKEND_DISK_LOOK_H
 #define MICROVM_BACKEND_DISK_LOOK_H
@@ -29,18 +29,18 @@ struct disk_look {
 	char member[DISK_LOOK_MEMBER + 1]; /* of an archive: a disk in it, or "" */
 };
 
-/* disk_look_read() - of the file @fd, which may be of any kind.  Return: 0 or -errno */
+/* disk_look_read() - read @fd, which may be of any kind.  Return: 0 or -errno */
 int disk_look_read(int fd, struct disk_look *l);
-/* disk_look_has() - are @len bytes at @off those of @what? */
+/* disk_look_has() - are the @len bytes at @off those of @what? */
 bool disk_look_has(const struct disk_look *l, size_t off, const void *what, size_t len);
 /* disk_look_be(), disk_look_le() - a number of @size bytes at @off, within the head */
 uint64_t disk_look_be(const struct disk_look *l, size_t off, unsigned int size);
 uint64_t disk_look_le(const struct disk_look *l, size_t off, unsigned int size);
 
-/* disk_look_format() - DISK_FORMAT_RAW if it looks like nothing known */
+/* disk_look_format() - DISK_FORMAT_RAW if it looks like no known format */
 enum disk_format disk_look_format(const struct disk_look *l);
-/* disk_look_cure() - in @to: what to do with @path, a file of format @f that nothing here serves.
- * Return: false, something does
+/* disk_look_cure() - in @to: what to do with @path, a file of format @f that we do not serve.
+ * Return: false, we do serve it
  */
 bool disk_look_cure(const struct disk_look *l, enum disk_format f, const char *path,
 		    char *to, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk_open - a disk that is one file, with the engine of blocking calls: what all others stand on. */
+/* disk_open - a disk of one file, with the engine of blocking calls: the base of all others. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

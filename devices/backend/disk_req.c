@@ -6,8 +6,8 @@
 
 #include "vmm/core/util.h"
 
-/* @n bytes, and no more than it has, of the first buffer.  One that is empty, as disk_req_paste()
- * and a driver may leave it, is passed over with 0.
+/* @n bytes, and no more than it has, of the first buffer. An empty one, as disk_req_paste() and a
+ * driver may leave it, is skipped with 0.
  */
 static void req_eat_first(struct disk_req *r, size_t n)
 {

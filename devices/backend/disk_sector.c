@@ -2,13 +2,13 @@
 /*
  * disk_sector - small blocks on a disk that has large ones.
  *
- * Theory of operation.  A request is done piece by piece, as an overlay's is (overlay.c): a
- * part of a block, whole blocks, a part of a block; nearly always it is whole blocks alone.  A
- * part of a block that changes is read, merged and written by one op, and no other op changes
- * that block meanwhile: what would is put aside until something has finished.  Whole blocks
- * do not wait for each other.  A discard of a part does nothing.
+ * Theory of operation. A request is done piece by piece, as an overlay's is (overlay.c): a part
+ * of a block, whole blocks, a part of a block; nearly always it is whole blocks alone. A part of
+ * a block that changes is read, merged and written by one op, and no other op changes that block
+ * meanwhile: an op that would is put aside until another has finished. Whole blocks do not wait
+ * for each other. A discard of a part does nothing.
  *
- * All under dev->lock.  sector_pump() is the only place that commits.
+ * All under dev->lock. sector_pump() is the only place that commits.
  */
 #include "devices/backend/disk_sector.h"
 
@@ -23,16 +23,16 @@
 
 enum sector_step {
 	SECTOR_WHOLE, /* blocks, between the guest and the disk */
-	SECTOR_PART,  /* a block is read, for a part of it */
-	SECTOR_MERGE, /* a block is read, for a part to be put into it */
-	SECTOR_PUT,   /* and written */
+	SECTOR_PART,  /* a block is read, to use a part of it */
+	SECTOR_MERGE, /* a block is read, to change a part of it */
+	SECTOR_PUT,   /* and written back */
 };
 
 struct sector_op {
 	struct disk_req io; /* the piece under way */
-	struct disk_req *r; /* what is left of the guest's request */
+	struct disk_req *r; /* the rest of the guest's request */
 	enum sector_step step;
-	uint64_t first, n; /* bytes of the disk that it changes now, in whole blocks */
+	uint64_t first, n; /* bytes of the disk that it is changing, in whole blocks */
 	uint64_t piece;    /* bytes of the request that this step does */
 	uint64_t moved;    /* by the host, for the request so far */
 	struct iovec one;  /* @bounce */
@@ -75,8 +75,8 @@ static void sector_end(struct disk_sector *en, struct sector_op *op, int result)
 
 /* ---- pieces ---- */
 
-/* Does another op change any of these bytes, so that both at once would lose one's?  A @part
- * writes back what it has read around it.
+/* Does another op change any of these bytes, so that one of the changes would be lost? A @part
+ * also writes back bytes around it.
  */
 static bool sector_taken(const struct disk_sector *en, uint64_t first, uint64_t n,
 			 bool part)
@@ -91,7 +91,7 @@ static bool sector_taken(const struct disk_sector *en, uint64_t first, uint64_t 
 	return false;
 }
 
-/* Take @n bytes from @first on, or wait.  Return: taken? */
+/* Claim @n bytes from @first on, or wait. Return: claimed? */
 static bool sector_take(struct disk_sector *en, struct sector_op *op, uint64_t first,
 			uint64_t n, bool part)
 {
@@ -248,7 +248,7 @@ static void sector_pump(struct disk_sector *en)
 		en->done(en->ctx, list);
 }
 
-/* A flush is the guest's own request, all else an op's */
+/* A flush is the guest's own request, all others are an op's */
 static void sector_done(void *ctx, struct disk_req *list)
 {
 	struct disk_sector *en = ctx;
@@ -315,7 +315,7 @@ static bool sector_flush_failed(struct disk *d, bool fail)
 	return d->under->ops->flush_failed(d->under, fail);
 }
 
-/* What is under way comes back through sector_done(), which begins nothing new. */
+/* Requests under way end through sector_done(), which begins nothing new. */
 static void sector_cancel(struct disk *d)
 {
 	struct disk_sector *en = d->engine;

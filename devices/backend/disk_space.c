@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk_space - discard and zero: by fallocate(2) where the file system can, so that images
- * stay sparse, else by writing.  Block devices take the same calls, but for a discard.
+ * disk_space - discard and zero: by fallocate(2) if the file system can, so that images stay
+ * sparse, else by writing. Block devices take the same calls, except for a discard.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,7 @@
 #define SPACE_ZERO  (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)
 #define SPACE_PIECE (64 * KIB)
 
-/* Does a block device say of itself in sysfs that it can do some of @what?  A partition asks
- * its disk
- */
+/* Does sysfs say that a block device can do some of @what? A partition asks its disk */
 static bool space_device_can(const struct stat *st, const char *what)
 {
 	static const char *const at[] = {"queue", "../queue"};
@@ -41,7 +39,7 @@ static bool space_device_can(const struct stat *st, const char *what)
 	return false;
 }
 
-/* A hole behind the end of a file changes nothing, and tells whether there can be holes. */
+/* A hole past the end of a file changes nothing, and shows whether there can be holes. */
 void disk_space_probe(struct disk *d)
 {
 	struct stat st;
@@ -99,7 +97,7 @@ static int space_discard(const struct disk *d, const struct disk_sys *sys,
 		rc = space_allocate(d, sys, SPACE_PUNCH, r);
 	else if (sys->discard(d->fd, r->off, r->len) < 0)
 		rc = -errno;
-	return space_unsupported(rc) ? 0 : rc; /* a wish, and nothing is lost */
+	return space_unsupported(rc) ? 0 : rc; /* only a hint, and nothing is lost */
 }
 
 /* For a device that cannot mark zeroes the kernel writes them, unless they may be unmapped */

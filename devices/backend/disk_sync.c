@@ -2,12 +2,12 @@
 /*
  * disk_sync - the disk engine with blocking system calls.
  *
- * Theory of operation.  A read that the page cache can answer is answered at once, in
- * disk_commit(), by RWF_NOWAIT: no thread is woken.  All else goes on one list, from which
- * up to DISK_LANES lanes (each one struct work) take requests one at a time.  A lane comes
- * back when the list is empty or its time slice is over, with all it finished: a burst
- * costs a few thread hops and interrupts, not one a request, and a slow disk does not keep
- * finished requests from the guest.
+ * Theory of operation. A read that the page cache can answer is answered at once, in
+ * disk_commit(), by RWF_NOWAIT: no thread is woken. All other requests go on one list, from which
+ * up to DISK_LANES lanes (each one struct work) take requests one at a time. A lane comes back
+ * when the list is empty or its time slice is over, with all requests it finished: a burst costs
+ * a few thread hops and interrupts, not one a request, and a slow disk does not delay finished
+ * requests.
  */
 #include "devices/backend/disk_engine.h"
 
@@ -80,7 +80,7 @@ static ssize_t disk_call(struct disk_sync *en, struct disk_req *r, int flags)
 				  : en->sys->writev(en->d->fd, r->iov, n, off, flags);
 }
 
-/* All of @r, over short counts and EINTR.  End of file is an error: we know the size. */
+/* All of @r, over short counts and EINTR. End of file is an error: the size is known. */
 static int disk_move(struct disk_sync *en, struct disk_req *r)
 {
 	while (r->len) {
@@ -97,7 +97,7 @@ static int disk_move(struct disk_sync *en, struct disk_req *r)
 	return 0;
 }
 
-/* Between the bounce buffer and @r's memory; eats what it copied. */
+/* Between the bounce buffer and @r's memory, whose buffers advance. */
 static void disk_copy(struct disk_req *r, uint8_t *bounce, size_t len)
 {
 	disk_req_copy(r, bounce, len);
@@ -130,7 +130,7 @@ static int disk_move_bounced(struct disk_lane *lane, struct disk_req *r)
 	return 0;
 }
 
-/* One at a time: of two that overlap, the kernel would tell only one of a lost page. */
+/* One at a time: of two that overlap, the kernel would report a lost page to only one. */
 static int disk_sync(struct disk_sync *en)
 {
 	bool failed;
@@ -239,7 +239,7 @@ static void disk_sync_submit(struct disk *d, struct disk_req *r)
 	disk_list_add(&en->staged, r);
 }
 
-/* Return: @r is finished; otherwise it (or what is left of it) has to wait */
+/* Return: @r is finished; otherwise it (or the rest of it) has to wait */
 static bool disk_read_now(struct disk_sync *en, struct disk_req *r)
 {
 	ssize_t n = disk_call(en, r, RWF_NOWAIT);
@@ -275,7 +275,7 @@ static void disk_sync_commit(struct disk *d)
 	disk_finish(en, &finished);
 }
 
-/* A lane that found nothing to do is under way, too, until it comes back */
+/* A lane that found nothing to do also counts as under way until it comes back */
 static bool disk_sync_rest(struct disk *d)
 {
 	const struct disk_sync *en = d->engine;
@@ -366,7 +366,7 @@ int disk_sync_create(struct disk *d)
 		return -ENOMEM;
 	en->d = d;
 	en->sys = disk_sys;
-	/* direct I/O would wait for the disk all the same, a remote one's readahead, too */
+	/* RWF_NOWAIT does not stop direct I/O, or a remote file's readahead, from waiting */
 	en->nowait = !d->direct && !d->remote;
 	pthread_mutex_init(&en->lock, NULL);
 	pthread_mutex_init(&en->sync_lock, NULL);

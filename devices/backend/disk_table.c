@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk_table - the block size that the content of a disk was made for.  A table counts in
- * blocks, and some file systems cannot be mounted where blocks are larger than theirs.
- * What a guest wrote there decides about nothing else.
+ * disk_table - the block size that the content of a disk was made for. A table counts in blocks,
+ * and some file systems cannot be mounted if blocks are larger than theirs. Nothing else depends
+ * on what a guest wrote there.
  */
 #include "devices/backend/disk_sector.h"
 
@@ -26,7 +26,7 @@ static uint64_t table_le(const uint8_t *p, unsigned int n)
 	return v;
 }
 
-/* A header in block 1 (UEFI 2.10, 5.3.2) that says where it is, and a second one on the disk */
+/* A header in block 1 (UEFI 2.10, 5.3.2) with its own place in it, and a second header */
 static bool table_gpt(const uint8_t *p, uint64_t size, uint32_t block)
 {
 	p += block;
@@ -34,8 +34,8 @@ static bool table_gpt(const uint8_t *p, uint64_t size, uint32_t block)
 	       table_le(p + 32, 8) < size / block;
 }
 
-/* Four partitions, or fewer.  Where one of them ends behind the last large block, it was
- * counted in small ones; else there is no telling.
+/* Four partitions, or fewer. If one of them ends past the last large block, it was counted in
+ * small ones; else the size is unknown.
  */
 static uint32_t table_mbr(const uint8_t *p, uint64_t size)
 {
@@ -43,7 +43,7 @@ static uint32_t table_mbr(const uint8_t *p, uint64_t size)
 
 	for (const uint8_t *e = p + 446; e < p + 510; e += 16) {
 		if (e[0] & 0x7f)
-			return 0; /* neither active nor not: no table */
+			return 0; /* neither active nor inactive: no table */
 		if (e[4] && e[4] != 0xee)
 			last = MAX(last, table_le(e + 8, 4) + table_le(e + 12, 4));
 	}
@@ -58,7 +58,7 @@ static bool table_is_fat(const uint8_t *p)
 	       (sector == TABLE_SMALL || sector == TABLE_LARGE);
 }
 
-/* File systems that have the disk for themselves, and blocks or sectors smaller than 4096 */
+/* File systems that use the whole disk, with blocks or sectors smaller than 4096 */
 static uint32_t table_file_system(const uint8_t *p)
 {
 	bool xfs = memcmp(p, "XFSB", 4) == 0 && p[102] == 2 && p[103] == 0;
@@ -114,7 +114,7 @@ struct disk *disk_sector_fit(struct disk *d, uint32_t want, struct err *e)
 		return d;
 	}
 	if (!want)
-		return d; /* only a wish of the table's */
+		return d; /* the table alone asked for it */
 	err_set(e, EINVAL,
 		"disk %s has %llu bytes, not a multiple of block-size=%u; pad it: truncate -s "
 		"%%%u %s",

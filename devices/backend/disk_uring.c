@@ -2,12 +2,12 @@
 /*
  * disk_uring - the disk engine on an io_uring.
  *
- * Theory of operation.  What is staged goes to the kernel in one call.  A short transfer is
- * submitted again for its rest.  What needs more than one kind of call (space to be given
- * back, direct I/O from buffers that are not aligned) is left to the engine with blocking
- * calls, which this one holds inside; but what has to be stable is made so here, whoever
- * moved it, because only one fdatasync at a time may run: of two that overlap, the kernel
- * would tell only one of a lost page.  Those that come meanwhile share the next one.
+ * Theory of operation. Staged requests go to the kernel in one call. A short transfer is
+ * submitted again for its rest. Requests that need more than one kind of call (to free space,
+ * direct I/O from unaligned buffers) go to the engine with blocking calls inside this one; but
+ * this engine makes all data stable, whichever moved it, because only one fdatasync at a time may
+ * run: of two that overlap, the kernel would report a lost page to only one. Flushes that come
+ * meanwhile share the next one.
  */
 #include "devices/backend/disk_engine.h"
 
@@ -22,13 +22,13 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-/* Bytes that one commit gives to the ring.  What the page cache has is copied on the thread
- * that submits, mostly the loop, and of all else the pages are pinned there: a guest can ask
- * for 4 GiB at once, which took a second.  The rest is for the other engine's threads.
+/* Bytes that one commit gives to the ring. The submitting thread, mostly the loop, copies what
+ * the page cache has and pins all other pages: a guest can ask for 4 GiB at once, which took a
+ * second. The rest goes to the other engine's threads.
  */
 #define URING_ROOM        (4 * MIB)
 #define URING_ROOM_DIRECT (64 * MIB)
-#define URING_TRIES       8 /* of what the kernel says to try again, in a row */
+#define URING_TRIES       8 /* of EAGAIN and the like from the kernel, in a row */
 
 /* All under dev->lock */
 struct disk_uring {
@@ -36,7 +36,7 @@ struct disk_uring {
 	struct disk blocking; /* the same file, with the other engine; owns only that */
 	struct ring *ring;
 	struct ring_user user;
-	bool live;     /* @user is known to the ring; else all goes to @blocking */
+	bool live;     /* the ring has @user; else all goes to @blocking */
 	uint64_t room; /* bytes left of this commit's */
 	disk_done_fn done;
 	void *ctx;
@@ -48,7 +48,7 @@ struct disk_uring {
 	struct ring_op sync;
 	unsigned int sync_again;
 	bool sync_runs, sync_failed;
-	bool left; /* something, to the other engine, not committed yet */
+	bool left; /* the other engine has staged requests that are not committed */
 };
 
 static bool uring_is_ours(struct disk_uring *en, const struct disk_req *r)
@@ -68,7 +68,7 @@ static void uring_finish(struct disk_uring *en, struct disk_req *r, int rc)
 	disk_list_add(&en->finished, r);
 }
 
-/* The bytes of @r are where they belong */
+/* The bytes of @r have been moved */
 static void uring_moved(struct disk_uring *en, struct disk_req *r)
 {
 	if (r->durable)
@@ -77,10 +77,10 @@ static void uring_moved(struct disk_uring *en, struct disk_req *r)
 		uring_finish(en, r, 0);
 }
 
-/* @r is for the other engine, and comes back through uring_on_blocking() */
+/* @r goes to the other engine, and comes back through uring_on_blocking() */
 static void uring_leave(struct disk_uring *en, struct disk_req *r)
 {
-	r->ring.res = r->durable; /* kept */
+	r->ring.res = r->durable; /* remembered */
 	r->durable = false;
 	disk_submit(&en->blocking, r);
 }
@@ -153,10 +153,10 @@ static void uring_start(struct disk_uring *en)
 	uring_start_sync(en);
 }
 
-/* ---- what came back ---- */
+/* ---- completions ---- */
 
-/* Is it to be tried again?  A kernel that says so for ever would have us do nothing else:
- * @again counts the times in a row.
+/* Should it be tried again? A kernel that asks for that for ever would keep us from all other
+ * work: @again counts the times in a row.
  */
 static bool uring_again(int res, unsigned int *again)
 {
@@ -175,7 +175,7 @@ static void uring_synced(struct disk_uring *en, int res)
 		disk_list_move(&en->unsynced, &en->syncing);
 		return;
 	}
-	/* what did not run lost nothing */
+	/* a discard that did not run lost nothing */
 	if (res < 0 && res != -ECANCELED && !en->sync_again) {
 		en->sync_failed = true;
 		disk_log_sync_failed(en->d, res);
@@ -220,7 +220,7 @@ static bool uring_take(struct disk_uring *en, struct ring_op *list)
 	return any;
 }
 
-/* Until the kernel has all that there is and nothing has come back */
+/* Until the kernel has all staged requests and none has come back */
 static void uring_go_on(struct disk_uring *en)
 {
 	struct ring_op *list;
@@ -291,7 +291,7 @@ static void disk_uring_submit(struct disk *d, struct disk_req *r)
 	}
 }
 
-/* The other engine knows what zeroes cost */
+/* The other engine learns the cost of zeroes */
 static uint64_t disk_uring_price(const struct disk *d, const struct disk_req *r)
 {
 	const struct disk_uring *en = d->engine;
@@ -320,7 +320,7 @@ static bool disk_uring_rest(struct disk *d)
 			      ring_user_idle(en->ring, &en->user)));
 }
 
-/* A host without io_uring has the other engine flush */
+/* Without io_uring on this host the other engine flushes */
 static bool disk_uring_flush_failed(struct disk *d, bool fail)
 {
 	struct disk_uring *en = d->engine;
@@ -337,10 +337,10 @@ static void uring_drop(struct disk_uring *en, struct disk_list *l)
 		uring_finish(en, r, -ECANCELED);
 }
 
-/* Nothing is started any more, and nothing is left with the kernel */
+/* Starts nothing more, and leaves nothing with the kernel */
 static void uring_stop(struct disk_uring *en)
 {
-	do { /* what has to be done once more comes back to where it waited */
+	do { /* requests to repeat come back to where they waited */
 		uring_drop(en, &en->staged);
 		uring_drop(en, &en->unsynced);
 	} while (uring_take(en, ring_wait(en->ring, &en->user)));
@@ -359,10 +359,10 @@ static void disk_uring_cancel(struct disk *d)
 	}
 }
 
-/* io_uring tries without waiting first, if the file's system says that it can; what does not
- * say so goes by threads of the kernel's.  tmpfs has nothing to wait for and does not say
- * so: O_NONBLOCK at the registration says it instead.  Later it would have the kernel
- * answer EAGAIN instead of waiting.
+/* io_uring first tries without waiting, if the file's system says that it can; files of other
+ * systems go through threads of the kernel's. tmpfs never waits and does not say so: O_NONBLOCK
+ * at the registration says it instead. If set later, the kernel would answer EAGAIN instead of
+ * waiting.
  */
 static int uring_add(struct disk_uring *en, int fd)
 {

@@ -2,16 +2,15 @@
 /*
  * overlay - requests to a disk with an overlay, taken apart into pieces for top and base.
  *
- * Theory of operation.  A request is done piece by piece, each a run of clusters that are
- * in the same place.  A write to clusters that the top has goes there.  Of those it lacks,
- * whole ones are written and then theirs to have; a part of one is put into a copy of the
- * base's, which is written whole.  While an op brings clusters to the top, others that
- * would change them wait; reads need not, for until the bit is set the base has what they
- * want.  Zeroes are clusters of the top with a hole, never the base showing through, and a
- * discard is the same.
+ * Theory of operation. A request is done piece by piece, each a run of clusters that are in the
+ * same place. A write to clusters that the top has goes there. Of those it lacks, whole ones are
+ * written, and then the top has them; a part of one is put into a copy of the base's, which is
+ * written whole. While an op brings clusters to the top, others that would change them wait;
+ * reads need not, since the base has their data until the bit is set. Zeroes are clusters of the
+ * top with a hole, which hides the base, and a discard is the same.
  *
- * overlay_pump() is the only place that commits, so that a disk which answers at once
- * makes a loop, not a recursion.
+ * overlay_pump() is the only place that commits, so that a disk which answers at once makes a
+ * loop, not a recursion.
  */
 #include "devices/backend/overlay.h"
 
@@ -105,7 +104,7 @@ static void overlay_move(struct overlay *ov, struct overlay_op *op, bool base)
 	overlay_send(ov, base ? ov->base : ov->top, &op->io);
 }
 
-/* The whole cluster op->first, as far as the disk has it, to or from op->bounce */
+/* The whole cluster op->first, as far as the disk reaches, to or from op->bounce */
 static void overlay_cluster(struct overlay *ov, struct overlay_op *op, bool put)
 {
 	uint64_t off = op->first * OVERLAY_CLUSTER;
@@ -278,7 +277,7 @@ static void overlay_commit(struct disk *d)
 	overlay_pump(d->engine);
 }
 
-/* The bits are written last, when no request changes them any more */
+/* The bits are written last, when no request can change them any more */
 static bool overlay_rest(struct disk *d)
 {
 	struct overlay *ov = d->engine;
@@ -303,7 +302,7 @@ static bool overlay_flush_failed(struct disk *d, bool fail)
 	return ov->flush.failed;
 }
 
-/* What is under way comes back through overlay_done(), which begins nothing new. */
+/* Requests under way end through overlay_done(), which begins nothing new. */
 static void overlay_cancel(struct disk *d)
 {
 	struct overlay *ov = d->engine;

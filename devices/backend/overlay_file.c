@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* overlay_file - the file of an overlay, checked against its base, its bitmap read. */
+/* overlay_file - the file of an overlay: its base is checked, its bitmap read. */
 #include "devices/backend/overlay.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #define OVERLAY_VERSION 1
 
-/* FNV-1a: what a torn or foreign page does not have by accident */
+/* FNV-1a: a torn or foreign page does not match it by accident */
 static uint64_t overlay_sum(const struct overlay_header *h)
 {
 	const uint8_t *p = (const uint8_t *)h;
@@ -129,7 +129,7 @@ static int overlay_load(struct overlay *ov, bool dry, struct err *e)
 		      : 0;
 }
 
-/* What the guest may ask of the two together */
+/* The limits of both together, for the guest */
 static void overlay_describe(struct disk *d, const struct overlay *ov)
 {
 	const struct disk *base = ov->base, *top = ov->top;
@@ -185,11 +185,11 @@ int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 		return -e->code;
 	if (ov->top->readonly) /* the base, in a dry run */
 		return overlay_fit(d, ov, e);
-	/* A file in memory never had a name of its own: /proc/self/fd/N leads to it all the same */
+	/* A file in memory never had a name of its own: /proc/self/fd/N still leads to it */
 	if (fstat(ov->top->fd, &st) == 0 && !st.st_nlink &&
 	    (stat(top, &named) < 0 || named.st_dev != st.st_dev ||
 	     named.st_ino != st.st_ino))
-		return err_set(e, ENOENT, /* by another microvm, whose start failed */
+		return err_set(e, ENOENT, /* another microvm removed it */
 			       "overlay %s was removed at this moment; start again", top);
 	rc = overlay_load(ov, dry, e);
 	return rc < 0 ? rc : overlay_fit(d, ov, e);

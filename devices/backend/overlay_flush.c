@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overlay_flush - what was written is on stable storage, and then the bits that say so.
+ * overlay_flush - first the written data goes to stable storage, then the bits for it.
  *
- * One at a time: the data, the pages of the bitmap that changed, and those again.  Who
- * comes meanwhile waits for the next one, together with all others.  Bits are taken over
- * when a flush begins: a cluster that is written while it runs is not in its bitmap.
+ * One flush at a time: the data, the pages of the bitmap that changed, and the file again.
+ * Flushes that come meanwhile share the next one. Bits are copied when a flush begins: a cluster
+ * that is written while it runs is not in its bitmap.
  */
 #include "devices/backend/overlay.h"
 
@@ -31,7 +31,7 @@ static void flush_sync(struct overlay *ov, enum overlay_flush_state state)
 	overlay_send(ov, ov->top, &ov->flush.io);
 }
 
-/* Return: is there a page, and on its way? */
+/* Return: is there a page, and was it sent? */
 static bool flush_pages(struct overlay *ov)
 {
 	struct overlay_flush *f = &ov->flush;
@@ -84,7 +84,7 @@ void overlay_flush_done(struct overlay *ov)
 	if (f->io.result < 0 && f->io.op == DISK_FLUSH && !ov->cancelling)
 		f->failed = true;
 	if (f->io.result < 0 || ov->cancelling) {
-		/* what is late stays late: the next flush begins with it */
+		/* late pages stay late: the next flush begins with them */
 		flush_end(ov, f->io.result < 0 ? f->io.result : -ECANCELED);
 		return;
 	}
@@ -108,7 +108,7 @@ void overlay_save(struct overlay *ov)
 	if (!overlay_map_late(&ov->map, &page))
 		return;
 	if (ov->flush.failed || fdatasync(ov->top->fd) < 0)
-		return; /* what is not safe is not said to be there */
+		return; /* no bit is written for data that may be lost */
 	for (; (n = overlay_map_late(&ov->map, &page)); page += n) {
 		const uint8_t *from = (const uint8_t *)ov->map.file + page * OVERLAY_PAGE;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overlay_make - the file of an overlay: made when it is not there, begun when it is empty,
- * opened once in any case.
+ * overlay_make - the file of an overlay: made if it is missing, given a header if it is empty,
+ * and opened once.
  */
 #include "devices/backend/overlay.h"
 
@@ -15,8 +15,8 @@
 #include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
-/* The bitmap's space is taken now, so that no flush runs out of it.  Header first: a file
- * of that page alone is an overlay with nothing in it, and overlay_load() takes it for one.
+/* The bitmap's space is allocated now, so that no flush runs out of it. Header first: a file of
+ * that page alone is an empty overlay, and overlay_load() accepts it as one.
  */
 static int overlay_write_new(const struct overlay *ov, int fd)
 {
@@ -35,8 +35,8 @@ static int overlay_write_new(const struct overlay *ov, int fd)
 									      : 0;
 }
 
-/* A name that is new lasts when its directory is on stable storage; a flush of the guest's
- * sees to the file alone.  Who may not read the directory has to trust the file system.
+/* A new name is safe when its directory is on stable storage; a flush of the guest's covers the
+ * file alone. A user who may not read the directory has to trust the file system.
  */
 static int overlay_keep_name(const char *path)
 {
@@ -51,8 +51,8 @@ static int overlay_keep_name(const char *path)
 	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-/* Is there nothing in it?  Also a file whose header was lost with the host's power: bits
- * are never written before it is on stable storage.
+/* Is it empty? Also a file whose header was lost with the host's power: bits are never written
+ * before it is on stable storage.
  */
 static bool overlay_blank(const struct overlay *ov, int fd, const struct stat *st)
 {
@@ -113,8 +113,8 @@ static int overlay_check_kind(int fd, const struct stat *st, const char *path,
 	return 0;
 }
 
-/* Open @path, which was not there.  It shows what is in the base, whose mode need not suit the
- * owner and group of a new file, so only the owner may read it.  @made: it is ours to remove.
+/* Open @path, which was missing. It will show the base's content, whose mode need not suit the
+ * owner and group of a new file, so only the owner may read it. @made: we may remove it.
  * Return: fd, or -1
  */
 static int overlay_open_or_make(const char *path, int flags, bool *made)
@@ -122,7 +122,7 @@ static int overlay_open_or_make(const char *path, int flags, bool *made)
 	int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
 
 	*made = fd >= 0;
-	/* a link to nothing; or made by somebody else at this moment */
+	/* a dangling link; or made by another process at this moment */
 	return fd < 0 && errno == EEXIST ? open(path, flags | O_CREAT, 0600) : fd;
 }
 
@@ -134,15 +134,15 @@ void overlay_unmake(struct overlay *ov)
 		(void)unlink(ov->made);
 }
 
-/* The file of the top, and how its name is */
+/* The file of the top, and how it was opened */
 struct overlay_name {
 	const char *path;
 	int fd;
-	bool fresh; /* it was not there */
-	bool made;  /* and it is ours to remove */
+	bool fresh; /* it was missing */
+	bool made;  /* and we may remove it */
 };
 
-/* Return: 0; 1: @dry, and it would have been made; -errno with a sentence */
+/* Return: 0; 1: @dry, and it would be made; -errno with a sentence */
 static int overlay_open_name(struct overlay_name *n, const char *path, bool dry,
 			     struct err *e)
 {
@@ -157,7 +157,7 @@ static int overlay_open_name(struct overlay_name *n, const char *path, bool dry,
 	return n->fd < 0 ? overlay_make_error(path, errno, e) : 0;
 }
 
-/* Nothing in it: the header of this base */
+/* An empty file: write the header of this base */
 static int overlay_begin(struct overlay *ov, const struct overlay_name *n, struct err *e)
 {
 	int rc = overlay_write_new(ov, n->fd);
@@ -175,7 +175,7 @@ static int overlay_begin(struct overlay *ov, const struct overlay_name *n, struc
 		       n->path, strerror(-rc));
 }
 
-/* Under a lock, because two may begin the same one; who loses finds it made, and in use.
+/* Under a lock, as two processes may begin the same one; the loser finds it made and in use.
  * Return: as overlay_open_name()
  */
 static int overlay_make(struct overlay *ov, const struct overlay_name *n, bool dry,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* overlay_map - which clusters the top has, and which pages of that the file lacks. */
+/* overlay_map - which clusters the top has, and which pages of that bitmap the file lacks. */
 #include "devices/backend/overlay.h"
 
 #include <errno.h>
@@ -25,8 +25,8 @@ static void map_put(uint64_t *w, uint64_t i, bool on)
 	w[i / BITS] = on ? w[i / BITS] | bit : w[i / BITS] & ~bit;
 }
 
-/* Whole pages, zeroed, as direct access wants them; a large map costs memory where it has
- * bits only.
+/* Whole pages, zeroed, as direct access needs them; a large map uses memory only where bits are
+ * set.
  */
 static uint64_t *map_alloc(uint64_t pages)
 {
@@ -81,7 +81,7 @@ uint64_t overlay_map_run(const struct overlay_map *m, uint64_t c, uint64_t max,
 	return n;
 }
 
-/* Bits @i to @end; by words, for a discard sets millions while the device is locked */
+/* Bits @i to @end; by words, since a discard sets millions while the device is locked */
 static void map_fill(uint64_t *w, uint64_t i, uint64_t end)
 {
 	while (i < end) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* overlay_price - what the host moves for a request to an overlay, before it does. */
+/* overlay_price - how many bytes the host will move for a request to an overlay. */
 #include "devices/backend/overlay.h"
 
 #include "vmm/core/util.h"

@@ -2,19 +2,18 @@
 /*
  * ring - one io_uring for all disks of a loop.
  *
- * Theory of operation.  Whoever submits also looks at what has come back in the meantime;
- * his own he takes along, those of others wait on the list of the ready, to which the loop
- * is sent by an eventfd.  Otherwise the ring's descriptor, readable while there is
- * something, wakes the loop.
+ * Theory of operation. A thread that submits also collects completions that have come meanwhile;
+ * it takes its own user's, and those of others wait on the ready list, for which an eventfd wakes
+ * the loop. Otherwise the ring's descriptor, readable while there are completions, wakes the
+ * loop.
  *
- * Completions are handed out under their device's lock, and are taken from the user's list
- * only with that lock held: so whoever holds it and sees that nothing is under way and the
- * list is empty knows that nothing comes any more.  That is how a reset, on a vCPU's
- * thread, waits.
+ * Completions are handed out under their device's lock, and are taken from the user's list only
+ * with that lock held: so if the lock holder sees that nothing is under way and the list is
+ * empty, nothing more will come. A reset, on a vCPU's thread, waits that way.
  *
- * A kernel that takes no submissions (out of memory, most likely) is asked again by a timer,
- * less and less often; when its patience is over, all that it did not take fails, and so
- * does what comes later unless it is taken at once.
+ * If the kernel takes no submissions (most likely it is out of memory), a timer tries again, less
+ * and less often; after patience_ms, all that it did not take fails, and so do later ones unless
+ * it takes them at once.
  */
 #include "devices/backend/ring.h"
 
@@ -31,7 +30,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define RING_WAIT_MS 5  /* between looks, when somebody else may have looked first */
+#define RING_WAIT_MS 5  /* between checks: another thread may collect first */
 #define RING_NAP_MAX 64 /* ms between two tries to have the kernel take something */
 
 struct ring {
@@ -41,13 +40,13 @@ struct ring {
 	bool open;
 	struct loop_poller poller;
 	struct loop_source source, wake; /* the ring itself; an eventfd; -1 not open */
-	struct loop_source again;        /* a timer: submit what was not taken */
-	uint64_t refused;                /* since then, in ns; 0: all is taken */
+	struct loop_source again;        /* a timer: submit again */
+	uint64_t refused;                /* since when, in ns; 0: all is taken */
 	unsigned int nap;                /* ms until the next try */
 	struct ring_user *ready;
 	uint64_t files;                         /* a bit for each registered one */
-	struct ring_user *user[RING_USERS_MAX]; /* whose it is */
-	bool starved;                           /* one of them is */
+	struct ring_user *user[RING_USERS_MAX]; /* the user of each */
+	bool starved;                           /* one of the users is */
 };
 
 static int ring_result(const struct ring_op *op, int res)
@@ -134,7 +133,7 @@ static void ring_ready(struct ring *r, struct ring_user *u)
 	r->ready = u;
 }
 
-/* There is room again: who waits for it is called.  Lock held */
+/* There is room again: call the users that wait for it. Lock held */
 static void ring_feed(struct ring *r)
 {
 	if (!r->starved)
@@ -149,7 +148,7 @@ static void ring_feed(struct ring *r)
 	}
 }
 
-/* @op, to its user's list.  Lock held */
+/* Put @op on its user's list. Lock held */
 static void ring_came(struct ring *r, struct ring_op *op, int res)
 {
 	struct ring_user *u = op->user;
@@ -165,7 +164,7 @@ static void ring_came(struct ring *r, struct ring_op *op, int res)
 	ring_ready(r, u);
 }
 
-/* What the kernel has finished, to its users' lists.  Lock held */
+/* Put what the kernel has finished on its users' lists. Lock held */
 static void ring_reap(struct ring *r)
 {
 	struct io_uring_cqe *cqe;
@@ -184,7 +183,7 @@ static void ring_reap(struct ring *r)
 	io_uring_cq_advance(&r->uring, n);
 }
 
-/* All of @u's, which then has no business among the ready.  Lock held, and u->dev->lock */
+/* Take all of @u's, which then leaves the ready list. Lock held, and u->dev->lock */
 static struct ring_op *ring_take(struct ring *r, struct ring_user *u)
 {
 	struct ring_op *list = u->first;
@@ -201,7 +200,7 @@ static struct ring_op *ring_take(struct ring *r, struct ring_user *u)
 
 /* ---- submissions ---- */
 
-/* Take back what the kernel did not take: it looks only when it is called.  Lock held */
+/* Take back what the kernel did not take: it reads the ring only in calls. Lock held */
 static void ring_withdraw(struct ring *r, int res)
 {
 	struct io_uring_sq *sq = &r->uring.sq;
@@ -217,7 +216,7 @@ static void ring_withdraw(struct ring *r, int res)
 	ring_feed(r);
 }
 
-/* The kernel does not take all that there is.  Lock held */
+/* The kernel did not take everything. Lock held */
 static void ring_refused(struct ring *r, int rc)
 {
 	static struct log_limit limit;
@@ -239,7 +238,7 @@ static void ring_refused(struct ring *r, int rc)
 	(void)timerfd_settime(r->again.fd, 0, &it, NULL);
 }
 
-/* Give the kernel what was got.  Return: did it take all?  Lock held */
+/* Submit all prepared entries. Return: did the kernel take all? Lock held */
 static bool ring_push(struct ring *r)
 {
 	while (io_uring_sq_ready(&r->uring)) {
@@ -257,7 +256,7 @@ static bool ring_push(struct ring *r)
 
 /* ---- the loop's side ---- */
 
-/* Loop thread: hand out what is done, whoever it was that saw it */
+/* Loop thread: hand out what is done, whichever thread collected it */
 static void ring_deliver(struct ring *r)
 {
 	for (;;) {
@@ -275,7 +274,7 @@ static void ring_deliver(struct ring *r)
 		if (!u)
 			return;
 		if (!device_lock_soon(u->dev))
-			continue; /* who is in ring_wait() takes them himself */
+			continue; /* a thread in ring_wait() takes them itself */
 		ring_lock(r);
 		list = ring_take(r, u);
 		ring_unlock(r);
@@ -315,7 +314,7 @@ static void ring_on_again(struct loop_source *s, uint32_t events)
 	ring_deliver(r);
 }
 
-/* Without a lock: what is missed now is seen at the next look */
+/* Without a lock: a completion missed now is seen at the next check */
 static bool ring_look(struct loop_poller *p)
 {
 	struct ring *r = container_of(p, struct ring, poller);
@@ -329,7 +328,7 @@ static bool ring_look(struct loop_poller *p)
 	return true;
 }
 
-/* The ring is readable, whether looked at or not */
+/* The ring is readable, whether polled or not */
 static void ring_look_nop(struct loop_poller *p)
 {
 	(void)p;
@@ -370,7 +369,7 @@ void ring_del(struct ring *r, struct ring_user *u)
 
 	ring_lock(r);
 	BUG_ON(u->inflight || u->first);
-	(void)ring_take(r, u); /* it may have been about to be told of room */
+	(void)ring_take(r, u); /* it may have been on the list for room */
 	(void)io_uring_register_files_update(&r->uring, u->file, &none, 1);
 	r->files &= ~(1ULL << u->file);
 	ring_unlock(r);
@@ -383,7 +382,7 @@ struct io_uring_sqe *ring_get(struct ring *r, struct ring_user *u, struct ring_o
 	if (u->inflight == RING_SHARE)
 		return NULL;
 	sqe = io_uring_get_sqe(&r->uring);
-	if (!sqe) { /* full of what is to be submitted */
+	if (!sqe) { /* full of entries to submit */
 		(void)ring_push(r);
 		sqe = io_uring_get_sqe(&r->uring);
 	}
@@ -424,7 +423,7 @@ struct ring_op *ring_wait(struct ring *r, struct ring_user *u)
 		bool left;
 
 		ring_lock(r);
-		if (!ring_push(r)) /* others start theirs again */
+		if (!ring_push(r)) /* other users start theirs again */
 			ring_withdraw(r, -EAGAIN);
 		ring_reap(r);
 		left = u->inflight != 0;
@@ -452,7 +451,7 @@ bool ring_idle(struct ring *r)
 {
 	bool idle = true;
 
-	if (!r->files) /* nor is it open, perhaps */
+	if (!r->files) /* then the ring may not be open either */
 		return true;
 	ring_lock(r);
 	if (!ring_push(r))

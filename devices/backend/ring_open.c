@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_open - set an io_uring up so that it can do what a disk needs, and nothing else. */
+/* ring_open - set an io_uring up for what a disk needs, and nothing else. */
 #include "devices/backend/ring_open.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static int ring_register(struct io_uring *u, unsigned int op, const void *arg,
 	return syscall(__NR_io_uring_register, u->ring_fd, op, arg, n) < 0 ? -errno : 0;
 }
 
-/* Only these operations, only on registered files; of the calls that change a ring only
- * the one that registers files.
+/* Only these operations, only on registered files; of the calls that change a ring only the one
+ * that registers files.
  */
 static int ring_restrict(struct io_uring *u)
 {
@@ -44,7 +44,7 @@ static int ring_restrict(struct io_uring *u)
 	return ring_register(u, IORING_REGISTER_RESTRICTIONS, rule, n);
 }
 
-/* Flags that a kernel does not know make it refuse: newest first */
+/* A kernel refuses flags that it does not know: newest first */
 static int ring_setup(struct io_uring *u)
 {
 	static const unsigned int flags[] = {

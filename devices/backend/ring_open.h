@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_open - set an io_uring up; devices/backend/ring only. */
+/* ring_open - set an io_uring up; for devices/backend/ring only. */
 #ifndef MICROVM_BACKEND_RING_OPEN_H
 #define MICROVM_BACKEND_RING_OPEN_H
 
