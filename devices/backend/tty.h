@@ -9,9 +9,9 @@
  *   unix   a socket that we listen on, one peer at a time
  *   file   output only, appended
  *   fd     a stream socket, a pipe or a terminal that we inherited
- * A stuck reader holds its guest's console back, nothing else, and never stops the loop.
- * Where nobody reads, the guest is not held: without a peer (unix), or when a full pty has
- * not moved for half a second, the newest TTY_OUT_MAX bytes are kept for who comes next.
+ * A stuck reader holds its guest's console back, nothing else, and never stops the loop. Without
+ * a reader the guest is not held: without a peer (unix), or when a full pty has not moved for
+ * half a second, the newest TTY_OUT_MAX bytes are kept for the next reader.
  */
 #ifndef MICROVM_BACKEND_TTY_H
 #define MICROVM_BACKEND_TTY_H
@@ -61,15 +61,15 @@ struct tty *tty_create_unix(struct loop *l, const char *label, const char *path,
  */
 struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 			    struct err *e);
-/* tty_create_inherited() - on descriptor @fd, which the process that started us left open: a connected
- * stream socket, one end of a pipe, or a terminal, which keeps its mode.  Taken over and closed with
- * what is made; left alone when it is refused
+/* tty_create_inherited() - on descriptor @fd, which the process that started us left open: a
+ * connected stream socket, one end of a pipe, or a terminal, which keeps its mode. The tty takes
+ * it over and closes it; a refused one stays the caller's
  */
 struct tty *tty_create_inherited(struct loop *l, const char *label, int fd,
 				 struct err *e);
-/* tty_file_limit() - of tty_create_file() with the same @path, before tty_start(): at @max bytes
- * the file becomes @path.1 (what was there goes), and @path begins anew.  A device or a pipe has
- * no limit.  Return: 0 or -errno with a sentence in @e
+/* tty_file_limit() - after tty_create_file() with the same @path, before tty_start(): at @max
+ * bytes the file is renamed to @path.1 (an older one is lost), and @path begins anew. A device or
+ * a pipe has no limit. Return: 0 or -errno with a sentence in @e
  */
 int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e);
 /* tty_path() - path of the pseudo terminal; NULL: it is none */

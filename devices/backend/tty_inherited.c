@@ -3,8 +3,8 @@
  * tty_inherited - a console on a descriptor that the process which started us had open.
  *
  * A stream socket is a peer that is there from the start and is the last one; a pipe carries one
- * direction; a terminal keeps the mode that it has.  What cannot be waited for is refused, and so is
- * what is not inherited: all that we open ourselves is close-on-exec.
+ * direction; a terminal keeps the mode that it has. A descriptor that cannot be waited for is
+ * refused, and so is one that is not inherited: all that we open ourselves are close-on-exec.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -21,7 +21,7 @@ static int tty_refuse_fd(const struct tty *t, int fd, const char *why, struct er
 	return err_set(e, EBADF, "%s: fd=%d %s", t->label, fd, why);
 }
 
-/* A socket with somebody at its other end, who takes and gives a stream.  NULL: it is one */
+/* A stream socket with a peer at its other end? NULL: it is one */
 static const char *tty_socket_lacks(int fd)
 {
 	struct sockaddr_storage peer;
@@ -51,7 +51,7 @@ static const char *tty_terminal_lacks(int fd)
 	return NULL;
 }
 
-/* Return: what is in the way of @fd as a console, with the cure; NULL: nothing */
+/* Return: why @fd cannot be a console, with the cure; NULL: it can */
 static const char *tty_fd_lacks(int fd, const struct stat *st)
 {
 	bool both = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
