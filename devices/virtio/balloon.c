@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * balloon - memory that the guest gives back to the host (virtio 1.2, 5.5): as much as we
- * ask for (inflate), and what it has no use for at the moment (free-page reporting).  And
- * what it says about its memory, when somebody asks (balloon_stats.c).
+ * balloon - memory that the guest gives back to the host (virtio 1.2, 5.5): as much as we ask for
+ * (inflate), and free pages (free-page reporting). And its figures about its memory, on request
+ * (balloon_stats.c).
  *
- * Nothing the guest says is believed, because nothing depends on it: a page given back
- * stays mapped and reads as zeroes when it is used again, so taking pages back (deflate) needs
- * no work.  Giving them to the host can take milliseconds, which a worker spends, one
- * chain at a time.
+ * The guest's statements need no check, because nothing depends on them: a page given back stays
+ * mapped and reads as zeroes when it is used again, so taking pages back (deflate) needs no work.
+ * Giving them to the host can take milliseconds, which a worker spends, one chain at a time.
  */
 #include "devices/virtio/balloon.h"
 
@@ -24,14 +23,14 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-/* Linux reports 32 ranges at a time and wants a queue for as many. */
+/* Linux reports 32 ranges at a time and needs a queue for as many. */
 #define BALLOON_QUEUE 32
 #define BALLOON_PAGE  (1UL << VIRTIO_BALLOON_PFN_SHIFT)
 #define BALLOON_LIST_MAX \
 	(64 * KIB) /* bytes of page numbers in a chain; Linux has 1 KiB */
-#define BALLOON_PIECE_MAX (64 * MIB) /* between two looks at job->stop */
-/* What queues are for.  Drivers number those that exist: hinting's never does, and where a
- * driver takes no statistics reporting is the third (balloon_queue()).
+#define BALLOON_PIECE_MAX (64 * MIB) /* between two checks of job->stop */
+/* The roles of queues. Drivers number those that exist: hinting's never does, and without a
+ * statistics queue reporting is the third (balloon_queue()).
  */
 enum {
 	BALLOON_INFLATE,
@@ -49,15 +48,15 @@ struct balloon_job {
 	struct virtq_chain c;
 	uint64_t released; /* bytes */
 	const char *lie;   /* NULL: none */
-	_Atomic bool stop; /* the device is being reset: nobody waits for the rest */
+	_Atomic bool stop; /* the device is being reset: the rest is not needed */
 };
 
 struct balloon {
 	struct virtio_dev v;
 	struct virtq vq[BALLOON_QUEUES];
-	struct virtio_balloon_config config, truth; /* shown; without the driver's lies */
+	struct virtio_balloon_config config, truth; /* shown; and as it is in truth */
 	bool kicked[BALLOON_QUEUES]; /* by role: and not found empty since */
-	bool busy;                   /* @job is a worker's */
+	bool busy;                   /* a worker has @job */
 	struct balloon_job job;
 	struct virtq_chain c; /* of the deflate queue */
 	struct balloon_stats_queue stats;
@@ -149,7 +148,7 @@ static void balloon_run(struct work *w)
 		balloon_run_reporting(j);
 }
 
-/* Is the chain in @b->job what its queue is for?  Return: NULL, or the lie */
+/* Does the chain in @b->job fit its queue? Return: NULL, or the lie */
 static const char *balloon_check(const struct balloon *b)
 {
 	const struct balloon_job *j = &b->job;
@@ -208,8 +207,8 @@ static void balloon_start(struct balloon *b)
 	work_submit(b->v.env->pool, &j->work);
 }
 
-/* While the worker has nothing to do: the next chain of a queue that was kicked.  A queue is
- * asked until it is empty, or its driver would not be told to kick again.
+/* The worker is idle: take the next chain of a queue that was kicked. A queue is popped until it
+ * is empty, or its driver would not be told to kick again.
  */
 static void balloon_next(struct balloon *b)
 {
@@ -299,7 +298,7 @@ static int balloon_arm(struct virtio_dev *v, struct err *e)
 		      : 0;
 }
 
-/* Linux fills the statistics queue before the device runs, and its kick then is no kick. */
+/* Linux fills the statistics queue before the device is active: that kick has no effect. */
 static int balloon_activate(struct virtio_dev *v)
 {
 	struct balloon *b = balloon_of(v);
@@ -309,8 +308,7 @@ static int balloon_activate(struct virtio_dev *v)
 	return 0;
 }
 
-/* Of the configuration two fields are the driver's to write: how much is in the balloon,
- * and its pattern.
+/* The driver writes two fields of the configuration: how much is in the balloon, and its pattern.
  */
 static void balloon_config_written(struct virtio_dev *v, unsigned int off,
 				   unsigned int len)
@@ -339,13 +337,13 @@ static void balloon_reset(struct virtio_dev *v)
 	b->config = b->truth;
 }
 
-/* A worker finishes what it has begun; nothing follows it */
+/* A worker finishes the present chain; no other follows */
 static bool balloon_rest(struct virtio_dev *v)
 {
 	return !balloon_of(v)->busy;
 }
 
-/* As large as it was to be, which its driver knows */
+/* The size that its driver knows */
 static void balloon_state(struct virtio_dev *v, struct state *s)
 {
 	struct balloon *b = balloon_of(v);
@@ -384,7 +382,7 @@ static const struct virtio_ops balloon_ops = {
 };
 
 /* With reporting comes the pattern: a guest that fills its free pages would not report them
- * otherwise, and zero, the usual one, is what they come back with.
+ * otherwise, and they come back as zero, the usual pattern.
  */
 static uint64_t balloon_offer(const struct config_balloon *c, bool reporting)
 {
@@ -403,7 +401,7 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 {
 	const struct config_balloon *c = &env->cfg->balloon;
 	struct balloon *b = calloc(1, sizeof(*b));
-	/* what would be reported stays (gmem_release()), so the guest need not look for it */
+	/* reported pages would stay (gmem_release()), so the guest need not search for them */
 	bool reporting = c->reporting && !env->mem->hugepages;
 
 	(void)i;

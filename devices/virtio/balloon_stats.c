@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* balloon_stats - a guest's figures about its memory, and the queue that they come by. */
+/* balloon_stats - a guest's figures about its memory, and the queue that carries them. */
 #include "devices/virtio/balloon_stats.h"
 
 #include <endian.h>
@@ -9,7 +9,7 @@
 #include "vmm/core/util.h"
 
 #define STATS_LEN 10 /* of one figure: 16 bits of tag, 64 of value, unaligned */
-#define STATS_MAX 64 /* figures that are looked at; Linux has 10, 16 since 6.12 */
+#define STATS_MAX 64 /* figures that are read; Linux has 10, 16 since 6.12 */
 
 _Static_assert(sizeof(struct virtio_balloon_stat) == STATS_LEN,
 	       "layout of virtio 1.2, 5.5.6.3");
@@ -57,7 +57,7 @@ void balloon_stats_hear(struct balloon_stats_queue *s, struct virtio_dev *v,
 {
 	struct balloon_asker *a = s->asker;
 
-	/* a kick without a buffer, as after a rest, makes old figures no younger */
+	/* a kick without a buffer, as after a rest, does not renew old figures */
 	if ((s->heard && s->at == q->next_avail) || !virtio_pop(v, q, &s->c))
 		return;
 	if (s->c.to_driver.n) {
@@ -82,12 +82,12 @@ void balloon_stats_ask(struct balloon_stats_queue *s, struct virtio_dev *v,
 		       struct virtq *q, struct balloon_asker *a)
 {
 	s->asker = a;
-	/* no buffer there: the answer to who asked before is on its way */
+	/* no buffer there: the answer to an earlier asker is on its way */
 	if (!virtio_pop(v, q, &s->c))
 		return;
 	virtq_push(q, s->c.head, 0);
 	s->heard = false;
 	v->dev->io.requests++;
 	virtio_notify(v, q);
-	balloon_stats_hear(s, v, q); /* or else, the ring being empty, the driver kicks */
+	balloon_stats_hear(s, v, q); /* else the ring is empty and the driver will kick */
 }

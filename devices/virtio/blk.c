@@ -2,9 +2,9 @@
 /*
  * blk - virtio block device (virtio 1.2, 5.2) on a disk.
  *
- * A kick pops every chain of its queue first, then starts them together.  Each chain lives
- * in a slot until the disk is done with it; there is a slot for every queue entry, so
- * nothing is allocated.  Out of tokens (rate.h), chains stay in their rings.
+ * A kick pops every chain of its queue first, then starts them together. Each chain lives in a
+ * slot until the disk is done with it; there is a slot for every queue entry, so nothing is
+ * allocated. Without tokens (rate.h), chains stay in their rings.
  */
 #include "devices/virtio/blk.h"
 
@@ -73,7 +73,7 @@ static void blk_kick(struct virtio_dev *v, unsigned int qi)
 	virtio_notify(v, &b->vq[qi]);
 }
 
-/* There are tokens again.  No queue is always the first to get them. */
+/* There are tokens again. The queues take turns at being first. */
 static void blk_go_on(struct rate *r)
 {
 	struct blk *b = container_of(r, struct blk, rate);
@@ -87,8 +87,8 @@ static void blk_go_on(struct rate *r)
 	}
 }
 
-/* An error of the host is the guest's to deal with; but that it comes of a limit of ours, the
- * operator alone can know.
+/* The guest handles an error of the host; but only the operator can act on one that a limit of
+ * our process causes.
  */
 static int blk_status(struct blk *b, int result)
 {
@@ -101,7 +101,7 @@ static int blk_status(struct blk *b, int result)
 	return result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 }
 
-/* A device that is broken or being reset has slots to get back, and no queue to tell. */
+/* A device that is broken or being reset has slots to free, and no queue to tell. */
 static void blk_done(void *ctx, struct disk_req *list)
 {
 	struct blk *b = ctx;
@@ -224,7 +224,7 @@ static void blk_reset(struct virtio_dev *v)
 	b->truth.wce = b->config.wce = b->writeback;
 }
 
-/* The disk has every slot that is in use.  What waits for tokens is found by the kicks of wake() */
+/* The disk has every slot that is in use. The kicks of wake() find chains that wait for tokens */
 static bool blk_rest(struct virtio_dev *v)
 {
 	struct blk *b = blk_of(v);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blk_req - one request to the block device (virtio 1.2, 5.2.6): read once, checked whole,
- * before anything of it happens.
+ * blk_req - one request to the block device (virtio 1.2, 5.2.6): read once, and checked whole
+ * before it begins.
  */
 #include "devices/virtio/blk.h"
 
@@ -20,18 +20,16 @@ static bool blk_range_ok(const struct blk *b, uint64_t sector, uint64_t n)
 	return sector <= capacity && n <= capacity - sector;
 }
 
-/* Has a write to be stable when it is done?  A driver that cannot flush takes it for so
- * (5.2.6.2)
- */
+/* Must a write be stable when it completes? A driver that cannot flush assumes so (5.2.6.2) */
 static bool blk_durable(const struct blk *b)
 {
 	return !b->truth.wce || !(b->v.acked & (1ULL << VIRTIO_BLK_F_FLUSH));
 }
 
-/* It is charged now for what the host moves at most; blk_request_next() corrects that */
+/* It is charged now for the most that the host may move; blk_request_next() corrects that */
 static void blk_submit(struct blk *b, struct blk_slot *s)
 {
-	disk_submit(b->disk, &s->io); /* it reckons the price, and begins nothing */
+	disk_submit(b->disk, &s->io); /* it computes the price, and begins nothing */
 	s->price = b->rate.limited ? s->io.moved : 0;
 	rate_spend(&b->rate, 0, s->price);
 }

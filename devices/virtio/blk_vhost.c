@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blk_vhost - a virtio disk (virtio 1.2, 5.2) that another process serves: one that listens
+ * blk_vhost - a virtio disk (virtio 1.2, 5.2) that another process serves: a process that listens
  * at a socket, or a qemu-storage-daemon that we start, for images that are not raw.
  *
  * An image is opened here, once, and the daemon gets the descriptor: it serves the file that was
- * checked, even if another file has the name by then.  Only an image that may name other
- * files (backing=on) is passed by its own name, because theirs are relative to it.
+ * checked, even if another file has the name by then. Only an image that may name other files
+ * (backing=on) is passed by its own name, because theirs are relative to it.
  */
 #include "devices/virtio/devices.h"
 
@@ -23,8 +23,8 @@
 #define BLK_QUEUE    256
 #define BLK_NAME_MAX 4096
 #define BLK_FD_4     "/proc/self/fd/4" /* the descriptor after the socket's */
-/* What passes through: CONFIG_WCE does not, the driver would have to write the
- * configuration; nor what comes after the configuration that we know
+/* Features that pass through: not CONFIG_WCE, as the driver would have to write the
+ * configuration, and none with fields past the configuration that we know
  */
 #define BLK_FEATURES                                                    \
 	(1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX | \
@@ -44,8 +44,8 @@ static const struct daemon_spec storage_daemon = {
 		"qemu-img convert -O raw",
 };
 
-/* In the daemon's options a comma ends a value, and two commas stand for one.  No other byte
- * of a value has a meaning.
+/* In the daemon's options a comma ends a value, and two commas stand for one. All other bytes of
+ * a value are literal.
  */
 static int blk_put_path(char *to, size_t size, const char *path)
 {
@@ -69,7 +69,7 @@ static bool blk_is_device(int fd)
 	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* What qemu-storage-daemon is told: the file, the image in it, what limits it, the export */
+/* The arguments of qemu-storage-daemon: the file, the image in it, its limits, the export */
 struct blk_told {
 	char file[BLK_NAME_MAX], node[160], limits[128], slow[80], exp[256];
 	const char *args[12];
@@ -147,8 +147,8 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c, int fd,
 	return 0;
 }
 
-/* By io_uring only if the operator says so: qemu-storage-daemon 7.2 then waits for ever for
- * what lies behind the end of a file that is cut short.
+/* By io_uring only if the operator says so: with it, qemu-storage-daemon 7.2 waits for ever for
+ * bytes past the end of a truncated file.
  */
 static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c, int fd,
 			    enum disk_format f, struct err *e)
@@ -167,7 +167,7 @@ static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c, int f
 	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
 }
 
-/* What cannot be had of it */
+/* Settings that it does not support */
 static int blk_check_options(const struct config_disk *c, enum disk_format f,
 			     struct err *e)
 {
@@ -203,7 +203,7 @@ static int blk_open(struct vu_dev *d, const struct config *cfg, unsigned int i,
 	return rc < 0 ? rc : blk_start_daemon(d, c, fd, f, e);
 }
 
-/* What a process said, as far as it can be true */
+/* Bound the process's values to possible ones */
 static unsigned int blk_configure(struct vu_dev *d)
 {
 	bool mq = d->u.features & (1ULL << VIRTIO_BLK_F_MQ);
@@ -230,7 +230,7 @@ struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i
 		vu_destroy(d);
 		return NULL;
 	}
-	/* out of order, its successor could not tell what is done and what is not */
+	/* out of order, its successor could not tell finished requests from others */
 	if (d->socket && vhost_user_has(&d->u, VHOST_USER_P_INFLIGHT))
 		vu_may_return(d);
 	return vu_offer(d, VIRTIO_ID_BLOCK, blk_configure(d), BLK_QUEUE, BLK_FEATURES, 0);

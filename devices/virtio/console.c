@@ -2,9 +2,9 @@
 /*
  * console - virtio console (virtio 1.2, 5.3) with one port, hvc0, on the operator's tty.
  *
- * One chain each way may be with us for longer: a transmitted one that the tty has taken
- * only a part of, and a receive buffer that the tty was told the size of.  At rest the ring has both
- * back, and how much of the first was taken is remembered.
+ * We may hold one chain each way for longer: a transmitted one that the tty has taken in part,
+ * and a receive buffer whose size the tty was told. At rest the ring has both back, and the
+ * device remembers how much of the first was taken.
  */
 #include "devices/virtio/devices.h"
 
@@ -24,11 +24,11 @@ struct console {
 	struct virtio_dev v;
 	struct virtq vq[2];
 	struct virtio_console_config config;
-	uint16_t cols, rows; /* @config is the driver's to write, up to emerg_wr */
+	uint16_t cols, rows; /* the driver may write @config, up to emerg_wr */
 	struct tty *tty;
 	struct tty_client client;
-	uint64_t kicks;        /* of output, since the driver is there */
-	bool sending;          /* @tx is popped, its span is what is left of it */
+	uint64_t kicks;        /* of output, since the driver started */
+	bool sending;          /* @tx is popped, its span is the rest of it */
 	uint32_t taken;        /* of @tx, or of the next chain if there is none */
 	bool receiving;        /* @rx is popped, and empty */
 	struct virtq_chain tx; /* only its used part is ever touched */
@@ -65,7 +65,7 @@ static bool console_send_chain(struct console *c)
 	return true;
 }
 
-/* A part of it may have gone out before a rest.  If the driver made it shorter, so be it. */
+/* A part of it may have gone out before a rest. If the driver shortened it, send what is left. */
 static bool console_take(struct console *c)
 {
 	if (!virtio_pop(&c->v, &c->vq[CONSOLE_TX], &c->tx))
@@ -146,9 +146,9 @@ static void console_resized(struct tty_client *tc, uint16_t cols, uint16_t rows)
 	virtio_config_changed(&c->v);
 }
 
-/* Linux' driver takes the size when it changes, never at its start, and then only once hvc0 is
- * there, which is after the device is ready.  So it is told of a change again as the guest
- * prints, ever more rarely: each time costs a few exits, and a size that it has is no news to it.
+/* Linux' driver reads the size when it changes, never at its start, and only once hvc0 exists,
+ * which is after the device is ready. So we report a change again as the guest prints, ever more
+ * rarely: each time costs a few exits, and repeating a size does no harm.
  */
 static void console_remind_of_size(struct console *c)
 {
@@ -159,11 +159,11 @@ static void console_remind_of_size(struct console *c)
 
 static void console_connected(struct tty_client *tc, bool yes)
 {
-	(void)tc; /* a console is always there: its output is kept for who comes */
+	(void)tc; /* a console is always there: its output is kept for the next peer */
 	(void)yes;
 }
 
-/* 5.3.4: a byte for the operator in emerg_wr, in any state; the rest is not for writing. */
+/* 5.3.4: a byte for the operator in emerg_wr, in any state; the rest is read-only. */
 static void console_config_written(struct virtio_dev *v, unsigned int off,
 				   unsigned int len)
 {
@@ -204,7 +204,7 @@ static void console_reset(struct virtio_dev *v)
 	c->sending = c->receiving = false;
 	c->taken = 0;
 	c->kicks = 0;
-	if (v->resting) /* a device that is off has no wake() to come */
+	if (v->resting) /* a device that is off gets no wake() */
 		tty_wake(c->tty);
 }
 
@@ -226,8 +226,8 @@ static void console_wake(struct virtio_dev *v)
 	tty_wake(console_of(v)->tty);
 }
 
-/* A driver that was told another size is told ours.  What the tty holds is the host's, and stays
- * there.
+/* A driver that was told another size is told ours. Bytes that the tty holds are the host's, and
+ * stay there.
  */
 static void console_state(struct virtio_dev *v, struct state *s)
 {

@@ -14,20 +14,20 @@
 /* cfg->disk[@i], named by its id */
 struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
-/* the same, when another process serves it (blk_is_elsewhere()) */
+/* the same, if another process serves it (blk_is_elsewhere()) */
 struct virtio_dev *blk_vhost_create(const struct virtio_env *env, unsigned int i,
 				    struct err *e);
 bool blk_is_elsewhere(const struct config_disk *c);
 /* cfg->share[@i]: "fs@i" */
 struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struct err *e);
-/* blk_look_again() - has the host changed the size of what is behind @v?  Any device;
- * those that blk_create() did not make are left alone, and not waited for.  Takes dev->lock
+/* blk_look_again() - has the host changed the size of the file or device of @v?  Any device;
+ * those that blk_create() did not make are ignored, without waiting. Takes dev->lock
  */
 void blk_look_again(struct virtio_dev *v);
 /* cfg->net[@i], named by its id */
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
-/* the same, when the kernel or another process serves it (net_is_elsewhere()) */
+/* the same, if the kernel or another process serves it (net_is_elsewhere()) */
 struct virtio_dev *net_vhost_create(const struct virtio_env *env, unsigned int i,
 				    struct err *e);
 bool net_is_elsewhere(const struct config_net *c);
@@ -37,18 +37,18 @@ struct virtio_dev *balloon_create(const struct virtio_env *env, unsigned int i,
 /* entropy from the host: "rng0" */
 struct virtio_dev *rng_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
-/* the power button of a machine that has none by ACPI: "button0" */
+/* the power button of a machine without ACPI's: "button0" */
 struct virtio_dev *input_create(const struct virtio_env *env, unsigned int i,
 				struct err *e);
 /* input_press() - press and release the button @v, which input_create() made.  While a press is
- * still on its way to the driver, another is none.  Loop thread; takes dev->lock.
+ * still on its way to the driver, another has no effect. Loop thread; takes dev->lock.
  * Return: is there a driver?  If not, nothing has happened
  */
 bool input_press(struct virtio_dev *v);
 /* cfg->vsock: "vsock0" */
-/* vsock_reserve() - all else that the machine opens at its start is open, and it may come to need
- * @others more: connections get what is left of the process's descriptors, which is said if it
- * is not much.  Before the guest runs.  Return: 0, or -EMFILE with a sentence in @e
+/* vsock_reserve() - after the machine has opened all that it needs at its start; it may need
+ * @others more later. Connections get the rest of the process's descriptors, and a small rest is
+ * logged. Before the guest runs. Return: 0, or -EMFILE with a sentence in @e
  */
 int vsock_reserve(struct virtio_dev *v, unsigned int others, struct err *e);
 struct virtio_dev *vsock_create(const struct virtio_env *env, unsigned int i,
@@ -62,7 +62,7 @@ struct virtio_dev *console_create(const struct virtio_env *env, struct tty *tty,
 struct virtio_dev *ports_create(const struct virtio_env *env, struct tty *const *tty,
 				struct err *e);
 struct tty_client *ports_client(struct virtio_dev *v, unsigned int i); /* of port[@i] */
-/* console_client() - a console_create()d device behind its registers, for tty_start() */
+/* console_client() - the client of a console_create()d device, for tty_start() */
 struct tty_client *console_client(struct virtio_dev *v);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fs - a shared directory (virtio 1.2, 5.11), which virtiofsd serves: one that listens at a
- * socket, or one that we start.
+ * fs - a shared directory (virtio 1.2, 5.11), which virtiofsd serves: one listening at a socket,
+ * or one that we start.
  *
- * There are two virtiofsd, one in C (of QEMU up to 7.2) and one in Rust.  The first's options
- * are tried first, for which no question is needed: the second understands them, too, if it
- * is not too new.  One that dies of them is asked what it takes.
+ * There are two virtiofsd, one in C (of QEMU up to 7.2) and one in Rust. The first's options are
+ * tried first, without asking: the second also understands them, if it is not too new. If it dies
+ * of them, we ask it for its options.
  *
- * Neither gets the directory's name.  The first ends a value at a comma and decodes \054 to a
- * comma, the second ends it at any comma, and both would look the name up again.  So the
- * directory is opened here, once, and the program finds it at a constant name.
+ * Neither gets the directory's name. The first ends a value at a comma and decodes \054 to a
+ * comma, the second ends it at any comma, and both would look the name up again. So the directory
+ * is opened here, once, and the program finds it at a constant name.
  */
 #include "devices/virtio/devices.h"
 
@@ -26,9 +26,9 @@
 #include "devices/virtio/vhost_user_device.h"
 #include "vmm/core/util.h"
 
-#define FS_QUEUES   2 /* one for what may not wait, one for requests */
+#define FS_QUEUES   2 /* one for urgent messages, one for requests */
 #define FS_QUEUE    256
-#define FS_HELP_MAX 16384 /* of --help: bytes that are looked at */
+#define FS_HELP_MAX 16384 /* of --help: bytes that are read */
 
 /* Where the program finds the directory: mounted at /sys in a mount namespace of its own (every
  * host has /sys, and no virtiofsd reads it), or, where no such namespace is allowed, as the
@@ -150,7 +150,7 @@ static int fs_start(struct vu_dev *d, const struct config_share *c, int dir,
 	return vu_start_daemon(d, &s, e);
 }
 
-/* What does the one that is installed take?  If it says nothing of that, its end has said why */
+/* Which options does the installed one take? If its help does not say, its end has said why */
 static enum fs_options fs_ask(void)
 {
 	const char *const args[] = {"--help", NULL};
@@ -185,9 +185,9 @@ static struct vu_dev *fs_try(const struct virtio_env *env, unsigned int i, int d
 	return NULL;
 }
 
-/* In a container it may not be allowed to make the namespaces that it shuts itself into;
- * changing its root directory still keeps it in the one that it shares.  Read-only takes a
- * mount; a descriptor cannot be made so.
+/* In a container it may not be allowed to make the namespaces that it isolates itself in;
+ * changing its root directory still confines it in a shared one. Read-only needs a mount; a
+ * descriptor cannot be made so.
  */
 static struct vu_dev *fs_open_how(const struct virtio_env *env, unsigned int i, int dir,
 				  enum fs_options how, struct err *e)

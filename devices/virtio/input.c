@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * input - the power button of a machine that has none by ACPI: an input device with one key
- * (virtio 1.2, 5.8).
+ * input - the power button of a machine without ACPI's: an input device with one key (virtio 1.2,
+ * 5.8).
  *
- * A press is four events, each in a buffer of the driver's, and the driver gets all of them: what
- * finds no buffer stays owed until there is one.  No second press is owed meanwhile, so a driver
- * that gives no buffers makes nothing grow.
+ * A press is four events, each in a buffer of the driver's, and the driver gets all of them: an
+ * event without a buffer stays owed until there is one. No second press is owed meanwhile, so a
+ * driver that gives no buffers cannot make our memory grow.
  */
 #include "devices/virtio/devices.h"
 
@@ -26,7 +26,7 @@ enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
 
 static const char input_name[] = "microvm power button";
 
-/* Down and up, each with the end of a report, without which Linux shows it to no program */
+/* Down and up, each with the end of a report, without which Linux passes it to no program */
 static const struct {
 	uint16_t type, code;
 	uint32_t value;
@@ -49,7 +49,7 @@ static struct input *input_of(struct virtio_dev *v)
 	return container_of(v, struct input, v);
 }
 
-/* The driver selects what the rest of the configuration is about (5.8.5); 0 bytes: nothing */
+/* The driver selects the subject of the rest of the configuration (5.8.5); 0 bytes: nothing */
 static void input_answer(struct input *b)
 {
 	struct virtio_input_config *c = &b->config;
@@ -99,7 +99,7 @@ static void input_deliver(struct input *b)
 	virtio_notify(&b->v, q);
 }
 
-/* What the driver says of lamps and sounds, which there are none of, is taken and forgotten */
+/* Status events for lamps and sounds, which it lacks, are accepted and dropped */
 static void input_take_status(struct virtio_dev *v)
 {
 	struct virtq *q = &v->vq[INPUT_STATUS];

@@ -2,10 +2,10 @@
 /*
  * mmio - the virtio-mmio transport, version 2 (virtio 1.2, 4.2): registers and status.
  *
- * Theory: reads are answered from a page that the machine may map into the guest, so each
- * write that changes what some register reads as stores the new value there (mmio_show()).
- * Writes pass a gate for the state that the device is in: what the driver may not do now
- * is dropped, and it can see that it was, by reading back.
+ * Theory: reads are answered from a page that the machine may map into the guest, so each write
+ * that changes a register's value stores the new value there (mmio_show()). Writes pass a gate
+ * for the device's state: a write that is not allowed now is dropped, which the driver can see by
+ * reading back.
  */
 #include "devices/virtio/mmio.h"
 
@@ -19,7 +19,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-/* What the transport and its queues can do for every device */
+/* What the transport and its queues support for every device */
 #define MMIO_FEATURES                                                       \
 	((1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_RING_F_EVENT_IDX) | \
 	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC))
@@ -58,7 +58,7 @@ void mmio_reset(struct device *d)
 
 	v->active = false;
 	mmio_kicks_sleep(m);
-	/* what is with the host comes back first, if it is hung, too: 2.4.1 */
+	/* 2.4.1: wait for requests in flight, even if the host hangs */
 	d->waiting = true;
 	if (m->activated)
 		v->ops->reset(v);

@@ -2,8 +2,8 @@
 /*
  * mmio_life - a virtio-mmio device begins, rests, goes on, is saved and loaded.
  *
- * A device is armed once, and activated at each DRIVER_OK.  At rest its doorbells are not
- * heard, and what they were rung for is found by the kick of every queue that follows.
+ * A device is armed once, and activated at each DRIVER_OK. At rest its doorbells are ignored, and
+ * the kick of every queue that follows finds the chains they were rung for.
  */
 #include "devices/virtio/mmio.h"
 
@@ -54,7 +54,7 @@ static int mmio_go(struct mmio *m, const char **why)
 	*why = "the device cannot work with what was negotiated";
 	v->active = true;
 	m->activated = true;
-	if (v->elsewhere) /* nobody tells us of used buffers: mmio_notify.c */
+	if (v->elsewhere) /* we do not see used buffers: mmio_notify.c */
 		mmio_show_used(m);
 	return v->ops->activate(v);
 }
@@ -69,7 +69,7 @@ bool mmio_activate(struct mmio *m)
 	return false;
 }
 
-/* The loop may have been looking at the queues: they ask for kicks again */
+/* The loop may have been polling the queues: they ask for kicks again */
 static void mmio_queues_unpolled(struct mmio *m)
 {
 	for (unsigned int i = 0; i < m->v->nvq; i++)
@@ -94,7 +94,7 @@ bool mmio_rest(struct device *d)
 	return true;
 }
 
-/* Chains that came while nobody looked have rung no doorbell */
+/* Chains that came during a poll have rung no doorbell */
 static void mmio_kick_all(struct mmio *m)
 {
 	for (unsigned int i = 0; i < m->v->nvq; i++)
@@ -118,7 +118,7 @@ void mmio_wake(struct device *d)
 	mmio_kick_all(m);
 }
 
-/* What a driver has seen of the device, and cannot become another while it lives */
+/* Values that a driver has seen of the device, and that must not change while it is active */
 static void mmio_state_identity(struct mmio *m, struct state *s)
 {
 	uint64_t offered = m->v->offered;
@@ -146,8 +146,8 @@ static void mmio_state_registers(struct mmio *m, struct state *s)
 		virtq_state(&m->v->vq[i], s);
 }
 
-/* The registers are loaded: let the device go on.  The interrupt that they show may have been on
- * its way to a vCPU: the driver stands one too many.
+/* The registers are loaded: let the device go on. The interrupt that they show may have been on
+ * its way to a vCPU: the driver tolerates a spurious one.
  */
 static void mmio_state_go(struct mmio *m, struct state *s)
 {

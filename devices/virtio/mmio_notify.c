@@ -2,22 +2,21 @@
 /*
  * mmio_notify - the virtio-mmio transport's kicks and interrupts.
  *
- * Neither needs the guest to exit to us.  A kick is an eventfd that the machine rings from
- * inside the kernel when the guest writes QueueNotify; if it can't, the write arrives here
- * and rings the same eventfd, so kicks are handled on the loop thread in any case.
+ * Neither needs the guest to exit to us. A kick is an eventfd that the machine rings from inside
+ * the kernel when the guest writes QueueNotify; if it can't, the write arrives here and rings the
+ * same eventfd, so kicks are handled on the loop thread in any case.
  *
- * After an interrupt Linux reads InterruptStatus (from the mapped page: free) and writes
- * it back to InterruptACK.  A write of 1, "used buffers" and nothing else, is given a
- * doorbell of its own that nobody listens to, and so bit 0 of InterruptStatus, once set,
- * stays set until a reset or an acknowledgement together with bit 1.  That is within the
- * rules: the bit asks the driver to look at its queues (virtio 1.2, 4.2.3.4), which it
- * does when it is interrupted; a driver must stand being sent to a queue with nothing new
- * (2.7.7.1); and the line is edge-triggered, so a bit that stays set raises nothing.  An
- * eventfd saturates when the kernel rings it, so one that is never read is never full.
+ * After an interrupt Linux reads InterruptStatus (from the mapped page: free) and writes it back
+ * to InterruptACK. A write of 1, "used buffers" alone, has a doorbell of its own that is never
+ * read, and so bit 0 of InterruptStatus, once set, stays set until a reset or an acknowledgement
+ * together with bit 1. That is within the rules: the bit asks the driver to look at its queues
+ * (virtio 1.2, 4.2.3.4), which it does when it is interrupted; a driver must tolerate an
+ * interrupt for a queue with nothing new (2.7.7.1); and the line is edge-triggered, so a bit that
+ * stays set raises nothing. An eventfd saturates when the kernel rings it, so one that is never
+ * read is never full.
  *
- * For the same reason a device whose queues are served elsewhere can have bit 0 set all
- * the time that it lives: who serves them pushes the line without us, and the driver that
- * looks then must find the bit.
+ * For the same reason a device whose queues are served elsewhere can have bit 0 set while it is
+ * active: its server pushes the line without us, and the driver must then find the bit set.
  */
 #include "devices/virtio/mmio.h"
 
@@ -36,7 +35,7 @@ static void mmio_kicked(struct loop_source *s, uint32_t events)
 	eventfd_t count;
 
 	(void)events;
-	(void)eventfd_read(s->fd, &count); /* how often does not matter */
+	(void)eventfd_read(s->fd, &count); /* the count does not matter */
 	mmio_served(m, qi);
 }
 
@@ -88,7 +87,7 @@ int mmio_kicks_arm(struct mmio *m)
 	return 0;
 }
 
-/* Offer an open doorbell to the hypervisor; a refusal leaves the slow path */
+/* Offer an open doorbell to the hypervisor; if it refuses, the slow path remains */
 static void mmio_bind(struct mmio *m, unsigned int off, uint32_t value, int fd,
 		      bool *bound)
 {
@@ -112,14 +111,13 @@ int mmio_kicks_wake(struct mmio *m)
 		if (v->elsewhere)
 			continue;
 		loop_want(v->env->loop, &k->source, EPOLLIN);
-		if (!k->source
-			     .events) { /* a queue that nobody hears would hang the driver */
+		if (!k->source.events) { /* an unwatched queue would hang the driver */
 			mmio_kicks_sleep(m);
 			return -ENOSPC;
 		}
 	}
 	loop_poll_want(v->env->loop, &m->poller, v->polled && !v->elsewhere);
-	/* Without it acknowledgements exit to us; nothing is lost but time. */
+	/* Without it acknowledgements exit to us, which only costs time. */
 	mmio_bind(m, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING, m->ack_fd,
 		  &m->ack_bound);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmio_page - what the driver reads: the virtio-mmio registers (virtio 1.2, 4.2.2), kept
- * as an image of their window so that the machine can map it into the guest.
+/* mmio_page - the driver's reads: the virtio-mmio registers (virtio 1.2, 4.2.2), kept as an image
+ * of their window so that the machine can map it into the guest.
  */
 #include "devices/virtio/mmio.h"
 
@@ -69,9 +69,9 @@ void mmio_show_all(struct mmio *m)
 	mmio_show_config(m);
 }
 
-/* The generation changes on both sides of the change: a driver whose reads (generation,
- * fields, generation; 4.2.2.2) overlap either end reads again.  One that fits in between
- * may see half of the change, and the interrupt that follows has it look once more.
+/* The generation changes on both sides of the change: a driver whose reads (generation, fields,
+ * generation; 4.2.2.2) overlap either end reads again. One whose reads fit in between may see
+ * half of the change, and reads again after the interrupt that follows.
  */
 void mmio_config(struct mmio *m)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mmio_poll - a device's queues looked at, where that is cheaper than to be kicked: a kick
- * costs the guest an exit and us a wake-up.  The loop decides when (vmm/core/loop.h).
+ * mmio_poll - polling a device's queues, where that is cheaper than kicks: a kick costs the guest
+ * an exit and us a wake-up. The loop decides when (vmm/core/loop.h).
  */
 #include "devices/virtio/mmio.h"
 
@@ -18,8 +18,8 @@ static void mmio_poll_begin(struct loop_poller *p)
 		virtq_poll_begin(&v->vq[i]);
 }
 
-/* A queue that a device leaves alone, for its backend is full or its rate is used up, is no
- * find, or the loop would turn for nothing.
+/* A queue that a device leaves alone, because its backend is full or its rate is used up, does
+ * not count as a find, or the loop would spin.
  */
 static bool mmio_poll_look(struct loop_poller *p)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net - virtio network device (virtio 1.2, 5.1) on a tap: pairs of queues, frames
- * written straight from the driver's buffers (net_tx.c) and read straight into them
- * (net_rx.c).
+ * net - virtio network device (virtio 1.2, 5.1) on a tap: pairs of queues, frames written
+ * straight from the driver's buffers (net_tx.c) and read straight into them (net_rx.c).
  *
- * The header in front of each frame is the tap's as well; the kernel checks what a driver
- * says in it, on a copy of its own.
+ * The header in front of each frame is also the tap's; the kernel checks the driver's values in a
+ * copy of its own.
  */
 #include "devices/virtio/net.h"
 
@@ -16,7 +15,7 @@
 
 #include "vmm/core/util.h"
 
-#define NET_DRAIN_MAX 2048 /* frames thrown away at the start; a tap holds 1000 */
+#define NET_DRAIN_MAX 2048 /* frames dropped at the start; a tap holds 1000 */
 
 static struct net *net_of(struct virtio_dev *v)
 {
@@ -51,7 +50,7 @@ static void net_kick(struct virtio_dev *v, unsigned int qi)
 	if (net_is_control(n, qi))
 		net_control(n);
 	else if (qi / 2 >= n->used)
-		return; /* not in use, not there: it may wait */
+		return; /* not in use, or no tap: it may wait */
 	else if (qi % 2 == NET_TX)
 		net_tx(p);
 	else if (p->rx_dry)
@@ -69,11 +68,11 @@ static void net_on_tap(struct loop_source *s, uint32_t events)
 	if (p->n->v.active && !p->rx_dry && !p->rx_held)
 		(void)net_rx(p);
 	if (!p->n->v.active)
-		net_want(p); /* broken or given up meanwhile: frames may not spin us */
+		net_want(p); /* broken or given up meanwhile: do not spin on frames */
 }
 
-/* Answers come soon after what was sent.  The tap stays in the loop's epoll, which is not
- * asked while it looks: nothing has to be done for that
+/* Answers come soon after requests were sent. The tap stays in the loop's epoll, which the loop
+ * does not ask while it polls: so nothing has to be changed
  */
 static void net_poll_nop(struct loop_poller *p)
 {
@@ -88,8 +87,8 @@ static bool net_look(struct loop_poller *lp)
 	for (struct net_pair *p = n->pair; p < n->pair + n->used; p++)
 		if (n->v.active && !n->dead && !p->rx_dry && !p->rx_held)
 			any |= net_rx(p);
-	/* Who is to answer may wait for this very processor.  But first it is the guest's turn,
-	 * and to ask takes half as long as that.
+	/* The process that will answer may need this very processor. But first it is the guest's
+	 * turn, and a check takes half as long as that.
 	 */
 	n->misses = any ? 0 : n->misses + 1;
 	if (n->misses > 1)
@@ -97,7 +96,7 @@ static bool net_look(struct loop_poller *lp)
 	return any;
 }
 
-/* There are tokens again.  No pair is always the first to get them. */
+/* There are tokens again. The pairs take turns at being first. */
 static void net_tx_go_on(struct rate *r)
 {
 	struct net *n = container_of(r, struct net, tx_rate);
@@ -118,7 +117,7 @@ static void net_rx_go_on(struct rate *r)
 
 /* ---- life ---- */
 
-/* What came before there was a driver is nobody's, and not as this driver wants it. */
+/* Frames from before the driver started have no receiver, and may not suit its features. */
 static void net_drain(struct net_pair *p)
 {
 	struct iovec v = {p->rx.spill, sizeof(p->rx.spill)};
@@ -142,7 +141,7 @@ int net_offload(struct net *n, uint64_t offloads)
 void net_late(struct net *n)
 {
 	(void)net_offload(
-		n, n->offloads); /* a kernel takes what it took when it was asked */
+		n, n->offloads); /* a kernel accepts what it accepted at the probe */
 	if (n->waits)
 		return;
 	net_drain(&n->pair[0]);
@@ -162,7 +161,7 @@ int net_use(struct net *n, unsigned int pairs)
 	n->used = pairs;
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_want(&n->pair[i]);
-	/* What their kicks were not heard for */
+	/* Handle what their kicks were ignored for */
 	for (unsigned int i = before; i < pairs && n->v.active; i++) {
 		net_tx(&n->pair[i]);
 		(void)net_rx(&n->pair[i]);
@@ -210,7 +209,7 @@ static void net_reset(struct virtio_dev *v)
 	(void)net_use(n, 1);
 	for (unsigned int i = 0; i < n->npair; i++)
 		net_pair_reset(&n->pair[i]);
-	n->offloads = 0; /* the tap's stay: the next driver mostly wants the same */
+	n->offloads = 0; /* the tap's stay: the next driver usually chooses the same */
 }
 
 static void net_destroy(struct virtio_dev *v)
@@ -250,7 +249,7 @@ void net_init(struct net *n, const int *fds, const struct config_net *c)
 	for (unsigned int i = 0; i < n->npair; i++) {
 		struct net_pair *p = &n->pair[i];
 
-		/* Zeroed already; not again, for most of it is never touched */
+		/* Zeroed already; do not write it, as most of it is never used */
 		p->n = n;
 		p->rxq = &n->vq[2 * i + NET_RX];
 		p->txq = &n->vq[2 * i + NET_TX];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net_control - the control queue (virtio 1.2, 5.1.6.5): how many pairs of queues are in use,
- * what of the work on frames is left to the driver, and that it has announced itself.
+ * which offloads are left to the driver, and that it has announced itself.
  *
- * A command is a class, a command and its operands, and a byte for the answer.  What is not
- * exactly that, or not negotiated, is answered with an error.
+ * A command is a class, a command and its operands, and a byte for the answer. Any other layout,
+ * or a command that was not negotiated, gets an error.
  */
 #include "devices/virtio/net.h"
 
@@ -20,7 +20,7 @@ bool net_is_control(const struct net *n, unsigned int qi)
 	return qi == net_control_queue(n) && net_acked(n, VIRTIO_NET_F_CTRL_VQ);
 }
 
-/* The tap may be changed again.  A driver does it once, as a rule. */
+/* The tap may be changed again. A driver usually changes it once. */
 static void net_control_go_on(struct rate *r)
 {
 	struct net *n = container_of(r, struct net, tap.changes);
@@ -87,7 +87,7 @@ void net_control(struct net *n)
 
 	while (!n->waits && !(virtq_pending(q) && !tap_may_change(&n->tap)) &&
 	       virtio_pop(&n->v, q, &n->c)) {
-		/* n->c is used by the frames that a command sets going */
+		/* the frames that a command releases use n->c */
 		uint16_t head = n->c.head;
 		volatile uint8_t *at;
 

@@ -39,12 +39,12 @@ static void net_features(struct net *n, const struct config_net *c)
 {
 	n->v.offered = 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
 		       1ULL << VIRTIO_NET_F_MRG_RXBUF;
-	if (!n->stream) /* its frames have no header to say what is left to do */
+	if (!n->stream) /* its frames have no header for them */
 		n->v.offered |=
 			1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
 			1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN;
 	n->v.offered |= n->tap.offloads;
-	if (n->tap.offloads & TAP_USO) /* the kernel that hands it out takes it, too */
+	if (n->tap.offloads & TAP_USO) /* a kernel that hands it out also takes it */
 		n->v.offered |= 1ULL << VIRTIO_NET_F_HOST_USO;
 	if (n->tap.offloads)
 		n->v.offered |= 1ULL << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS;
@@ -128,7 +128,7 @@ struct virtio_dev *net_create_stream(const struct virtio_env *env, unsigned int 
 static struct virtio_dev *net_create_user(const struct virtio_env *env, unsigned int i,
 					  struct err *e)
 {
-	/* A dry run has the card, and nobody at its other end */
+	/* A dry run has the card, and no peer at its other end */
 	int fd = env->cfg->dry_run ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
 				   : passt_start(&env->cfg->net[i], e);
 

@@ -2,9 +2,9 @@
 /*
  * net_life - a card is armed, rests, goes on, is saved and loaded.
  *
- * At rest the ring has all buffers back.  A frame that the host has handed us, and the driver had no
- * room for, waits in the card; so does the rest of one that a stream has taken a part of.  Neither is
- * saved: a card that is loaded elsewhere has lost them, as networks lose frames.
+ * At rest the ring has all buffers back. A frame from the host for which the driver had no room
+ * waits in the card; so does the rest of one that a stream has taken in part. Neither is saved: a
+ * card that is loaded elsewhere loses them, as networks lose frames.
  */
 #include "devices/virtio/net.h"
 
@@ -17,8 +17,8 @@ static struct net *net_of(struct virtio_dev *v)
 	return container_of(v, struct net, v);
 }
 
-/* The io_uring costs more to open than a quiet card ever sends: unless nothing may be opened later,
- * net_tx.c opens it when a driver sends enough at once.
+/* Opening the io_uring costs more than a quiet card ever saves: net_tx.c opens it when a driver
+ * sends enough at once, unless nothing may be opened later.
  */
 int net_arm(struct virtio_dev *v, struct err *e)
 {
@@ -57,7 +57,7 @@ bool net_rest(struct virtio_dev *v)
 	return true;
 }
 
-/* What has to wait again, for tokens or for the tap, sets its timer again */
+/* A pair that waits again, for tokens or for the tap, sets its timer again */
 void net_wake(struct virtio_dev *v)
 {
 	struct net *n = net_of(v);
@@ -86,7 +86,7 @@ struct net_saved {
 	uint64_t offloads;
 };
 
-/* The address goes with the card, or its driver would have another than its device; one that the
+/* The address moves with the card, or its driver would have another than its device; one that the
  * operator chose here stays.
  */
 static void net_check(const struct net *n, const struct net_saved *l, struct state *s)
@@ -98,8 +98,8 @@ static void net_check(const struct net *n, const struct net_saved *l, struct sta
 		state_fail(s, "it had queues or offloads that it cannot have here");
 }
 
-/* A driver that was asked to announce itself, and has not, is asked again.  One whose card has come
- * to another host is asked in any case.
+/* A driver that was asked to announce itself, and has not, is asked again. After a move to
+ * another host it is asked in any case.
  */
 static void net_load(struct net *n, const struct net_saved *l, struct state *s)
 {

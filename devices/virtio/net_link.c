@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net_link - the guest's link is up when the tap is, and back means: announce yourself. */
+/* net_link - the guest's link is up when the tap is, and coming back asks for an announcement. */
 #include "devices/virtio/net_link.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ void net_link_lost(struct net_link *l, const char *what, int code)
 	net_link_set(l, NET_UP | NET_ANNOUNCE, false);
 }
 
-/* We are not told any more */
+/* We get no more messages */
 static void net_link_left(struct net_link *l)
 {
 	if (!tap_is_there(l->tap)) {
@@ -79,7 +79,7 @@ static void net_link_on_tap(struct loop_source *s, uint32_t events)
 
 /* ---- the announcement ---- */
 
-/* The control queue is how it would answer */
+/* Its answer would come by the control queue */
 static bool net_link_has_announce(uint64_t features)
 {
 	const uint64_t both = 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
@@ -115,7 +115,7 @@ static void net_link_on_timer(struct loop_source *s, uint32_t events)
 	if (!l->soon || !l->v->active)
 		return;
 	l->soon = false;
-	/* one that is down is asked when it is up */
+	/* if its link is down, it is asked when it is up */
 	if (!(status & NET_UP))
 		return;
 	l->again = status & NET_ANNOUNCE;
@@ -193,7 +193,7 @@ int net_link_wake(struct net_link *l)
 	return 0;
 }
 
-/* Our tap is where its link is, and what the driver read of another one's may be news to it */
+/* Our tap decides its link, which its driver may have read from another one */
 void net_link_loaded(struct net_link *l, uint16_t status)
 {
 	uint16_t now = l->config->status;
@@ -211,7 +211,7 @@ void net_link_stop(struct net_link *l)
 		net_link_set_timer(l, 0);
 	l->soon = l->again = false;
 	loop_want(l->v->env->loop, &l->source, 0);
-	l->config->status &= NET_UP; /* whoever resets shows it */
+	l->config->status &= NET_UP; /* the caller of reset shows it */
 }
 
 void net_link_fini(struct net_link *l)

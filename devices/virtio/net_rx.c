@@ -10,10 +10,10 @@
 
 #include "vmm/core/util.h"
 
-#define NET_RX_SMALL (TAP_HDR_LEN + ETH_FRAME_LEN) /* what an ordinary frame needs */
-#define NET_RX_CALM  64 /* ordinary frames in a row until no other is expected */
+#define NET_RX_SMALL (TAP_HDR_LEN + ETH_FRAME_LEN) /* the size of an ordinary frame */
+#define NET_RX_CALM  64 /* ordinary frames in a row that end the wait for large ones */
 
-/* Make room behind the window for one more chain.  Return: is there any? */
+/* Make room at the end of the window for one more chain. Return: is there any? */
 static bool net_rx_compact(struct net_rx *r)
 {
 	if (r->first + r->n < NET_QUEUE && r->iov_first + r->niov <= VQ_SIZE_MAX)
@@ -96,7 +96,7 @@ static void net_rx_put_count(struct net_rx *r, uint16_t count)
 	(void)span_put(&s, &count, sizeof(count));
 }
 
-/* A frame of @len bytes is in the window: say over how many chains (5.1.6.4), push them. */
+/* A frame of @len bytes is in the window: set its number of chains (5.1.6.4), push them. */
 static void net_rx_deliver(struct net_pair *p, size_t len)
 {
 	net_rx_put_count(&p->rx, (uint16_t)net_rx_count(&p->rx, len));
@@ -107,7 +107,7 @@ static void net_rx_deliver(struct net_pair *p, size_t len)
 	p->n->v.dev->io.requests++;
 }
 
-/* The frame that waits: its end from @spill to where the window goes on */
+/* The frame that waits: its end goes from @spill to where the window continues */
 static void net_rx_unspill(struct net_rx *r)
 {
 	size_t at = 0, done = r->had;
@@ -134,7 +134,7 @@ static bool net_rx_resume(struct net_pair *p)
 	if (!net_rx_gather(p, r->frame)) {
 		if (!p->n->v.active || net_rx_compact(r))
 			return false;
-		r->frame = 0; /* a full window of tiny buffers will never be enough */
+		r->frame = 0; /* a full window of tiny buffers will never suffice */
 		return true;
 	}
 	net_rx_unspill(r);
@@ -143,14 +143,14 @@ static bool net_rx_resume(struct net_pair *p)
 	return true;
 }
 
-/* Return: may there be more frames behind this error? */
+/* Return: may there be more frames after this error? */
 static bool net_rx_error(struct net_pair *p, int code)
 {
 	switch (code) {
 	case EAGAIN:
 	case EINTR:
 		return false;
-	case EINVAL: /* a frame that the kernel could not describe, or had no memory for */
+	case EINVAL: /* a frame that the kernel cannot describe, or lacks memory for */
 	case EFAULT:
 	case ENOMEM:
 	case ENOBUFS:
@@ -161,8 +161,8 @@ static bool net_rx_error(struct net_pair *p, int code)
 	}
 }
 
-/* Buffers are gathered before it is known how large the frame is, and to gather many for
- * each small one is a waste.  A frame that is larger than was expected is copied once.
+/* Buffers are gathered before the frame's size is known, and gathering many for each small one is
+ * wasteful. A frame that is larger than expected is copied once.
  */
 static void net_rx_learn(struct net_rx *r, size_t len)
 {
@@ -227,7 +227,7 @@ bool net_rx(struct net_pair *p)
 	unsigned int i;
 
 	p->rx_dry = p->rx_held = false;
-	/* What a stream has read ahead, its socket will not wake us for */
+	/* The socket does not wake us for frames that a stream has read ahead */
 	for (i = 0; (i < r->burst || (p->n->stream && netstream_more(p->n->stream))) &&
 		    !p->n->dead;
 	     i++) {
@@ -246,12 +246,12 @@ bool net_rx(struct net_pair *p)
 		if (!p->n->v.active || !net_rx_read(p))
 			break;
 	}
-	/* The end of one that has been read is nothing that the tap would wake us for */
+	/* The tap does not wake us for the end of a frame that has been read */
 	if (r->frame && !p->rx_held && !p->rx_dry)
 		p->rx_dry = !net_rx_resume(p);
 	if (!p->n->v.active)
 		return false;
-	/* Behind a lone frame is no other: the driver has it before that is looked for */
+	/* No other frame follows a lone one: the driver gets it before we check for more */
 	r->burst = i < r->burst ? 1 : MIN(2 * r->burst, NET_BATCH + 0U);
 	if (!r->frame)
 		net_rx_give_back(p);
@@ -260,7 +260,7 @@ bool net_rx(struct net_pair *p)
 	return i > 0;
 }
 
-/* The frame that waits is whole in @spill.  It fits, or nothing that the host sends is as long. */
+/* The frame that waits is whole in @spill. It fits, since the host sends none that is longer. */
 static void net_rx_spill(struct net_rx *r)
 {
 	size_t done = 0;

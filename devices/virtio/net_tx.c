@@ -2,10 +2,10 @@
 /*
  * net_tx - frames from the driver's buffers to the tap (virtio 1.2, 5.1.6.2).
  *
- * What a frame costs is the kernel's work; so we add as little as we can.  A plain write()
- * in a process of several threads takes a reference to the file and makes a cancellation
- * point of itself, a tenth of the cost of a small frame; several frames by io_uring, on a
- * registered file, do neither.  Measured: docs/net.md.
+ * Most of a frame's cost is the kernel's work; so we add as little as possible. A plain write()
+ * in a process of several threads takes a reference to the file and is a cancellation point, a
+ * tenth of the cost of a small frame; several frames by io_uring, on a registered file, do
+ * neither. Measured: docs/net.md.
  */
 #include "devices/virtio/net.h"
 
@@ -15,7 +15,7 @@
 
 #include "vmm/core/util.h"
 
-#define NET_RING_MIN 4 /* frames for which the ring is worth it */
+#define NET_RING_MIN 4 /* frames from which the ring pays */
 
 /* The driver gets chain @head back, sent if @sent */
 static void net_tx_done(struct net_pair *p, uint16_t head, size_t len, bool sent)
@@ -39,7 +39,7 @@ static bool net_tx_failed(struct net_pair *p, int code)
 
 /* ---- frames in one piece ---- */
 
-/* The oldest ones, one by one.  Return: how many are gone */
+/* The oldest ones, one by one. Return: how many went out */
 static unsigned int net_tx_write(struct net_pair *p)
 {
 	struct net_tx *t = &p->tx;
@@ -56,7 +56,7 @@ static unsigned int net_tx_write(struct net_pair *p)
 	return i;
 }
 
-/* Not before it is needed: a ring costs more to open than a quiet card ever sends */
+/* Not before it is needed: opening a ring costs more than a quiet card ever saves */
 static bool net_tx_ring(struct net_pair *p)
 {
 	struct net_tx *t = &p->tx;
@@ -83,8 +83,8 @@ static void net_tx_ring_off(struct net_pair *p)
 	p->tx.ring = NET_RING_OFF;
 }
 
-/* All at once.  A tap takes a frame or refuses it, at once; a kernel that hands such work to
- * a thread instead is waited for, and not asked again.  Return: how many were submitted
+/* All at once. A tap takes a frame or refuses it, at once; if a kernel hands such work to a
+ * thread instead, we wait for it and do not use the ring again. Return: how many were submitted
  */
 static unsigned int net_tx_submit(struct net_pair *p)
 {
@@ -113,7 +113,7 @@ static unsigned int net_tx_submit(struct net_pair *p)
 	return i;
 }
 
-/* Frames that were refused for want of room, or of the ring, stay; it is not for such a tap */
+/* Frames refused for lack of room, or of the ring, stay; the ring is not for such a tap */
 static void net_tx_ring_write(struct net_pair *p)
 {
 	struct net_tx *t = &p->tx;
@@ -121,7 +121,7 @@ static void net_tx_ring_write(struct net_pair *p)
 
 	for (unsigned int i = 0; i < t->n; i++) {
 		struct net_tx_frame *f = &t->frame[i];
-		/* before Linux 6.4 nothing could be done on a tap without waiting */
+		/* before Linux 6.4 no operation on a tap was without waiting */
 		int res = i < sent && f->op.res != -EOPNOTSUPP ? f->op.res : -EAGAIN;
 
 		if (res >= 0 || net_tx_failed(p, -res))
@@ -194,13 +194,13 @@ static bool net_tx_chain(struct net_pair *p)
 	return true;
 }
 
-/* Return: no frame is half on its way */
+/* Return: has every frame been sent whole or not at all? */
 static bool net_tx_stream_flushed(struct net_pair *p)
 {
 	return !p->n->stream || netstream_flush(p->n->stream);
 }
 
-/* Within the limit?  It is not asked for nothing: it would wake us */
+/* Within the limit? Asked only if there is a frame, since asking sets the timer */
 static bool net_tx_may(struct net_pair *p)
 {
 	struct rate *r = &p->n->tx_rate;
@@ -214,7 +214,7 @@ void net_tx(struct net_pair *p)
 
 	if (p->tx_blocked)
 		return;
-	net_tx_flush(p); /* what was left */
+	net_tx_flush(p); /* the rest */
 	p->tx_blocked = p->tx_blocked || !net_tx_stream_flushed(p);
 	while (!p->tx_blocked && net_tx_may(p) && virtio_pop(&p->n->v, q, &p->n->c)) {
 		if (net_tx_chain(p))
@@ -235,8 +235,8 @@ void net_tx_reset(struct net_pair *p)
 	p->tx_blocked = false;
 }
 
-/* The tap refused them, and does not take them faster at rest.  One that a later one has overtaken cannot
- * go back: it is lost, as networks lose frames.
+/* The tap refused them, and takes them no faster at rest. A frame that a later one has overtaken
+ * cannot go back: it is lost, as networks lose frames.
  */
 void net_tx_rest(struct net_pair *p)
 {
@@ -252,7 +252,7 @@ void net_tx_rest(struct net_pair *p)
 		}
 		p->n->c.head = f->head;
 		virtq_unpop(q, &p->n->c);
-		if (p->n->tx_rate.limited) /* it is paid for when it is taken again */
+		if (p->n->tx_rate.limited) /* it is charged when it is taken again */
 			rate_settle(&p->n->tx_rate, f->len - TAP_HDR_LEN, 0);
 	}
 	p->tx_blocked = false;

@@ -21,7 +21,7 @@
 #include "vmm/core/util.h"
 
 #define NET_BIT(f) (1ULL << (f))
-/* What only moves frames differently, and no queue more */
+/* Features that only change how frames move, and add no queue */
 #define NET_PASSES                                                             \
 	(NET_BIT(VIRTIO_NET_F_CSUM) | NET_BIT(VIRTIO_NET_F_GUEST_CSUM) |       \
 	 NET_BIT(VIRTIO_NET_F_GUEST_TSO4) | NET_BIT(VIRTIO_NET_F_GUEST_TSO6) | \
@@ -29,12 +29,12 @@
 	 NET_BIT(VIRTIO_NET_F_HOST_TSO4) | NET_BIT(VIRTIO_NET_F_HOST_TSO6) |   \
 	 NET_BIT(VIRTIO_NET_F_HOST_ECN) | NET_BIT(VIRTIO_NET_F_HOST_UFO) |     \
 	 NET_BIT(VIRTIO_NET_F_MRG_RXBUF))
-/* What the kernel's queues have; the rest of the features is the tap's */
+/* Features of the kernel's queues; the other features are the tap's */
 #define NET_RING_FEATURES                                                 \
 	(NET_BIT(VIRTIO_F_VERSION_1) | NET_BIT(VIRTIO_RING_F_EVENT_IDX) | \
 	 NET_BIT(VIRTIO_RING_F_INDIRECT_DESC) | NET_BIT(VIRTIO_NET_F_MRG_RXBUF))
 
-/* What we say of a card, whoever serves it.  Return: the features that go with it */
+/* Our part of a card's configuration. Return: the features that go with it */
 static uint64_t net_describe(struct virtio_net_config *config,
 			     const struct virtio_env *env, unsigned int i,
 			     const char *where)
@@ -87,8 +87,8 @@ struct net_kernel {
 	struct tap tap;
 	struct vhost_net h;
 	struct vhost_ring ring[2];
-	bool waits;  /* for the tap to be changed; meanwhile nobody serves the queues */
-	bool served; /* the kernel knows the rings, and serves them but at rest */
+	bool waits;  /* for the tap to be changed; meanwhile the queues are not served */
+	bool served; /* the kernel has the rings, and serves them except at rest */
 	struct loop_source errors;
 	struct net_link link; /* no control queue, so nothing is announced */
 };
@@ -109,7 +109,7 @@ static void net_kernel_failed(struct loop_source *s, uint32_t events)
 	virtio_broken(&n->v, "the kernel cannot make sense of a queue");
 }
 
-/* The tap as this driver wants it, then the queues: now, or when the tap may be changed.
+/* Set the tap up for this driver, then start the queues: now, or when the tap may be changed.
  * Return: 0 or -errno
  */
 static int net_kernel_serve(struct net_kernel *n)
@@ -186,8 +186,8 @@ static void net_kernel_reset(struct virtio_dev *v)
 	vhost_net_stop(&n->h);
 }
 
-/* To stop waits until the kernel's thread is done with what it has begun: it never waits for others.
- * The frames that it has not taken stay in the tap and in the ring.
+/* Stopping waits until the kernel's thread has finished what it began, which never waits for
+ * others. Frames that it has not taken stay in the tap and in the ring.
  */
 static bool net_kernel_rest(struct virtio_dev *v)
 {

@@ -2,8 +2,8 @@
 /*
  * pmem - virtio persistent memory (virtio 1.2, 5.19): a mapped file, and a queue of flushes.
  *
- * The file is mapped shared, so all guests that have it use the same pages of the host's
- * cache.  A flush is a disk's: once one failed, none succeeds again.
+ * The file is mapped shared, so all its guests use the same pages of the host's cache. As for a
+ * disk, after a failed flush none succeeds again.
  */
 #include "devices/virtio/pmem.h"
 
@@ -58,7 +58,7 @@ static void pmem_answer(struct pmem *p, uint16_t head, void *to, uint32_t ret)
 	p->v.dev->io.requests++;
 }
 
-/* What is broken or being reset has nobody to answer. */
+/* A device that is broken or being reset has no driver to answer. */
 static void pmem_done(void *ctx, struct disk_req *list)
 {
 	struct pmem *p = ctx;
@@ -132,8 +132,8 @@ static uint64_t pmem_mtime(const struct pmem *p)
 	return (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
 }
 
-/* The guest keeps in its memory what it knows of the file's content, so that is identity as well, as far
- * as a file tells: a guest that wrote to it after its state was saved is another one's past.
+/* The guest caches the file's content in its memory, so that content is identity as well, as far
+ * as a file tells: a guest that wrote to it after the save is not the one that was saved.
  */
 static void pmem_state(struct virtio_dev *v, struct state *s)
 {
@@ -210,8 +210,8 @@ static int pmem_check_size(const char *path, uint64_t size, bool readonly, struc
 	return 0;
 }
 
-/* The file at the front of @p->range, which begins on a boundary of PMEM_ALIGN here as it
- * does in the guest; zeroes behind it.
+/* The file at the front of @p->range, which begins on a boundary of PMEM_ALIGN here as in the
+ * guest; zeroes follow it.
  */
 static int pmem_map(struct pmem *p, struct err *e)
 {
@@ -238,15 +238,15 @@ static int pmem_map(struct pmem *p, struct err *e)
 	return 0;
 }
 
-/* Its space is never given back, so whether that can be is not tried: that would change the file's
- * time, which is a part of its identity.
+/* Its space is never freed, so we do not probe for that: the probe would change the file's time,
+ * a part of its identity.
  */
 static int pmem_open(struct pmem *p, const struct config_pmem *c, struct err *e)
 {
 	int rc = disk_image_only_raw(c->path, e);
 	struct stat st;
 
-	/* before a disk's own rule of 512 bytes, which would be met and not be enough */
+	/* before the disk's own rule of 512 bytes, which is too weak here */
 	if (rc == 0 && stat(c->path, &st) == 0 && S_ISREG(st.st_mode))
 		rc = pmem_check_size(c->path, (uint64_t)st.st_size, c->readonly, e);
 	if (rc < 0)

@@ -2,9 +2,9 @@
 /*
  * pmem - a file as a piece of the guest's physical address space (virtio 1.2, 5.19).
  *
- * The device only maps the file and answers flushes; its maker puts the mapping into the
- * guest.  It is no part of the guest's RAM (struct gmem): no device reads or writes there, so
- * a file that is cut short is a fault of the guest's own accesses only, never of ours.
+ * The device only maps the file and answers flushes; its creator puts the mapping into the guest.
+ * It is no part of the guest's RAM (struct gmem): no device reads or writes there, so a file that
+ * is cut short is a fault of the guest's own accesses only, never of ours.
  */
 #ifndef MICROVM_VIRTIO_PMEM_H
 #define MICROVM_VIRTIO_PMEM_H
@@ -22,7 +22,7 @@ struct pmem_range {
 };
 
 /* pmem_create() - cfg->pmem[@i], mapped: "pmem@i" at guest address @gpa, a multiple of
- * PMEM_ALIGN.  A file that is read only may end in the middle of a piece: zeroes follow.
+ * PMEM_ALIGN. A read-only file may end in the middle of a piece: zeroes follow.
  * Return: NULL with @e set
  */
 struct virtio_dev *pmem_create(const struct virtio_env *env, unsigned int i, gpa_t gpa,

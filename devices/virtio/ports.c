@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ports - named byte streams between a guest and its host: a virtio console with multiport
- * (virtio 1.2, 5.3) and no console in it.  (The console is a device of its own,
- * console.c: so its size stays in its configuration, where all drivers agree on it.)
+ * (virtio 1.2, 5.3) and no console in it. (The console is a device of its own, console.c: so its
+ * size stays in its configuration, where all drivers agree on it.)
  *
- * As in console.c one chain each way and port may be with us for longer, but at rest.  What the
- * host sends waits until somebody in the guest opens the port: Linux drops what comes
- * before.
+ * As in console.c we may hold one chain each way and port for longer, except at rest. The host's
+ * bytes wait until a program in the guest opens the port: Linux drops earlier ones.
  */
 #include "devices/virtio/ports.h"
 
@@ -47,7 +46,7 @@ static bool ports_send_chain(struct port *p)
 	return true;
 }
 
-/* As console_take() */
+/* As in console_take() */
 static bool ports_take(struct port *p)
 {
 	struct ports *ps = p->ports;
@@ -160,7 +159,7 @@ static void ports_reset(struct virtio_dev *v)
 		p->news = 0;
 		p->ready = p->open = p->sending = p->receiving = false;
 		p->taken = 0;
-		if (v->resting) /* a device that is off has no wake() to come */
+		if (v->resting) /* a device that is off gets no wake() */
 			tty_wake(p->tty);
 	}
 }
@@ -190,7 +189,7 @@ static void ports_wake(struct virtio_dev *v)
 		tty_wake(ps->port[i].tty);
 }
 
-/* Who is at the host's end of a port is not who was there: the driver is told anew */
+/* The host's end of a port may be another peer than before: the driver is told again */
 static void ports_meet(struct port *p)
 {
 	if (p->ready)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ports_control - the control queues of the ports device (virtio 1.2, 5.3.6.2): which
- * ports there are, their names, and who has them open at either side.
+ * ports_control - the control queues of the ports device (virtio 1.2, 5.3.6.2): the ports, their
+ * names, and whether each is open at either side.
  */
 #include "devices/virtio/ports.h"
 
@@ -91,7 +91,7 @@ static void ports_port_said(struct port *p, uint16_t event, uint16_t value)
 
 static void ports_said(struct ports *ps, const struct virtio_console_control *m)
 {
-	/* a driver that could not start says so with 0, and nobody can help it */
+	/* a driver that could not start sends 0, and we cannot help it */
 	if (m->event == VIRTIO_CONSOLE_DEVICE_READY) {
 		for (unsigned int i = 0; m->value && i < ps->n; i++)
 			ports_tell(&ps->port[i], PORTS_ADD);

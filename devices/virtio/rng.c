@@ -11,8 +11,8 @@
 #include "vmm/core/util.h"
 
 #define RNG_QUEUE_SIZE 64
-/* Bytes for a request, whatever its size: the driver asks again for more (5.4.6).  We fill
- * on the loop thread, which others wait for; 4 KiB take some 10 us, and Linux asks for 64.
+/* Bytes for a request, whatever its size: the driver asks again for more (5.4.6). The loop thread
+ * fills it, and other devices wait meanwhile; 4 KiB take some 10 us, and Linux asks for 64.
  */
 #define RNG_FILL_MAX 4096
 
@@ -21,7 +21,7 @@ struct rng {
 	struct virtq vq;
 };
 
-/* Return: bytes filled, at the front of @s.  An interrupted call gives what it has. */
+/* Return: bytes filled, at the front of @s.  An interrupted call fills fewer. */
 static uint32_t rng_fill(const struct span *s)
 {
 	uint32_t done = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* span - a cursor over a chain's bytes; whoever takes from it never indexes an iovec. */
+/* span - a cursor over a chain's bytes, so that no other code indexes an iovec. */
 #include "devices/virtio/virtq.h"
 
 #include "vmm/core/util.h"

@@ -2,9 +2,9 @@
 /*
  * vhost_user_device - a virtio device whose queues another process serves: its life.
  *
- * What we say to the process waits for its answer, in the vCPU that sets the device up or
- * resets it; one that hangs costs that vCPU VHOST_USER_WAIT_MS, once, and the device.
- * While we talk, the loop does not listen.
+ * A message to the process waits for its answer, on the thread of the vCPU that sets the device
+ * up or resets it; a process that hangs costs that vCPU VHOST_USER_WAIT_MS, once, and the device.
+ * Meanwhile the loop ignores the connection.
  */
 #include "devices/virtio/vhost_user_device.h"
 
@@ -35,9 +35,9 @@ static struct vu_dev *vu_of(struct virtio_dev *v)
 	return container_of(v, struct vu_dev, v);
 }
 
-/* ---- who serves it ---- */
+/* ---- the back end ---- */
 
-/* Nobody is greeted in a dry run, for whom that may be his one connection; nor started */
+/* A dry run neither connects to back ends (some accept one connection only) nor starts them */
 static bool vu_dry(const struct vu_dev *d)
 {
 	return d->v.env->cfg->dry_run;
@@ -135,7 +135,7 @@ static void vu_hang_up(struct vu_dev *d)
 	vhost_user_close(&d->u);
 }
 
-/* The driver is told, unless somebody may come who takes over. */
+/* Tell the driver, unless a successor may take over. */
 void vu_lost(struct vu_dev *d, const char *why)
 {
 	vu_hang_up(d);
@@ -146,7 +146,7 @@ void vu_lost(struct vu_dev *d, const char *why)
 	virtio_broken(&d->v, "nobody serves it any more");
 }
 
-/* It says nothing unasked: whatever comes is the end. */
+/* It sends nothing unasked: any message is the end. */
 static void vu_on_line(struct loop_source *s, uint32_t events)
 {
 	struct vu_dev *d = container_of(s, struct vu_dev, line);
@@ -179,7 +179,7 @@ int vu_listen(struct vu_dev *d)
 	return d->line.events ? 0 : -ENOSPC;
 }
 
-/* ---- the driver comes and goes ---- */
+/* ---- the driver starts and stops ---- */
 
 unsigned int vu_rings(struct vu_dev *d, struct vhost_ring ring[VIRTIO_QUEUES_MAX])
 {
@@ -214,7 +214,7 @@ static int vu_arm(struct virtio_dev *v, struct err *e)
 	int rc = d->returns ? vu_return_arm(d) : 0;
 
 	if (rc == 0 && d->returns && v->env->cfg->early)
-		rc = work_pool_arm(v->env->pool); /* who tries to connect again */
+		rc = work_pool_arm(v->env->pool); /* the thread that connects again */
 	if (rc == 0 && d->daemon.pid && !d->watched) {
 		d->watched = true;
 		rc = daemon_watch(&d->daemon, v->env->loop, v->dev, vu_on_end);
@@ -252,9 +252,8 @@ int vu_begin(struct vu_dev *d)
 	return rc;
 }
 
-/* What it had taken when it was stopped, it may still be reading from or writing to: wait
- * until the used ring is as far as it had come.  Not for ever, since the guest can write
- * there, too.
+/* It may still read from or write to requests that it had taken when it was stopped: wait until
+ * the used ring has caught up. Not for ever, since the guest can also write there.
  */
 static void vu_settle(const struct vu_dev *d, const struct vhost_ring *ring,
 		      unsigned int n)
@@ -290,7 +289,7 @@ static void vu_reset(struct virtio_dev *v)
 		vu_settle(d, ring, n);
 		return;
 	}
-	/* it may not go on writing to the guest's memory: that is over with the connection */
+	/* it must not write to the guest's memory any more: closing the connection ends that */
 	log_guest("%s: the process that serves it does not stop: %s", v->name,
 		  d->u.why ? d->u.why : "no descriptor");
 	vu_hang_up(d);

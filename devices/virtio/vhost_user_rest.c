@@ -2,9 +2,9 @@
 /*
  * vhost_user_rest - a device whose queues another process serves comes to rest and goes on.
  *
- * The protocol stops a ring by asking for its base.  The loop must not wait for that: the question is
- * asked once, and the answers are looked for.  A process that does not answer before the machine
- * gives up goes on being asked: it serves the rings again when it has answered.
+ * The protocol stops a ring by asking for its base. The loop must not wait for that: it asks
+ * once, and polls for the answers. If the machine gives up before the process has answered, the
+ * request stays: the process serves the rings again after its answer.
  */
 #include "devices/virtio/vhost_user_device.h"
 
@@ -13,7 +13,7 @@
 
 #include "vmm/core/util.h"
 
-/* Return: 0, all have been answered, 1, not yet; -errno, the process is of no use */
+/* Return: 0, all have been answered, 1, not yet; -errno, the process is unusable */
 static int vu_hear_answers(struct vu_dev *d, bool wait)
 {
 	struct vu_rest *r = &d->rest;
@@ -29,7 +29,7 @@ static int vu_hear_answers(struct vu_dev *d, bool wait)
 	return 0;
 }
 
-/* As far as it had come?  What it has taken it may still read from and write to */
+/* Has the used ring caught up? The process may still read from and write to what it has taken */
 static bool vu_is_settled(const struct vu_dev *d)
 {
 	const struct vu_rest *r = &d->rest;
@@ -64,7 +64,7 @@ bool vu_op_rest(struct virtio_dev *v)
 	return rc < 0 || (rc == 0 && vu_is_settled(d));
 }
 
-/* All have answered: it serves the rings again, from where each stands */
+/* All have answered: it serves the rings again, each from its base */
 static void vu_serve_again(struct vu_dev *d)
 {
 	struct vu_rest *r = &d->rest;
@@ -74,7 +74,7 @@ static void vu_serve_again(struct vu_dev *d)
 		vu_lost(d, d->u.why);
 		return;
 	}
-	/* whoever rang meanwhile has not been heard */
+	/* kicks that came meanwhile were ignored */
 	for (unsigned int i = 0; i < r->n; i++)
 		(void)eventfd_write(r->ring[i].kick, 1);
 }

@@ -2,8 +2,8 @@
 /*
  * vhost_user_return - connect again to a back end that hung up, until it works.
  *
- * Meanwhile the guest waits, as for a slow disk: its requests stay in the rings.  A try is
- * made twice a second, by a worker, because it may have to wait for answers.
+ * Meanwhile the guest waits, as for a slow disk: its requests stay in the rings. A worker tries
+ * twice a second, because a try may have to wait for answers.
  */
 #include "devices/virtio/vhost_user_device.h"
 
@@ -24,19 +24,19 @@ struct vu_return {
 	struct vu_dev *d;
 	struct loop_source timer;
 	struct work work;
-	bool trying; /* the worker has it */
+	bool trying; /* a worker has it */
 	/* for the worker, and from it */
 	const char *socket;
 	const struct gmem *mem;
 	uint64_t features;
 	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
 	unsigned int n;
-	struct vhost_user u; /* fd -1: it did not work */
+	struct vhost_user u; /* fd -1: it failed */
 	struct vhost_user_inflight inflight;
 };
 
-/* Can the back end r->u go on where its predecessor stopped?  The requests in flight then are in
- * the predecessor's notes; a successor that cannot read these would do some twice.
+/* Can the back end r->u go on where its predecessor stopped? The predecessor's notes have the
+ * requests in flight; a successor that cannot read them would do some twice.
  */
 static bool vu_return_fits(const struct vu_return *r)
 {
@@ -99,7 +99,7 @@ static void vu_return_tried(struct work *w)
 		return;
 	}
 	log_guest("%s: served again", d->v.name);
-	/* whoever rang meanwhile may have rung for its predecessor, and waits */
+	/* kicks that came meanwhile may have gone to its predecessor, and are pending */
 	for (unsigned int i = 0; i < r->n; i++)
 		(void)eventfd_write(r->ring[i].kick, 1);
 	if (r->n)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virtio - what devices call, whatever their transport; and the ops of a device with nothing
- * to do there, so that no slot is empty.
+/* virtio - the calls of devices, whatever their transport; and no-ops, so that no slot is empty.
  */
 #include "devices/virtio/virtio.h"
 

@@ -25,24 +25,24 @@ struct virtio_dev;
 
 /* The rules of device_ops apply: dev->lock held, nothing blocks, nothing is NULL */
 struct virtio_ops {
-	/* Open all that activate() and a live device need, as device_ops has it.  Always
-	 * before activate()
+	/* Open all that activate() and a live device need, as in device_ops. Always before
+	 * activate()
 	 */
 	int (*arm)(struct virtio_dev *v, struct err *e);
-	/* DRIVER_OK, or a snapshot of a live device is being loaded (state() follows):
-	 * queues mapped, features final.  -errno: the device is broken.  Each call is
-	 * followed by one of reset() before the next, whatever it returned
+	/* DRIVER_OK, or a snapshot of a live device is being loaded (state() follows): queues
+	 * mapped, features final. -errno: the device is broken. Whatever it returned, reset() is
+	 * called before the next activate()
 	 */
 	int (*activate)(struct virtio_dev *v);
 	/* queue @qi, mapped, may have new chains.  Loop thread; only while active */
 	void (*kick)(struct virtio_dev *v, unsigned int qi);
 	/* bytes [@off, @off + @len) of v->config were written by the driver */
 	void (*config_written)(struct virtio_dev *v, unsigned int off, unsigned int len);
-	/* afterwards nothing touches a queue: sources asleep, work drained */
+	/* afterwards nothing accesses a queue: sources asleep, work drained */
 	void (*reset)(struct virtio_dev *v);
-	/* As device_ops has them, between activate() and reset(), broken devices included; the
-	 * transport sees to kicks: meanwhile virtio_pop() gives nothing.  After wake() comes a
-	 * kick of each queue.  Queues stay mapped
+	/* As in device_ops, between activate() and reset(), broken devices included; the
+	 * transport stops kicks: meanwhile virtio_pop() gives nothing. After wake() comes a kick
+	 * of each queue. Queues stay mapped
 	 */
 	bool (*rest)(struct virtio_dev *v);
 	void (*wake)(struct virtio_dev *v);
@@ -52,7 +52,7 @@ struct virtio_ops {
 
 /* What a transport does for its device; dev->lock held */
 struct virtio_transport {
-	/* have queue @qi kicked from the loop; any number, nothing while the device is off */
+	/* kick queue @qi from the loop; any number; ignored while the device is off */
 	void (*kick)(struct virtio_dev *v, unsigned int qi);
 	void (*used)(struct virtio_dev *v);   /* interrupt: buffers were used */
 	void (*config)(struct virtio_dev *v); /* show v->config, and interrupt */
@@ -61,7 +61,7 @@ struct virtio_transport {
 	int (*kick_fd)(const struct virtio_dev *v, unsigned int qi);
 };
 
-/* What a device stands on; filled by the machine, shared by all devices */
+/* What a device needs from its surroundings; filled by the machine, shared by all devices */
 struct virtio_env {
 	const struct config *cfg;
 	const struct gmem *mem;
@@ -78,20 +78,20 @@ struct virtio_dev {
 	uint64_t
 		offered; /* device bits; the transport adds VERSION_1, EVENT_IDX, INDIRECT */
 	uint64_t acked;   /* a subset of offered, by construction */
-	struct virtq *vq; /* @nvq of them, owned by the device, virtq_init() done */
+	struct virtq *vq; /* @nvq of them, owned by the device, after virtq_init() */
 	unsigned int nvq;
 	void *config; /* little-endian image, the driver's reads come from it */
 	size_t config_len;
-	bool polled; /* the loop may look at the queues, for speed; kick() is called alike */
+	bool polled; /* the loop may poll the queues, for speed; kick() is called alike */
 	size_t config_writable; /* driver writes reach [0, config_writable) only */
 	const struct virtio_env *env;
 	struct device *dev; /* set by the transport: lock, name, io counters */
 	const struct virtio_transport *transport; /* likewise */
 	bool active;  /* between activate() and reset(), and not broken */
 	bool resting; /* between rest() and wake() */
-	/* Somebody else serves the queues, in another process or in the kernel: kicks go
-	 * to it and interrupts come from it (virtio_kick_fd(), virtio_call_fd()), nothing
-	 * is popped or pushed here, kick() is never called, and @offered is all it offers
+	/* The kernel or another process serves the queues: kicks go to it and interrupts come
+	 * from it (virtio_kick_fd(), virtio_call_fd()), nothing is popped or pushed here, kick()
+	 * is never called, and @offered is all it offers
 	 */
 	bool elsewhere;
 };
@@ -109,25 +109,25 @@ struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned 
 
 /* Called by devices, dev->lock held */
 
-/* virtio_pop() - virtq_pop() for kick(): gives at most queue-size chains for each kick,
- * then has the queue kicked again from the loop, so that a driver which refills the ring
- * while we drain it cannot keep us; a broken ring breaks the device.  Called outside
- * kick() it spends what the last kick left, which is always safe.
+/* virtio_pop() - virtq_pop() for kick(): gives at most queue-size chains for each kick, then has
+ * the queue kicked again from the loop, so that a driver which refills the ring while we drain it
+ * cannot occupy us; a broken ring breaks the device. Called outside kick() it uses the rest of
+ * the last kick's budget, which is always safe.
  * Return: is there a chain in @c?  If not, go back to the loop
  */
 bool virtio_pop(struct virtio_dev *v, struct virtq *q, struct virtq_chain *c);
-/* virtio_notify() - publish what was pushed, interrupt if the driver wants it */
+/* virtio_notify() - publish pushed chains, interrupt if the driver wants it */
 void virtio_notify(struct virtio_dev *v, struct virtq *q);
 /* virtio_config_changed() - v->config was written: show it and interrupt */
 void virtio_config_changed(struct virtio_dev *v);
-/* virtio_broken() - the driver lied (@why): DEVICE_NEEDS_RESET and the config interrupt.
- * No kick comes until the driver resets the device; what is in flight may still complete
+/* virtio_broken() - the driver lied (@why): DEVICE_NEEDS_RESET and the config interrupt. No kick
+ * comes until the driver resets the device; chains in flight may still complete
  */
 void virtio_broken(struct virtio_dev *v, const char *why);
 
-/* virtio_kick_fd() - the eventfd of queue @qi's kicks; from activate() on, the transport's.
- * virtio_call_fd() - an eventfd that is the device's interrupt, likewise.  For a device
- * whose queues are served elsewhere
+/* virtio_kick_fd() - the eventfd of queue @qi's kicks; from activate() on; the transport's.
+ * virtio_call_fd() - an eventfd that is the device's interrupt, likewise.  For a device whose
+ * queues are served elsewhere
  */
 int virtio_kick_fd(const struct virtio_dev *v, unsigned int qi);
 int virtio_call_fd(const struct virtio_dev *v);

@@ -2,9 +2,9 @@
 /*
  * virtq - split virtqueue, device side (virtio 1.2, 2.7).
  *
- * Who writes what: the driver the descriptor table and the available ring, we the used
- * ring.  The driver may lie and may write at any instant, so each of its fields is loaded
- * once, into a local, and only the local is looked at.
+ * The driver writes the descriptor table and the available ring, we the used ring. The driver may
+ * lie and may write at any instant, so each of its fields is loaded once, into a local, and only
+ * the local is used.
  */
 #include "devices/virtio/virtq.h"
 
@@ -13,8 +13,8 @@
 
 #include "vmm/core/util.h"
 
-/* Layouts of virtio 1.2, 2.7.5, 2.7.6 and 2.7.8.  The rings are always taken with their
- * last field, used_event or avail_event, whether EVENT_IDX was negotiated or not.
+/* Layouts of virtio 1.2, 2.7.5, 2.7.6 and 2.7.8. The rings always include their last field,
+ * used_event or avail_event, whether EVENT_IDX was negotiated or not.
  */
 #define VIRTQ_DESC_LEN      16
 #define VIRTQ_RING_HEADER   4 /* flags, idx */
@@ -23,8 +23,8 @@
 #define VIRTQ_AVAIL_LEN(n)  (VIRTQ_RING_HEADER + 2 * (size_t)(n) + 2)
 #define VIRTQ_USED_ELEM_LEN 8
 #define VIRTQ_USED_LEN(n)   (VIRTQ_RING_HEADER + VIRTQ_USED_ELEM_LEN * (size_t)(n) + 2)
-#define VIRTQ_AHEAD         8 /* chains: about what one takes, times that, hides a miss */
-#define VIRTQ_CHAIN_LEN_MAX UINT32_MAX /* 2.7.5: and what a used element can count */
+#define VIRTQ_AHEAD         8 /* chains: this many times one's cost hides a miss */
+#define VIRTQ_CHAIN_LEN_MAX UINT32_MAX /* 2.7.5: also the limit of a used element */
 
 struct virtq_desc {
 	uint64_t addr;
@@ -73,7 +73,7 @@ int virtq_map(struct virtq *q, const struct gmem *m, uint64_t features)
 	q->desc_p = desc;
 	q->avail_p = avail;
 	q->used_p = used;
-	q->avail_seen = q->next_avail; /* wherever it is: a loaded queue's is not 0 */
+	q->avail_seen = q->next_avail; /* whatever it is: a loaded queue's is not 0 */
 	q->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	q->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
 	q->budget = q->size; /* as if the driver had kicked once */
@@ -105,7 +105,7 @@ static uint16_t virtq_avail_idx(const struct virtq *q)
 	return shared_load16(q->avail_p + VIRTQ_RING_IDX);
 }
 
-/* used_event lies behind the available ring, avail_event behind the used ring */
+/* used_event follows the available ring, avail_event the used ring */
 static const uint8_t *virtq_used_event(const struct virtq *q)
 {
 	return q->avail_p + VIRTQ_AVAIL_LEN(q->size) - 2;
@@ -130,7 +130,7 @@ void virtq_no_kicks(struct virtq *q)
 		shared_store16(q->used_p + VIRTQ_RING_FLAGS, VRING_USED_F_NO_NOTIFY);
 }
 
-/* Ask for a kick at the next chain.  The fence keeps the caller's look at avail->idx from
+/* Ask for a kick at the next chain. The fence keeps the caller's read of avail->idx from
  * overtaking the request: either we see the chain, or the driver sees the request.
  */
 static void virtq_want_kick(struct virtq *q)
@@ -235,7 +235,7 @@ static int virtq_walk_table(struct virtq_walk *w, const struct virtq_table *t,
 	}
 }
 
-/* The table that @d refers to (virtio 1.2, 2.7.5.3).  It is the end of a chain. */
+/* The table that @d refers to (virtio 1.2, 2.7.5.3), which ends the chain. */
 static int virtq_walk_indirect(struct virtq_walk *w, const struct virtq_desc *d)
 {
 	struct virtq_table t = {.n = d->len / VIRTQ_DESC_LEN};
@@ -282,7 +282,7 @@ static int virtq_walk(struct virtq *q, uint16_t head, struct virtq_chain *c)
 	return 0;
 }
 
-/* What the available ring says in slot @i, modulo its size */
+/* Slot @i of the available ring, modulo its size */
 static uint16_t virtq_avail_head(const struct virtq *q, uint16_t i)
 {
 	return shared_load16(q->avail_p + VIRTQ_RING_HEADER +
@@ -302,8 +302,8 @@ static bool virtq_look(struct virtq *q)
 	return q->avail_seen != q->next_avail;
 }
 
-/* The table's lines are another processor's: have the one that is needed soon on its way.
- * Nothing is made of what stands there, so it may be anything.
+/* The table's cache lines are another processor's: prefetch the one that is needed soon. Nothing
+ * is read from it here, so it may hold anything.
  */
 static void virtq_fetch_ahead(const struct virtq *q)
 {
@@ -377,8 +377,8 @@ bool virtq_publish(struct virtq *q)
 		return false;
 	shared_store16(q->used_p + VIRTQ_RING_IDX, q->next_used);
 	q->used_shown = q->next_used;
-	/* Either the driver, after asking for interrupts, sees the index; or we, after
-	 * showing it, see the request.
+	/* Either the driver, after asking for interrupts, sees the index; or we, after showing
+	 * it, see the request.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->event_idx)

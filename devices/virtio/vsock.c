@@ -20,7 +20,7 @@ static struct vsock *vsock_of(struct virtio_dev *v)
 	return container_of(v, struct vsock, v);
 }
 
-/* One packet of the guest's, in @s->c.  Return: false, it is none and the device is broken */
+/* One packet of the guest's, in @s->c. Return: false, it is no packet and the device is broken */
 static bool vsock_tx_packet(struct vsock *s)
 {
 	struct span *data = &s->c.from_driver;
@@ -55,7 +55,7 @@ static void vsock_tx(struct vsock *s)
 	virtio_notify(&s->v, q);
 }
 
-/* The guest's connections are of another life (5.10.6.8). */
+/* The guest's connections belong to another life (5.10.6.8). */
 static void vsock_send_event(struct vsock *s)
 {
 	struct virtio_vsock_event event = {.id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET};
@@ -98,7 +98,7 @@ static int vsock_activate(struct virtio_dev *v)
 	return v->resting ? 0 : vsock_mux_wake(s);
 }
 
-/* No chain is ever held; what the host sends meanwhile waits in its sockets */
+/* No chain is ever held; bytes that the host sends meanwhile wait in its sockets */
 static bool vsock_rest(struct virtio_dev *v)
 {
 	vsock_mux_rest(vsock_of(v));
@@ -156,7 +156,7 @@ struct virtio_dev *vsock_create(const struct virtio_env *env, unsigned int i,
 		err_set(e, ENOMEM, "vsock0: out of memory");
 		return NULL;
 	}
-	/* in a dry run the host's end of it is not made */
+	/* a dry run does not make the host's end of it */
 	if (vsock_mux_open(s, env->cfg->dry_run ? NULL : env->cfg->vsock.path, e) < 0) {
 		free(s);
 		return NULL;

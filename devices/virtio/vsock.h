@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vsock - what the socket device's files share (virtio 1.2, 5.10): vsock.c (the device and
- * its queues), vsock_packet.c (headers, credit, the buffer), vsock_table.c (which
- * connections there are), vsock_conn.c (what a packet or a socket's news does to one),
- * vsock_rx.c (packets to the guest) and vsock_mux.c (the sockets of the host).
+ * vsock - what the socket device's files share (virtio 1.2, 5.10): vsock.c (the device and its
+ * queues), vsock_packet.c (headers, credit, the buffer), vsock_table.c (the connections),
+ * vsock_conn.c (how packets and socket events change one), vsock_rx.c (packets to the guest) and
+ * vsock_mux.c (the sockets of the host).
  *
- * Each connection is a unix socket.  Bytes go from the driver's buffers into it and from it
- * into the driver's buffers; only what the socket does not take at once is kept, and never
- * more than the credit that the guest was given.  All under dev->lock.
+ * Each connection is a unix socket. Bytes go from the driver's buffers into it and from it into
+ * the driver's buffers; only bytes that the socket does not take at once are kept, and never more
+ * than the credit that the guest was given. All under dev->lock.
  */
 #ifndef MICROVM_VIRTIO_VSOCK_H
 #define MICROVM_VIRTIO_VSOCK_H
@@ -31,16 +31,16 @@ _Static_assert(sizeof(struct virtio_vsock_hdr) == VSOCK_HDR_LEN, "virtio 1.2, 5.
 
 #define VSOCK_CONNS_MAX 4096
 #define VSOCK_BUCKETS   1024 /* a power of two */
-/* What a connection's buffer may grow to: a part of the pool, which shrinks as there are
- * more of them, and a little in any case.  So all together keep at most
- * VSOCK_CONNS_MAX * VSOCK_CREDIT_MIN + VSOCK_CREDIT_POOL = 64 MiB.
+/* The limit of a connection's buffer: a part of the pool, which shrinks as there are more of
+ * them, and a little in any case. So all together keep at most VSOCK_CONNS_MAX * VSOCK_CREDIT_MIN
+ * + VSOCK_CREDIT_POOL = 64 MiB.
  */
 #define VSOCK_CREDIT_MIN   4096U
 #define VSOCK_CREDIT_POOL  (48U << 20)
-#define VSOCK_CREDIT_SHARE 256U    /* a connection gets this part of what is left */
+#define VSOCK_CREDIT_SHARE 256U    /* a connection gets this part of the rest */
 #define VSOCK_SNDBUF       212992U /* Linux' default: a socket with less credit gets less */
 
-#define VSOCK_TIMEOUT_NS   UINT64_C(8000000000) /* of whoever owes us something */
+#define VSOCK_TIMEOUT_NS   UINT64_C(8000000000) /* for any answer that is due */
 #define VSOCK_REFUSALS_MAX 256
 #define VSOCK_GATHER_MAX   16 /* receive buffers that one read fills */
 #define VSOCK_READ_MAX     65536U
@@ -48,10 +48,10 @@ _Static_assert(sizeof(struct virtio_vsock_hdr) == VSOCK_HDR_LEN, "virtio 1.2, 5.
 
 enum vsock_stage {
 	VSOCK_GREETING,   /* a client of the host that has not said CONNECT yet; timed */
-	VSOCK_CONNECTING, /* the guest has a REQUEST to answer; timed */
+	VSOCK_CONNECTING, /* the guest has to answer a REQUEST; timed */
 	VSOCK_OPEN,
 	VSOCK_CLOSING, /* one side is done: an RST is due or expected; timed */
-	VSOCK_LINGER,  /* the guest knows it no more, the host still reads; timed */
+	VSOCK_LINGER,  /* closed for the guest, and the host still reads; timed */
 	VSOCK_DEAD,    /* freed at the end of this turn */
 };
 
@@ -59,18 +59,18 @@ struct vsock_conn {
 	enum vsock_stage stage;
 	int fd; /* -1: closed */
 	uint32_t guest_port, host_port;
-	unsigned int due;          /* packets that the guest is to get: a bit per op */
+	unsigned int due;          /* packets for the guest: a bit per op */
 	uint8_t guest_shut;        /* VIRTIO_VSOCK_SHUTDOWN_*, as the guest said */
 	uint8_t host_shut;         /* likewise of the host, as its socket shows */
 	bool readable;             /* the last read found no end */
-	bool bulk;                 /* the last read filled all that there was */
+	bool bulk;                 /* the last read filled all buffers */
 	bool asked;                /* for credit, and none has come */
-	bool watched, watch_out;   /* by epoll; for room in the socket, too */
-	bool hashed, ready, timed; /* which of the lists it is in */
+	bool watched, watch_out;   /* by epoll; also for room in the socket */
+	bool hashed, ready, timed; /* the lists that it is in */
 	/* from the guest: @buf is a ring of @credit bytes, @fill of them from @head on */
 	uint8_t *buf;
 	uint32_t credit, head, fill;
-	uint32_t fwd_cnt, fwd_told; /* bytes that left us; as the guest knows */
+	uint32_t fwd_cnt, fwd_told; /* bytes that left us; the guest's last value */
 	/* to the guest */
 	uint32_t tx_cnt, peer_alloc, peer_fwd_cnt;
 	uint64_t deadline; /* monotonic_ns() */
@@ -80,9 +80,9 @@ struct vsock_conn {
 TAILQ_HEAD(vsock_list, vsock_conn);
 LIST_HEAD(vsock_bucket, vsock_conn);
 
-/* An RST for what is no connection of ours */
+/* An RST for a packet of no connection */
 struct vsock_refusal {
-	uint64_t cid; /* that the guest spoke to */
+	uint64_t cid; /* the guest sent to this one */
 	uint32_t guest_port, port;
 	uint16_t type;
 };
@@ -120,50 +120,49 @@ struct vsock {
 	/* vsock_mux.c */
 	struct unix_listener listener;
 	struct loop_source source; /* an epoll of all below */
-	uint64_t rests;            /* at rest since then, or 0 */
+	uint64_t rests;            /* when the rest began, or 0 */
 	int timer;
-	bool timer_armed, deaf; /* deaf: no fd left to accept with */
+	bool timer_armed, deaf; /* deaf: no descriptor left to accept with */
 };
 
 /* vsock_packet.c */
 
-/* vsock_header() - of a packet of @op to the guest; it tells of our credit */
+/* vsock_header() - of a packet of @op to the guest; it announces our credit */
 struct virtio_vsock_hdr vsock_header(const struct vsock *s, struct vsock_conn *c,
 				     uint16_t op);
 /* vsock_credit() - bytes that the guest has room for (5.10.6.3) */
 uint32_t vsock_credit(const struct vsock_conn *c);
-/* vsock_learn() - what @h says of the guest's buffer.  Return: 0; -EPROTO, it cannot be */
+/* vsock_learn() - read the guest's buffer from @h.  Return: 0; -EPROTO, it is impossible */
 int vsock_learn(struct vsock_conn *c, const struct virtio_vsock_hdr *h);
 /* vsock_forwarded() - @n bytes of the guest's have left us */
 void vsock_forwarded(struct vsock_conn *c, uint32_t n);
-/* The buffer: put all of @data behind what is there (there is room); as iovecs for
- * sendmsg(2), returning how many; take @n bytes off its front
+/* The buffer: append all of @data (there is room); as iovecs for sendmsg(2), returning how many;
+ * take @n bytes off its front
  */
 void vsock_buf_put(struct vsock_conn *c, struct span *data);
 unsigned int vsock_buf_iov(const struct vsock_conn *c, struct iovec iov[2]);
 void vsock_buf_eat(struct vsock_conn *c, uint32_t n);
-/* vsock_trim() - only the first @len bytes of @v[0 .. @n) stay.  Return: iovecs then */
+/* vsock_trim() - cut @v[0 .. @n) to its first @len bytes.  Return: the new number of iovecs */
 unsigned int vsock_trim(struct iovec *v, unsigned int n, size_t len);
 
 /* vsock_table.c */
 
 void vsock_table_init(struct vsock *s);
-/* vsock_conn_new() - a connection on @fd (taken over), watched; NULL: there is no room,
- * @fd closed.  vsock_conn_bind(): it is between these ports from now on, and gets its
- * credit.  Return: 0 or -ENOMEM
+/* vsock_conn_new() - a connection on @fd (taken over), watched; NULL: there is no room, @fd
+ * closed. vsock_conn_bind(): give it these ports, and its credit. Return: 0 or -ENOMEM
  */
 struct vsock_conn *vsock_conn_new(struct vsock *s, int fd, enum vsock_stage stage);
 int vsock_conn_bind(struct vsock *s, struct vsock_conn *c, uint32_t guest_port,
 		    uint32_t host_port);
 struct vsock_conn *vsock_find(const struct vsock *s, uint32_t guest_port,
 			      uint32_t host_port);
-/* vsock_unhash() - the guest may use these ports anew */
+/* vsock_unhash() - the guest may use these ports again */
 void vsock_unhash(struct vsock_conn *c);
-/* vsock_host_port() - one that no connection to @guest_port has */
+/* vsock_host_port() - a port that no connection to @guest_port has */
 uint32_t vsock_host_port(struct vsock *s, uint32_t guest_port);
-/* vsock_ready() - queue it for the guest if it has something to say, else take it out */
+/* vsock_ready() - queue it if it has a packet for the guest, else take it out */
 void vsock_ready(struct vsock *s, struct vsock_conn *c);
-/* vsock_time() - it owes us something within VSOCK_TIMEOUT_NS from now */
+/* vsock_time() - its answer is due within VSOCK_TIMEOUT_NS from now */
 void vsock_time(struct vsock *s, struct vsock_conn *c);
 void vsock_untime(struct vsock *s, struct vsock_conn *c);
 /* vsock_bury() - it is over; the memory stays until vsock_reap() */
@@ -175,7 +174,7 @@ void vsock_reap(struct vsock *s);
 /* vsock_from_guest() - a packet; @data has the h->len bytes of its payload */
 void vsock_from_guest(struct vsock *s, const struct virtio_vsock_hdr *h,
 		      struct span *data);
-/* vsock_news() - epoll has @events of its socket */
+/* vsock_news() - epoll reports @events of its socket */
 void vsock_news(struct vsock *s, struct vsock_conn *c, uint32_t events);
 /* vsock_told() - the guest has been given a packet of @op */
 void vsock_told(struct vsock *s, struct vsock_conn *c, uint16_t op);
@@ -189,7 +188,7 @@ void vsock_reset(struct vsock *s, struct vsock_conn *c);
 
 /* vsock_refuse() - RST in answer to @h.  At most VSOCK_REFUSALS_MAX wait */
 void vsock_refuse(struct vsock *s, const struct virtio_vsock_hdr *h);
-/* vsock_rx() - give the guest what is ready, as far as there are buffers for it */
+/* vsock_rx() - give the guest the ready packets, as far as there are buffers for them */
 void vsock_rx(struct vsock *s);
 
 /* vsock_mux.c */
@@ -199,17 +198,17 @@ void vsock_rx(struct vsock *s);
  */
 int vsock_mux_open(struct vsock *s, const char *path, struct err *e);
 void vsock_mux_close(struct vsock *s);
-/* vsock_watch() - epoll tells of the connection's socket from now on, of room in it if
- * @out.  Return: 0 or -errno.  vsock_unwatch(): no more, and close it
+/* vsock_watch() - watch the connection's socket with epoll from now on, for room in it if @out.
+ * Return: 0 or -errno. vsock_unwatch(): stop, and close it
  */
 int vsock_watch(struct vsock *s, struct vsock_conn *c, bool out);
 void vsock_unwatch(struct vsock *s, struct vsock_conn *c);
 /* vsock_guest_connects() - to the host's socket for h->dst_port */
 void vsock_guest_connects(struct vsock *s, const struct virtio_vsock_hdr *h);
-/* vsock_greet() - has the client said which port it wants? */
+/* vsock_greet() - read the port that the client asks for, if it has sent it */
 void vsock_greet(struct vsock *s, struct vsock_conn *c);
-/* vsock_mux_rest() - hear of no socket and no time.  vsock_mux_wake(): of what came meanwhile, and
- * whoever owes us something has as long for it as before.  Return: 0 or -errno
+/* vsock_mux_rest() - handle no socket and no timer.  vsock_mux_wake(): handle events that came
+ * meanwhile, and give each timed connection the time it had left. Return: 0 or -errno
  */
 void vsock_mux_rest(struct vsock *s);
 int vsock_mux_wake(struct vsock *s);

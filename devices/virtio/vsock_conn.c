@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vsock_conn - what a packet of the guest's, or news of the host's socket, does to a
+ * vsock_conn - how a packet of the guest's, or an event of the host's socket, changes a
  * connection (virtio 1.2, 5.10.6.6).
  *
- * A guest that breaks the rules of a connection loses it.  A connection is over when both
- * sides know: the guest answers SHUTDOWN of both directions by RST, and so do we; what the
- * guest sent before is still written to the host's socket (VSOCK_LINGER).
+ * A guest that breaks the rules of a connection loses it. A connection is over when both sides
+ * know: the guest answers SHUTDOWN of both directions by RST, and so do we; bytes that the guest
+ * sent before are still written to the host's socket (VSOCK_LINGER).
  */
 #include "devices/virtio/vsock.h"
 
@@ -38,7 +38,7 @@ void vsock_reset(struct vsock *s, struct vsock_conn *c)
 	vsock_ready(s, c);
 }
 
-/* The guest knows it no more; the host may still have something to read. */
+/* Closed for the guest; the host may still have bytes to read. */
 static void vsock_detach(struct vsock *s, struct vsock_conn *c)
 {
 	vsock_unhash(c);
@@ -187,8 +187,8 @@ static void vsock_guest_shut(struct vsock *s, struct vsock_conn *c, uint32_t fla
 		vsock_drained(s, c);
 }
 
-/* The guest listens: the client learns which port it speaks from, and all after that is
- * for it and the guest.
+/* The guest listens: the client learns its own port, and all later bytes are between it and the
+ * guest.
  */
 static void vsock_accepted(struct vsock *s, struct vsock_conn *c)
 {
@@ -202,7 +202,7 @@ static void vsock_accepted(struct vsock *s, struct vsock_conn *c)
 	}
 	vsock_untime(s, c);
 	c->stage = VSOCK_OPEN;
-	c->readable = true; /* epoll may have told us already */
+	c->readable = true; /* epoll may have reported it already */
 }
 
 static void vsock_open_packet(struct vsock *s, struct vsock_conn *c,
@@ -262,7 +262,7 @@ void vsock_from_guest(struct vsock *s, const struct virtio_vsock_hdr *h,
 
 	if (h->src_cid != s->config.guest_cid) {
 		log_guest("%s: packet in another's name dropped", s->v.name);
-		return; /* an answer would go to whom it is not */
+		return; /* an answer would go to another connection */
 	}
 	if (ours)
 		c = vsock_find(s, h->src_port, h->dst_port);
@@ -294,7 +294,7 @@ void vsock_news(struct vsock *s, struct vsock_conn *c, uint32_t events)
 	if (c->stage == VSOCK_CONNECTING) {
 		if (!over)
 			return;
-		if (c->due) /* the guest has not heard of it */
+		if (c->due) /* the guest has not been told of it */
 			vsock_bury(s, c);
 		else
 			vsock_reset(s, c);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vsock_mux - the host's side: clients that come to our socket and say CONNECT, and the
+ * vsock_mux - the host's side: clients that connect to our socket and say CONNECT, and the
  * sockets PATH_PORT that guests reach.
  *
- * Connections stand in an epoll of the device's own, of which the loop sees one fd: a turn
- * takes a bounded number of events, the kernel hands them out in turn, and other devices
- * come between.  Edge-triggered, so a connection that nobody reads wakes nobody.
+ * Connections are in an epoll of the device's own, of which the loop sees one fd: a turn takes a
+ * bounded number of events, the kernel hands them out in turn, and other devices get their turn.
+ * Edge-triggered, so a connection without a reader does not wake the loop.
  */
 #include "devices/virtio/vsock.h"
 
@@ -27,7 +27,7 @@
 #define VSOCK_ACCEPTS_MAX  16   /* likewise */
 #define VSOCK_GREETING_MAX 32   /* "CONNECT 4294967295\n" is 19 */
 #define VSOCK_FDS_OTHER    256  /* what the rest of the machine may need */
-#define VSOCK_CONNS_FEW    1024 /* fewer is worth a line */
+#define VSOCK_CONNS_FEW    1024 /* if fewer, log it */
 
 /* ---- descriptors: each connection is one ---- */
 
@@ -43,7 +43,7 @@ static void vsock_raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* Return: numbers below @limit that are taken, as far as we can see */
+/* Return: numbers below @limit that are in use, as far as we can see */
 static rlim_t vsock_open_descriptors(rlim_t limit)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -168,8 +168,8 @@ static int64_t vsock_greeting_port(const char *line)
 	return port;
 }
 
-/* What follows the line is for the guest, so the line is taken and not a byte more.  The line
- * ends with \n or \r\n.
+/* The bytes after the line are for the guest, so exactly the line is taken. It ends with \n or
+ * \r\n.
  */
 static ssize_t vsock_greeting_line(const struct vsock_conn *c, char *line)
 {
@@ -179,7 +179,7 @@ static ssize_t vsock_greeting_line(const struct vsock_conn *c, char *line)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
-	if (!end) /* more may come, unless it hung up or says too much */
+	if (!end) /* more may come, unless the client hung up or the line is too long */
 		return n > 0 && n < VSOCK_GREETING_MAX ? 0 : -1;
 	n = recv(c->fd, line, (size_t)(end - line) + 1, MSG_DONTWAIT);
 	if (end > line && end[-1] == '\r')
@@ -277,7 +277,7 @@ void vsock_settle(struct vsock *s)
 	struct vsock_conn *c;
 
 	if (!s->v.active) {
-		/* Given up by the guest, or taken from it: nobody will answer. */
+		/* Given up by the guest, or taken from it: no answer will come. */
 		while ((c = TAILQ_FIRST(&s->all)))
 			vsock_bury(s, c);
 		s->nrefusal = 0;

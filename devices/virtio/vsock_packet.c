@@ -2,8 +2,7 @@
 /*
  * vsock_packet - headers, credit and the buffer: arithmetic on one connection.
  *
- * Counters run freely modulo 2^32 (virtio 1.2, 5.10.6.3), so only differences are looked
- * at.
+ * Counters run freely modulo 2^32 (virtio 1.2, 5.10.6.3), so only differences are compared.
  */
 #include "devices/virtio/vsock.h"
 
@@ -38,8 +37,8 @@ int vsock_learn(struct vsock_conn *c, const struct virtio_vsock_hdr *h)
 	uint32_t under_way = c->tx_cnt - c->peer_fwd_cnt;
 	uint32_t more = h->fwd_cnt - c->peer_fwd_cnt;
 
-	/* Two threads of Linux may queue headers in another order than they made them: an
-	 * older count is no lie, just no news.
+	/* Two threads of Linux may queue headers in another order than they made them: an older
+	 * count is no lie, and is ignored.
 	 */
 	if (more > INT32_MAX)
 		return 0;

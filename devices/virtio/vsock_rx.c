@@ -154,7 +154,7 @@ static void vsock_read_ended(struct vsock *s, struct vsock_conn *c, ssize_t n)
 		vsock_host_deaf(s, c);
 }
 
-/* No room in the guest: is there anything that is worth asking for some? */
+/* No room in the guest: is there a reason to ask for some? */
 static void vsock_rx_stalled(struct vsock *s, struct vsock_conn *c)
 {
 	char byte;
@@ -207,7 +207,7 @@ void vsock_rx(struct vsock *s)
 	while (!s->nrefusal && s->v.active && (c = TAILQ_FIRST(&s->ready))) {
 		if (!(c->due ? vsock_rx_control(s, c) : vsock_rx_data(s, c)))
 			break;
-		/* what is still ready goes behind the others */
+		/* those that are still ready go after the others */
 		if (c->ready) {
 			TAILQ_REMOVE(&s->ready, c, in_ready);
 			c->ready = false;

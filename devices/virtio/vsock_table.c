@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vsock_table - which connections there are: found by their ports, queued for the guest in
- * turn, timed, and freed.
+ * vsock_table - the connections: found by their ports, queued for the guest in turn, timed, and
+ * freed.
  *
- * A connection that ends in the middle of a turn is only buried: pointers to it may still
- * be in use, as in what epoll has just told.
+ * A connection that ends in the middle of a turn is only marked: pointers to it may still be in
+ * use, as in events that epoll has just returned.
  */
 #include "devices/virtio/vsock.h"
 
@@ -14,12 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Host ports of connections that the host begins, as Firecracker numbers them */
+/* Host ports of connections that the host begins, numbered as Firecracker does */
 #define VSOCK_PORT_FIRST (1U << 30)
 
 void vsock_table_init(struct vsock *s)
 {
-	/* Without it the guest can slow itself down, no more */
+	/* Without a random seed the guest can only slow itself down */
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
 		s->seed = monotonic_ns();
 	s->seed |= 1;
@@ -82,7 +82,7 @@ int vsock_conn_bind(struct vsock *s, struct vsock_conn *c, uint32_t guest_port,
 		return -ENOMEM;
 	c->credit = credit;
 	s->pool -= credit - VSOCK_CREDIT_MIN;
-	/* The kernel's buffer is memory that the guest fills, too. */
+	/* The kernel's buffer is memory that the guest fills as well. */
 	if (2 * credit < VSOCK_SNDBUF)
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	c->guest_port = guest_port;
@@ -120,7 +120,7 @@ uint32_t vsock_host_port(struct vsock *s, uint32_t guest_port)
 	return port;
 }
 
-/* Without credit there is nothing to read for, except to learn that we are out of it. */
+/* Without credit there is no reason to read, except to learn that we are out of it. */
 static bool vsock_speaks(const struct vsock_conn *c)
 {
 	if (c->due)

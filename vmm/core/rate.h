@@ -9,7 +9,7 @@
  *
  * In a device, with dev->lock held:
  *
- * rate_init(&x->rate, &cfg->rate, env->loop, x_go_on);	create()
+ * 	rate_init(&x->rate, &cfg->rate, env->loop, x_go_on);	create()
  * 	rc = rate_start(&x->rate, v->dev);			arm()
  * 	while (rate_ready(&x->rate) && virtio_pop(v, q, &c)) {	kick()
  * 		rate_spend(&x->rate, 1, bytes);
