@@ -8,7 +8,10 @@
 # A file there is written beside its place and renamed into it, under a lock, so that any
 # number of scripts may run at once; a note of its size says later whether it is whole.
 
-MICROVM_CACHE=${MICROVM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/microvm}
+[ -n "${HOME-}" ] || unset HOME
+# Without HOME, ~ is the home of the password database: /tmp belongs to everybody
+user_home=~
+MICROVM_CACHE=${MICROVM_CACHE:-${XDG_CACHE_HOME:-$user_home/.cache}/microvm}
 [[ $MICROVM_CACHE = /* ]] || MICROVM_CACHE=$PWD/$MICROVM_CACHE # some of us change directory
 export MICROVM_CACHE
 export PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain users lack it
@@ -183,9 +186,11 @@ cache_tmp()
 }
 
 # deliver TMP OUT - move the file TMP of ours to OUT, where the user wants it, with the mode that the
-# user's umask gives to files
+# user's umask gives to files.  As root, mv would replace /dev/null
 deliver()
 {
+	[ ! -d "$2" ] || die "$2 is a directory: name a file in it"
+	[ ! -e "$2" ] || [ -f "$2" ] || die "$2 is no regular file, and is not replaced by one"
 	chmod "$(printf %o $((0666 & ~users_umask)))" "$1"
 	for_user mkdir -p "$(dirname "$2")"
 	mv "$1" "$2"

@@ -49,10 +49,19 @@ stage_needs()
 		line=${line#\#!}
 		read -r -a line <<<"$line"
 		# busybox is the image's own /bin/sh
-		[ "${line[0]}" = /bin/sh ] || stage_once "$1" "${line[0]}"
-		[ "${line[0]##*/}" != env ] || stage_once "$1" "$(command -v "${line[1]}")"
+		[ "${line[0]}" = /bin/sh ] || stage_interpreter "$1" "${line[0]}"
+		[ "${line[0]##*/}" != env ] || stage_interpreter "$1" "$(command -v "${line[1]}")"
 		;;
 	esac
+}
+
+# stage_interpreter ROOT PROGRAM - put it in, unless the image has one of that name by the file
+# $stage_commands, a name a line: its own fits its modules and its /sbin/init, this machine's may not
+stage_interpreter()
+{
+	if [ -z "${stage_commands-}" ] || ! grep -qxF -e "${2##*/}" "$stage_commands"; then
+		stage_once "$1" "$2"
+	fi
 }
 
 # run_by PROGRAM - print what runs it, the interpreter in its #! line, or of env's its name; nothing
@@ -60,7 +69,9 @@ stage_needs()
 run_by()
 {
 	local magic line words
+	[ ! -d "$1" ] || die "$1 is a directory: name a program in it"
 	[ -f "$1" ] || die "no such program: $1"
+	[ -r "$1" ] || die "cannot read $1"
 	IFS= LC_ALL=C read -r -N 4 magic <"$1" || true
 	case $magic in
 	$'\177ELF') return ;;
@@ -68,6 +79,8 @@ run_by()
 	*) die "$1 is no program, nor has it a #! line: begin it with #!/bin/sh, or with what runs it" ;;
 	esac
 	IFS= read -r line <"$1" || true
+	[[ $line != *$'\r' ]] ||
+		die "$1: its lines end with CR LF, as on Windows, and no kernel finds what runs it: sed -i 's/\r\$//' $1"
 	read -r -a words <<<"${line#\#!}"
 	[ ${#words[@]} != 0 ] || die "$1: its #! line names nothing that runs it"
 	[ "${words[0]##*/}" = env ] || { printf '%s\n' "${words[0]}" && return; }
