@@ -85,6 +85,8 @@ static struct kvm_sregs sregs;
 static unsigned int ncompleted;      /* KVM_RUNs that only complete what was before */
 static _Atomic unsigned int nhalves; /* and that come back with more of it first */
 
+static void (*on_complete)(void); /* NULL, or once, in the next of those */
+
 static int run_second_half(struct kvm_run *run)
 {
 	nhalves--;
@@ -121,6 +123,9 @@ static int on_ioctl(unsigned long request, void *arg)
 		if (nhalves)
 			return run_second_half(&area.run);
 		ncompleted++;
+		if (on_complete)
+			on_complete();
+		on_complete = NULL;
 		errno = EINTR;
 		return -1;
 	}
@@ -213,6 +218,7 @@ static void setup(void)
 	ck_assert_int_eq(sem_init(&entered, 0, 0), 0);
 	area.run = (struct kvm_run){0};
 	nended = nseen = nrun = 0;
+	on_complete = NULL;
 	memset(told, 0, sizeof(told));
 	host.pauses = 0;
 	stops_at = NULL;
@@ -410,6 +416,51 @@ START_TEST(vcpu_at_rest_answers_and_leaves)
 	vcpu_join(&vcpu);
 	ck_assert_uint_eq(nrun, 1);
 	ck_assert_uint_eq(nended, 0);
+}
+END_TEST
+
+/* The pause was given up while a device held the vCPU: the guest goes on */
+START_TEST(vcpu_that_was_too_late_to_rest_goes_on)
+{
+	sem_t gate;
+
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+	stops_at = &gate;
+	ncompleted = 0;
+	on_run[0] = run_reads_register;
+	on_run[1] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	wait_entered();
+	vcpu_rest(&vcpu);
+	vcpu_resume(&vcpu);
+	(void)sem_post(&gate);
+	wait_entered();
+	ck_assert_uint_eq(nrun, 2);
+	ck_assert_uint_le(ncompleted, 1);
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+}
+END_TEST
+
+static void resume_and_ask(void)
+{
+	vcpu_resume(&vcpu);
+	vcpu_ask(&vcpu);
+}
+
+START_TEST(vcpu_that_is_asked_as_it_goes_on_answers)
+{
+	enum vcpu_look look;
+
+	on_run[0] = on_run[1] = run_for_ever;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	wait_entered();
+	on_complete = resume_and_ask;
+	vcpu_rest(&vcpu);
+	wait_entered();
+	WAIT_UNTIL(vcpu_answer(&vcpu, &look));
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
 }
 END_TEST
 
@@ -640,6 +691,8 @@ UNIT_MAIN("vcpu_x86", setup, NULL, t)
 	tcase_add_test(t, vcpu_in_the_guest_rests_and_goes_on);
 	tcase_add_test(t, exit_is_complete_before_a_vcpu_rests);
 	tcase_add_test(t, vcpu_at_rest_answers_and_leaves);
+	tcase_add_test(t, vcpu_that_was_too_late_to_rest_goes_on);
+	tcase_add_test(t, vcpu_that_is_asked_as_it_goes_on_answers);
 	tcase_add_test(t, vcpu_rests_a_thousand_times);
 	tcase_add_loop_test(t, vcpu_that_is_asked_answers_and_goes_on, 0,
 			    ARRAY_SIZE(looks));

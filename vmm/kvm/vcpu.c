@@ -120,15 +120,18 @@ static void vcpu_look(struct vcpu *c)
 	c->asked = false;
 }
 
-/* KVM_RUN was interrupted, and not by us: SIGSTOP, a debugger, a frozen control group or a host's
- * sleep stopped the process, and the other vCPUs with it, wherever they were.
+/* KVM_RUN was interrupted. If not by us, then SIGSTOP, a debugger, a frozen control group or a
+ * host's sleep stopped the process, and the other vCPUs with it, wherever they were. A rest that
+ * was taken back before this thread came to it has left immediate_exit set.
  */
 static void vcpu_interrupted(struct vcpu *c)
 {
+	bool by_us = __atomic_exchange_n(&c->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+
 	vcpu_count(c, KVM_EXIT_INTR);
 	if (c->asked)
 		vcpu_look(c);
-	else if (c->want == VCPU_RUN)
+	else if (!by_us && c->want == VCPU_RUN)
 		atomic_fetch_add(&c->host->pauses, 1);
 }
 
@@ -136,8 +139,8 @@ static void vcpu_interrupted(struct vcpu *c)
 static void vcpu_park(struct vcpu *c)
 {
 	pthread_mutex_lock(&c->lock);
-	c->resting = true;
 	while (c->want == VCPU_REST) {
+		c->resting = true;
 		if (c->asked)
 			vcpu_look(c);
 		pthread_cond_wait(&c->moved, &c->lock);
@@ -179,6 +182,8 @@ static bool vcpu_take_rest(struct vcpu *c)
 	} while (rc == 0 && c->want == VCPU_REST);
 	vcpu_park(c);
 	__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (c->asked)
+		vcpu_look(c);
 	return true;
 }
 
@@ -255,6 +260,8 @@ void vcpu_resume(struct vcpu *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->want = VCPU_RUN;
+	c->resting =
+		false; /* and not only when its thread has woken up: see vcpu_rests() */
 	pthread_cond_broadcast(&c->moved);
 	pthread_mutex_unlock(&c->lock);
 }
