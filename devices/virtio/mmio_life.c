@@ -44,7 +44,7 @@ static int mmio_go(struct mmio *m, const char **why)
 	*why = "the host refuses what it needs";
 	rc = mmio_arm(&m->dev, &e);
 	if (rc < 0) {
-		log_warn("%s", e.msg);
+		log_guest("%s", e.msg); /* a driver may try again and again */
 		return rc;
 	}
 	*why = "the host cannot poll its queues";
