@@ -260,8 +260,7 @@ void vcpu_resume(struct vcpu *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->want = VCPU_RUN;
-	c->resting =
-		false; /* and not only when its thread has woken up: see vcpu_rests() */
+	c->resting = false; /* before its thread wakes up: vcpu_rests() of a next rest */
 	pthread_cond_broadcast(&c->moved);
 	pthread_mutex_unlock(&c->lock);
 }
