@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * manual - the tables of settings and commands as a page of the manual, and as what bash
- * completes
+ * manual - the tables of settings and commands as a manual page and as a bash completion
  *
  * usage: manual {page|completion} TEMPLATE
  *
- * Prints TEMPLATE; rows come in place of its lines that are a mark, like @SETTINGS@.  A build
- * runs it, so the page and the completion cannot differ from what the program accepts.
+ * Prints TEMPLATE with rows in place of each line that is a mark, like @SETTINGS@. A build runs
+ * it, so the page and the completion cannot differ from what the program accepts.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@
 
 /* ---- settings ---- */
 
-/* Plain text as mdoc(7) wants it: no line begins with a macro, no dash is a hyphen */
+/* Plain text for mdoc(7): no line begins with a macro, no dash is a hyphen */
 static void page_text(const char *text)
 {
 	if (*text == '.' || *text == '\'')
@@ -76,8 +75,8 @@ static void page_row(const struct setting *s)
 	(void)fputs(".El\n", stdout);
 }
 
-/* A line of microvm.bash's table: the name, what the value is, and the parts as NAME=WHAT,
- * or NAME alone for a switch; a + before a name that may be given again
+/* A line of microvm.bash's table: the name, the kind of value, and the parts as NAME=WHAT, or
+ * NAME alone for a switch; a + before a name that may be given again
  */
 static void completion_row(const struct setting *s)
 {
@@ -114,7 +113,7 @@ static void page_synopsis(const struct command *c)
 	(void)printf(".Nm\n.Cm %s\n", c->usage);
 }
 
-/* What `microvm NAME --help` says, in its lines */
+/* The lines of `microvm NAME --help` */
 static void page_command(const struct command *c)
 {
 	(void)printf(".Ss microvm %s\n", c->usage);
@@ -139,7 +138,7 @@ static void completion_command(const struct command *c)
 
 /* ---- the templates ---- */
 
-/* The lines of a template that rows come in place of: of settings, or of commands */
+/* The marks that rows replace: for settings, or for commands */
 static const struct {
 	const char *kind, *line;
 	void (*setting)(const struct setting *s);

@@ -76,12 +76,12 @@ struct net_tx {
 /* The states in which a card waits. rx_* and tx_blocked are of a pair, the others of the card:
  *
  * flag         is set when                         and no more when
- * 	rx_dry       there is no buffer for a frame      the receive queue is kicked; tokens came; after a rest
- * 	rx_held      the receive limit is used up,       tokens came (net_rx_go_on()),
- * 	             or a driver came while it @waits    the tap was told (net_late()); after a rest
- * 	tx_blocked   the tap or stream is full           it has room (net_on_tap()); at rest
- * 	waits        the tap may not be changed yet      it may (net_control_go_on()); at a reset
- * 	dead         the tap or stream is gone           never
+ *	rx_dry       there is no buffer for a frame      the receive queue is kicked; tokens came; after a rest
+ *	rx_held      the receive limit is used up,       tokens came (net_rx_go_on()),
+ *	             or a driver came while it @waits    the tap was told (net_late()); after a rest
+ *	tx_blocked   the tap or stream is full           it has room (net_on_tap()); at rest
+ *	waits        the tap may not be changed yet      it may (net_control_go_on()); at a reset
+ *	dead         the tap or stream is gone           never
  *
  * A pair watches its tap for frames unless rx_dry or rx_held, which are never both set; for room
  * while tx_blocked, and only then does it hold frames of the driver's (tx.n) between two calls;

@@ -77,7 +77,7 @@ void virtq_unmap(struct virtq *q);
 
 /* virtq_pop() - take the next chain.
  * Return: 1, chain in @c; 0, none, and the driver will kick when there is one;
- * 	   -EPROTO, the driver broke the ring: call virtio_broken()
+ *	   -EPROTO, the driver broke the ring: call virtio_broken()
  * A call does bounded work: at most @size buffers, @size + 1 descriptors. The caller has to bound
  * the number of calls that the guest can provoke: virtio_pop() does.
  */

@@ -9,14 +9,14 @@
  *
  * In a device, with dev->lock held:
  *
- * 	rate_init(&x->rate, &cfg->rate, env->loop, x_go_on);	create()
- * 	rc = rate_start(&x->rate, v->dev);			arm()
- * 	while (rate_ready(&x->rate) && virtio_pop(v, q, &c)) {	kick()
- * 		rate_spend(&x->rate, 1, bytes);
- * 		...
- * 	}
- * 	rate_stop(&x->rate);					rest(), reset()
- * 	rate_fini(&x->rate);					destroy()
+ *	rate_init(&x->rate, &cfg->rate, env->loop, x_go_on);	create()
+ *	rc = rate_start(&x->rate, v->dev);			arm()
+ *	while (rate_ready(&x->rate) && virtio_pop(v, q, &c)) {	kick()
+ *		rate_spend(&x->rate, 1, bytes);
+ *		...
+ *	}
+ *	rate_stop(&x->rate);					rest(), reset()
+ *	rate_fini(&x->rate);					destroy()
  *
  * Each direction that has limits of its own has a struct rate of its own.
  */

@@ -99,7 +99,7 @@ static int cli_next(struct cli *c, struct cli_option *o, struct err *e)
 	return 1;
 }
 
-/* First look: are all words options, what is to be done, and from which config file? */
+/* First pass: are all words options, what is asked for, and which is the config file? */
 static int cli_survey(struct cli c, const char **file, enum cli_action *action,
 		      struct err *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_files - nothing is written over what the machine consists of, or over another's output. */
+/* config_files - a machine overwrites none of its own files, and no two outputs share one. */
 #include "vmm/settings/config_files.h"
 
 #include <limits.h>
@@ -16,13 +16,13 @@
 	(2 + CONFIG_INITRDS_MAX + 2 * CONFIG_DISKS_MAX + CONFIG_PMEMS_MAX + 4 + \
 	 CONFIG_PORTS_MAX)
 
-/* Which file a path leads to: by number if it is there, else by the directory that it would be in */
+/* Which file a path leads to: by number if it exists, else by its future directory */
 struct file_id {
 	bool exists;
 	mode_t kind;
 	dev_t dev;
 	ino_t ino;
-	const char *name; /* in that directory; "" for a file that is there */
+	const char *name; /* in that directory; "" for an existing file */
 };
 
 struct files_row {
@@ -82,7 +82,7 @@ bool config_same_file(const char *a, const char *b)
 	return file_id_same(&ia, &ib);
 }
 
-/* What is no file (a pipe, a terminal) is not lost by being written to */
+/* Writing to what is no regular file (a pipe, a terminal) destroys nothing */
 static void files_add(struct files *f, const char *option, const char *path)
 {
 	struct files_row r = {.option = option, .path = path};
@@ -122,7 +122,7 @@ int config_check_files(const struct config *cfg, struct err *e)
 	for (unsigned int i = 0; i < cfg->nport; i++)
 		files_add_end(&f, "--port", &cfg->port[i].end);
 	nout = f.n;
-	if (!nout) /* a start has no time to lose */
+	if (!nout) /* saves time at every start */
 		return 0;
 	files_add(&f, "--kernel", cfg->kernel);
 	files_add(&f, "--dtb-overlay", cfg->dtb_overlay);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_files - nothing is written over what the machine consists of, or over another's output. */
+/* config_files - a machine overwrites none of its own files, and no two outputs share one. */
 #ifndef MICROVM_CONFIG_FILES_H
 #define MICROVM_CONFIG_FILES_H
 
@@ -14,8 +14,8 @@
  */
 int config_check_files(const struct config *cfg, struct err *e);
 
-/* config_same_file() - do these two paths lead to one file, or, if it is not there, would they?  A
- * file has many names, so those alone say nothing
+/* config_same_file() - do these two paths lead to one file, or would they, if it is missing?  A
+ * file can have many names, so comparing names is not enough
  */
 bool config_same_file(const char *a, const char *b);
 

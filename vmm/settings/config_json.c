@@ -2,8 +2,8 @@
 /*
  * config_json - the settings as a JSON file.
  *
- * Every value is turned into the text that the command line would have and goes through
- * the same setter; JSON only adds that its types must be right.
+ * Every value is turned into the text that the command line would have and goes through the same
+ * setter; JSON only adds a check of the types.
  */
 #include "vmm/settings/config_json.h"
 

@@ -102,7 +102,7 @@ void config_fini(struct config *cfg)
 		free(cfg->initrd[i]);
 	free(cfg->append);
 	free(cfg->cmdline);
-	/* All slots, not just those counted: one may have been left half filled. */
+	/* All slots, not just the counted ones: one may be half filled. */
 	for (unsigned int i = 0; i < CONFIG_DISKS_MAX; i++)
 		config_disk_clear(&cfg->disk[i]);
 	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
@@ -174,7 +174,7 @@ static int config_check_net(const struct config *cfg, struct err *e)
 	return 0;
 }
 
-/* A descriptor has one user: the second would find it closed */
+/* A descriptor has one user: a second one would find it closed */
 static int config_check_fds(const struct config *cfg, struct err *e)
 {
 	int fd[1 + CONFIG_PORTS_MAX + CONFIG_NETS_MAX];
@@ -199,7 +199,7 @@ static int config_check_fds(const struct config *cfg, struct err *e)
 	return 0;
 }
 
-/* Those of other kinds the machine knows, and compares itself */
+/* The machine compares those of other kinds itself */
 static int config_check_ids(const struct config *cfg, struct err *e)
 {
 	const char *id[CONFIG_DISKS_MAX + CONFIG_NETS_MAX];
@@ -221,7 +221,7 @@ static int config_check_ids(const struct config *cfg, struct err *e)
 	return 0;
 }
 
-/* A file or a terminal that two would write to, or a socket that both cannot have */
+/* A file or a terminal that two would write to, or a socket that both would make */
 static bool config_same_end(const struct config_end *a, const struct config_end *b)
 {
 	if (a->kind == END_STDIO || b->kind == END_STDIO)

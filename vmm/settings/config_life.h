@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_life - the life of a struct config: defaults, what must hold across settings, end. */
+/* config_life - the life of a struct config: defaults, checks across settings, end. */
 #ifndef MICROVM_SETTINGS_CONFIG_LIFE_H
 #define MICROVM_SETTINGS_CONFIG_LIFE_H
 
@@ -19,7 +19,7 @@ void config_fini(struct config *cfg);
  */
 void config_console_reader(struct config *cfg, bool in, bool out);
 
-/* config_string() - *@dst becomes a copy of @value; what it held is freed */
+/* config_string() - *@dst becomes a copy of @value; its former string is freed */
 int config_string(char **dst, const char *value, struct err *e);
 /* config_disk_clear() and so on - free and empty one slot */
 void config_disk_clear(struct config_disk *d);
@@ -29,8 +29,8 @@ void config_pmem_clear(struct config_pmem *p);
 void config_end_clear(struct config_end *end);
 void config_port_clear(struct config_port *p);
 
-/* config_validate() - once all settings are read: check those that must fit together, and
- * let words on the operator's kernel command line decide on cfg->acpi (config_line.h).
+/* config_validate() - after all settings are read: check those that must fit together, and let
+ * words on the operator's kernel command line set cfg->acpi (config_line.h).
  * Return: 0, or -EINVAL with a usage error in @e
  */
 int config_validate(struct config *cfg, struct err *e);

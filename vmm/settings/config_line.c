@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_line - the words that decide what kind of machine it is. */
+/* config_line - the words that decide the kind of machine. */
 #include "vmm/settings/config_line.h"
 
 #include "vmm/core/kernel_line.h"
 #include "vmm/core/util.h"
 
-/* A machine with ACPI has one interrupt controller for its devices, the IOAPIC, one timer
- * that interrupts, the local APIC's, and one clock that tells its rate, KVM's (its
- * hardware-reduced ACPI rules out the 8259 and the 8254).  Each of these words takes one of
- * them, or ACPI itself, from Linux for x86.
- * The machine without ACPI has what is left: KVM's 8259 pair and 8254.
+/* A machine with ACPI has one interrupt controller for its devices, the IOAPIC, one timer that
+ * interrupts, the local APIC's, and one clock that tells its rate, KVM's (its hardware-reduced
+ * ACPI rules out the 8259 and the 8254). Each of these words takes one of them, or ACPI itself,
+ * from Linux for x86. The machine without ACPI has the others: KVM's 8259 pair and 8254.
  */
 static const struct {
 	const char *name, *value; /* NULL: any value or none */
@@ -17,8 +16,8 @@ static const struct {
 	bool list;                /* @value may be one of several */
 } config_acpi_words[] = {
 	{"acpi", "off", "acpi=off", false},
-	/* The IOAPIC.  Linux takes that one from a machine with a single processor, too: what
-	 * switches SMP off switches it off (disable_ioapic_support()).
+	/* The IOAPIC. A word that switches SMP off also switches it off, even on a machine with a
+	 * single processor (disable_ioapic_support()).
 	 */
 	{"acpi", "noirq", "acpi=noirq", false},
 	{"pci", "noacpi", "pci=noacpi", true},
@@ -30,8 +29,8 @@ static const struct {
 	{"disableapic", NULL, "disableapic", false},
 	{"nolapic_timer", NULL, "nolapic_timer", false},
 	{"noapictimer", NULL, "noapictimer", false},
-	/* KVM's clock, which tells the rate of the TSC.  Where it is not known, the 8254 is
-	 * what Linux measures it by; without either no timer ever interrupts.
+	/* KVM's clock, which gives the rate of the TSC. Without that rate, Linux measures the TSC
+	 * by the 8254; without either no timer ever interrupts.
 	 */
 	{"no-kvmclock", NULL, "no-kvmclock", false},
 	{"nopv", NULL, "nopv", false},

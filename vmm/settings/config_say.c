@@ -12,12 +12,12 @@
 #include "vmm/core/util.h"
 #include "vmm/settings/said.h"
 
-/* What is being said */
+/* The output so far */
 struct say {
 	json_t *root;
 	json_t *value; /* the object of the value whose parts follow, borrowed; or NULL */
-	unsigned int which; /* its number */
-	char cwd[PATH_MAX]; /* "": not asked for yet */
+	unsigned int which; /* said_word's number of that value */
+	char cwd[PATH_MAX]; /* "": not read yet */
 };
 
 /* @name from any directory.  Return: a copy to be freed; NULL with @e set */
@@ -58,7 +58,7 @@ static json_t *say_string(const struct said_word *w, const char *text, struct er
 	return v;
 }
 
-/* A word as the type that config_json.c wants */
+/* A word in the type that config_json.c needs */
 static json_t *say_text(struct say *s, const struct said_word *w, struct err *e)
 {
 	enum setting_type type = w->part ? w->part->type : w->row->type;
@@ -66,7 +66,7 @@ static json_t *say_text(struct say *s, const struct said_word *w, struct err *e)
 	json_t *v;
 
 	switch (type) {
-	case SETTING_NUMBER: /* the setter took it, so it is one */
+	case SETTING_NUMBER: /* the setter accepted it, so it is one */
 		return json_integer((json_int_t)strtoull(w->text, NULL, 10));
 	case SETTING_SWITCH:
 		return json_boolean(strcmp(w->text, "on") == 0);
@@ -84,7 +84,7 @@ static json_t *say_text(struct say *s, const struct said_word *w, struct err *e)
 	}
 }
 
-/* Put @v, which is taken over, at @key of @o: of a list, at its end */
+/* Put @v, which it takes over, at @key of @o: in a list, at its end */
 static int say_put(json_t *o, const char *key, bool list, json_t *v)
 {
 	json_t *l;

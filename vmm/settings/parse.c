@@ -130,7 +130,7 @@ void nearest_offer(struct nearest *n, const char *name)
 	size_t len = strlen(n->given);
 	unsigned int d = edit_distance(n->given, name);
 
-	/* A beginning is as good as a typing error: "mem" means "memory". */
+	/* A prefix also counts as a typing error: "mem" means "memory". */
 	if (len > 0 && strncmp(n->given, name, len) == 0)
 		d = MIN(d, 1);
 	if (d > 1 + len / 4 || (n->best && d >= n->distance))

@@ -132,8 +132,8 @@ static char *setting_next_element(char **text)
 	return start;
 }
 
-/* Is @element the first part without its name?  A path may hold a '=': only a name that
- * this row knows, or that another program has for one of its parts, makes it something else.
+/* Is @element the first part without its name? A path may hold a '=': only a name that this row
+ * has, or that another program uses for one of its parts, makes it a named part.
  */
 static bool setting_is_bare(const struct setting *s, const char *element)
 {

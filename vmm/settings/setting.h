@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setting - the table of everything an operator can say.
+ * setting - the table of everything an operator can set.
  *
  * One row is an option on the command line, a key in the config file and a line of
- * --help.  Values reach the config as text, through the row's setter, whoever read them:
- * so the two ways of writing a machine down cannot drift apart.
+ * --help.  Values reach the config as text, through the row's setter, from either source: so the
+ * two ways of describing a machine cannot drift apart.
  */
 #ifndef MICROVM_SETTING_H
 #define MICROVM_SETTING_H
@@ -15,18 +15,18 @@
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 
-/* What a value is in JSON; on the command line all are text */
+/* A value's type in JSON; on the command line all are text */
 enum setting_type {
 	SETTING_TEXT,     /* a string */
 	SETTING_PATH,     /* a string, the name of a file */
-	SETTING_SOCKET,   /* likewise, of a unix socket, which may be less long */
+	SETTING_SOCKET,   /* likewise, of a unix socket, which has a shorter limit */
 	SETTING_NUMBER,   /* a whole number */
 	SETTING_QUANTITY, /* a string with a unit, or a whole number */
 	SETTING_SWITCH,   /* true or false; "on" or "off" in text */
 	SETTING_LIST,     /* of strings; in text a part that may be given again */
 };
 
-/* Rows that are not about the machine, for the command line only */
+/* Rows that do not describe the machine, for the command line only */
 enum setting_role {
 	ROLE_MACHINE,
 	ROLE_CONFIG_FILE,
@@ -44,17 +44,17 @@ struct setting_part {
 	const char *alias; /* another name for it, or NULL */
 	enum setting_type type;
 	int (*set)(struct config *cfg, const char *value, struct err *e);
-	/* For the manual and the completion: what the value is, and the part's meaning.
-	 * Words between | are all there are, FILE, SOCKET and DIR are paths; NULL: a switch.
+	/* For the manual and the completion: the kind of value, and the part's meaning. Words
+	 * between | are all there are, FILE, SOCKET and DIR are paths; NULL: a switch.
 	 */
 	const char *arg, *help;
 };
 
-/* What a value with parts is made of */
+/* The form of a value with parts */
 struct setting_parts {
 	const struct setting_part *part;
 	unsigned int n;
-	bool bare; /* the first part may go without its name */
+	bool bare; /* the first part may omit its name */
 	int (*begin)(struct config *cfg, struct err *e); /* make a slot ready */
 	int (*end)(struct config *cfg, struct err *e);   /* is it complete?  count it */
 	void (*none)(struct config *cfg); /* the text "none" empties the list; or NULL */
@@ -67,7 +67,7 @@ extern const struct setting_parts setting_console, setting_port;
 
 struct setting {
 	const char *name; /* "disk": --disk, and "disk" in JSON */
-	const char *arg;  /* what follows it, for --help; NULL: nothing does */
+	const char *arg;  /* its value, for --help; NULL: it takes none */
 	const char *help;
 	const char
 		*arch; /* the only architecture that has it (arch_name); NULL: all do */
@@ -89,30 +89,30 @@ struct setting_value {
 	uint32_t seen; /* bit i: part i is set */
 };
 
-/* A setting as other programs call it */
+/* A setting by other programs' names */
 struct setting_habit {
-	const char *names; /* of theirs, with spaces between */
-	const char *ours;  /* the row; NULL: there is none, the name is to be left out */
+	const char *names; /* theirs, separated by spaces */
+	const char *ours;  /* the row; NULL: there is none, omit the option */
 	const char *cure;  /* for the command line */
 };
 
 extern const struct setting_habit setting_habits[];
 extern const unsigned int setting_nhabits;
 
-/* setting_habit_find() - what is said to somebody who wrote @name, without its dashes; NULL:
- * no program that we know calls anything so
+/* setting_habit_find() - the cure for an operator who wrote @name, without its dashes; NULL: no
+ * program that we know uses that name
  */
 const struct setting_habit *setting_habit_find(const char *name);
 
-/* setting_habit_part() - likewise to somebody who wrote a part @name, like "file", in a value of @row */
+/* setting_habit_part() - likewise for a part @name, like "file", in a value of @row */
 const char *setting_habit_part(const char *row, const char *name);
 
-/* All below: errors are usage errors (or -ENOMEM) in @e that do not name the row itself:
- * the caller puts "--disk" or "vm.json: disk[1]" in front.
+/* All below: errors are usage errors (or -ENOMEM) in @e that do not name the row: the caller puts
+ * "--disk" or "vm.json: disk[1]" in front.
  */
 
-/* setting_find() - the row of that name; NULL: none.  setting_nearest() - the name that
- * was meant, or NULL.  @json: only rows that a config file may have
+/* setting_find() - the row of that name; NULL: none.  setting_nearest() - the nearest valid name,
+ * or NULL. @json: only rows that a config file may have
  */
 const struct setting *setting_find(const char *name, bool json);
 const char *setting_nearest(const char *name, bool json);

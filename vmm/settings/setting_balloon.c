@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setting_balloon - the parts of --balloon: how much, and what goes without asking. */
+/* setting_balloon - the parts of --balloon: its size, and what the guest reports unasked. */
 #include "vmm/settings/setting_parts.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include "vmm/core/util.h"
 #include "vmm/settings/parse.h"
 
-#define BALLOON_PAGE      UINT64_C(4096) /* virtio 1.2, 5.5.6: whatever the guest's are */
+#define BALLOON_PAGE      UINT64_C(4096) /* virtio 1.2, 5.5.6: for any guest page size */
 #define BALLOON_PAGES_MAX UINT32_MAX
 
 static int balloon_begin(struct config *cfg, struct err *e)

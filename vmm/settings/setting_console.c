@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setting_console - the parts of --console and --port: which device, and where it goes. */
+/* setting_console - the parts of --console and --port: the device and its end on the host. */
 #include "vmm/settings/setting_parts.h"
 
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 #include "vmm/settings/parse.h"
 
 #define FILE_SIZE_MIN     (64 * KIB)
-#define CONSOLE_FILE_SIZE (256 * MIB) /* of what a kernel says nobody misses more */
+#define CONSOLE_FILE_SIZE (256 * MIB) /* enough for all that a kernel prints */
 #define SOCKET_PATH_MAX   (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
-/* ---- where it goes, the same for both ---- */
+/* ---- the end on the host, the same for both ---- */
 
 static int end_set(struct config_end *end, enum config_end_kind kind, struct err *e)
 {
@@ -91,7 +91,7 @@ static int console_begin(struct config *cfg, struct err *e)
 	return 0;
 }
 
-/* The first word: a device, or where the usual one goes */
+/* The first word: a device, or the usual device's end */
 static int console_set_device(struct config *cfg, const char *value, struct err *e)
 {
 	static const char *const names[] = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setting_habit - the names that other programs have for our settings.
+ * setting_habit - other programs' names for our settings.
  *
- * Somebody who types "-m 512" or "--volume" knows QEMU, docker or Firecracker.  No distance
- * between words leads from there to our names, so each has a row.
+ * An operator who types "-m 512" or "--volume" comes from QEMU, docker or Firecracker. No edit
+ * distance leads from there to our names, so each has a row.
  */
 #include "vmm/settings/setting.h"
 

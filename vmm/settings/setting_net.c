@@ -34,7 +34,7 @@ static int net_set_id(struct config *cfg, const char *value, struct err *e)
 
 static int net_set_tap(struct config *cfg, const char *value, struct err *e)
 {
-	/* what the kernel takes as a name; with a % it would make up its own */
+	/* the kernel's rules for a name; for a % it would choose its own */
 	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/:% \t\n\v\f\r") ||
 	    strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
 		return err_usage(e,

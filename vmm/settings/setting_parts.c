@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setting_parts - memory, and what values with parts have in common. */
+/* setting_parts - memory, and the setters that values with parts share. */
 #include "vmm/settings/setting_parts.h"
 
 #include <errno.h>

@@ -54,7 +54,7 @@ static int share_set_socket(struct config *cfg, const char *value, struct err *e
 	return config_string(&share_of(cfg)->socket, value, e);
 }
 
-/* Two directories of one name would be one that nobody can mount. */
+/* A guest cannot mount two directories of one name. */
 static int share_check_tag(const struct config *cfg, struct err *e)
 {
 	const char *tag = cfg->share[cfg->nshare].tag;

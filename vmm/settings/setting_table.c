@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setting_table - each setting: how it is written, what it means, where it goes. */
+/* setting_table - each setting: its syntax, its help, its field. */
 #include "vmm/settings/setting_parts.h"
 
 #include <errno.h>

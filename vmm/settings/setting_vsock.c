@@ -13,7 +13,7 @@
 #define VSOCK_CID_MIN     3 /* virtio 1.2, 5.10.4: those below are reserved */
 #define VSOCK_CID_MAX     (UINT32_MAX - 1)
 #define VSOCK_CID_DEFAULT 3
-/* A guest's connection to port P goes to PATH_P, which must be an address, too */
+/* A guest's connection to port P goes to PATH_P, which must also fit an address */
 #define VSOCK_SUFFIX_MAX (sizeof("_4294967295") - 1)
 #define VSOCK_PATH_MAX \
 	(sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 - VSOCK_SUFFIX_MAX)
