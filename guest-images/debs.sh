@@ -17,7 +17,7 @@ apt_private()
 		-o "Dir::Cache=$d/cache" -o APT::Sandbox::User=)
 	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
 	(
-		# apt itself does not wait for another who updates
+		# apt itself does not wait for another update
 		exec 9>"$d/lock" && flock 9 || exit
 		[ -z "$(find "$d/updated" -mmin -1440 2>/dev/null)" ] || exit 0
 		apt-get -qq "${apt_opts[@]}" update >&2 9>&- ||

@@ -19,8 +19,8 @@ export PATH=$PATH:/usr/sbin:/sbin # depmod and mke2fs live there, and plain user
 # program prints: TMOUT ends a `read` that waits, OMP_* is what nproc believes
 export LC_ALL=C
 unset CDPATH BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS TMOUT OMP_NUM_THREADS OMP_THREAD_LIMIT
-# Ours makes what the cache and an image consist of the same for everybody.  What is made for the user has
-# the user's: deliver(), and for_user() before all that is not of this script
+# Ours makes the files of the cache and of an image the same for every user.  What is made for the
+# user has the user's: deliver(), and for_user() before all that is not of this script
 users_umask=$(umask)
 umask 022
 failed_status=1 misused_status=2
@@ -144,7 +144,7 @@ need()
 	fi
 	say "installing ${miss[*]}"
 	as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300
-		-o Dpkg::Options::=--force-confold) # a configuration file that somebody changed
+		-o Dpkg::Options::=--force-confold) # a changed configuration file
 	# A machine that never ran "update" knows no package: not worth a word
 	"${as[@]}" install -y --no-install-recommends "${miss[@]}" </dev/null >/dev/null 2>&1 ||
 		{ "${as[@]}" update </dev/null >/dev/null &&
@@ -172,9 +172,9 @@ cache_lock()
 	flock -n "$fd" || { say "waiting for another who makes $1" && flock "$fd"; }
 }
 
-# cache_tmp - print a new directory inside the cache, so that a rename out of it is atomic.
-# What a killed script left behind goes a day after the last file in it was written: a machine
-# may run for longer.
+# cache_tmp - print a new directory inside the cache, so that a rename out of it is atomic. A
+# killed script's directory is removed a day after the last write to a file in it: a machine may
+# run for longer.
 cache_tmp()
 {
 	local old
@@ -196,9 +196,9 @@ deliver()
 	mv "$1" "$2"
 }
 
-# cache_keep TMP OUT - move TMP, a file or a directory of cache_tmp's, to OUT, which is its place in
-# the cache, and note what it consists of.  In a command substitution nothing ends at a command
-# that fails, `set -e` or not: so whoever makes something to keep says `|| exit` at each
+# cache_keep TMP OUT - move TMP, a file or a directory of cache_tmp's, to OUT, which is its place
+# in the cache, and note what it consists of.  In a command substitution nothing ends at a command
+# that fails, `set -e` or not: so a function that makes something to keep says `|| exit` at each
 cache_keep()
 {
 	{

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# locks.sh - locks of the kind that microvm has on its disks, so that a script and a microvm, too, keep
-# each other out.  lib.sh sources it.
+# locks.sh - locks of the kind that microvm has on its disks, so that a script and a microvm also
+# keep each other out.  lib.sh sources it.
 
 # ofd_lock FD read|write|none [START LENGTH] - lock what is open there (fcntl(2), "Open file description
 # locks"): in all that inherits FD, until the last of them has closed it.  Waits a second for one

@@ -142,7 +142,9 @@ static bool blk_check(void)
 	return blk_write() && blk_verify();
 }
 
-/* blk_abandon() - a read that may never come back, and half a second later a reset; end=reading: none */
+/* blk_abandon() - a read that may never come back, and half a second later a reset; end=reading:
+ * none
+ */
 static bool blk_abandon(void)
 {
 	struct blk_request *rq = &disk.req;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blk_records - numbered records for a host that kills the VMM: those that a flush has
- * covered are named on the console, and the next boot looks whether they are there.
+ * blk_records - numbered records for a host that kills the VMM: those that a flush has covered
+ * are named on the console, and the next boot checks that they are there.
  */
 #include "guest-images/payloads/blk.h"
 

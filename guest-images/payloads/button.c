@@ -3,8 +3,8 @@
  * button - listens to the power button, and ends when it is pressed: as end= says, off (the
  * default), reset, panic or never.
  *
- * The button is a virtio device where there is one, as without ACPI, else ACPI's.  No interrupt is
- * taken: of that one the local APIC's request register shows that it waits.
+ * The button is a virtio device where there is one, as without ACPI, else ACPI's. No interrupt is
+ * taken: the local APIC's request register shows that the button's is pending.
  */
 #include <linux/virtio_input.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exits - what a way out of the guest costs: count= times each, timed. */
+/* exits - the cost of each kind of exit from the guest: count= times each, timed. */
 #include "guest-images/payloads/rt/virtio.h"
 #include "vmm/core/layout_x86.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hello - says what it was told, and powers off; or what end= asks for. */
+/* hello - prints its command line, and powers off; or ends as end= asks. */
 #include "guest-images/payloads/rt/rt.h"
 #include "vmm/core/layout_x86.h"
 
@@ -10,7 +10,7 @@ int main(void)
 	print("command line: %s\n", rt_boot.cmdline);
 	if (cmdline_is("end", "panic"))
 		guest_panic();
-	while (cmdline_is("end", "panics")) /* and it does not stop saying so */
+	while (cmdline_is("end", "panics")) /* and it repeats that */
 		outb(LAYOUT_PVPANIC, 1);
 	if (cmdline_is("end", "reset"))
 		power_reset();

@@ -9,7 +9,7 @@
 
 bool net_transmit(uint64_t count, uint32_t size);
 bool net_receive(uint64_t count, uint32_t size);
-/* one frame at a time, each when the last one has come back: from whoever answers, or (@ask)
+/* one frame at a time, each when the last one has come back: from a peer that answers, or (@ask)
  * from the host's kernel
  */
 bool net_trip(uint64_t count, bool ask);

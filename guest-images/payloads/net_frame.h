@@ -21,8 +21,8 @@
 /* As many different ones, one after the other: what a cache makes of them is the same then */
 #define NET_FRAMES 128
 
-/* One that is for everybody wakes who listens; one for nobody is dropped by the host as soon
- * as it has seen the address
+/* A broadcast frame wakes every listener; the host drops one for an unknown address as soon as it
+ * has seen the address
  */
 #define NET_FOR_ALL    0xff
 #define NET_FOR_NOBODY 0x0a
@@ -33,9 +33,9 @@ struct net_frame {
 	uint8_t data[NET_FRAME_MAX - ETH_HLEN];
 } __attribute__((packed));
 
-/* net_frame_make() - @size bytes from the Ethernet header on, @to whom.  More than an
- * Ethernet frame is a TCP segment that the other side has to cut.  @f is zeroed; each byte
- * is written, for memory that never was is read from one and the same page of zeroes
+/* net_frame_make() - @size bytes from the Ethernet header on, to @to.  More than an Ethernet
+ * frame is a TCP segment that the other side has to cut. @f is zeroed; each byte is written, for
+ * memory that never was is read from one and the same page of zeroes
  */
 static inline void net_frame_make(struct net_frame *f, uint32_t size, uint8_t to)
 {

@@ -63,7 +63,7 @@ guest_word()
 # guest_cmdline - set root, type, flags, mode, init, run, quiet and console from the kernel's
 # command line.  console is what microvm says of it: "terminal", "plain" (a pipe or a file), or
 # nothing where it does not know.
-# shellcheck disable=SC2034 # they are for whoever calls
+# shellcheck disable=SC2034 # they are for the caller
 guest_cmdline()
 {
 	root='' type='' flags='' mode='' init=/sbin/init run='' quiet='' console=''
@@ -184,8 +184,8 @@ guest_ask_size()
 		stty rows "${answer%;*}" cols "${answer#*;}" 2>/dev/null
 }
 
-# guest_tty - the console as whoever reads it wants it: a program gets the bytes that the job
-# wrote; a terminal is asked for its size, if nobody has told us
+# guest_tty - the console as its reader needs it: a program gets the bytes that the job wrote; a
+# terminal is asked for its size, if we were not told
 guest_tty()
 {
 	[ -t 0 ] || return
@@ -274,8 +274,9 @@ guest_main()
 		mkfifo /run/microvm.session || guest_fail 'no pipe can be made in /run'
 	}
 	# A shell's background process ignores Ctrl-C and Ctrl-\, and so does all that it starts.
-	# setsid's does not: the second one leads a session already, so it forks and returns.
-	# We wait for who reads its last words, because the signals above interrupt only `wait`.
+	# setsid's does not: the second one leads a session already, so it forks and returns. Its
+	# last words have a reader, for which we wait, because the signals above interrupt only
+	# `wait`.
 	cat </run/microvm.session >/dev/null &
 	tty=''
 	[ ! -t 0 ] || tty=cttyhack

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* indirect_cases - tables of descriptors that are none (virtio 1.2, 2.7.5.3). */
+/* indirect_cases - invalid tables of descriptors (virtio 1.2, 2.7.5.3). */
 #include "guest-images/payloads/hostile/cases.h"
 
 #define ENTRY ((uint32_t)sizeof(struct vring_desc))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * race - one processor offers chains while another rewrites them: descriptors, the
- * indirect table, the rings.  What the device reads twice, it reads differently.  Bounded
- * by rounds=; wants two processors and a disk or entropy device.
+ * race - one processor offers chains while another rewrites them: descriptors, the indirect
+ * table, the rings. A field that the device reads twice differs the second time. Bounded by
+ * rounds=; needs two processors and a disk or entropy device.
  */
 #include "guest-images/payloads/hostile/cases.h"
 #include "vmm/core/layout_x86.h"
@@ -64,8 +64,8 @@ static void race_flip(void)
 	stopped = true;
 }
 
-/* race_round() - an honest request that does not stay honest.  Nothing is promised of it
- * but that the device can be reset
+/* race_round() - an honest request that does not stay honest.  The device promises nothing about
+ * it except that it can be reset
  */
 static bool race_round(struct prng *p)
 {

@@ -21,8 +21,8 @@ const struct target rig_targets[] = {
 };
 const unsigned int rig_ntargets = sizeof(rig_targets) / sizeof(rig_targets[0]);
 
-/* rig_memory() - the queue that we attack has room for one descriptor more than it says,
- * an honest one: who reads past the table's end is not stopped by chance
+/* rig_memory() - the queue that we attack has room for one descriptor more than it says, an
+ * honest one: so chance does not stop a device that reads past the table's end
  */
 static void rig_memory(struct vq *q)
 {
@@ -88,7 +88,7 @@ void rig_lay(struct rig *r)
 
 	memset(r->arena, SENTINEL, RIG_ARENA);
 	memcpy(r->arena + RIG_HDR, &hdr, sizeof(hdr));
-	if (!t->to_driver) /* an empty virtio_net_hdr, NUL, a packet from nobody */
+	if (!t->to_driver) /* an empty virtio_net_hdr, NUL, a packet from no CID */
 		memset(r->arena + RIG_DATA, 0, t->len);
 	for (unsigned int k = 0; k < rt_boot.nregion; k++)
 		if (rig_watched(k))

@@ -37,12 +37,12 @@ struct rig {
 	struct vq q[3];
 	struct vq *vq; /* the one we attack */
 	uint8_t *arena;
-	uint8_t *shadow;      /* what it should look like where nobody may write */
+	uint8_t *shadow;      /* expected bytes where no device may write */
 	struct vring_desc *d; /* the data descriptor */
 	uint16_t idx;         /* avail->idx to be published; a case may choose its own */
 	uint32_t notify;      /* what is written to QUEUE_NOTIFY */
 	bool any_memory;      /* a case lends more than is known here: do not watch */
-	bool damaged;         /* a case has seen for itself what must not be */
+	bool damaged;         /* a case has found damage itself */
 };
 
 extern const struct target rig_targets[];

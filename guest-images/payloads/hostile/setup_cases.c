@@ -88,7 +88,7 @@ static void setup_table_at_end(struct rig *r)
 }
 
 /* After it */
-/* setup_live_grown() - behind setup_table_at_end(): the head would lie past RAM */
+/* setup_live_grown() - after setup_table_at_end(): the head would lie past RAM */
 static void setup_live_grown(struct rig *r)
 {
 	setup_reg(r, VIRTIO_MMIO_QUEUE_NUM, 256);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storm - the same thing over and over for seconds=, as fast as we can, by mode=: `reset`
- * sets every device up with a request under way and resets it; `kick` rings doorbells, with
- * two processors from both; `lie` breaks a device and revives it; `ioapic` reroutes
- * interrupts; `print` floods COM1.  Then every device has to work.  Who grows by it is
- * seen from outside.
+ * storm - the same thing over and over for seconds=, as fast as we can, by mode=: `reset` sets
+ * every device up with a request under way and resets it; `kick` rings doorbells, with two
+ * processors from both; `lie` breaks a device and revives it; `ioapic` reroutes interrupts;
+ * `print` floods COM1. Then every device has to work. The test outside measures whether the VMM
+ * grows.
  */
 #include "guest-images/payloads/hostile/rig.h"
 #include "vmm/core/layout_x86.h"

@@ -5,7 +5,7 @@
 #define CPUID_TSC_CRYSTAL 0x15
 #define CPUID_HYPERVISOR  0x40000000
 #define CPUID_TSC_KHZ     0x40000010 /* as VMware defined it and others took it over */
-#define KHZ_GUESS         2500000    /* told by nobody: timeouts will be roughly right */
+#define KHZ_GUESS         2500000    /* a guess: timeouts will be roughly right */
 
 static uint64_t clock_read_khz(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory - the RAM behind the image, given away once; and page tables above 4 GiB. */
+/* memory - the RAM after the image, given away once; and page tables above 4 GiB. */
 #include "guest-images/payloads/rt/boot.h"
 #include "guest-images/payloads/rt/rt.h"
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rt - what a payload guest stands on: it runs in ring 3 with IOPL 3, one flat address
- * space (virtual = physical), no interrupts.  A payload is `int main(void)`; what it
- * returns is the verdict: 0 powers off (microvm exits 0), anything else is a guest panic
- * (microvm exits 70).
+ * rt - the runtime of a payload guest: it runs in ring 3 with IOPL 3, one flat address space
+ * (virtual = physical), no interrupts. A payload is `int main(void)`; what it returns is the
+ * verdict: 0 powers off (microvm exits 0), anything else is a guest panic (microvm exits 70).
  */
 #ifndef PAYLOAD_RT_H
 #define PAYLOAD_RT_H
@@ -49,8 +48,8 @@ static inline uint32_t inl(uint16_t port)
 	return v;
 }
 
-/* Device registers and memory that somebody else writes: one plain mov each, which every
- * emulator knows.  Little-endian.
+/* Device registers, and memory that the device or another processor writes: one plain mov each,
+ * which every emulator knows. Little-endian.
  */
 #define RT_MMIO(bits, reg)                                                            \
 	static inline uint##bits##_t read##bits(uint64_t addr)                        \

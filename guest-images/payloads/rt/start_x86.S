@@ -2,10 +2,10 @@
 /*
  * start_x86 - from the VMM's entry to C in ring 3, in a dozen or two instructions.
  *
- * A host may interpret ring 0 at a microsecond an instruction: so every table is static
- * data, no register is saved that nobody reads, and the iret frames lie ready.  All of
- * memory below 4 GiB is mapped 1:1 for ring 3, devices too, and all ports are open: C
- * reaches every device without ever coming back here.
+ * A host may interpret ring 0 at a microsecond an instruction: so every table is static data, no
+ * register is saved without a reader, and the iret frames lie ready. All of memory below 4 GiB is
+ * mapped 1:1 for ring 3, devices too, and all ports are open: C reaches every device without ever
+ * coming back here.
  */
 #define SEL_CODE32 0x08
 #define SEL_CODE64 0x10
@@ -154,7 +154,7 @@ boot_frame:
 rt_ap_frame:
 	.quad	rt_ap_main, SEL_UCODE, RFLAGS_IOPL3, 0, SEL_UDATA
 
-/* Accessed and dirty are set already, so that nobody has to write them later */
+/* Accessed and dirty are set already, so that no processor has to write them later */
 	.section .ptables, "aw"
 	.balign	4096
 pml4:

@@ -178,7 +178,7 @@ int vq_take(struct vq *q, uint32_t *written)
 		guest_panic();
 	}
 	q->seen++;
-	/* used_event far behind: we poll */
+	/* used_event far in the past: we poll */
 	q->avail->ring[q->size] = (uint16_t)(q->seen - 1);
 	for (d = (uint16_t)e->id; q->desc[d].flags & VRING_DESC_F_NEXT; n++)
 		d = q->desc[d].next;

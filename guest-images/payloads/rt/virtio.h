@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio - the driver's side of virtio-mmio and the split ring (virtio 1.2, 2.7 and 4.2),
- * polled.  It keeps to the rules; who wants to break them reaches into struct vq.
+ * virtio - the driver's side of virtio-mmio and the split ring (virtio 1.2, 2.7 and 4.2), polled.
+ * It keeps to the rules; a test that breaks them reaches into struct vq.
  */
 #ifndef PAYLOAD_VIRTIO_H
 #define PAYLOAD_VIRTIO_H
@@ -71,7 +71,7 @@ uint64_t vio_config64(const struct vio *v, unsigned int off);
 bool vq_init(struct vq *q, struct vio *v, unsigned int qi, uint16_t size);
 /* vq_add() - make a chain of @b available.  Return: its head, or -1 when there is no room */
 int vq_add(struct vq *q, const struct vbuf *b, unsigned int n);
-/* vq_kick() - notify, if the device wants to know */
+/* vq_kick() - notify, if the device asks for it */
 void vq_kick(struct vq *q);
 /* vq_take() - next used chain, its descriptors free again.  Return: its head, or -1 */
 int vq_take(struct vq *q, uint32_t *written);
