@@ -143,7 +143,7 @@ struct exit_verdict machine_run(struct machine *m);
 /* machine_pause() - bring vCPUs, then devices to rest: no vCPU runs, no device holds a chain, no
  * work is under way, nothing is locked, and only the caller's and the operator's sources wake the
  * loop. It calls @done then, perhaps at once, or after five seconds if something does not come to
- * rest. Loop thread, while it runs.
+ * rest. If the guest ends first, @done is not called. Loop thread, while it runs.
  * Return: 0; -EBUSY: it is not running (then @done is not called)
  */
 int machine_pause(struct machine *m, machine_paused_fn done, void *ctx);

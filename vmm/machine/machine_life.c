@@ -102,6 +102,8 @@ static void life_step(struct machine *m)
 	bool late = monotonic_ns() - m->life.since_ns >= LIFE_END_NS;
 	unsigned int which = 0;
 
+	if (m->has_verdict) /* the guest has ended, and its vCPUs rest for good */
+		return;
 	if (!life_vcpus_rest(m, &which)) {
 		if (late)
 			life_give_up(m, life_whom(m), which);
