@@ -155,7 +155,7 @@ static int run(const struct config *cfg, struct err *e)
 int main(int argc, char **argv)
 {
 	enum cli_action action = CLI_HELP;
-	struct config cfg;
+	struct config cfg = {0};
 	struct err e = {0};
 	int rc = -EINVAL;
 
@@ -169,5 +169,6 @@ int main(int argc, char **argv)
 	}
 	if (rc < 0)
 		(void)fprintf(stderr, "pauses: %s\n", e.msg);
+	config_fini(&cfg);
 	return rc < 0 ? 1 : rc;
 }
