@@ -15,6 +15,7 @@ suites=(
 	'tsan     the same under ThreadSanitizer'
 	'arm64    the cross build for arm64, by gcc and clang, and its unit tests'
 	'linux-arm64  stock Linux kernels on arm64, in its nested host'
+	'walk     Debian disks with systemd, the appliance of docs/sharing.md among them, to a login'
 	'lint     layout, clang-tidy, includes, scripts, documents'
 	'fuzz     a few seconds of libFuzzer for each target'
 	'payload  freestanding guests on the KVM of this machine, or in the nested host'
@@ -26,7 +27,6 @@ suites=(
 	'nested   the nested host keeps its promises'
 	'start    the first command of README.md'
 	'pages    the three pages of docs/ to begin with, each command as it stands there'
-	'walk     Debian disks with systemd, the appliance of docs/sharing.md among them, to a login'
 	'runner   tests/run and the scripts below it, where something is missing or broken'
 )
 
