@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
@@ -541,12 +542,14 @@ START_TEST(reset_with_requests_in_flight_waits_for_them)
 		driver_publish(&d.ring[0]);
 		driver_kick(&d, 0);
 		driver_pump(&d);
+		while (!nread) /* one has begun, or there is nothing to wait for */
+			sched_yield();
 		soon = monotonic_ns() - before < 100000000; /* or we were not let run */
 		driver_write(&d, VIRTIO_MMIO_STATUS, 0);
 		/* those that had not begun were dropped */
 		ck_assert(!soon || nread < 80);
 		memset(driver_ptr(&d, data, 512), 0x33, 512);
-		driver_run(&d, 10);
+		driver_run(&d, 50); /* longer than what is late would take */
 		/* and afterwards nobody writes to the guest's memory */
 		ck_assert_uint_eq(*(uint8_t *)driver_ptr(&d, data, 1), 0x33);
 		ck_assert(driver_bring_up(&d, ~0ULL));
