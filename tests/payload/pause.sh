@@ -67,6 +67,27 @@ pause_signal_test() {
 	judge $name $? 0 'the guest ended by itself, [0-9.]+ seconds after SIGTERM'
 }
 
+# A disk that the host does not answer keeps the machine from resting: it is named, and the machine
+# goes on
+pause_hung_disk_test() {
+	local name=pause_of_a_hung_disk_is_given_up
+	wants $name || return 0
+	: >"$work/hung"
+	if ! "$tools/hung-disk" --probe; then
+		skip $name 'no FUSE'
+		return
+	fi
+	hung_disk reading ,io=sync --timeout ${LIMIT}s
+	sleep 0.5
+	kill -TSTP "$pid"
+	await grep -qs 'cannot pause: blk0 waits' "$work/err"
+	kill -TERM "$pid"
+	hung_disk_says
+	kill -TERM "$pid"
+	hung_disk_ends
+	judge $name $status 143 'SIGTSTP: the machine cannot pause: blk0 waits for the host'
+}
+
 pause_tests() {
 	local disk=$work/paused-disk
 	truncate -s 4M "$disk"
@@ -86,4 +107,5 @@ pause_tests() {
 	paused pauses_of_sockets_that_are_lied_to 50 'cases well' hostile-rings --vsock "$work/pvsock"
 	paused pauses_of_a_console_that_is_lied_to 50 '' hostile-rings --console virtio
 	pause_signal_test
+	pause_hung_disk_test
 }
