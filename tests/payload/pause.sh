@@ -77,7 +77,7 @@ pause_hung_disk_test() {
 		skip $name 'no FUSE'
 		return
 	fi
-	hung_disk reading ,io=sync --timeout ${LIMIT}s
+	hung_disk reading ,io=sync --timeout "${LIMIT}s"
 	sleep 0.5
 	kill -TSTP "$pid"
 	await grep -qs 'cannot pause: blk0 waits' "$work/err"
