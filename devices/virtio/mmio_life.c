@@ -152,7 +152,9 @@ static void mmio_state_registers(struct mmio *m, struct state *s)
 static void mmio_state_go(struct mmio *m, struct state *s)
 {
 	if (!mmio_plausible(m))
-		state_fail(s, "its features or status cannot be had here");
+		state_fail(
+			s,
+			"no driver can have brought it to these features and this status");
 	if (!state_ok(s))
 		return;
 	mmio_show_all(m);
