@@ -67,9 +67,6 @@ static void run_machine(struct machine *m, const struct config *cfg,
 	take_apart(m, loop);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
-	/* without its root's driver a kernel panics, without another's it may wait for ever */
-	if (r->verdict.cause == CAUSE_PANIC || r->verdict.cause == CAUSE_TIMEOUT)
-		kernel_config_warn_inside(cfg);
 }
 
 static int run(const struct config *cfg, uint64_t start_ns)
@@ -92,6 +89,9 @@ static int run(const struct config *cfg, uint64_t start_ns)
 	run_machine(&m, cfg, &f, &r);
 	status = r.verdict.status;
 	r.end_ns = monotonic_ns();
+	/* without its root's driver a kernel panics, without another's it may wait for ever */
+	if (r.verdict.cause == CAUSE_PANIC || r.verdict.cause == CAUSE_TIMEOUT)
+		kernel_config_warn_inside(cfg);
 	if (report_commit(&f, &r, &e) < 0) {
 		command_complain(e.msg);
 		/* what the guest's end says stays; a good end does not hide the loss */
