@@ -85,7 +85,7 @@ pause_hung_disk_test() {
 	hung_disk_says
 	kill -TERM "$pid"
 	hung_disk_ends
-	judge $name $status 143 'SIGTSTP: the machine cannot pause: blk0 waits for the host'
+	judge $name "$status" 143 'SIGTSTP: the machine cannot pause: blk0 waits for the host'
 }
 
 pause_tests() {
