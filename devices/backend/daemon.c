@@ -3,29 +3,24 @@
 #include "devices/backend/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "devices/backend/daemon_room.h"
+#include "devices/backend/daemon_exec.h"
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 
-#define DAEMON_ARGS_MAX 64
-#define DAEMON_STOP_MS  1000 /* between SIGTERM and SIGKILL */
-#define DAEMON_NOT_RUN  127  /* the exit status when exec failed, as in a shell */
+#define DAEMON_STOP_MS 1000 /* between SIGTERM and SIGKILL */
 #define DAEMON_STATUS_LOST \
 	(-1) /* no status that waitpid(2) returns: it was reaped elsewhere */
 #define DAEMON_TALK_CHUNK 512
@@ -58,123 +53,6 @@ int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err
 }
 
 /* ---- the start ---- */
-
-struct daemon_exec {
-	const char *path;
-	const char *argv[DAEMON_ARGS_MAX + 2];
-	int fd[DAEMON_FDS_MAX]; /* all above the numbers that they become */
-	unsigned int nfd;
-	int null, out;
-	pid_t parent;
-	struct daemon_room room;
-};
-
-/* The new process reports its error and ends */
-static _Noreturn void daemon_give_up(const char *lost)
-{
-	const char *why = strerrordesc_np(errno);
-
-	(void)!write(STDERR_FILENO, lost, strlen(lost));
-	(void)!write(STDERR_FILENO, why, strlen(why));
-	_exit(DAEMON_NOT_RUN);
-}
-
-/* The new process until exec; it shares our memory, so it makes only system calls and changes no
- * data of ours.
- */
-static _Noreturn void daemon_become(const struct daemon_exec *x)
-{
-	unsigned int last = DAEMON_FD_FIRST + x->nfd;
-	const char *lost;
-	sigset_t none;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != x->parent) /* the parent died before that */
-		_exit(DAEMON_NOT_RUN);
-	(void)setsid();
-	(void)dup2(x->null, STDIN_FILENO);
-	(void)dup2(x->out, STDOUT_FILENO);
-	(void)dup2(x->out, STDERR_FILENO);
-	if ((lost = daemon_room_stand(&x->room)))
-		daemon_give_up(lost);
-	for (unsigned int i = 0; i < x->nfd; i++)
-		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
-	/* also those that others did not mark close-on-exec; before Linux 5.9 they stay */
-	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
-	/* signals that we ignore, or that nohup or a script's `&` made us ignore; but a guest
-	 * that writes beyond ulimit -f must not end the daemon that writes for it
-	 */
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, sig == SIGXFSZ ? SIG_IGN : SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if ((lost = daemon_room_enter(&x->room)))
-		daemon_give_up(lost);
-	(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
-	daemon_give_up("cannot be executed: ");
-}
-
-/* vfork: no copy of the guest's page tables.  Signals are kept off while the child uses
- * our memory.
- */
-static pid_t daemon_fork(const struct daemon_exec *x)
-{
-	sigset_t all, old;
-	pid_t pid;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
-	if (pid == 0)
-		daemon_become(x); /* NOLINT(clang-analyzer-unix.Vfork) */
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return pid < 0 ? -errno : pid;
-}
-
-static void daemon_exec_fini(struct daemon_exec *x)
-{
-	for (unsigned int i = 0; i < x->nfd; i++)
-		close(x->fd[i]);
-	cleanup_close_fd(&x->null);
-	cleanup_close_fd(&x->out);
-}
-
-/* A copy of @fd above all numbers that the program gets. Return: it, or -errno */
-static int daemon_lift(const struct daemon_spec *s, int fd)
-{
-	int n = fcntl(fd, F_DUPFD_CLOEXEC, DAEMON_FD_FIRST + (int)s->nfd);
-
-	return n < 0 ? -errno : n;
-}
-
-/* Does everything that can fail on this side. Return: the read end of its output */
-static int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s)
-{
-	cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int ends[2], n = 0;
-
-	*x = (struct daemon_exec){.null = -1, .out = -1, .parent = getpid()};
-	x->argv[0] = s->program;
-	daemon_room_init(&x->room, s);
-	for (; s->args[n]; n++) {
-		BUG_ON(n == DAEMON_ARGS_MAX);
-		x->argv[n + 1] = s->args[n];
-	}
-	BUG_ON(s->nfd > DAEMON_FDS_MAX);
-	if (null < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	x->null = daemon_lift(s, null);
-	x->out = daemon_lift(s, ends[1]);
-	close(ends[1]);
-	while (x->nfd < s->nfd && (x->fd[x->nfd] = daemon_lift(s, s->fd[x->nfd])) >= 0)
-		x->nfd++;
-	if (x->null >= 0 && x->out >= 0 && x->nfd == s->nfd &&
-	    fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
-		return ends[0];
-	n = -errno;
-	close(ends[0]);
-	return n;
-}
 
 int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 {

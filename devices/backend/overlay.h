@@ -9,9 +9,9 @@
  * bit reaches the file only when its cluster is on stable storage (overlay_flush.c), and a flush
  * finishes only after its bits are.
  *
- * overlay.c serves requests, overlay_price.c computes their cost, overlay_map.c is the bitmap in
- * memory, overlay_flush.c writes it to the file, overlay_make.c opens and makes files,
- * overlay_file.c reads them. All runs under dev->lock.
+ * overlay.c serves requests, overlay_piece.c takes them apart, overlay_price.c computes their
+ * cost, overlay_map.c is the bitmap in memory, overlay_flush.c writes it to the file,
+ * overlay_make.c opens and makes files, overlay_file.c reads them. All runs under dev->lock.
  */
 #ifndef MICROVM_BACKEND_OVERLAY_H
 #define MICROVM_BACKEND_OVERLAY_H
@@ -142,6 +142,10 @@ void overlay_attach(struct disk *d);
 uint64_t overlay_price(const struct disk *d, const struct disk_req *r);
 /* overlay_send() - @io to the base or the top; overlay_pump() will commit it */
 void overlay_send(struct overlay *ov, struct disk *to, struct disk_req *io);
+/* overlay_next() - begin the next piece of @op, or end it */
+void overlay_next(struct overlay *ov, struct overlay_op *op);
+/* overlay_piece_done() - op->io is finished */
+void overlay_piece_done(struct overlay *ov, struct overlay_op *op);
 /* overlay_finish() - @r is done with @result */
 void overlay_finish(struct overlay *ov, struct disk_req *r, int result);
 /* overlay_flush_begin() - if a flush waits and none is under way */

@@ -10,12 +10,8 @@
  * Completions are handed out under their device's lock, and are taken from the user's list only
  * with that lock held: so if the lock holder sees that nothing is under way and the list is
  * empty, nothing more will come. A reset, on a vCPU's thread, waits that way.
- *
- * If the kernel takes no submissions (most likely it is out of memory), a timer tries again, less
- * and less often; after patience_ms, all that it did not take fails, and so do later ones unless
- * it takes them at once.
  */
-#include "devices/backend/ring.h"
+#include "devices/backend/ring_impl.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,27 +23,10 @@
 #include <unistd.h>
 
 #include "devices/backend/ring_open.h"
-#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 #define RING_WAIT_MS 5  /* between checks: another thread may collect first */
 #define RING_NAP_MAX 64 /* ms between two tries to have the kernel take something */
-
-struct ring {
-	struct loop *loop;
-	pthread_mutex_t lock;
-	struct io_uring uring;
-	bool open;
-	struct loop_poller poller;
-	struct loop_source source, wake; /* the ring itself; an eventfd; -1 not open */
-	struct loop_source again;        /* a timer: submit again */
-	uint64_t refused;                /* since when, in ns; 0: all is taken */
-	unsigned int nap;                /* ms until the next try */
-	struct ring_user *ready;
-	uint64_t files;                         /* a bit for each registered one */
-	struct ring_user *user[RING_USERS_MAX]; /* the user of each */
-	bool starved;                           /* one of the users is */
-};
 
 static int ring_result(const struct ring_op *op, int res)
 {
@@ -119,139 +98,6 @@ int ring_start(struct ring *r)
 	}
 	ring_unlock(r);
 	return rc;
-}
-
-/* ---- completions ---- */
-
-/* Lock held */
-static void ring_ready(struct ring *r, struct ring_user *u)
-{
-	if (u->ready)
-		return;
-	u->ready = true;
-	u->next_ready = r->ready;
-	r->ready = u;
-}
-
-/* There is room again: call the users that wait for it. Lock held */
-static void ring_feed(struct ring *r)
-{
-	if (!r->starved)
-		return;
-	r->starved = false;
-	for (uint64_t left = r->files; left; left &= left - 1) {
-		struct ring_user *u = r->user[__builtin_ctzll(left)];
-
-		if (u->starved)
-			ring_ready(r, u);
-		u->starved = false;
-	}
-}
-
-/* Put @op on its user's list. Lock held */
-static void ring_came(struct ring *r, struct ring_op *op, int res)
-{
-	struct ring_user *u = op->user;
-
-	op->res = res;
-	op->next = NULL;
-	if (u->first)
-		u->last->next = op;
-	else
-		u->first = op;
-	u->last = op;
-	u->inflight--;
-	ring_ready(r, u);
-}
-
-/* Put what the kernel has finished on its users' lists. Lock held */
-static void ring_reap(struct ring *r)
-{
-	struct io_uring_cqe *cqe;
-	unsigned int head, n = 0;
-
-	if (IO_URING_READ_ONCE(*r->uring.sq.kflags) &
-	    (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
-		(void)io_uring_get_events(&r->uring);
-	io_uring_for_each_cqe(&r->uring, head, cqe)
-	{
-		struct ring_op *op = io_uring_cqe_get_data(cqe);
-
-		ring_came(r, op, ring_sys->result(op, cqe->res));
-		n++;
-	}
-	io_uring_cq_advance(&r->uring, n);
-}
-
-/* Take all of @u's, which then leaves the ready list. Lock held, and u->dev->lock */
-static struct ring_op *ring_take(struct ring *r, struct ring_user *u)
-{
-	struct ring_op *list = u->first;
-	struct ring_user **at = &r->ready;
-
-	while (u->ready && *at != u)
-		at = &(*at)->next_ready;
-	if (u->ready)
-		*at = u->next_ready;
-	u->ready = false;
-	u->first = u->last = NULL;
-	return list;
-}
-
-/* ---- submissions ---- */
-
-/* Take back what the kernel did not take: it reads the ring only in calls. Lock held */
-static void ring_withdraw(struct ring *r, int res)
-{
-	struct io_uring_sq *sq = &r->uring.sq;
-	unsigned int head = *sq->khead;
-
-	for (unsigned int i = head; i != sq->sqe_tail; i++) {
-		struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
-
-		ring_came(r, (struct ring_op *)(uintptr_t)sqe->user_data, res);
-	}
-	sq->sqe_head = sq->sqe_tail = head;
-	*sq->ktail = head;
-	ring_feed(r);
-}
-
-/* The kernel did not take everything. Lock held */
-static void ring_refused(struct ring *r, int rc)
-{
-	static struct log_limit limit;
-	uint64_t now = monotonic_ns();
-	struct itimerspec it = {0};
-
-	if (!r->refused) {
-		r->refused = now;
-		r->nap = 1;
-	}
-	if (now - r->refused >= ring_sys->patience_ms * 1000000ULL) {
-		if (log_limit_ok(&limit))
-			log_warn("the host's io_uring takes nothing: %s; requests fail",
-				 strerror(-rc));
-		ring_withdraw(r, -ECANCELED);
-		return;
-	}
-	it.it_value.tv_nsec = r->nap * 1000000L;
-	(void)timerfd_settime(r->again.fd, 0, &it, NULL);
-}
-
-/* Submit all prepared entries. Return: did the kernel take all? Lock held */
-static bool ring_push(struct ring *r)
-{
-	while (io_uring_sq_ready(&r->uring)) {
-		int rc = ring_sys->submit(&r->uring);
-
-		if (rc <= 0) {
-			ring_refused(r, rc ? rc : -EAGAIN);
-			return false;
-		}
-		r->refused = 0;
-	}
-	ring_feed(r);
-	return true;
 }
 
 /* ---- the loop's side ---- */

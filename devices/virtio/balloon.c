@@ -6,7 +6,8 @@
  *
  * The guest's statements need no check, because nothing depends on them: a page given back stays
  * mapped and reads as zeroes when it is used again, so taking pages back (deflate) needs no work.
- * Giving them to the host can take milliseconds, which a worker spends, one chain at a time.
+ * Giving them to the host can take milliseconds, which a worker spends (balloon_job.c), one chain
+ * at a time.
  */
 #include "devices/virtio/balloon.h"
 
@@ -14,10 +15,10 @@
 #include <errno.h>
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/virtio/balloon_job.h"
 #include "devices/virtio/balloon_stats.h"
 #include "devices/virtio/devices.h"
 #include "vmm/core/log.h"
@@ -25,31 +26,6 @@
 
 /* Linux reports 32 ranges at a time and needs a queue for as many. */
 #define BALLOON_QUEUE 32
-#define BALLOON_PAGE  (1UL << VIRTIO_BALLOON_PFN_SHIFT)
-#define BALLOON_LIST_MAX \
-	(64 * KIB) /* bytes of page numbers in a chain; Linux has 1 KiB */
-#define BALLOON_PIECE_MAX (64 * MIB) /* between two checks of job->stop */
-/* The roles of queues. Drivers number those that exist: hinting's never does, and without a
- * statistics queue reporting is the third (balloon_queue()).
- */
-enum {
-	BALLOON_INFLATE,
-	BALLOON_DEFLATE,
-	BALLOON_STATISTICS,
-	BALLOON_REPORTING,
-	BALLOON_QUEUES
-};
-
-/* One chain, on its way through a worker */
-struct balloon_job {
-	struct work work;
-	const struct gmem *mem;
-	unsigned int role; /* BALLOON_* of its queue */
-	struct virtq_chain c;
-	uint64_t released; /* bytes */
-	const char *lie;   /* NULL: none */
-	_Atomic bool stop; /* the device is being reset: the rest is not needed */
-};
 
 struct balloon {
 	struct virtio_dev v;
@@ -91,83 +67,6 @@ static struct virtq *balloon_queue(struct balloon *b, unsigned int role)
 	return &b->vq[role - (role > BALLOON_STATISTICS && !counts)];
 }
 
-static void balloon_release(struct balloon_job *j, uint8_t *p, size_t len)
-{
-	while (len && !j->stop) {
-		size_t n = MIN(len, BALLOON_PIECE_MAX);
-
-		j->released += gmem_release(j->mem, p, n);
-		p += n;
-		len -= n;
-	}
-}
-
-/* Page numbers, 32 bits each, in runs up or down: a run is released at once. */
-static void balloon_run_inflate(struct balloon_job *j)
-{
-	uint8_t *start = NULL, *end = NULL;
-	uint32_t pfn;
-
-	while (!j->stop && span_get(&j->c.from_driver, &pfn, sizeof(pfn))) {
-		gpa_t gpa = (gpa_t)le32toh(pfn) << VIRTIO_BALLOON_PFN_SHIFT;
-		uint8_t *p = gmem_slice(j->mem, gpa, BALLOON_PAGE);
-
-		if (!p) {
-			j->lie = "a page in the balloon is no memory";
-			break;
-		}
-		if (start && p == end) {
-			end += BALLOON_PAGE;
-		} else if (start && p + BALLOON_PAGE == start) {
-			start = p;
-		} else {
-			balloon_release(j, start, (size_t)(end - start));
-			start = p;
-			end = p + BALLOON_PAGE;
-		}
-	}
-	balloon_release(j, start, (size_t)(end - start));
-}
-
-/* The free ranges are the chain's buffers (virtio 1.2, 5.5.6, "Free Page Reporting"). */
-static void balloon_run_reporting(struct balloon_job *j)
-{
-	const struct span *s = &j->c.to_driver;
-
-	for (unsigned int i = 0; i < s->n; i++)
-		balloon_release(j, s->v[i].iov_base, s->v[i].iov_len);
-}
-
-static void balloon_run(struct work *w)
-{
-	struct balloon_job *j = container_of(w, struct balloon_job, work);
-
-	if (j->role == BALLOON_INFLATE)
-		balloon_run_inflate(j);
-	else
-		balloon_run_reporting(j);
-}
-
-/* Does the chain in @b->job fit its queue? Return: NULL, or the lie */
-static const char *balloon_check(const struct balloon *b)
-{
-	const struct balloon_job *j = &b->job;
-
-	if (j->role == BALLOON_REPORTING) {
-		if (j->c.from_driver.n)
-			return "a free range that is not for writing";
-		if (j->c.to_driver.len > gmem_size(j->mem))
-			return "more free memory than there is";
-		return NULL;
-	}
-	if (j->c.to_driver.n)
-		return "a list of pages that is not for reading";
-	if (j->c.from_driver.len % sizeof(uint32_t) ||
-	    j->c.from_driver.len > BALLOON_LIST_MAX)
-		return "a list of pages of impossible length";
-	return NULL;
-}
-
 /* May free pages come back as zeroes?  Not if the guest will look for another pattern in
  * them (virtio 1.2, 5.5.6, "Page Poison").
  */
@@ -190,7 +89,7 @@ static void balloon_give_back(struct balloon *b, unsigned int role, uint16_t hea
 static void balloon_start(struct balloon *b)
 {
 	struct balloon_job *j = &b->job;
-	const char *lie = balloon_check(b);
+	const char *lie = balloon_check(j);
 
 	if (lie) {
 		virtio_broken(&b->v, lie);
