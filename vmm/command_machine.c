@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/command_jail.h"
+#include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
+#include "vmm/jail/broker.h"
 #include "vmm/machine/exit.h"
 #include "vmm/machine/kernel_config.h"
 #include "vmm/machine/machine.h"
@@ -51,14 +54,14 @@ static void take_apart(struct machine *m, struct loop *loop)
 }
 
 /* The run, from nothing to nothing: @r says how it went */
-static void run_machine(struct machine *m, const struct config *cfg,
-			struct report_file *f, struct report *r)
+static void run_machine(struct machine *m, struct machine_job *job, struct report *r)
 {
-	struct loop *loop;
+	struct loop *loop = NULL;
 	struct err e = {0};
 
-	if (build(m, cfg, &loop, &e) == 0) {
-		machine_report_live(m, f, r->start_ns);
+	if ((!job->jail || fds_number(&e) == 0) && build(m, job->cfg, &loop, &e) == 0 &&
+	    (!job->jail || command_lock(m, job, &e) == 0)) {
+		machine_report_live(m, job->file, r->start_ns);
 		r->verdict = machine_run(m);
 		machine_report(m, r);
 	} else {
@@ -69,37 +72,82 @@ static void run_machine(struct machine *m, const struct config *cfg,
 		command_complain(r->verdict.detail);
 }
 
-static int run(const struct config *cfg, uint64_t start_ns)
+/* In this process, or in the broker's child */
+static int run_here(void *ctx)
 {
 	static struct machine m;
-	struct report r = {.name = cfg->name, .start_ns = start_ns};
+	struct machine_job *job = ctx;
+	struct report r = {.name = job->cfg->name,
+			   .start_ns = job->start_ns,
+			   .jail = job->jail};
+	struct err e = {0};
+
+	run_machine(&m, job, &r);
+	job->stuck = m.stuck;
+	r.end_ns = monotonic_ns();
+	if (report_commit(job->file, &r, &e) == 0)
+		return r.verdict.status;
+	command_complain(e.msg);
+	/* what the guest's end says stays; a good end does not hide the loss */
+	return r.verdict.status ? r.verdict.status : exit_status(CAUSE_HOST_ERROR);
+}
+
+/* The child ended without a word: say why in its place */
+static int run_lost(const struct machine_job *job, const struct err *lost)
+{
+	struct report r = {.name = job->cfg->name,
+			   .start_ns = job->start_ns,
+			   .verdict = exit_verdict(CAUSE_HOST_ERROR),
+			   .jail = job->jail};
+	struct err e = {0};
+
+	(void)snprintf(r.verdict.detail, sizeof(r.verdict.detail), "%s", lost->msg);
+	command_complain(lost->msg);
+	r.end_ns = monotonic_ns();
+	if (report_commit(job->file, &r, &e) < 0)
+		command_complain(e.msg);
+	return r.verdict.status;
+}
+
+static int run_jailed(struct machine_job *job)
+{
+	struct jail jail = {.mode = job->cfg->jail};
+	struct err e = {0};
+	int status;
+
+	job->jail = &jail;
+	status = broker_run(&jail, run_here, job, &e);
+	if (status < 0)
+		status = run_lost(job, &e);
+	job->jail = NULL;
+	return status;
+}
+
+static int run(const struct config *said, uint64_t start_ns)
+{
+	struct config cfg = *said;
 	struct report_file f;
+	struct machine_job job = {.cfg = &cfg, .file = &f, .start_ns = start_ns};
 	struct pidfile pid;
 	struct err e = {0};
 	int status;
 
+	cfg.early |= cfg.jail != JAIL_OFF; /* what is jailed opens nothing later */
 	signals_hold();
-	if (pidfile_open(&pid, cfg->pidfile, &e) < 0)
+	if (pidfile_open(&pid, cfg.pidfile, &e) < 0)
 		return command_fail(&e);
-	if (report_open(&f, cfg->report, &e) < 0) {
+	if (report_open(&f, cfg.report, &e) < 0) {
 		report_close(&f);
 		pidfile_close(&pid);
 		return command_fail(&e);
 	}
-	run_machine(&m, cfg, &f, &r);
-	status = r.verdict.status;
-	r.end_ns = monotonic_ns();
+	status = cfg.jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
 	/* without its root's driver a kernel panics, without another's it may wait for ever */
-	if (r.verdict.cause == CAUSE_PANIC || r.verdict.cause == CAUSE_TIMEOUT)
-		kernel_config_warn_inside(cfg);
-	if (report_commit(&f, &r, &e) < 0) {
-		command_complain(e.msg);
-		/* what the guest's end says stays; a good end does not hide the loss */
-		status = status ? status : exit_status(CAUSE_HOST_ERROR);
-	}
+	if (status == exit_status(CAUSE_PANIC) || status == exit_status(CAUSE_TIMEOUT))
+		kernel_config_warn_inside(&cfg);
 	report_close(&f);
 	pidfile_close(&pid); /* last: then nothing of ours is left */
-	if (m.stuck)
+	if (job.stuck)
 		_exit(status);
 	return status;
 }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/outside.h"
+
 static int tty_file_explain(const char *label, const char *path, int error, struct err *e)
 {
 	const char *cure = "give a file that can be written";
@@ -57,5 +59,5 @@ void tty_file_destroy(struct tty *t)
 	    named.st_ino == st.st_ino)
 		(void)unlink(t->made);
 	free(t->made);
-	free(t->file.path);
+	outside_drop(t->file.slot);
 }

@@ -31,7 +31,7 @@ struct tty {
 	struct tty_listener listener;
 	char *made; /* the path of a file that we created */
 	struct {
-		char *path;   /* NULL: no limit */
+		int slot;     /* of its path (vmm/core/outside.h); -1: none */
 		uint64_t max; /* bytes; 0: no limit */
 		uint64_t len; /* as we counted: another process may truncate it */
 	} file;

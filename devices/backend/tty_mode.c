@@ -17,6 +17,7 @@
 
 #include "devices/backend/tty.h"
 #include "vmm/core/log.h"
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 static void tty_mode_on_wake(int sig, siginfo_t *si, void *uc);
@@ -104,7 +105,10 @@ static void tty_mode_on_wake(int sig, siginfo_t *si, void *uc)
 void tty_stop_process(void)
 {
 	tty_restore_now();
-	(void)kill(getpid(), SIGSTOP);
+	if (outside_asks())
+		(void)outside_do(OUTSIDE_STOP, 0, 0);
+	else
+		(void)kill(getpid(), SIGSTOP);
 }
 
 static void tty_mode_on_continue(int sig, siginfo_t *si, void *uc)

@@ -6,20 +6,19 @@
 #include "devices/backend/tty_impl.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 /* By its own name, not a link's: that is what is renamed */
 int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
 {
+	cleanup_free char *own = NULL;
 	struct stat st;
 
 	if (fstat(t->out.fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -30,50 +29,31 @@ int tty_file_limit(struct tty *t, const char *path, uint64_t max, struct err *e)
 			 t->label, path);
 		return 0;
 	}
-	t->file.path = realpath(path, NULL);
-	if (!t->file.path)
-		return err_set(e, errno, "%s: %.150s: %s", t->label, path,
-			       strerror(errno));
+	own = realpath(path, NULL);
+	t->file.slot = own ? outside_log(own, t->out.fd) : -errno;
+	if (t->file.slot < 0)
+		return err_set(e, -t->file.slot, "%s: %.150s: %s", t->label, path,
+			       strerror(-t->file.slot));
 	t->file.max = max;
 	t->file.len = (uint64_t)st.st_size;
 	return 0;
 }
 
-/* Afterwards the file under our name, if it is still ours, is PATH.1 */
-static int tty_put_aside(const struct tty *t, const struct stat *ours)
-{
-	char old[PATH_MAX + 2];
-	struct stat named;
-
-	if (lstat(t->file.path, &named) < 0)
-		return errno == ENOENT ? 0 : -errno; /* it was moved already */
-	if (named.st_dev != ours->st_dev || named.st_ino != ours->st_ino)
-		return 0;
-	(void)snprintf(old, sizeof(old), "%s.1", t->file.path);
-	return rename(t->file.path, old) < 0 ? -errno : 0;
-}
-
 /* The file is full, as far as we have counted.  Return: 0, there is room; -errno */
 static int tty_rotate(struct tty *t)
 {
-	const int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
-			  O_CREAT | O_NOFOLLOW;
 	struct stat st;
-	int fd, rc;
+	int fd;
 
 	if (fstat(t->out.fd, &st) < 0)
 		return -errno;
 	t->file.len = (uint64_t)st.st_size;
 	if (t->file.len < t->file.max) /* it was truncated: logrotate's copytruncate */
 		return 0;
-	rc = tty_put_aside(t, &st);
-	if (rc < 0)
-		return rc;
-	fd = open(t->file.path, flags, st.st_mode & 0777);
+	fd = outside_do(OUTSIDE_ANEW, t->file.slot, 0);
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size >= t->file.max) {
+		return fd;
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size >= t->file.max) {
 		close(fd);
 		return -EEXIST;
 	}
@@ -97,7 +77,7 @@ size_t tty_file_room(struct tty *t, size_t n)
 		log_warn(
 			"%s: output goes nowhere: %.150s is as large as file-size allows "
 			"and cannot be renamed to .1 beside it: %s",
-			t->label, t->file.path, strerror(-rc));
+			t->label, outside_path(t->file.slot), strerror(-rc));
 	t->told = true;
 	return 0;
 }

@@ -6,45 +6,18 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "vmm/core/outside.h"
+#include "vmm/core/unix_socket.h"
+
 #define UNIX_BACKLOG 128
-
-static int unix_address(struct sockaddr_un *a, const char *path)
-{
-	size_t len = strlen(path);
-
-	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (len >= sizeof(a->sun_path))
-		return -ENAMETOOLONG;
-	memcpy(a->sun_path, path, len);
-	return 0;
-}
 
 static int unix_socket(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd < 0 ? -errno : fd;
-}
-
-int unix_connect(const char *path)
-{
-	struct sockaddr_un a;
-	int rc = unix_address(&a, path), fd;
-
-	if (rc < 0)
-		return rc;
-	fd = unix_socket();
-	if (fd < 0)
-		return fd;
-	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	return fd;
 }
 
 static int unix_error(const char *what, const char *path, int code, struct err *e)
@@ -114,7 +87,6 @@ static int unix_bind(int fd, const char *path)
 int unix_listen(struct unix_listener *l, const char *what, const char *path,
 		struct err *e)
 {
-	struct stat st;
 	int rc;
 
 	*l = (struct unix_listener){.fd = unix_socket(), .path = path};
@@ -128,12 +100,11 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path,
 			goto fail;
 		rc = unix_bind(l->fd, path);
 	}
-	if (rc == 0 && stat(path, &st) < 0)
-		rc = -errno;
-	if (rc == 0) {
-		l->dev = st.st_dev;
-		l->ino = st.st_ino;
+	if (rc == 0)
 		rc = listen(l->fd, UNIX_BACKLOG) < 0 ? -errno : 0;
+	if (rc == 0) {
+		l->slot = outside_socket(path);
+		rc = l->slot < 0 ? l->slot : 0;
 	}
 	if (rc == 0)
 		return 0;
@@ -146,12 +117,9 @@ fail:
 
 void unix_unlisten(struct unix_listener *l)
 {
-	struct stat st;
-
 	if (l->fd < 0)
 		return;
-	if (lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
-		(void)unlink(l->path);
+	outside_drop(l->slot);
 	close(l->fd);
 	l->fd = -1;
 }

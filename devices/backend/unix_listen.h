@@ -6,15 +6,12 @@
 #ifndef MICROVM_BACKEND_UNIX_LISTEN_H
 #define MICROVM_BACKEND_UNIX_LISTEN_H
 
-#include <sys/stat.h>
-
 #include "vmm/core/err.h"
 
 struct unix_listener {
 	int fd;           /* non-blocking, listening; -1: closed */
 	const char *path; /* the caller's, outliving the listener */
-	dev_t dev;        /* of our socket, so as to remove nothing else */
-	ino_t ino;
+	int slot;         /* of the path (vmm/core/outside.h) */
 };
 
 /* unix_listen() - make a stream socket at @path, mode 0600, and listen.  A socket there without a
@@ -26,10 +23,5 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path,
 		struct err *e);
 /* unix_unlisten() - close, and remove the path if it still is our socket */
 void unix_unlisten(struct unix_listener *l);
-
-/* unix_connect() - to the stream socket at @path.  Never waits: a listener whose backlog is
- * full is -EAGAIN.  Return: a non-blocking fd, or -errno (-ENAMETOOLONG among them)
- */
-int unix_connect(const char *path);
 
 #endif

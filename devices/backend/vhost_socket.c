@@ -10,11 +10,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vmm/core/unix_socket.h"
 #include "vmm/core/util.h"
 
 static int vhost_socket_explain(const char *path, int code, struct err *e)
 {
 	switch (code) {
+	case ENAMETOOLONG:
+		return err_set(e, code,
+			       "%s: a socket's path has at most %zu bytes; use a shorter "
+			       "one",
+			       path, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 	case ENOENT:
 		return err_set(e, code,
 			       "%s: there is no such socket; start the vhost-user back "
@@ -43,25 +49,9 @@ static int vhost_socket_explain(const char *path, int code, struct err *e)
 
 int vhost_socket_connect(const char *path, struct err *e)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	size_t len = strlen(path);
-	int fd, code;
+	int fd = unix_connect(path);
 
-	if (len >= sizeof(a.sun_path))
-		return err_set(e, ENAMETOOLONG,
-			       "%s: a socket's path has at most %zu bytes; use a shorter "
-			       "one",
-			       path, sizeof(a.sun_path) - 1);
-	memcpy(a.sun_path, path, len);
-	/* then a full backlog is EAGAIN, not a wait */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(e, errno, "%s: no socket: %s", path, strerror(errno));
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-		return fd;
-	code = errno;
-	close(fd);
-	return vhost_socket_explain(path, code, e);
+	return fd < 0 ? vhost_socket_explain(path, -fd, e) : fd;
 }
 
 /* A listening socket in @dir, connected to, and its name removed again */

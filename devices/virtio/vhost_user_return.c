@@ -14,8 +14,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "devices/backend/vhost_socket.h"
 #include "vmm/core/log.h"
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 #define VU_RETRY_NS 500000000L
@@ -27,6 +27,7 @@ struct vu_return {
 	bool trying; /* a worker has it */
 	/* for the worker, and from it */
 	const char *socket;
+	int slot; /* of @socket (vmm/core/outside.h) */
 	const struct gmem *mem;
 	uint64_t features;
 	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
@@ -50,8 +51,7 @@ static bool vu_return_fits(const struct vu_return *r)
 static void vu_return_try(struct work *w)
 {
 	struct vu_return *r = container_of(w, struct vu_return, work);
-	struct err e;
-	int fd = vhost_socket_connect(r->socket, &e);
+	int fd = outside_do(OUTSIDE_CONNECT, r->slot, OUTSIDE_NO_PORT);
 	int rc = fd < 0 ? fd : vhost_user_open(&r->u, fd);
 
 	if (rc == 0 && !vu_return_fits(r)) {
@@ -137,6 +137,7 @@ int vu_return_arm(struct vu_dev *d)
 		r->d = d;
 		r->socket = d->socket;
 		r->mem = d->v.env->mem;
+		r->slot = outside_peer(d->socket);
 		r->u.fd = -1;
 		r->work.run = vu_return_try;
 		r->work.done = vu_return_tried;
@@ -146,7 +147,7 @@ int vu_return_arm(struct vu_dev *d)
 			.fn = vu_return_on_timer};
 		d->again = r;
 	}
-	return r->timer.fd < 0 ? -EMFILE : 0;
+	return r->timer.fd < 0 ? -EMFILE : MIN(r->slot, 0);
 }
 
 int vu_return_start(struct vu_dev *d)
@@ -181,5 +182,6 @@ void vu_return_fini(struct vu_dev *d)
 	loop_del(d->v.env->loop, &d->again->timer);
 	cleanup_close_fd(&d->again->timer.fd);
 	vhost_user_close(&d->again->u);
+	outside_drop(d->again->slot);
 	free(d->again);
 }

@@ -119,6 +119,7 @@ struct vsock {
 	struct vsock_gather gather;
 	/* vsock_mux.c */
 	struct unix_listener listener;
+	int slot; /* of the sockets that guests reach (vmm/core/outside.h) */
 	struct loop_source source; /* an epoll of all below */
 	uint64_t rests;            /* when the rest began, or 0 */
 	int timer;

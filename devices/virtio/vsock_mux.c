@@ -11,7 +11,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/epoll.h>
@@ -22,6 +21,7 @@
 
 #include "devices/virtio/devices.h"
 #include "vmm/core/log.h"
+#include "vmm/core/outside.h"
 
 #define VSOCK_EVENTS_MAX   64   /* in a turn */
 #define VSOCK_ACCEPTS_MAX  16   /* likewise */
@@ -213,13 +213,11 @@ void vsock_greet(struct vsock *s, struct vsock_conn *c)
 
 void vsock_guest_connects(struct vsock *s, const struct virtio_vsock_hdr *h)
 {
-	char path[256];
 	struct vsock_conn *c;
 	int fd = -1;
 
-	(void)snprintf(path, sizeof(path), "%s_%u", s->listener.path, h->dst_port);
 	if (s->nconn < s->conns_max)
-		fd = unix_connect(path);
+		fd = outside_do(OUTSIDE_CONNECT, s->slot, h->dst_port);
 	c = fd < 0 ? NULL : vsock_conn_new(s, fd, VSOCK_GREETING);
 	if (!c || vsock_conn_bind(s, c, h->src_port, h->dst_port) < 0) {
 		if (c)
@@ -339,13 +337,14 @@ int vsock_mux_open(struct vsock *s, const char *path, struct err *e)
 
 	s->source = (struct loop_source){.fd = -1, .fn = vsock_turn};
 	s->timer = -1;
-	s->listener.fd = -1;
+	s->listener.fd = s->slot = -1;
 	rc = path ? unix_listen(&s->listener, "vsock", path, e) : 0;
 	if (rc < 0)
 		return rc;
+	s->slot = path ? outside_peer(path) : -1;
 	s->source.fd = epoll_create1(EPOLL_CLOEXEC);
 	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (s->source.fd < 0 || s->timer < 0 ||
+	if (s->source.fd < 0 || s->timer < 0 || (path && s->slot < 0) ||
 	    (path &&
 	     vsock_epoll(s, EPOLL_CTL_ADD, s->listener.fd, EPOLLIN, &s->listener) < 0) ||
 	    vsock_epoll(s, EPOLL_CTL_ADD, s->timer, EPOLLIN, &s->timer) < 0) {
@@ -361,6 +360,7 @@ int vsock_mux_open(struct vsock *s, const char *path, struct err *e)
 void vsock_mux_close(struct vsock *s)
 {
 	unix_unlisten(&s->listener);
+	outside_drop(s->slot);
 	if (s->timer >= 0)
 		close(s->timer);
 	if (s->source.fd >= 0)

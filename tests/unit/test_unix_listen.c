@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/backend/unix_listen.h"
 #include "tests/lib/unit.h"
+#include "vmm/core/unix_socket.h"
 
 static char dir[64], path[96];
 static struct unix_listener l;

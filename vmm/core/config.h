@@ -162,6 +162,13 @@ struct config_port {
 	struct config_end end;
 };
 
+/* What is between a guest that has taken over the process and the host (vmm/jail/jail.h) */
+enum jail_mode {
+	JAIL_AUTO,   /* every layer that the host gives */
+	JAIL_STRICT, /* every layer */
+	JAIL_OFF
+};
+
 struct config_said; /* vmm/settings/said.h */
 
 struct config {
@@ -190,6 +197,7 @@ struct config {
 	unsigned int nport;
 	char *name;
 	uint64_t timeout_ns; /* 0: none */
+	enum jail_mode jail;
 	bool early;          /* open all that the devices need before the guest runs */
 	uint64_t stop_timeout_ns; /* for the guest to end after SIGTERM; 0: no time */
 	char *pidfile;            /* NULL: none */

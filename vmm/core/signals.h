@@ -31,6 +31,16 @@ void signals_hold(void);
  * Return: it, or -errno
  */
 int signals_open(void);
+/* signals_read() - take one signal from @fd, of signals_open().  Return: its number, 0: none.  Loop
+ * thread
+ */
+int signals_read(int fd);
+/* signals_adopt() - from now on another process reads the signals of the first three lines for us,
+ * and writes each as a byte to the pipe @fd (non-blocking, ours for good); here they are ignored,
+ * but for SIGXCPU, which the kernel sends to the process that used its time up: a handler writes
+ * it to @own, that pipe's other end. Before there are threads
+ */
+void signals_adopt(int fd, int own);
 /* signals_ending() - is a signal that ends us waiting to be read?  Any thread.
  * Return: its number, 0: none
  */

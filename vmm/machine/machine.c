@@ -283,6 +283,12 @@ int machine_build(struct machine *m, const struct config *cfg, struct loop *loop
 	return rc < 0 ? rc : machine_reserve_fds(m, e);
 }
 
+void machine_seal(struct machine *m)
+{
+	cleanup_close_fd(&m->kvm.dev_fd);
+	m->kvm.dev_fd = -1;
+}
+
 struct exit_verdict machine_run(struct machine *m)
 {
 	struct err e;

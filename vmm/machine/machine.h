@@ -137,6 +137,10 @@ struct machine {
  */
 int machine_build(struct machine *m, const struct config *cfg, struct loop *loop,
 		  struct err *e);
+/* machine_seal() - between build and run: what only the build needs is closed, before the process
+ * is locked up
+ */
+void machine_seal(struct machine *m);
 /* machine_run() - run the guest to its end: the calling thread becomes the loop's */
 struct exit_verdict machine_run(struct machine *m);
 

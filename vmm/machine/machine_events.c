@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -38,12 +37,12 @@ static void machine_end_by(struct machine *m, int sig)
 static void machine_on_signal(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, signals);
-	struct signalfd_siginfo si;
+	int sig = signals_read(s->fd);
 
 	(void)events;
-	if (read(s->fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
-		return;
-	switch (si.ssi_signo) {
+	switch (sig) {
+	case 0:
+		break;
 	case SIGUSR1:
 		machine_report_now(m);
 		break;
@@ -58,7 +57,7 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 			machine_end_by(m, SIGTERM);
 		break;
 	default:
-		machine_end_by(m, (int)si.ssi_signo);
+		machine_end_by(m, sig);
 	}
 }
 

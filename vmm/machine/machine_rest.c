@@ -6,12 +6,11 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "devices/backend/ring.h"
 #include "vmm/core/log.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/machine/machine_parts.h"
 
@@ -40,12 +39,11 @@ static const char *rest_whom(const struct machine *m)
 /* Did the operator ask for our end once more? */
 static bool rest_hurried(const struct machine *m)
 {
-	struct signalfd_siginfo si;
 	bool hurried = false;
+	int sig;
 
-	while (read(m->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		hurried |= si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT ||
-			   si.ssi_signo == SIGHUP;
+	while ((sig = signals_read(m->signals.fd)))
+		hurried |= sig == SIGTERM || sig == SIGINT || sig == SIGHUP;
 	return hurried;
 }
 

@@ -9,16 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 #define REPORT_STUCK_MS 1000
-#define REPORT_ACL_MAX  4096
 
 /* "/dev/stderr", "/dev/fd/3": the descriptor that is meant, or -1.  Opening such a path
  * again would truncate a log or fail on a socket.
@@ -65,59 +63,6 @@ static int report_open_inherited(struct report_file *f, int fd, const char *path
 	return f->fd < 0 ? report_explain(path, errno, e) : 0;
 }
 
-/* An access list, if @path has one: without it, the mode's group bits, which are the list's mask,
- * would become the group's. Return: false, there is one and @fd cannot have it
- */
-static bool report_copy_acl(int fd, const char *path)
-{
-	static const char name[] = "system.posix_acl_access";
-	char acl[REPORT_ACL_MAX];
-	ssize_t n = getxattr(path, name, acl, sizeof(acl));
-
-	if (n < 0)
-		return errno != ERANGE;
-	return fsetxattr(fd, name, acl, (size_t)n, 0) == 0;
-}
-
-/* Give @fd owner, group and mode of the older file @path.  If this user cannot give a file to that
- * group, the mode's group bits would apply to another group, so they are left out.
- */
-static void report_like(int fd, const char *path, const struct stat *older)
-{
-	mode_t mode = older->st_mode & 0777;
-	bool same = fchown(fd, older->st_uid, older->st_gid) == 0 ||
-		    fchown(fd, (uid_t)-1, older->st_gid) == 0;
-
-	if (!same || !report_copy_acl(fd, path))
-		mode &= ~(mode_t)070;
-	(void)fchmod(fd, mode);
-}
-
-/* A file of a random name beside @f->path. If there is an older file, no user that cannot open it
- * can open the new one, even for a moment
- */
-static int report_open_tmp(struct report_file *f, const struct stat *older)
-{
-	uint64_t r;
-
-	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-		return -EIO;
-	if (asprintf(&f->tmp, "%s.%016llx.tmp", f->path, (unsigned long long)r) < 0) {
-		f->tmp = NULL;
-		return -ENOMEM;
-	}
-	f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		     older ? 0600 : 0666);
-	if (f->fd >= 0) {
-		if (older)
-			report_like(f->fd, f->path, older);
-		return 0;
-	}
-	free(f->tmp);
-	f->tmp = NULL;
-	return -errno;
-}
-
 static int report_open_regular(struct report_file *f, const struct stat *older,
 			       struct err *e)
 {
@@ -126,8 +71,8 @@ static int report_open_regular(struct report_file *f, const struct stat *older,
 	/* A file that the operator may not write is not replaced either. */
 	if (older && access(f->path, W_OK) < 0)
 		return report_explain(f->path, errno, e);
-	rc = report_open_tmp(f, older);
-	if (rc == 0 || !older || rc == -ENOMEM)
+	rc = f->slot = outside_file(f->path, older, &f->fd);
+	if (rc >= 0 || !older || rc == -ENOMEM)
 		return rc < 0 ? report_explain(f->path, -rc, e) : 0;
 	/* The file is writable, its directory is not: it cannot be replaced in one step. */
 	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -139,7 +84,7 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 	struct stat st;
 	int fd;
 
-	*f = (struct report_file){.fd = -1};
+	*f = (struct report_file){.fd = -1, .slot = -1};
 	if (!path)
 		return 0;
 	fd = report_inherited_fd(path);
@@ -163,20 +108,6 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 		return report_explain(path, errno, e);
 	(void)fcntl(f->fd, F_SETFL, 0);
 	return 0;
-}
-
-/* Our own highest RSS. Not ru_maxrss, which begins with that of the parent process. */
-static json_int_t report_peak_rss_kib(void)
-{
-	cleanup_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	char text[4096];
-	const char *line;
-	long n;
-
-	n = fd < 0 ? 0 : read_full(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, "\nVmHWM:");
-	return line ? strtoll(line + strlen("\nVmHWM:"), NULL, 10) : 0;
 }
 
 /* A string that need not be UTF-8 (it may hold a path): other bytes become '?' */
@@ -246,6 +177,21 @@ static json_t *report_devices(const struct report *r)
 	return o;
 }
 
+static json_t *report_jail(const struct jail *j)
+{
+	json_t *layers = json_array();
+
+	for (int l = 0; j && l < JAIL_LAYERS; l++)
+		if (j->held >> l & 1)
+			json_array_append_new(
+				layers, json_string(jail_layer_name((enum jail_layer)l)));
+	return json_pack("{ss so}", "mode",
+			 !j			  ? "off"
+			 : j->mode == JAIL_STRICT ? "strict"
+						  : "auto",
+			 "layers", layers);
+}
+
 static json_t *report_json(const struct report *r)
 {
 	json_t *first = json_null(), *status = json_null();
@@ -257,7 +203,7 @@ static json_t *report_json(const struct report *r)
 	if (!r->running)
 		status = json_integer(r->verdict.status);
 	return json_pack(
-		"{ss so ss so so sI so s{sI sI} sI so so so}", /* as docs/report.md */
+		"{ss so ss so so sI so s{sI sI} sI so so so so}", /* as docs/report.md */
 		"version", MICROVM_VERSION,                    /* */
 		"name", report_string(r->name),                /* */
 		"cause", r->running ? "running" : exit_name(r->verdict.cause), "status",
@@ -267,9 +213,9 @@ static json_t *report_json(const struct report *r)
 		"first_instruction_ns", first,                    /* */
 		"cpu_us", "user", report_us(&ru.ru_utime), "system",
 		report_us(&ru.ru_stime),                                    /* */
-		"peak_rss_kib", report_peak_rss_kib(),                      /* */
+		"peak_rss_kib", (json_int_t)outside_peak_rss_kib(),                      /* */
 		"exits", report_exits(r), "guest_memory", report_memory(r), /* */
-		"devices", report_devices(r));
+		"devices", report_devices(r), "jail", report_jail(r->jail));
 }
 
 /* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */
@@ -289,22 +235,19 @@ static char *report_line(const struct report *r, size_t *len, struct err *e)
 }
 
 /* All of @text to the file, and the file in its place */
-static int report_put(struct report_file *f, const char *text, size_t len)
+static int report_put(const struct report_file *f, const char *text, size_t len,
+		      bool again)
 {
 	struct stat st;
 	long n;
 
-	if (f->path && !f->tmp && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	if (f->path && f->slot < 0 && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0))
 		return -errno;
 	n = write_full(f->fd, text, len);
 	if (n < 0)
 		return (int)n;
-	if (f->tmp && rename(f->tmp, f->path) < 0)
-		return -errno;
-	free(f->tmp);
-	f->tmp = NULL;
-	return 0;
+	return f->slot < 0 ? 0 : outside_do(OUTSIDE_PUT, f->slot, again);
 }
 
 int report_commit(struct report_file *f, const struct report *r, struct err *e)
@@ -318,7 +261,7 @@ int report_commit(struct report_file *f, const struct report *r, struct err *e)
 	text = report_line(r, &len, e);
 	if (!text)
 		return -ENOMEM;
-	rc = report_put(f, text, len);
+	rc = report_put(f, text, len, false);
 	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
 }
 
@@ -337,23 +280,17 @@ static int report_add_line(const struct report_file *f, const char *text, size_t
 	return 0;
 }
 
-static int report_replace(const struct report_file *f, const struct stat *like,
-			  const char *text, size_t len)
+static int report_replace(const struct report_file *f, const char *text, size_t len)
 {
-	struct report_file now = {.fd = -1, .path = f->path};
-	int rc = report_open_tmp(&now, like);
+	cleanup_close int fd = outside_do(OUTSIDE_REWRITE, f->slot, 0);
+	struct report_file now = {.fd = fd, .path = f->path, .slot = f->slot};
 
-	if (rc == 0)
-		rc = report_put(&now, text, len);
-	now.path = NULL; /* @f owns it */
-	report_close(&now);
-	return rc;
+	return fd < 0 ? fd : report_put(&now, text, len, true);
 }
 
 int report_refresh(const struct report_file *f, const struct report *r, struct err *e)
 {
 	cleanup_free char *text = NULL;
-	struct report_file same = *f;
 	struct stat st;
 	size_t len;
 	int rc;
@@ -363,10 +300,10 @@ int report_refresh(const struct report_file *f, const struct report *r, struct e
 		return -ENOMEM;
 	if (fstat(f->fd, &st) < 0)
 		rc = -errno;
-	else if (f->tmp)
-		rc = report_replace(f, &st, text, len);
+	else if (f->slot >= 0)
+		rc = report_replace(f, text, len);
 	else if (f->path && S_ISREG(st.st_mode))
-		rc = report_put(&same, text, len);
+		rc = report_put(f, text, len, false);
 	else
 		rc = report_add_line(f, text, len);
 	return rc < 0 ? report_explain(f->path ? f->path : "the descriptor", -rc, e) : 0;
@@ -374,11 +311,9 @@ int report_refresh(const struct report_file *f, const struct report *r, struct e
 
 void report_close(struct report_file *f)
 {
-	if (f->tmp)
-		(void)unlink(f->tmp);
+	outside_drop(f->slot);
 	if (f->fd >= 0)
 		close(f->fd);
-	free(f->tmp);
 	free(f->path);
-	*f = (struct report_file){.fd = -1};
+	*f = (struct report_file){.fd = -1, .slot = -1};
 }

@@ -14,6 +14,7 @@
 
 #include "vmm/core/device.h"
 #include "vmm/core/err.h"
+#include "vmm/jail/jail.h"
 #include "vmm/machine/exit.h"
 
 #define REPORT_EXITS_MAX   64
@@ -46,6 +47,7 @@ struct report {
 	uint64_t memory_ns; /* when the guest told the figures below; 0: it did not */
 	unsigned int nmemory;
 	struct report_figure memory[REPORT_MEMORY_MAX];
+	const struct jail *jail; /* around the run; NULL: none */
 	unsigned int ndev;
 	struct report_device dev[REPORT_DEVICES_MAX];
 };
@@ -56,7 +58,7 @@ struct report {
 struct report_file {
 	int fd;     /* -1: no report */
 	char *path; /* what the operator wrote, links resolved */
-	char *tmp;  /* the temporary file, or NULL when @fd is @path itself */
+	int slot;   /* of @path, to be replaced (vmm/core/outside.h); -1: @fd is @path itself */
 };
 
 /* report_open() - get @path ready for writing; NULL is no report at all.

@@ -78,6 +78,7 @@ int config_init(struct config *cfg, struct err *e)
 		.acpi = true,
 		.stop_timeout_ns = CONFIG_STOP_NS,
 		.log_level = LOG_WARN,
+		.jail = MICROVM_JAIL,
 	};
 	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
 		cfg->net[i].fd = -1;

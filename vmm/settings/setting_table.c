@@ -125,6 +125,20 @@ static int set_dtb_overlay(struct config *cfg, const char *value, struct err *e)
 	return config_string(&cfg->dtb_overlay, value, e);
 }
 
+static int set_jail(struct config *cfg, const char *value, struct err *e)
+{
+	static const char *const words[] = {
+		[JAIL_AUTO] = "auto", [JAIL_STRICT] = "strict", [JAIL_OFF] = "off"};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			cfg->jail = (enum jail_mode)i;
+			return 0;
+		}
+	return parts_no_word(value, "is not a kind of jail", "auto strict off",
+			     "give auto, strict or off", e);
+}
+
 static int set_log_level(struct config *cfg, const char *value, struct err *e)
 {
 	int level = log_level_parse(value);
@@ -225,6 +239,10 @@ const struct setting setting_table[] = {
 	 .help = "what SIGTERM leaves the guest to shut down (10s)",
 	 .type = SETTING_QUANTITY,
 	 .set = set_stop_timeout},
+	{.name = "jail",
+	 .arg = "auto|strict|off",
+	 .help = "what a guest that broke out finds: nothing (auto)",
+	 .set = set_jail},
 	{.name = "early",
 	 .arg = "on|off",
 	 .help = "open all that devices need before the guest runs (off)",

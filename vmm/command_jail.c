@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command_jail - the lock around a machine that is built. */
+#include "vmm/command_jail.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/command.h"
+#include "vmm/core/outside.h"
+#include "vmm/jail/filter.h"
+#include "vmm/machine/exit.h"
+
+static unsigned int filter_extras; /* written before there are threads */
+
+/* Whose filter cannot be had must not run a guest */
+static void thread_enter(enum thread_kind kind)
+{
+	struct err e;
+
+	if (jail_filter_enter(kind, filter_extras, &e) == 0)
+		return;
+	command_complain(e.msg);
+	_exit(exit_status(CAUSE_HOST_ERROR));
+}
+
+/* Which features of the machine need calls that others do not */
+static unsigned int lock_extras(const struct config *cfg)
+{
+	unsigned int extras = 0;
+
+	if (cfg->vsock.path || cfg->nnet || cfg->nshare || cfg->console_end.kind == END_UNIX ||
+	    cfg->console_end.kind == END_FD || cfg->nport)
+		extras |= JAIL_EXTRA_SOCKETS;
+	for (unsigned int i = 0; i < cfg->ndisk; i++)
+		if (cfg->disk[i].vhost_user)
+			extras |= JAIL_EXTRA_SOCKETS;
+	if (cfg->ndisk || cfg->nnet || cfg->nshare)
+		extras |= JAIL_EXTRA_DAEMONS;
+	return extras;
+}
+
+int command_lock(struct machine *m, const struct machine_job *job, struct err *e)
+{
+	int rc;
+
+	machine_seal(m);
+	/* first: from now on the broker removes what must not stay, if the lock fails as well */
+	rc = outside_ask();
+	if (rc < 0)
+		return err_set(e, -rc, "the jail's two processes cannot talk: %s",
+			       strerror(-rc));
+	rc = jail_lock(job->jail, e);
+	if (rc < 0)
+		return rc;
+	filter_extras = lock_extras(job->cfg);
+	thread_set_entry(thread_enter);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command_jail - a machine is locked up between its build and its run. */
+#ifndef MICROVM_COMMAND_JAIL_H
+#define MICROVM_COMMAND_JAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+#include "vmm/jail/jail.h"
+#include "vmm/machine/machine.h"
+#include "vmm/machine/report.h"
+
+/* What one process makes of the command line, and another runs */
+struct machine_job {
+	const struct config *cfg;
+	struct report_file *file;
+	uint64_t start_ns;
+	struct jail *jail; /* NULL: none */
+	bool stuck;        /* as of struct machine */
+};
+
+/* command_lock() - lock the process up around @m, which is built and does not run yet: the threads
+ * that start now enter their filters. Return: 0; -errno in @e, and it must not run
+ */
+int command_lock(struct machine *m, const struct machine_job *job, struct err *e);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outside_wire - questions and answers between two processes, a message each. */
+#include "vmm/core/outside_wire.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int wire_fd = -1; /* set before there are threads */
+static pthread_mutex_t wire_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void wire_open(int fd)
+{
+	wire_fd = fd;
+}
+
+bool outside_asks(void)
+{
+	return wire_fd >= 0;
+}
+
+int wire_send(int fd, const void *msg, size_t len, int pass)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {(void *)(uintptr_t)msg, len};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (pass >= 0) {
+		h.msg_control = control.room;
+		h.msg_controllen = sizeof(control.room);
+		control.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+						.cmsg_level = SOL_SOCKET,
+						.cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.head), &pass, sizeof(pass));
+	}
+	do
+		n = sendmsg(fd, &h, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+/* The first descriptor of the message is returned, the others are closed; -1: none */
+static int wire_take_fd(struct msghdr *h)
+{
+	int first = -1;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (first < 0)
+				first = fd;
+			else
+				close(fd);
+		}
+	}
+	return first;
+}
+
+long wire_receive(int fd, void *msg, size_t size, bool now, int *passed)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(4 * sizeof(int))];
+	} control = {0};
+	struct iovec iov = {msg, size};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
+	ssize_t n;
+	int got;
+
+	do
+		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | (now ? MSG_DONTWAIT : 0));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	got = wire_take_fd(&h);
+	if (passed)
+		*passed = got;
+	else if (got >= 0)
+		close(got);
+	return h.msg_flags & MSG_TRUNC ? -EMSGSIZE : (long)n;
+}
+
+int wire_ask(const struct outside_question *q, int *fd)
+{
+	int32_t answer = 0;
+	long n;
+	int rc;
+
+	*fd = -1;
+	pthread_mutex_lock(&wire_lock);
+	rc = wire_send(wire_fd, q, sizeof(*q), -1);
+	n = rc < 0 ? rc : wire_receive(wire_fd, &answer, sizeof(answer), false, fd);
+	pthread_mutex_unlock(&wire_lock);
+	if (n == (long)sizeof(answer))
+		return answer;
+	return n < 0 && n != -EMSGSIZE ? (int)n : -EPIPE;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker - serves the jailed child until it ends. */
+#include "vmm/jail/broker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "vmm/core/outside.h"
+#include "vmm/core/outside_wire.h"
+#include "vmm/core/signals.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/broker_child.h"
+
+struct broker {
+	struct child child;
+	int signals;
+	bool locked; /* the child has told its paths */
+};
+
+static int broker_kill(const struct broker *b, int sig)
+{
+	return (int)syscall(SYS_pidfd_send_signal, b->child.pidfd, sig, NULL, 0);
+}
+
+/* The child is at rest, and waits for the answer */
+static int broker_stop_both(struct broker *b)
+{
+	int status;
+
+	(void)broker_kill(b, SIGSTOP);
+	while (waitpid(b->child.pid, &status, WUNTRACED) < 0 && errno == EINTR)
+		;
+	if (!WIFSTOPPED(status)) { /* it ended instead, and its status is known now */
+		b->child.status = status;
+		b->child.ended = true;
+		return -ESRCH;
+	}
+	(void)kill(getpid(), SIGSTOP);
+	(void)broker_kill(b, SIGCONT);
+	return 0;
+}
+
+static int broker_answer(struct broker *b, const struct outside_question *q, int *fd)
+{
+	*fd = -1;
+	switch (q->verb) {
+	case OUTSIDE_LOCKED:
+		b->locked = true;
+		return 0;
+	case OUTSIDE_STOP:
+		return broker_stop_both(b);
+	case OUTSIDE_PEAK_RSS:
+		return outside_peak_rss_of(b->child.pid);
+	default:
+		return outside_serve(q, fd);
+	}
+}
+
+/* A message of the child, who may be anybody by now: before it is locked a slot or a question,
+ * afterwards a question.  Return: false, it is garbage, and the child's end
+ */
+static bool broker_hear(struct broker *b, const void *msg, size_t len, int passed)
+{
+	int fd;
+	int32_t answer;
+	struct outside_question q;
+
+	if (len != sizeof(q) && !b->locked)
+		return outside_hear(msg, len, passed) == 0;
+	cleanup_close_fd(&passed);
+	if (len != sizeof(q))
+		return false;
+	memcpy(&q, msg, sizeof(q));
+	if (q.verb >= OUTSIDE_VERBS)
+		return false;
+	answer = broker_answer(b, &q, &fd);
+	/* the socket is empty, since it asks one at a time, so this does not wait */
+	(void)wire_send(b->child.wire, &answer, sizeof(answer), fd);
+	cleanup_close_fd(&fd);
+	return true;
+}
+
+static void broker_on_wire(struct broker *b)
+{
+	uint8_t msg[OUTSIDE_TELL_MAX];
+	int passed;
+	long n = wire_receive(b->child.wire, msg, sizeof(msg), true, &passed);
+
+	if (n == -EAGAIN)
+		return;
+	if (n > 0 && broker_hear(b, msg, (size_t)n, passed))
+		return;
+	/* It hung up, which only its end does, or it talks nonsense. */
+	(void)broker_kill(b, SIGKILL);
+	cleanup_close_fd(&b->child.wire);
+	b->child.wire = -1;
+	b->child.nonsense = n != 0;
+}
+
+/* A full pipe holds more than enough of the same */
+static void broker_on_signals(struct broker *b)
+{
+	int sig;
+
+	while ((sig = signals_read(b->signals))) {
+		uint8_t byte = (uint8_t)sig;
+
+		(void)!write(b->child.relay, &byte, 1);
+	}
+}
+
+static void broker_serve(struct broker *b)
+{
+	struct pollfd p[] = {{.fd = b->child.wire, .events = POLLIN},
+			     {.fd = b->signals, .events = POLLIN},
+			     {.fd = b->child.pidfd, .events = POLLIN}};
+
+	while (!b->child.ended) {
+		p[0].fd = b->child.wire;
+		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+			continue;
+		if (p[1].revents)
+			broker_on_signals(b);
+		if (p[0].revents)
+			broker_on_wire(b);
+		else if (p[2].revents) /* after its last question */
+			child_reap(&b->child);
+	}
+}
+
+int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
+{
+	struct broker b = {.signals = -1};
+	struct termios mode;
+	bool terminal = tcgetattr(STDIN_FILENO, &mode) == 0;
+	int rc = child_start(&b.child, j, vmm, ctx, e);
+
+	if (rc < 0)
+		return rc;
+	b.signals = signals_open();
+	if (b.signals < 0) {
+		rc = err_set(e, -b.signals, "cannot wait for signals: %s",
+			     strerror(-b.signals));
+		(void)broker_kill(&b, SIGKILL);
+	}
+	broker_serve(&b);
+	outside_drop_heard();
+	if (rc == 0)
+		rc = child_verdict(&b.child, terminal ? &mode : NULL, e);
+	child_close(&b.child);
+	cleanup_close_fd(&b.signals);
+	return rc;
+}

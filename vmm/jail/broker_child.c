@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker_child - the clone that becomes the machine, and the sentence about its end. */
+#include "vmm/jail/broker_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/core/outside.h"
+#include "vmm/core/signals.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/broker.h"
+
+/* ---- the child's side ---- */
+
+static bool map_write(const char *path, const char *text)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	return fd >= 0 && write(fd, text, len) == (ssize_t)len;
+}
+
+/* In its user namespace it is who it was: files that it makes are this user's.  Without the maps it
+ * could not mount anything.
+ */
+static void map_self(uid_t uid, gid_t gid)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	(void)map_write("/proc/self/uid_map", text);
+	(void)map_write("/proc/self/setgroups", "deny");
+	(void)snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	(void)map_write("/proc/self/gid_map", text);
+}
+
+/* The parent's number is of no use here: it has none in a pid namespace below its own */
+static bool parent_is_gone(int wire)
+{
+	struct pollfd p = {.fd = wire};
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
+struct ends {
+	int wire[2], relay[2]; /* broker's, child's; read, write */
+};
+
+static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_t uid,
+				gid_t gid, int (*vmm)(void *ctx), void *ctx)
+{
+	close(x->wire[0]);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (parent_is_gone(x->wire[1]))
+		_exit(1);
+	if (j->user_ns)
+		map_self(uid, gid);
+	signals_adopt(x->relay[0], x->relay[1]);
+	outside_part(x->wire[1]);
+	_exit(vmm(ctx));
+}
+
+/* ---- the broker's side ---- */
+
+/* Return: a bit for each capability in effect */
+static uint64_t capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return 0;
+	return (uint64_t)d[1].effective << 32 | d[0].effective;
+}
+
+/* Which namespaces does the clone itself give? A user with some capabilities over the host has them
+ * for a reason, such as taps, and would lose them in a user namespace: that one comes with the lock.
+ */
+static unsigned long child_flags(struct jail *j)
+{
+	uint64_t caps = capabilities();
+
+	j->root = caps >> CAP_SYS_ADMIN & 1;
+	j->user_ns = !caps;
+	j->pid_ns = j->root || !caps;
+	return (j->user_ns ? (unsigned long)CLONE_NEWUSER : 0) |
+	       (j->pid_ns ? (unsigned long)CLONE_NEWPID : 0);
+}
+
+/* As fork(2) does it, without its handlers: there is one thread */
+static pid_t child_clone(struct child *c, unsigned long flags)
+{
+	long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &c->pidfd, NULL,
+			   NULL);
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static pid_t child_fork(struct child *c, struct jail *j)
+{
+	unsigned long flags = child_flags(j);
+	pid_t pid = child_clone(c, flags);
+
+	if (pid >= 0 || !flags)
+		return pid;
+	j->clone_errno = -pid;
+	j->user_ns = j->pid_ns = false;
+	return child_clone(c, 0);
+}
+
+static int ends_open(struct ends *x)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, x->wire) < 0)
+		return -errno;
+	return pipe2(x->relay, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ctx,
+		struct err *e)
+{
+	struct ends x = {{-1, -1}, {-1, -1}};
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int rc = ends_open(&x);
+
+	*c = (struct child){.pidfd = -1, .wire = x.wire[0], .relay = x.relay[1]};
+	if (rc < 0)
+		return err_set(e, -rc, "no sockets for the jail: %s", strerror(-rc));
+	j->identity = jail_claim(&c->lock);
+	c->pid = child_fork(c, j);
+	if (c->pid == 0) {
+		cleanup_close_fd(&c->lock);
+		child_run(j, &x, uid, gid, vmm, ctx);
+	}
+	close(x.wire[1]);
+	close(x.relay[0]);
+	if (c->pid > 0)
+		return 0;
+	rc = c->pid;
+	child_close(c);
+	return err_set(e, -rc, "no process for the machine: %s; raise ulimit -u, or the "
+			       "pids.max of the control group",
+		       strerror(-rc));
+}
+
+void child_reap(struct child *c)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(c->pid, &c->status, 0);
+	while (pid < 0 && errno == EINTR);
+	if (pid < 0) /* reaped elsewhere: SIGCHLD was ignored */
+		c->status = 1 << 8;
+	c->ended = true;
+}
+
+void child_close(struct child *c)
+{
+	cleanup_close_fd(&c->pidfd);
+	cleanup_close_fd(&c->wire);
+	cleanup_close_fd(&c->relay);
+	cleanup_close_fd(&c->lock);
+}
+
+/* It died in raw mode.  tcsetattr() from the background would stop us. */
+static void terminal_restore(const struct termios *mode)
+{
+	sigset_t ttou, old;
+
+	sigemptyset(&ttou);
+	sigaddset(&ttou, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &ttou, &old);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, mode);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+int child_verdict(const struct child *c, const struct termios *mode, struct err *e)
+{
+	int sig = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
+
+	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != BROKER_TRAPPED)
+		return WEXITSTATUS(c->status);
+	if (mode)
+		terminal_restore(mode);
+	if (c->nonsense)
+		return err_set(e, EPROTO,
+			       "the machine's process asked for what no machine needs, and "
+			       "was killed: its guest may have taken it over");
+	if (!sig || sig == SIGSYS)
+		return err_set(e, EPERM,
+			       "the jail ended the machine: its process made a system call "
+			       "that no machine needs; its guest may have taken it over, or "
+			       "this is a fault of ours: compare with --jail off");
+	return err_set(e, EINTR, "the machine's process was killed by signal %d (%s)", sig,
+		       sigdescr_np(sig) ? sigdescr_np(sig) : "?");
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker_child - how the broker's child is begun, and what its end means. */
+#ifndef MICROVM_JAIL_BROKER_CHILD_H
+#define MICROVM_JAIL_BROKER_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "vmm/core/err.h"
+#include "vmm/jail/jail.h"
+
+struct child {
+	pid_t pid;
+	int pidfd, wire, relay; /* -1: none.  @wire: questions; @relay: signals, write end */
+	int lock;               /* of its identity */
+	int status;             /* as of waitpid(2), once it has @ended */
+	bool ended;
+	bool nonsense; /* it asked what cannot be asked, and was killed */
+};
+
+/* child_start() - clone it: as root into a pid namespace, as a user without capabilities into a user
+ * namespace as well, where the host allows that.  Return: 0; -errno in @e
+ */
+int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ctx,
+		struct err *e);
+/* child_reap() - after its pidfd is readable, or it did not stop when told to */
+void child_reap(struct child *c);
+/* child_verdict() - its exit status, or -errno and in @e what ended it without one; then the
+ * terminal gets @mode again, unless that is NULL
+ */
+int child_verdict(const struct child *c, const struct termios *mode, struct err *e);
+void child_close(struct child *c);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jail - the steps of the lock, in order, on one page. */
+#include "vmm/jail/jail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/jail_steps.h"
+
+#define BIT(l) (1U << (l))
+/* Every host has these; without one of them nothing runs */
+#define JAIL_ALWAYS                                                         \
+	(BIT(JAIL_LIMITS) | BIT(JAIL_CAPS) | BIT(JAIL_NO_PRIVS) |           \
+	 BIT(JAIL_NO_DUMP) | BIT(JAIL_SECCOMP))
+
+#define CURE_USERNS                                                          \
+	"allow this user user namespaces (sysctl user.max_user_namespaces, " \
+	"kernel.unprivileged_userns_clone, "                                 \
+	"kernel.apparmor_restrict_unprivileged_userns)"
+
+static const struct {
+	const char *name;
+	const char *cure; /* NULL: as for the user namespace */
+} jail_layers[JAIL_LAYERS] = {
+	[JAIL_USER_NS] = {"user namespace", CURE_USERNS},
+	[JAIL_PID_NS] = {"pid namespace", NULL},
+	[JAIL_MOUNT_NS] = {"mount namespace", NULL},
+	[JAIL_ROOT] = {"empty root", NULL},
+	[JAIL_IPC_NS] = {"ipc namespace", NULL},
+	[JAIL_UTS_NS] = {"uts namespace", NULL},
+	[JAIL_CGROUP_NS] = {"cgroup namespace", NULL},
+	[JAIL_NET_NS] = {"network namespace", NULL},
+	[JAIL_IDENTITY] = {"user of its own",
+			   "make /run/microvm writable for root, or start it as a user "
+			   "that is not root"},
+	[JAIL_LIMITS] = {"limits", "see ulimit -a"},
+	[JAIL_CAPS] = {"empty capabilities", "start it as another user"},
+	[JAIL_NO_PRIVS] = {"no_new_privs", "use Linux 3.5 or later"},
+	[JAIL_NO_DUMP] = {"no dump", "use Linux 3.5 or later"},
+	[JAIL_LANDLOCK] = {"Landlock", "boot a kernel with Landlock (lsm=landlock,...)"},
+	[JAIL_NO_EXEC] = {"no executable memory", "use Linux 6.3 or later"},
+	[JAIL_SECCOMP] = {"seccomp", "use a kernel with CONFIG_SECCOMP_FILTER"},
+};
+
+const char *jail_layer_name(enum jail_layer l)
+{
+	return jail_layers[l].name;
+}
+
+/* @rc of the step that puts @l on: 0, -EALREADY (not needed), or -errno */
+static void jail_note(struct jail *j, enum jail_layer l, int rc)
+{
+	if (rc == 0)
+		j->held |= BIT(l);
+	else if (rc == -EALREADY)
+		j->spared |= BIT(l);
+	else
+		j->why[l] = -rc;
+}
+
+static void jail_steps(struct jail *j)
+{
+	/* what needs a capability comes before those are dropped */
+	jail_namespaces(j, jail_note);
+	jail_note(j, JAIL_ROOT,
+		  j->held & BIT(JAIL_MOUNT_NS) ? jail_empty_root() : -EPERM);
+	jail_note(j, JAIL_IDENTITY, jail_identity(j));
+	if (j->root)
+		jail_note(j, JAIL_USER_NS, jail_user_namespace());
+	jail_note(j, JAIL_LIMITS, jail_limits());
+	jail_environment();
+	jail_note(j, JAIL_CAPS, jail_no_capabilities());
+	jail_note(j, JAIL_NO_PRIVS, jail_no_privileges());
+	jail_note(j, JAIL_NO_DUMP, jail_no_dump());
+	jail_note(j, JAIL_LANDLOCK, jail_landlock());
+	/* a mode of Linux 6.3; the filters refuse the same */
+	jail_note(j, JAIL_NO_EXEC, jail_no_exec());
+	jail_note(j, JAIL_SECCOMP, jail_has_seccomp());
+}
+
+/* Of layers missing for the same reason one line is enough: the first is named with its cure. */
+static void jail_say(const char *how, const char *tail, uint32_t missing,
+		     const struct jail *j, char *line, size_t size)
+{
+	size_t n = (size_t)snprintf(line, size, "%s", how);
+	int first = -1;
+
+	for (int l = 0; l < JAIL_LAYERS && n < size; l++) {
+		if (!(missing & BIT(l)))
+			continue;
+		n += (size_t)snprintf(line + n, size - n, "%s%s", first < 0 ? "" : ", ",
+				      jail_layers[l].name);
+		first = first < 0 ? l : first;
+	}
+	if (n < size)
+		(void)snprintf(line + n, size - n, " (%s)%s; %s",
+			       strerror(j->why[first]), tail,
+			       jail_layers[first].cure ? jail_layers[first].cure
+						       : CURE_USERNS);
+}
+
+int jail_lock(struct jail *j, struct err *e)
+{
+	const uint32_t all = BIT(JAIL_LAYERS) - 1;
+	uint32_t missing, vital;
+	char line[512];
+
+	jail_steps(j);
+	missing = all & ~j->held & ~j->spared;
+	if (!j->root) /* never anybody else */
+		missing &= ~BIT(JAIL_IDENTITY);
+	vital = j->mode == JAIL_STRICT ? missing & ~BIT(JAIL_NO_EXEC)
+				       : missing & JAIL_ALWAYS;
+	if (vital) {
+		jail_say(j->mode == JAIL_STRICT ? "--jail strict: this host gives no "
+						: "the jail is not closed: no ",
+			 "", vital, j, line, sizeof(line));
+		return err_set(e, EPERM, "%s", line);
+	}
+	missing &= ~BIT(JAIL_NO_EXEC);
+	if (missing) {
+		jail_say("--jail auto: the guest runs without ", " between it and the host",
+			 missing, j, line, sizeof(line));
+		log_warn("%s", line);
+	}
+	return 0;
+}

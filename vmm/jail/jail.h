@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jail - what a guest that has taken over the process can still reach: nothing but the descriptors
+ * that the machine needs.
+ *
+ * The process that was started becomes the broker (broker.h). Its child builds the machine with
+ * the whole host in sight, and locks itself up before the first guest instruction (jail_lock()).
+ * docs/security.md says what each layer is for, and who may do without which.
+ */
+#ifndef MICROVM_JAIL_JAIL_H
+#define MICROVM_JAIL_JAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+/* In the order in which they are put on; a bit each */
+enum jail_layer {
+	JAIL_USER_NS,  /* user namespace: no capability counts outside */
+	JAIL_PID_NS,   /* no other process can be named */
+	JAIL_MOUNT_NS, /* with the next */
+	JAIL_ROOT,     /* an empty root, read-only */
+	JAIL_IPC_NS,
+	JAIL_UTS_NS,
+	JAIL_CGROUP_NS,
+	JAIL_NET_NS,    /* --jail strict; the filter allows no socket in any case */
+	JAIL_IDENTITY,  /* started as root: a user and a group of its own */
+	JAIL_LIMITS,    /* no core dump, no more descriptors */
+	JAIL_CAPS,      /* no capabilities */
+	JAIL_NO_PRIVS,  /* no_new_privs */
+	JAIL_NO_DUMP,   /* no process of the same user reads its memory */
+	JAIL_LANDLOCK,  /* no path, port or signal, whatever the above */
+	JAIL_NO_EXEC,   /* memory never becomes executable (Linux 6.3) */
+	JAIL_SECCOMP,   /* a list of system calls for each thread */
+	JAIL_LAYERS
+};
+
+/* How the child was begun, and what holds */
+struct jail {
+	enum jail_mode mode;
+	bool user_ns, pid_ns; /* it was cloned into them */
+	int clone_errno;      /* why not; 0: not tried */
+	bool root;            /* it has CAP_SYS_ADMIN over the host until it is locked */
+	int identity;         /* as root: of jail_claim() */
+	uint32_t held;        /* a bit for each layer */
+	uint32_t spared;      /* left out on purpose: no warning */
+	int why[JAIL_LAYERS]; /* errno of those that are neither */
+};
+
+/* jail_claim() - a number that no other machine of this host has while the descriptor @lock, the
+ * caller's, is open.  Return: it, or -errno
+ */
+int jail_claim(int *lock);
+const char *jail_layer_name(enum jail_layer l);
+/* jail_lock() - all layers but the filters, on the one thread that there is; the threads that start
+ * now inherit them.  Says which are missing: --jail auto warns of those that the host does not
+ * give, and refuses to go on without those that every host gives; strict refuses without any.
+ * Return: 0; -errno in @e: the process must end
+ */
+int jail_lock(struct jail *j, struct err *e);
+
+#endif

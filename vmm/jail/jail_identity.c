@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jail_identity - started as root, a machine gets a user and a group that no other process has.
+ *
+ * Numbers are taken from a range that distributions leave alone (systemd's UIDS-GIDS: 0x70000000
+ * to 0x7fffffff is unused); which ones are in use, locks on the bytes of one file say, and the
+ * kernel lets go of a lock when its process ends, however it ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+#include "vmm/jail/jail_steps.h"
+
+#define IDENTITY_DIR   "/run/microvm"
+#define IDENTITY_FILE  IDENTITY_DIR "/ids"
+#define IDENTITY_FIRST 0x7a000000U
+#define IDENTITY_COUNT 65536
+
+int jail_claim(int *lock)
+{
+	int fd;
+
+	*lock = -1;
+	if (mkdir(IDENTITY_DIR, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(IDENTITY_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	/* begin where few others do, and go around once */
+	for (unsigned int i = 0; i < IDENTITY_COUNT; i++) {
+		unsigned int n = ((unsigned int)getpid() + i) % IDENTITY_COUNT;
+		struct flock l = {.l_type = F_WRLCK, .l_start = (off_t)n, .l_len = 1};
+
+		if (fcntl(fd, F_OFD_SETLK, &l) == 0) {
+			*lock = fd;
+			return (int)n;
+		}
+		if (errno != EAGAIN && errno != EACCES)
+			break;
+	}
+	close(fd);
+	return -EAGAIN;
+}
+
+int jail_identity(const struct jail *j)
+{
+	uid_t id = IDENTITY_FIRST + (uid_t)j->identity;
+
+	if (!j->root)
+		return -EALREADY;
+	if (j->identity < 0)
+		return j->identity;
+	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 ||
+	    setresuid(id, id, id) < 0)
+		return -errno;
+	/* a change of uid clears it */
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
+}

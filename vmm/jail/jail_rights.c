@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jail_rights - what the process may do is given up, for good, before its threads start. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/core/landlock.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/jail_steps.h"
+
+#ifndef PR_SET_MDWE /* Linux 6.3 */
+#define PR_SET_MDWE           65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1UL
+#endif
+
+int jail_limits(void)
+{
+	const struct rlimit none = {0, 0};
+	struct rlimit files;
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	files.rlim_max = files.rlim_cur;
+	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+}
+
+/* It may hold the operator's secrets; argv is public anyhow. */
+void jail_environment(void)
+{
+	extern char **environ;
+
+	for (char **v = environ; v && *v; v++)
+		explicit_bzero(*v, strlen(*v));
+	(void)clearenv();
+}
+
+int jail_no_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	/* refused to those who could not use them either; ends behind the last one */
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
+	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+}
+
+int jail_no_privileges(void)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int jail_no_dump(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int jail_landlock(void)
+{
+	cleanup_close int none = landlock_open(NULL, 0);
+
+	return none < 0 ? none : landlock_enter(none);
+}
+
+int jail_no_exec(void)
+{
+	return prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int jail_has_seccomp(void)
+{
+	uint32_t action = SECCOMP_RET_TRAP;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0 ? -errno
+									      : 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jail_steps - the steps that jail_lock() takes, and nobody else. The process has one thread.
+ *
+ * Each that returns int: 0; -EALREADY: it is not needed here; -errno: the host does not give it.
+ */
+#ifndef MICROVM_JAIL_JAIL_STEPS_H
+#define MICROVM_JAIL_JAIL_STEPS_H
+
+#include "vmm/jail/jail.h"
+
+/* jail_namespaces.c. jail_namespaces(): all that the process was not cloned into, each noted by
+ * @note; as root all but the user namespace, which has to come after jail_identity()
+ */
+void jail_namespaces(struct jail *j,
+		     void (*note)(struct jail *j, enum jail_layer l, int rc));
+int jail_user_namespace(void);
+int jail_empty_root(void);
+
+/* jail_identity.c: as root, a uid and gid of its own, and no groups */
+int jail_identity(const struct jail *j);
+
+/* jail_rights.c */
+int jail_limits(void);
+void jail_environment(void);
+int jail_no_capabilities(void);
+int jail_no_privileges(void);
+int jail_no_dump(void);
+int jail_landlock(void);
+int jail_no_exec(void);
+int jail_has_seccomp(void);
+
+#endif
