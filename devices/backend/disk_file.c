@@ -16,6 +16,7 @@
 
 #include "devices/backend/disk_engine.h"
 #include "vmm/core/disk_format.h"
+#include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/shell.h"
 #include "vmm/core/signals.h"
@@ -366,6 +367,8 @@ int disk_file_open(struct disk *d, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (fstat(d->fd, &st) < 0)
+		return err_set(e, errno, "disk %s: %s", d->path, strerror(errno));
+	if (S_ISBLK(st.st_mode) && (d->fd = fd_place(d->fd, FD_DISK)) < 0)
 		return err_set(e, errno, "disk %s: %s", d->path, strerror(errno));
 	rc = disk_lock(d, e);
 	if (rc == 0)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "devices/backend/ring_open.h"
+#include "vmm/core/fds.h"
 #include "vmm/core/util.h"
 
 #define RING_WAIT_MS 5  /* between checks: another thread may collect first */
@@ -67,7 +68,7 @@ static int ring_watch(struct ring *r)
 	int rc;
 
 	r->source.fd = r->uring.ring_fd;
-	r->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r->wake.fd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
 	if (r->wake.fd < 0)
 		return -errno;
 	r->again.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -14,6 +14,7 @@
 
 #include "devices/backend/netns.h"
 #include "devices/backend/tap.h"
+#include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/shell.h"
 #include "vmm/core/util.h"
@@ -320,6 +321,11 @@ static int tap_do(void *arg, struct err *e)
 			     "tap %s does not take headers of %d bytes (%s); this host's "
 			     "kernel is too old",
 			     j->t->name, len, strerror(errno));
+	for (unsigned int i = 0; rc == 0 && !j->dry && i < j->t->n; i++) {
+		j->t->fd[i] = fd_place(j->t->fd[i], FD_TAP);
+		if (j->t->fd[i] < 0)
+			rc = err_set(e, errno, "tap %s: %s", j->t->name, strerror(errno));
+	}
 	return rc;
 }
 

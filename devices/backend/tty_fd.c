@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
 #include "vmm/core/util.h"
 
 #define TTY_FD_POLL_MAX \
@@ -29,7 +30,8 @@ static int tty_fd_reopen(int fd, int flags)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	flags |= O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	return fd_place(open(path, flags), FD_CONSOLE);
 }
 
 void tty_fd_open(struct tty_fd *t, int fd, int flags)

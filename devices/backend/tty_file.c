@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
 #include "vmm/core/outside.h"
 
 static int tty_file_explain(const char *label, const char *path, int error, struct err *e)
@@ -39,6 +40,7 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 	}
 	if (fd < 0 && errno == EEXIST) /* a dangling link; or made at this moment */
 		fd = open(path, flags | O_CREAT, 0600);
+	fd = fd_place(fd, FD_CONSOLE);
 	if (fd < 0) {
 		tty_file_explain(label, path, errno, e);
 		tty_destroy(t);

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
+
 static int tty_refuse_fd(const struct tty *t, int fd, const char *why, struct err *e)
 {
 	return err_set(e, EBADF, "%s: fd=%d %s", t->label, fd, why);
@@ -75,7 +77,7 @@ static int tty_take_fd(struct tty_fd *t, int fd, int flags)
 	tty_fd_open(t, fd, flags);
 	if (t->own)
 		return 0;
-	t->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	t->fd = fd_place(fcntl(fd, F_DUPFD_CLOEXEC, 0), FD_CONSOLE);
 	t->own = t->fd >= 0;
 	return t->own ? 0 : -errno;
 }

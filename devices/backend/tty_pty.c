@@ -16,6 +16,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
+
 /* Raw: with the kernel's echo, what the guest prints would come back as its input.
  * Mode 0600: most hosts let the group tty write to terminals (wall, write), and here that
  * would be typing into the guest's console.
@@ -45,7 +47,7 @@ static int tty_pty_open(struct tty *t)
 		return -errno;
 	/* epoll accepts a descriptor once: one for each direction */
 	t->out = t->in;
-	t->out.fd = fcntl(t->in.fd, F_DUPFD_CLOEXEC, 0);
+	t->out.fd = fd_place(fcntl(t->in.fd, F_DUPFD_CLOEXEC, 0), FD_CONSOLE);
 	return t->out.fd < 0 ? -errno : tty_pty_open_slave(t);
 }
 

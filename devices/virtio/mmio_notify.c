@@ -19,6 +19,7 @@
  * active: its server pushes the line without us, and the driver must then find the bit set.
  */
 #include "devices/virtio/mmio.h"
+#include "vmm/core/fds.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -80,7 +81,7 @@ int mmio_kicks_arm(struct mmio *m)
 		int *fd = i < m->v->nvq ? &m->kick[i].source.fd : &m->ack_fd;
 
 		if (*fd < 0)
-			*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+			*fd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
 		if (*fd < 0)
 			return -errno;
 	}

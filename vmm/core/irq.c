@@ -7,10 +7,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
+
 int irq_init(struct irq_line *line, unsigned int gsi)
 {
 	line->gsi = gsi;
-	line->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	line->fd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
 	return line->fd < 0 ? -errno : 0;
 }
 

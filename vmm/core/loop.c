@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
 #include "vmm/core/util.h"
 
 /* How long to poll before sleeping, in ns. A wake-up costs about half of LOOP_POLL_MAX in all: a
@@ -69,7 +70,7 @@ struct loop *loop_create(void)
 		return NULL;
 	l->poll.pays = loop_processors() > 1;
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
-	l->stopfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	l->stopfd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
 	if (l->epfd < 0 || l->stopfd < 0 ||
 	    epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->stopfd, &ev) < 0) {
 		loop_destroy(l);

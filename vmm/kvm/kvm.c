@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arch.h"
 #include "vmm/kvm/kvm_node.h"
@@ -103,6 +104,10 @@ int kvm_open(struct kvm *k, struct err *e)
 			"KVM cannot make a virtual machine: %s; another hypervisor may "
 			"hold the processor (see microvm doctor)",
 			strerror(errno));
+	k->vm_fd = fd_place(k->vm_fd, FD_VM);
+	if (k->vm_fd < 0)
+		return err_set(e, errno, "the virtual machine's descriptor: %s",
+			       strerror(errno));
 	v = ioctl(k->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (v < (int)sizeof(struct kvm_run))
 		return err_set(e, ENOTSUP, "KVM's vCPU area has only %d bytes", v);

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
 #include "vmm/core/limits.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu_arch.h"
@@ -54,7 +55,7 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 	c->host = h;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->moved, NULL);
-	c->fd = ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
+	c->fd = fd_place(ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)id), FD_VCPU);
 	if (c->fd < 0)
 		return err_set(e, errno, "KVM cannot make vCPU %u: %s", id,
 			       strerror(errno));

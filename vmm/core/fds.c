@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fds - descriptors numbered by their role, in a machine that is jailed. */
+#include "vmm/core/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+static const struct {
+	int first, count;
+} fds_block[] = {
+#define FD_BLOCK_ROW(role, first, count) [role] = {first, count},
+	FD_BLOCKS(FD_BLOCK_ROW)
+#undef FD_BLOCK_ROW
+};
+
+#define FD_BLOCK_CHECK(role, first, count)                                       \
+	_Static_assert(((count) & ((count)-1)) == 0 && (first) % (count) == 0 && \
+			       (first) + (count) <= FDS_END,                     \
+		       #role " is no block that one comparison finds");
+FD_BLOCKS(FD_BLOCK_CHECK)
+#undef FD_BLOCK_CHECK
+
+/* Written once, by the first thread before there is a second */
+static bool fds_on;
+
+int fds_number(struct err *e)
+{
+	struct rlimit l;
+	int fd;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < FDS_END) {
+		l.rlim_cur = FDS_END;
+		if (l.rlim_max < FDS_END || setrlimit(RLIMIT_NOFILE, &l) < 0)
+			return err_set(
+				e, EMFILE,
+				"only %llu files may be open (ulimit -Hn), and the "
+				"jail numbers them up to %d; raise ulimit -Hn to %d, "
+				"or start with --jail off",
+				(unsigned long long)l.rlim_max, FDS_END - 1, FDS_END);
+	}
+	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FDS_END - 1);
+	if (fd < 0)
+		return err_set(e, errno, "no file can have the number %d: %s",
+			       FDS_END - 1, strerror(errno));
+	close(fd);
+	fds_on = true;
+	return 0;
+}
+
+bool fds_numbered(void)
+{
+	return fds_on;
+}
+
+int fd_place(int fd, enum fd_role role)
+{
+	int first = fds_block[role].first, end = first + fds_block[role].count, to;
+
+	if (fd < 0)
+		return -errno;
+	if (!fds_on || (fd >= first && fd < end))
+		return fd;
+	to = fcntl(fd, F_DUPFD_CLOEXEC, first);
+	cleanup_close_fd(&fd);
+	if (to < end)
+		return to < 0 ? -errno : to;
+	close(to);
+	errno = EMFILE;
+	return -EMFILE;
+}

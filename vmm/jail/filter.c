@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* filter - the seccomp filter of each thread, chosen, told the process's number, and taken. */
+#include "vmm/jail/filter.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+#include "vmm/jail/filter_impl.h"
+#include "vmm/jail/filter_rules.h"
+
+/* In filter_code[], and how often FILTER_PID is in it */
+struct filter_program {
+	uint16_t at, n, pids;
+};
+
+#include "vmm/jail/filter_code.h" /* made by filter_gen.c */
+
+unsigned short filter_code(enum thread_kind kind, unsigned int extras, uint32_t pid,
+			   struct sock_filter *code)
+{
+	const struct filter_program *p;
+	unsigned int pids = 0;
+
+	if (kind >= ARRAY_SIZE(filter_program) || extras > JAIL_EXTRAS_ALL)
+		return 0;
+	p = &filter_program[kind][extras];
+	if (p->n > FILTER_CODE_MAX)
+		return 0;
+	memcpy(code, filter_code_all + p->at, p->n * sizeof(*code));
+	for (unsigned int i = 0; i < p->n; i++)
+		if (code[i].k == FILTER_PID) {
+			code[i].k = pid;
+			pids++;
+		}
+	return pids == p->pids ? p->n : 0;
+}
+
+const char *filter_call_name(int nr)
+{
+	const char *name = filter_names, *end = filter_names + sizeof(filter_names) - 1;
+
+	for (; nr > 0 && name < end; nr--)
+		name += strlen(name) + 1;
+	return nr == 0 && name < end ? name : "";
+}
+
+int filter_rule_call(unsigned int i)
+{
+	return filter_rule_nr[i];
+}
+
+uint64_t filter_built_sum(void)
+{
+	return FILTER_SUM;
+}
+
+int jail_filter_enter(enum thread_kind kind, unsigned int extras, struct err *e)
+{
+	struct sock_filter code[FILTER_CODE_MAX];
+	struct sock_fprog prog = {.filter = code};
+	int rc = filter_trap_arm();
+
+	if (rc < 0)
+		return err_set(e, -rc, "no handler of SIGSYS: %s", strerror(-rc));
+	prog.len = filter_code(kind, extras, (uint32_t)getpid(), code);
+	if (prog.len == 0)
+		return err_set(e, ENOEXEC,
+			       "this build has no filter of system calls for a "
+			       "thread of kind %u with features %#x; build "
+			       "microvm again",
+			       kind, extras);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0)
+		return 0;
+	return err_set(e, errno,
+		       "the kernel takes no filter of system calls (%s); it needs "
+		       "CONFIG_SECCOMP_FILTER, or start with --jail off",
+		       strerror(errno));
+}
+
+void jail_filter_describe(FILE *f, unsigned int extras)
+{
+	static const char *const kinds[] = {"loop", "vcpu", "helper", "worker"};
+	const struct filter_rule *r;
+
+	for (unsigned int i = 0; (r = filter_rule(i)); i++) {
+		if (r->extra && !(r->extra & extras))
+			continue;
+		fprintf(f, "%-16s", filter_call_name(filter_rule_call(i)));
+		for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++)
+			fprintf(f, " %-*s", (int)strlen(kinds[k]),
+				r->threads & 1U << k ? kinds[k] : "");
+		fprintf(f, "  %s", r->why);
+		for (unsigned int j = 0; j < FILTER_ARGS_MAX && r->arg[j].mask; j++)
+			fprintf(f, "%s%u & 0x%" PRIx64 " = 0x%" PRIx64,
+				j ? ", " : "; arg", r->arg[j].nr, r->arg[j].mask,
+				r->arg[j].value);
+		fputc('\n', f);
+	}
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* filter_rules_arm64 - what arm64 has of its own. */
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+#include "vmm/core/fds.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/filter_rules.h"
+
+const struct filter_rule filter_rules_arch[] = {
+	IOCTL(KVM_GET_ONE_REG, FD_VCPU, VCPU, "a last sentence: where the guest is"),
+	IOCTL(KVM_GET_VCPU_EVENTS, FD_VCPU, VCPU, "an access that no device answers"),
+	IOCTL(KVM_SET_VCPU_EVENTS, FD_VCPU, VCPU, "the same"),
+};
+const unsigned int filter_rules_arch_n = ARRAY_SIZE(filter_rules_arch);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* filter_rules_x86 - what x86-64 has of its own. */
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+#include "vmm/core/fds.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/filter_rules.h"
+
+const struct filter_rule filter_rules_arch[] = {
+	IOCTL(KVM_KVMCLOCK_CTRL, FD_VCPU, VCPU,
+	      "tells the guest that its host stood still"),
+	IOCTL(KVM_GET_REGS, FD_VCPU, VCPU, "a last sentence: where the guest is"),
+	IOCTL(KVM_GET_SREGS, FD_VCPU, VCPU, "the same"),
+	IOCTL(KVM_TRANSLATE, FD_VCPU, VCPU, "the same"),
+};
+const unsigned int filter_rules_arch_n = ARRAY_SIZE(filter_rules_arch);
