@@ -130,6 +130,7 @@ int doctor_run(FILE *out)
 
 	doctor_kvm(&d);
 	doctor_host(&d);
+	doctor_jail(&d);
 	if (!d.obstacle) {
 		(void)fputs("A stock kernel can boot here.\n", out);
 		return 0;

@@ -44,6 +44,9 @@ void doctor_say(struct doctor *d, enum doctor_mark mark, const char *what,
 /* doctor_host() - what a machine can use besides KVM: taps, huge pages, limits */
 void doctor_host(struct doctor *d);
 
+/* doctor_jail() - what stands between a guest and this host, a line for each layer */
+void doctor_jail(struct doctor *d);
+
 /* doctor_set_alarm() - from now on, or no longer, interrupt a KVM_RUN that does not end: it fails
  * with EINTR after about 0.4 s. Main thread; uses SIGALRM
  */

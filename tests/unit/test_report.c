@@ -78,6 +78,9 @@ static json_t *get(const char *from)
 	return o;
 }
 
+static const struct jail around = {
+	.mode = JAIL_AUTO, .held = 1U << JAIL_PID_NS | 1U << JAIL_SECCOMP};
+
 static const struct report sample = {
 	.name = "db",
 	.verdict = {.cause = CAUSE_PANIC,
@@ -91,6 +94,7 @@ static const struct report sample = {
 	.memory_ns = 8999999999000,
 	.nmemory = 2,
 	.memory = {{"free_bytes", 0}, {"total_bytes", UINT64_MAX}},
+	.jail = &around,
 	.ndev = 2,
 	.dev = {{"blk0", {1, 2, 3}, "uring"}, {"net0", {(uint64_t)1 << 40, 0, 0}, NULL}},
 };
@@ -120,14 +124,15 @@ START_TEST(field_is_missing_or_wrong)
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "user"), 0);
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "system"), 0);
 	want = json_pack(
-		"{ss ss ss si ss sI si s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}}}",
+		"{ss ss ss si ss sI si s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}} s{ss s[ss]}}",
 		"version", MICROVM_VERSION, "name", "db", "cause", "panic", "status", 70,
 		"detail", "the guest \"panicked\"\n\x1b", "wall_ns",
 		(json_int_t)8999999999000, "first_instruction_ns", 500, "cpu_us", "exits",
 		"io", 7, "mmio", 1, "guest_memory", "age_ns", 1000, "free_bytes", 0,
 		"total_bytes", (json_int_t)INT64_MAX, "devices", "blk0", "read_bytes", 1,
 		"written_bytes", 2, "requests", 3, "engine", "uring", "net0",
-		"read_bytes", (json_int_t)1 << 40, "written_bytes", 0, "requests", 0);
+		"read_bytes", (json_int_t)1 << 40, "written_bytes", 0, "requests", 0,
+		"jail", "mode", "auto", "layers", "pid namespace", "seccomp");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(o, want));
 	json_decref(want);

@@ -253,8 +253,8 @@ int outside_serve(const struct outside_question *q, int *fd)
 	default:
 		return -ENOSYS;
 	}
-	*fd = rc;
-	return rc < 0 ? rc : 0;
+	*fd = MAX(rc, -1);
+	return MIN(rc, 0);
 }
 
 int outside_do(enum outside_verb verb, int nr, uint32_t arg)

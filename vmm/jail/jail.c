@@ -50,6 +50,11 @@ const char *jail_layer_name(enum jail_layer l)
 	return jail_layers[l].name;
 }
 
+const char *jail_layer_cure(enum jail_layer l)
+{
+	return jail_layers[l].cure ? jail_layers[l].cure : CURE_USERNS;
+}
+
 /* @rc of the step that puts @l on: 0, -EALREADY (not needed), or -errno */
 static void jail_note(struct jail *j, enum jail_layer l, int rc)
 {
@@ -61,7 +66,7 @@ static void jail_note(struct jail *j, enum jail_layer l, int rc)
 		j->why[l] = -rc;
 }
 
-static void jail_steps(struct jail *j)
+void jail_take(struct jail *j)
 {
 	/* what needs a capability comes before those are dropped */
 	jail_namespaces(j, jail_note);
@@ -98,8 +103,7 @@ static void jail_say(const char *how, const char *tail, uint32_t missing,
 	if (n < size)
 		(void)snprintf(line + n, size - n, " (%s)%s; %s",
 			       strerror(j->why[first]), tail,
-			       jail_layers[first].cure ? jail_layers[first].cure
-						       : CURE_USERNS);
+			       jail_layer_cure((enum jail_layer)first));
 }
 
 int jail_lock(struct jail *j, struct err *e)
@@ -108,10 +112,8 @@ int jail_lock(struct jail *j, struct err *e)
 	uint32_t missing, vital;
 	char line[512];
 
-	jail_steps(j);
+	jail_take(j);
 	missing = all & ~j->held & ~j->spared;
-	if (!j->root) /* never anybody else */
-		missing &= ~BIT(JAIL_IDENTITY);
 	vital = j->mode == JAIL_STRICT ? missing & ~BIT(JAIL_NO_EXEC)
 				       : missing & JAIL_ALWAYS;
 	if (vital) {

@@ -54,8 +54,12 @@ struct jail {
  */
 int jail_claim(int *lock);
 const char *jail_layer_name(enum jail_layer l);
-/* jail_lock() - all layers but the filters, on the one thread that there is; the threads that start
- * now inherit them.  Says which are missing: --jail auto warns of those that the host does not
+const char *jail_layer_cure(enum jail_layer l); /* where the host does not give it */
+/* jail_take() - all layers but the filters, on the one thread that there is; threads that start later
+ * inherit them. @j says which hold
+ */
+void jail_take(struct jail *j);
+/* jail_lock() - jail_take(), and a judgement: --jail auto warns of layers that the host does not
  * give, and refuses to go on without those that every host gives; strict refuses without any.
  * Return: 0; -errno in @e: the process must end
  */

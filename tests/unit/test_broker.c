@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_broker - what the broker makes of its child's doings and its end. */
+#include "vmm/jail/broker.h"
+
+#include <check.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/unit.h"
+#include "vmm/core/outside.h"
+#include "vmm/core/outside_wire.h"
+#include "vmm/core/signals.h"
+#include "vmm/core/util.h"
+
+static struct jail jail;
+static struct err e;
+static struct shared {
+	_Atomic int stage;
+	pid_t broker;
+} *shared;
+
+static void setup(void)
+{
+	jail = (struct jail){.mode = JAIL_AUTO};
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	signals_init();
+	signals_hold();
+}
+
+static void teardown(void)
+{
+	munmap(shared, sizeof(*shared));
+}
+
+/* Test code that Check cannot see: the child's failures are its status */
+#define MUST(x)              \
+	do {                 \
+		if (!(x))    \
+			_exit(99); \
+	} while (0)
+
+static int ends_with(void *ctx)
+{
+	return *(int *)ctx;
+}
+
+START_TEST(status_is_the_childs)
+{
+	int status = 42;
+
+	ck_assert_int_eq(broker_run(&jail, ends_with, &status, &e), 42);
+	ck_assert_int_eq(e.code, 0);
+}
+END_TEST
+
+static int dies_of(void *ctx)
+{
+	(void)signal(*(int *)ctx, SIG_DFL);
+	/* the first process of a pid namespace survives what it sends itself */
+	(void)kill(getpid(), *(int *)ctx);
+	*(volatile int *)NULL = 0;
+	return 0;
+}
+
+START_TEST(crash_is_a_sentence)
+{
+	int sig = SIGSEGV;
+
+	ck_assert_int_lt(broker_run(&jail, dies_of, &sig, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "killed by signal 11"));
+}
+END_TEST
+
+START_TEST(trap_of_a_filter_is_a_sentence)
+{
+	int status = BROKER_TRAPPED;
+
+	ck_assert_int_lt(broker_run(&jail, ends_with, &status, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "--jail off"));
+}
+END_TEST
+
+static int talks_nonsense(void *ctx)
+{
+	(void)outside_ask();
+	(void)wire_send(*(int *)ctx, "nonsense", 8, -1);
+	(void)pause();
+	return 0;
+}
+
+static int asks_beyond(void *ctx)
+{
+	struct outside_question q = {.verb = OUTSIDE_VERBS};
+	int fd;
+
+	(void)ctx;
+	(void)outside_ask();
+	(void)wire_ask(&q, &fd);
+	(void)pause();
+	return 0;
+}
+
+static int tells_a_slot_when_locked(void *ctx)
+{
+	char told[48] = {1, 0, 0, 0, 1};
+
+	MUST(outside_ask() == 0);
+	told[32] = '/';
+	(void)wire_send(*(int *)ctx, told, 34, -1);
+	(void)pause();
+	return 0;
+}
+
+START_TEST(child_that_talks_nonsense_is_killed)
+{
+	static int (*const bad[])(void *ctx) = {talks_nonsense, asks_beyond,
+						tells_a_slot_when_locked};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		/* the child's end of the wire: the second of a fresh pair */
+		int wire = dup(0) + 1;
+
+		close(wire - 1);
+		ck_assert_int_lt(broker_run(&jail, bad[i], &wire, &e), 0);
+		ck_assert_ptr_nonnull(strstr(e.msg, "what no machine needs"));
+	}
+}
+END_TEST
+
+static int waits_for(void *ctx)
+{
+	struct pollfd p = {.fd = signals_open(), .events = POLLIN};
+
+	shared->stage = 1;
+	MUST(poll(&p, 1, 20000) == 1);
+	MUST(signals_ending() == *(int *)ctx);
+	MUST(signals_read(p.fd) == *(int *)ctx);
+	MUST(signals_read(p.fd) == 0);
+	return 7;
+}
+
+static void *sends(void *arg)
+{
+	while (!shared->stage)
+		sched_yield();
+	(void)kill(shared->broker, *(int *)arg);
+	return NULL;
+}
+
+START_TEST(signals_reach_the_child_by_the_broker)
+{
+	static const int sigs[] = {SIGTERM, SIGINT, SIGHUP};
+
+	shared->broker = getpid();
+	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++) {
+		pid_t sender;
+		int sig = sigs[i], status;
+
+		shared->stage = 0;
+		sender = fork();
+		if (sender == 0) {
+			(void)sends(&sig);
+			_exit(0);
+		}
+		ck_assert_int_eq(broker_run(&jail, waits_for, &sig, &e), 7);
+		ck_assert_int_eq(waitpid(sender, &status, 0), sender);
+	}
+}
+END_TEST
+
+static int is_the_same_and_ignores(void *ctx)
+{
+	static const int sigs[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP};
+	struct sigaction sa;
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++) {
+		MUST(sigaction(sigs[i], NULL, &sa) == 0);
+		MUST(sa.sa_handler == SIG_IGN);
+	}
+	MUST(!jail.pid_ns || getpid() == 1);
+	MUST(!jail.user_ns || getuid() == *(uid_t *)ctx);
+	return 7;
+}
+
+START_TEST(child_ignores_what_the_broker_reads)
+{
+	uid_t uid = getuid();
+
+	ck_assert_int_eq(broker_run(&jail, is_the_same_and_ignores, &uid, &e), 7);
+}
+END_TEST
+
+static int waits_for_ever(void *ctx)
+{
+	(void)ctx;
+	shared->stage = 1;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+START_TEST(child_dies_with_its_broker)
+{
+	pid_t broker = fork();
+	int status;
+
+	if (broker == 0)
+		_exit(broker_run(&jail, waits_for_ever, NULL, &e) < 0);
+	while (!shared->stage)
+		sched_yield();
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(kill(broker, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(broker, &status, 0), broker);
+	/* the orphan is ours now, and ends */
+	ck_assert_int_gt(waitpid(-1, &status, 0), 0);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+END_TEST
+
+static int asks_to_stop(void *ctx)
+{
+	(void)ctx;
+	MUST(outside_ask() == 0);
+	shared->stage = 1;
+	MUST(outside_do(OUTSIDE_STOP, 0, 0) == 0);
+	shared->stage = 2;
+	return 7;
+}
+
+START_TEST(both_stop_and_go_on)
+{
+	pid_t broker = fork();
+	int status;
+
+	if (broker == 0)
+		_exit(broker_run(&jail, asks_to_stop, NULL, &e));
+	ck_assert_int_eq(waitpid(broker, &status, WUNTRACED), broker);
+	ck_assert(WIFSTOPPED(status));
+	ck_assert_int_eq(shared->stage, 1);
+	ck_assert_int_eq(kill(broker, SIGCONT), 0);
+	ck_assert_int_eq(waitpid(broker, &status, 0), broker);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 7);
+	ck_assert_int_eq(shared->stage, 2);
+}
+END_TEST
+
+static int asks_for_its_size(void *ctx)
+{
+	(void)ctx;
+	MUST(outside_ask() == 0);
+	MUST(outside_peak_rss_kib() > 100);
+	return 7;
+}
+
+START_TEST(peak_of_memory_is_the_childs)
+{
+	ck_assert_int_eq(broker_run(&jail, asks_for_its_size, NULL, &e), 7);
+}
+END_TEST
+
+UNIT_MAIN("broker", setup, teardown, t)
+{
+	tcase_add_test(t, status_is_the_childs);
+	tcase_add_test(t, crash_is_a_sentence);
+	tcase_add_test(t, trap_of_a_filter_is_a_sentence);
+	tcase_add_test(t, child_that_talks_nonsense_is_killed);
+	tcase_add_test(t, signals_reach_the_child_by_the_broker);
+	tcase_add_test(t, child_ignores_what_the_broker_reads);
+	tcase_add_test(t, child_dies_with_its_broker);
+	tcase_add_test(t, both_stop_and_go_on);
+	tcase_add_test(t, peak_of_memory_is_the_childs);
+}
