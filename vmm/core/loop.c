@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -48,8 +49,11 @@ struct loop_polling {
 
 struct loop {
 	int epfd;
-	int stopfd; /* eventfd: data.ptr NULL */
+	int wakefd; /* eventfd: data.ptr NULL */
+	atomic_bool stop;
 	struct loop_polling poll;
+	pthread_mutex_t task_lock; /* for the two that follow; nothing nests in it */
+	struct loop_task *task, **task_tail;
 };
 
 /* With one CPU, nothing can send us work until the loop sleeps */
@@ -69,10 +73,12 @@ struct loop *loop_create(void)
 	if (!l)
 		return NULL;
 	l->poll.pays = loop_processors() > 1;
+	pthread_mutex_init(&l->task_lock, NULL);
+	l->task_tail = &l->task;
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
-	l->stopfd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
-	if (l->epfd < 0 || l->stopfd < 0 ||
-	    epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->stopfd, &ev) < 0) {
+	l->wakefd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
+	if (l->epfd < 0 || l->wakefd < 0 ||
+	    epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->wakefd, &ev) < 0) {
 		loop_destroy(l);
 		return NULL;
 	}
@@ -85,8 +91,9 @@ void loop_destroy(struct loop *l)
 		return;
 	if (l->epfd >= 0)
 		close(l->epfd);
-	if (l->stopfd >= 0)
-		close(l->stopfd);
+	if (l->wakefd >= 0)
+		close(l->wakefd);
+	pthread_mutex_destroy(&l->task_lock);
 	free(l);
 }
 
@@ -136,6 +143,82 @@ static void loop_dispatch(struct loop_source *s, uint32_t events)
 		s->fn(s, events);
 	if (s->dev)
 		pthread_mutex_unlock(&s->dev->lock);
+}
+
+/* ---- what other threads leave to the loop's ---- */
+
+static void loop_wake(struct loop *l)
+{
+	(void)!eventfd_write(l->wakefd, 1);
+}
+
+void loop_post(struct loop *l, struct loop_task *t)
+{
+	bool first;
+
+	pthread_mutex_lock(&l->task_lock);
+	first = !t->posted;
+	if (first) {
+		t->posted = true;
+		t->next = NULL;
+		*l->task_tail = t;
+		l->task_tail = &t->next;
+	}
+	pthread_mutex_unlock(&l->task_lock);
+	if (first)
+		loop_wake(l);
+}
+
+/* task_lock held */
+static void loop_forget(struct loop *l, struct loop_task *t)
+{
+	struct loop_task **at = &l->task;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	if (!*at)
+		l->task_tail = at;
+	t->posted = false;
+}
+
+void loop_unpost(struct loop *l, struct loop_task *t)
+{
+	pthread_mutex_lock(&l->task_lock);
+	if (t->posted)
+		loop_forget(l, t);
+	pthread_mutex_unlock(&l->task_lock);
+}
+
+static void loop_do_task(struct loop *l)
+{
+	struct loop_task *t;
+
+	pthread_mutex_lock(&l->task_lock);
+	t = l->task;
+	if (t)
+		loop_forget(l, t);
+	pthread_mutex_unlock(&l->task_lock);
+	if (t && t->dev && !device_lock_soon(t->dev)) {
+		loop_post(l, t);
+	} else if (t) {
+		t->fn(t);
+		if (t->dev)
+			pthread_mutex_unlock(&t->dev->lock);
+	}
+}
+
+/* As many as there are now: those that are posted meanwhile have another turn */
+static void loop_do_tasks(struct loop *l)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&l->task_lock);
+	for (const struct loop_task *t = l->task; t; t = t->next)
+		n++;
+	pthread_mutex_unlock(&l->task_lock);
+	while (n-- > 0)
+		loop_do_task(l);
 }
 
 /* ---- polling instead of sleeping ---- */
@@ -288,7 +371,7 @@ int loop_run(struct loop *l)
 	struct epoll_event ev[16];
 
 	for (;;) {
-		bool stop = false;
+		bool woken = false;
 		int n = loop_wait(l, ev, ARRAY_SIZE(ev));
 
 		if (n < 0 && errno != EINTR)
@@ -297,13 +380,15 @@ int loop_run(struct loop *l)
 			if (ev[i].data.ptr)
 				loop_dispatch(ev[i].data.ptr, ev[i].events);
 			else
-				stop = true;
+				woken = true;
 		}
-		if (stop) {
+		if (woken) {
 			eventfd_t v;
 
-			(void)eventfd_read(l->stopfd, &v);
-			return 0;
+			(void)eventfd_read(l->wakefd, &v);
+			loop_do_tasks(l);
+			if (atomic_exchange(&l->stop, false))
+				return 0;
 		}
 	}
 }
@@ -312,6 +397,7 @@ void loop_stop(struct loop *l)
 {
 	int saved = errno; /* may be called by a signal handler */
 
-	(void)!eventfd_write(l->stopfd, 1);
+	l->stop = true;
+	loop_wake(l);
 	errno = saved;
 }

@@ -39,6 +39,21 @@ int loop_add(struct loop *l, struct loop_source *s);
 void loop_want(struct loop *l, struct loop_source *s, uint32_t events);
 void loop_del(struct loop *l, struct loop_source *s);
 
+/* What the loop's thread should do soon, for a thread that may not make the calls itself */
+struct loop_task {
+	struct device *dev; /* whose lock fn() has; NULL: none */
+	void (*fn)(struct loop_task *t);
+	bool posted; /* these two are the loop's */
+	struct loop_task *next;
+};
+
+/* loop_post() - call @t->fn() once, in the loop's next turn; posted again before that, it is called
+ * once. Any thread; it makes no system call but write() and what locks need. loop_unpost(): forget
+ * it; the loop's thread, or while the loop does not run
+ */
+void loop_post(struct loop *l, struct loop_task *t);
+void loop_unpost(struct loop *l, struct loop_task *t);
+
 /* Something that wakes the loop when it sleeps; the loop polls it instead while that is cheaper.
  * It polls only for events within microseconds of the last one. An idle loop sleeps.
  */
