@@ -10,14 +10,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vmm/core/limits.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 
 struct work_list {
@@ -49,6 +48,8 @@ struct work_pool {
 	unsigned int nidle, nqueued; /* each queued piece has an idle worker reserved */
 	struct work_drain *drains;   /* under way */
 	bool stopping, told;         /* told: finished_source is signalled */
+	bool stay;                   /* workers do not end: thread_stays() */
+	unsigned int nleft;          /* workers that touch nothing any more */
 };
 
 static void list_init(struct work_list *l)
@@ -103,7 +104,9 @@ static void *work_thread(void *arg)
 {
 	struct worker *me = arg;
 	struct work_pool *p = me->pool;
+	bool stay;
 
+	thread_begins(THREAD_WORKER, (unsigned int)(me - p->worker));
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
 		struct work *w = list_take_first(&p->queued);
@@ -127,7 +130,12 @@ static void *work_thread(void *arg)
 			(void)!eventfd_write(p->finished_source.fd, 1);
 		p->told = true;
 	}
+	p->nleft++;
+	stay = p->stay;
+	pthread_cond_broadcast(&p->finished_cond);
 	pthread_mutex_unlock(&p->lock);
+	if (stay)
+		thread_stays();
 	return NULL;
 }
 
@@ -225,7 +233,11 @@ void work_pool_destroy(struct work_pool *p)
 	if (!p)
 		return;
 	(void)work_pool_stop(p);
-	for (unsigned int i = 0; i < p->nworker; i++)
+	pthread_mutex_lock(&p->lock);
+	while (p->nleft < p->nworker)
+		pthread_cond_wait(&p->finished_cond, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < p->nworker && !p->stay; i++)
 		pthread_join(p->worker[i].thread, NULL);
 	if (p->finished_source.fd >= 0) {
 		loop_del(p->loop, &p->finished_source);
@@ -260,18 +272,12 @@ static int work_listen(struct work_pool *p)
 static int work_start_worker(struct work_pool *p)
 {
 	struct worker *w = &p->worker[p->nworker];
-	pthread_attr_t attr;
-	sigset_t old;
 	int rc = work_listen(p);
 
 	if (rc < 0)
 		return rc;
 	w->pool = p;
-	limits_thread_attr(&attr);
-	signals_block(&old);
-	rc = pthread_create(&w->thread, &attr, work_thread, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	rc = thread_start(&w->thread, 0, work_thread, w);
 	p->nworker += rc == 0;
 	return -rc;
 }
@@ -281,6 +287,7 @@ int work_pool_arm(struct work_pool *p)
 	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
+	p->stay = true;
 	while (rc == 0 && p->nworker < p->nworker_max)
 		rc = work_start_worker(p);
 	pthread_mutex_unlock(&p->lock);

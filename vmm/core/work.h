@@ -26,8 +26,9 @@ struct work {
 /* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL: -ENOMEM */
 struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
 /* work_pool_arm() - start all threads and open what they need now: afterwards the pool starts
- * none and opens nothing. Any number of times; the thread that made the pool. Return: 0 or
- * -errno, and then the pool works with the threads that it has
+ * none and opens nothing, and its threads stay until the process ends (thread_stays()). Any number
+ * of times, before work is submitted; the thread that made the pool. Return: 0 or -errno, and then
+ * the pool works with the threads that it has
  */
 int work_pool_arm(struct work_pool *p);
 /* work_pool_stop() - no work begins from now on.  Return: has all running work ended? */
