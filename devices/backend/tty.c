@@ -70,6 +70,7 @@ struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struc
 		return NULL;
 	}
 	t->loop = l;
+	t->left.fn = tty_on_left;
 	t->end = end;
 	(void)snprintf(t->label, sizeof(t->label), "%s", label);
 	t->term = t->size = t->slave = -1;
@@ -146,6 +147,7 @@ int tty_start(struct tty *t, struct tty_client *c, struct err *e)
 	tty_sources(t, all);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		all[i]->dev = c ? c->dev : NULL;
+	t->left.dev = c ? c->dev : NULL;
 	t->in_source.fd = t->in.fd;
 	t->out_source.fd = t->out.fd;
 	rc = tty_watch(t);
@@ -174,6 +176,7 @@ void tty_destroy(struct tty *t)
 	struct loop_source *timers[] = {&t->turn_source, &t->wake_source,
 					&t->again_source, &t->hold_source};
 
+	loop_unpost(t->loop, &t->left);
 	tty_out_drain(t, t->nobody ? 0 : TTY_DRAIN_MS);
 	if (t->end == TTY_STDIO)
 		tty_mode_stop();

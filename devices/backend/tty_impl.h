@@ -65,10 +65,14 @@ struct tty {
 	struct loop_source out_source;  /* @out is writable */
 	struct loop_source hold_source; /* a timer: write the held bytes */
 	bool armed, blocked, refused;   /* refused: the client waits for output_room() */
-	bool moved;   /* a blocked pty took something since @hold_source was set */
-	bool nobody;  /* no reader: the oldest bytes are dropped when full */
-	bool told;    /* the operator was told that the file is full */
-	size_t burst; /* written since the loop had a turn */
+	struct loop_task
+		left;    /* what a vCPU's thread leaves to the loop: tty_on_left() */
+	long left_ns;    /* of it: set @hold_source to this, 0: do not */
+	bool left_input; /* of it: tty_input_wanted() */
+	bool moved;      /* a blocked pty took something since @hold_source was set */
+	bool nobody;     /* no reader: the oldest bytes are dropped when full */
+	bool told;       /* the operator was told that the file is full */
+	size_t burst;    /* written since the loop had a turn */
 	size_t head, n;
 	uint8_t ring[TTY_OUT_MAX];
 };
@@ -114,6 +118,9 @@ void tty_out_open(struct tty *t);
 void tty_out_forget(struct tty *t);
 void tty_on_out(struct loop_source *s, uint32_t events);
 void tty_on_hold(struct loop_source *s, uint32_t events);
+/* tty_do_left() - what a vCPU's thread left to do.  Loop thread */
+void tty_do_left(struct tty *t);
+void tty_on_left(struct loop_task *task);
 /* tty_out_push() - write out held bytes, as far as possible without waiting */
 void tty_out_push(struct tty *t);
 /* write out the held bytes, waiting at most @ms for a reader */

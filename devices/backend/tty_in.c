@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/backend/tty_mode.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 
 #define TTY_LOOK_AGAIN_NS 500000000
@@ -185,8 +186,14 @@ void tty_on_again(struct loop_source *s, uint32_t events)
 
 void tty_input_wanted(struct tty *t)
 {
-	if (t->nheld || !t->eof)
+	if (!t->nheld && t->eof)
+		return;
+	if (thread_is_vcpu()) {
+		t->left_input = true;
+		loop_post(t->loop, &t->left);
+	} else {
 		tty_want(t, &t->turn_source, EPOLLOUT);
+	}
 }
 
 int tty_in_start(struct tty *t)

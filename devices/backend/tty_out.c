@@ -5,6 +5,10 @@
  * A serial port gives one byte at a time, so bytes are held in a ring and written at the end of a
  * line, when there are many, or TTY_HOLD_NS after the first: one system call a line, no wait that
  * a person could notice, and no timer without output.
+ *
+ * The thread of a serial port's vCPU makes one system call, write(), on a descriptor that this does
+ * not block on. For all else it has the loop's thread come (tty_leave()): a timer, epoll, a new
+ * file, a socket, what failed. Until then output that cannot be written is @blocked.
  */
 #include "devices/backend/tty_impl.h"
 
@@ -16,6 +20,7 @@
 
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 
 #define TTY_HOLD_NS   2000000
@@ -24,10 +29,18 @@
 #define TTY_STRAIGHT  256         /* a write of so many bytes bypasses the ring */
 #define TTY_BURST_MAX (256 * KIB) /* bytes taken before the loop must have a turn */
 
+static void tty_leave(struct tty *t)
+{
+	loop_post(t->loop, &t->left);
+}
+
 static void tty_block(struct tty *t, bool blocked)
 {
 	t->blocked = blocked;
-	tty_want(t, &t->out_source, blocked ? EPOLLOUT : 0);
+	if (thread_is_vcpu())
+		tty_leave(t);
+	else
+		tty_want(t, &t->out_source, blocked ? EPOLLOUT : 0);
 }
 
 /* A full disk may have space again, and a peer's end is noticed on the way in. */
@@ -50,12 +63,24 @@ static void tty_put_failed(struct tty *t, int error)
 	tty_fd_close(&t->out);
 }
 
+/* Would tty_put() of @n bytes take more than one write()? */
+static bool tty_put_is_slow(const struct tty *t, size_t n)
+{
+	return (t->out.kind != TTY_FD_NONBLOCK && t->out.kind != TTY_FD_FILE) ||
+	       (t->file.max && t->file.len + n > t->file.max);
+}
+
 /* Return: bytes that went out or were dropped because there is no reader; 0: wait */
 static size_t tty_put(struct tty *t, const uint8_t *p, size_t n)
 {
-	size_t room = tty_file_room(t, n);
+	bool vcpu = thread_is_vcpu(), slow = vcpu && tty_put_is_slow(t, n);
+	size_t room = slow ? 0 : tty_file_room(t, n);
 	ssize_t k = room ? tty_fd_write(&t->out, p, room) : (ssize_t)n;
 
+	if (slow || (vcpu && k < 0)) {
+		tty_block(t, true);
+		return 0;
+	}
 	if (k >= 0) {
 		t->file.len += room ? (size_t)k : 0;
 		return (size_t)k;
@@ -110,7 +135,12 @@ static size_t tty_hold(struct tty *t, const uint8_t *p, size_t n)
 static void tty_arm(struct tty *t, long ns)
 {
 	t->armed = true;
-	tty_timer_set(&t->hold_source, ns);
+	if (thread_is_vcpu()) {
+		t->left_ns = ns;
+		tty_leave(t);
+	} else {
+		tty_timer_set(&t->hold_source, ns);
+	}
 }
 
 /* The client waits: where no event will end that, a timer does */
@@ -210,6 +240,24 @@ void tty_on_hold(struct loop_source *s, uint32_t events)
 	tty_tell_room(t);
 	if (t->blocked && t->refused)
 		tty_refuse(t);
+}
+
+/* What is blocked for real is found so again, by the loop */
+void tty_do_left(struct tty *t)
+{
+	if (t->left_ns)
+		tty_timer_set(&t->hold_source, t->left_ns);
+	t->left_ns = 0;
+	if (t->left_input)
+		tty_input_wanted(t);
+	t->left_input = false;
+	if (t->blocked && !t->resting)
+		tty_on_out(&t->out_source, 0);
+}
+
+void tty_on_left(struct loop_task *task)
+{
+	tty_do_left(container_of(task, struct tty, left));
 }
 
 void tty_out_open(struct tty *t)

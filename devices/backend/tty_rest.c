@@ -47,6 +47,7 @@ void tty_rest(struct tty *t)
 
 	if (!t || t->resting)
 		return;
+	tty_do_left(t);
 	tty_out_push(t);
 	tty_sources(t, all);
 	for (unsigned int i = 0; i < TTY_SOURCES; i++) {

@@ -3,7 +3,7 @@
  * machine - owns everything; the only room that knows all the parts.
  *
  * Threads: one per vCPU, the loop (the caller of machine_run()), a few workers once
- * something blocks.  vCPUs touch devices through the buses only; kicks reach the loop by
+ * something blocks; with cfg->early also a helper per vCPU, and all of them at once.  vCPUs touch devices through the buses only; kicks reach the loop by
  * ioeventfd.  Built before any thread starts, then the lists never change.
  */
 #ifndef MICROVM_MACHINE_H
@@ -49,9 +49,10 @@ struct machine_live {
 /* How the guest's own end is detected (machine_ends.c) */
 struct machine_ends {
 	struct witness witness;
-	struct loop_source timer;   /* any thread sets it, the loop takes it */
-	_Atomic unsigned int tries; /* of a look at the vCPUs */
-	unsigned int agreed;        /* looks in a row; the loop's */
+	struct loop_task begin; /* any thread posts it; the rest is the loop's */
+	struct loop_source timer;
+	unsigned int tries;  /* of a look at the vCPUs */
+	unsigned int agreed; /* looks in a row */
 };
 
 /* Pause and resume (machine_life.c) */

@@ -78,11 +78,16 @@ static void machine_ends_every(struct machine *m, time_t s, long ns)
 	(void)timerfd_settime(m->ends.timer.fd, 0, &it, NULL);
 }
 
-/* Call machine_on_ends() every @s and @ns from now on; it may be running. */
-static void machine_ends_arm(struct machine *m, time_t s, long ns)
+/* The loop: its kernel panicked, or printed its last words; a vCPU's thread saw it */
+static void machine_ends_begin(struct loop_task *t)
 {
+	struct machine *m = container_of(t, struct machine, ends.begin);
+
 	m->ends.tries = 0;
-	machine_ends_every(m, s, ns);
+	if (m->ends.witness.panicked)
+		machine_ends_every(m, ENDS_PANIC_S, 0);
+	else
+		machine_ends_every(m, 0, ENDS_LOOK_NS);
 }
 
 /* A device: the guest wants to end, or its kernel does.  vCPU thread */
@@ -97,7 +102,7 @@ static void machine_on_power(struct power *p, enum power_event ev)
 	case POWER_PANIC:
 		/* the first counts: a guest that repeats it for ever would delay its own end */
 		if (!atomic_exchange(&m->ends.witness.panicked, true))
-			machine_ends_arm(m, ENDS_PANIC_S, 0);
+			loop_post(m->loop, &m->ends.begin);
 		break;
 	case POWER_CRASH:
 		m->ends.witness.crashed = true;
@@ -142,7 +147,7 @@ static void machine_on_output(void *ctx, const uint8_t *p, size_t n)
 	struct machine *m = ctx;
 
 	if (witness_output(&m->ends.witness, p, n) && !m->ends.witness.panicked)
-		machine_ends_arm(m, 0, ENDS_LOOK_NS);
+		loop_post(m->loop, &m->ends.begin);
 }
 
 static bool machine_answered(const struct machine *m)
@@ -214,6 +219,7 @@ static void machine_on_ends(struct loop_source *s, uint32_t events)
 
 void machine_ends_init(struct machine *m)
 {
+	m->ends.begin.fn = machine_ends_begin;
 	m->power.request = machine_on_power;
 	m->vcpu_host.ended = machine_on_vcpu_end;
 }
