@@ -5,26 +5,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
 
-#define SIGNALS_CHUNK 64
+#define SIGNALS_CHUNK  64 /* more different ones than there are */
+#define SIGNALS_NAP_MS 50
 
 static const int signals_ends[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 static const int signals_questions[] = {SIGUSR1, SIGUSR2};
 static const int signals_stops[] = {SIGTSTP};
 
-/* Where another process reads them for us: the pipe that it writes them to, a byte each, and those
- * that came by it and were not taken yet, a bit each, as the kernel keeps pending ones. The write
- * end is for a handler.
+/* Where another process reads them for us: a socket by which they come, a byte each, and its other
+ * end, for a handler. The bytes stay in it until they are taken.
  */
 static struct {
 	int fd, own;
-	_Atomic uint64_t came;
 } relay = {.fd = -1, .own = -1};
+
+/* Readable while a signal that ends us waits; -1: signals are not held. Never read: an unread
+ * question must not end a wait.
+ */
+static int signals_ends_fd = -1;
 
 /* An ignored signal must not be blocked: the kernel keeps blocked signals, ignored or not, and we
  * would read it.
@@ -65,6 +69,9 @@ void signals_hold(void)
 
 	signals_set(&set, true);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&set);
+	signals_add(&set, signals_ends, ARRAY_SIZE(signals_ends));
+	signals_ends_fd = signalfd(signals_ends_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void signals_on_limit(int sig)
@@ -89,41 +96,28 @@ void signals_adopt(int fd, int own)
 			(void)sigaction(sig, sig == SIGXCPU ? &limit : &none, NULL);
 	relay.fd = fd;
 	relay.own = own;
+	cleanup_close_fd(&signals_ends_fd);
+	signals_ends_fd = fd;
 	(void)pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
-static void signals_pump(void)
+/* Bytes that came and were not taken yet.  Return: how many, 0 also if that cannot be told */
+static size_t signals_peek(uint8_t byte[SIGNALS_CHUNK])
 {
-	uint8_t byte[SIGNALS_CHUNK];
-	ssize_t n;
+	struct iovec iov = {byte, SIGNALS_CHUNK};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(relay.fd, &h, MSG_PEEK | MSG_DONTWAIT);
 
-	while ((n = read(relay.fd, byte, sizeof(byte))) > 0)
-		for (ssize_t i = 0; i < n; i++)
-			if (byte[i] < 64)
-				atomic_fetch_or(&relay.came, UINT64_C(1) << byte[i]);
-}
-
-/* One that came and was not taken; 0: none */
-static int signals_take(void)
-{
-	uint64_t came;
-	int sig;
-
-	signals_pump();
-	came = relay.came;
-	if (!came)
-		return 0;
-	sig = __builtin_ctzll(came);
-	atomic_fetch_and(&relay.came, ~(UINT64_C(1) << sig));
-	return sig;
+	return n > 0 ? (size_t)n : 0;
 }
 
 int signals_read(int fd)
 {
 	struct signalfd_siginfo si;
+	uint8_t byte;
 
 	if (relay.fd >= 0)
-		return signals_take();
+		return read(fd, &byte, 1) == 1 ? byte : 0;
 	return read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si) ? (int)si.ssi_signo : 0;
 }
 
@@ -141,38 +135,40 @@ int signals_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+static int signals_ending_relayed(void)
+{
+	uint8_t byte[SIGNALS_CHUNK];
+	size_t n = signals_peek(byte);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(signals_ends); k++)
+			if (byte[i] == signals_ends[k])
+				return byte[i];
+	return 0;
+}
+
 int signals_ending(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
 	if (relay.fd >= 0)
-		signals_pump();
-	else if (sigpending(&set) < 0)
+		return signals_ending_relayed();
+	if (sigpending(&set) < 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(signals_ends); i++)
-		if (sigismember(&set, signals_ends[i]) == 1 ||
-		    relay.came >> signals_ends[i] & 1)
+		if (sigismember(&set, signals_ends[i]) == 1)
 			return signals_ends[i];
 	return 0;
 }
 
-/* A signalfd of the signals that end us only, for as long as the wait: an unread question would
- * end it at once.
- */
 int signals_poll(struct pollfd *p, int ms)
 {
-	struct pollfd both[] = {*p, {.fd = -1, .events = POLLIN}};
-	sigset_t set;
-	int rc;
+	struct pollfd both[] = {*p, {.fd = signals_ends_fd, .events = POLLIN}};
+	int rc = poll(both, ARRAY_SIZE(both), ms);
 
-	sigemptyset(&set);
-	signals_add(&set, signals_ends, ARRAY_SIZE(signals_ends));
-	both[1].fd = relay.fd >= 0 ? relay.fd
-				   : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	rc = poll(both, ARRAY_SIZE(both), ms);
-	if (both[1].fd != relay.fd)
-		cleanup_close_fd(&both[1].fd);
+	/* a question that waits in the relay does not end us, nor may it make the caller spin */
+	if (rc > 0 && !both[0].revents && relay.fd >= 0 && !signals_ending())
+		rc = poll(both, 1, ms < 0 ? SIGNALS_NAP_MS : MIN(ms, SIGNALS_NAP_MS));
 	p->revents = rc > 0 ? both[0].revents : 0;
 	return rc < 0 ? rc : p->revents != 0;
 }

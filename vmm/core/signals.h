@@ -36,9 +36,9 @@ int signals_open(void);
  */
 int signals_read(int fd);
 /* signals_adopt() - from now on another process reads the signals of the first three lines for us,
- * and writes each as a byte to the pipe @fd (non-blocking, ours for good); here they are ignored,
- * but for SIGXCPU, which the kernel sends to the process that used its time up: a handler writes
- * it to @own, that pipe's other end. Before there are threads
+ * and writes each as a byte to the stream socket @fd (non-blocking, ours for good); here they are
+ * ignored, but for SIGXCPU, which the kernel sends to the process that used its time up: a handler
+ * writes it to @own, that socket's other end. Before there are threads
  */
 void signals_adopt(int fd, int own);
 /* signals_ending() - is a signal that ends us waiting to be read?  Any thread.

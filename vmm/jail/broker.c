@@ -20,6 +20,7 @@
 struct broker {
 	struct child child;
 	int signals;
+	uint64_t owed; /* a bit for each signal that the child has to be told */
 	bool locked; /* the child has told its paths */
 };
 
@@ -103,30 +104,39 @@ static void broker_on_wire(struct broker *b)
 	b->child.nonsense = n != 0;
 }
 
-/* A full pipe holds more than enough of the same */
+/* A child that does not read them gets them later, each at least once */
+static void broker_relay(struct broker *b)
+{
+	for (uint8_t sig = 1; b->owed && sig < 64; sig++)
+		if (b->owed >> sig & 1 && write(b->child.relay, &sig, 1) == 1)
+			b->owed &= ~(UINT64_C(1) << sig);
+}
+
 static void broker_on_signals(struct broker *b)
 {
 	int sig;
 
-	while ((sig = signals_read(b->signals))) {
-		uint8_t byte = (uint8_t)sig;
-
-		(void)!write(b->child.relay, &byte, 1);
-	}
+	while ((sig = signals_read(b->signals)))
+		b->owed |= UINT64_C(1) << sig;
+	broker_relay(b);
 }
 
 static void broker_serve(struct broker *b)
 {
 	struct pollfd p[] = {{.fd = b->child.wire, .events = POLLIN},
 			     {.fd = b->signals, .events = POLLIN},
-			     {.fd = b->child.pidfd, .events = POLLIN}};
+			     {.fd = b->child.pidfd, .events = POLLIN},
+			     {.fd = b->child.relay}};
 
 	while (!b->child.ended) {
 		p[0].fd = b->child.wire;
+		p[3].events = b->owed ? POLLOUT : 0;
 		if (poll(p, ARRAY_SIZE(p), -1) < 0)
 			continue;
 		if (p[1].revents)
 			broker_on_signals(b);
+		if (p[3].revents & POLLOUT)
+			broker_relay(b);
 		if (p[0].revents)
 			broker_on_wire(b);
 		else if (p[2].revents) /* after its last question */

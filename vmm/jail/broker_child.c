@@ -55,7 +55,7 @@ static bool parent_is_gone(int wire)
 }
 
 struct ends {
-	int wire[2], relay[2]; /* broker's, child's; read, write */
+	int wire[2], relay[2]; /* the broker's, the child's */
 };
 
 static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_t uid,
@@ -67,7 +67,7 @@ static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_
 		_exit(1);
 	if (j->user_ns)
 		map_self(uid, gid);
-	signals_adopt(x->relay[0], x->relay[1]);
+	signals_adopt(x->relay[1], x->relay[0]);
 	outside_part(x->wire[1]);
 	_exit(vmm(ctx));
 }
@@ -124,7 +124,10 @@ static int ends_open(struct ends *x)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, x->wire) < 0)
 		return -errno;
-	return pipe2(x->relay, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+			  x->relay) < 0
+		       ? -errno
+		       : 0;
 }
 
 int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ctx,
@@ -135,7 +138,7 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 	gid_t gid = getegid();
 	int rc = ends_open(&x);
 
-	*c = (struct child){.pidfd = -1, .wire = x.wire[0], .relay = x.relay[1]};
+	*c = (struct child){.pidfd = -1, .wire = x.wire[0], .relay = x.relay[0]};
 	if (rc < 0)
 		return err_set(e, -rc, "no sockets for the jail: %s", strerror(-rc));
 	j->identity = jail_claim(&c->lock);
@@ -145,7 +148,7 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 		child_run(j, &x, uid, gid, vmm, ctx);
 	}
 	close(x.wire[1]);
-	close(x.relay[0]);
+	close(x.relay[1]);
 	if (c->pid > 0)
 		return 0;
 	rc = c->pid;

@@ -12,7 +12,7 @@
 
 struct child {
 	pid_t pid;
-	int pidfd, wire, relay; /* -1: none.  @wire: questions; @relay: signals, write end */
+	int pidfd, wire, relay; /* -1: none.  @wire: questions; @relay: signals */
 	int lock;               /* of its identity */
 	int status;             /* as of waitpid(2), once it has @ended */
 	bool ended;
