@@ -102,16 +102,24 @@ static bool ioapic_message(uint64_t rte, struct msi_msg *msg)
 	return true;
 }
 
+/* Would @rte for @pin send the same as the entry that it has? Else @msg, and @routed, are new */
+static bool ioapic_same(const struct ioapic_pin *p, uint64_t rte, struct msi_msg *msg,
+			bool *routed)
+{
+	*msg = (struct msi_msg){0};
+	*routed = ioapic_message(rte & RTE_WRITABLE, msg);
+	return *routed == p->routed && msg->address == p->msg.address &&
+	       msg->data == p->msg.data;
+}
+
 static void ioapic_set_rte(struct ioapic *io, unsigned int pin, uint64_t rte)
 {
 	struct ioapic_pin *p = &io->pin[pin];
-	struct msi_msg msg = {0};
+	struct msi_msg msg;
 	bool routed;
 
 	p->rte = rte & RTE_WRITABLE;
-	routed = ioapic_message(p->rte, &msg);
-	if (routed == p->routed && msg.address == p->msg.address &&
-	    msg.data == p->msg.data)
+	if (ioapic_same(p, rte, &msg, &routed))
 		return;
 	p->routed = routed;
 	p->msg = msg;
@@ -136,21 +144,46 @@ static uint32_t ioapic_read_reg(const struct ioapic *io)
 	return (uint32_t)(io->pin[entry / 2].rte >> (entry % 2 ? 32 : 0));
 }
 
-static void ioapic_write_reg(struct ioapic *io, uint32_t val)
+/* The pin whose entry IOREGSEL selects, and that entry with @val in the selected half; NULL: none */
+static struct ioapic_pin *ioapic_entry(struct ioapic *io, uint32_t val, uint64_t *rte)
 {
 	unsigned int entry = io->regsel - IOAPIC_REG_TABLE;
+	struct ioapic_pin *p;
+
+	if (io->regsel < IOAPIC_REG_TABLE || entry / 2 >= io->npins)
+		return NULL;
+	p = &io->pin[entry / 2];
+	if (entry % 2)
+		*rte = (p->rte & UINT32_MAX) | (uint64_t)val << 32;
+	else
+		*rte = (p->rte & ~(uint64_t)UINT32_MAX) | val;
+	return p;
+}
+
+static void ioapic_write_reg(struct ioapic *io, uint32_t val)
+{
 	uint64_t rte;
+	const struct ioapic_pin *p = ioapic_entry(io, val, &rte);
 
 	if (io->regsel == IOAPIC_REG_ID)
 		io->id = val & IOAPIC_ID_MASK;
-	if (io->regsel < IOAPIC_REG_TABLE || entry / 2 >= io->npins)
-		return;
-	rte = io->pin[entry / 2].rte;
-	if (entry % 2)
-		rte = (rte & UINT32_MAX) | (uint64_t)val << 32;
-	else
-		rte = (rte & ~(uint64_t)UINT32_MAX) | val;
-	ioapic_set_rte(io, entry / 2, rte);
+	if (p)
+		ioapic_set_rte(io, (unsigned int)(p - io->pin), rte);
+}
+
+/* Only what KVM has to be told */
+static bool ioapic_slow(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	struct ioapic *io = container_of(d, struct ioapic, dev);
+	const struct ioapic_pin *p;
+	struct msi_msg msg;
+	uint64_t rte;
+	bool routed;
+
+	if (off != IOAPIC_WIN || size != 4)
+		return false;
+	p = ioapic_entry(io, (uint32_t)val, &rte);
+	return p && !ioapic_same(p, rte, &msg, &routed);
 }
 
 /* The index is a byte and takes accesses of any width; the data window takes 32 bits only */
@@ -289,6 +322,7 @@ struct device *ioapic_create(uint64_t base, unsigned int pins, struct msi_router
 	if (!io)
 		return NULL;
 	device_init(&io->dev, &ioapic_ops, DEVICE_IOAPIC, "ioapic", base, IOAPIC_LEN);
+	io->dev.slow = ioapic_slow;
 	io->npins = pins;
 	io->router = r;
 	ioapic_reset(&io->dev);

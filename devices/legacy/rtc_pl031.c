@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -60,6 +61,24 @@ static void pl031_raise(struct pl031 *c)
 		irq_pulse(&c->dev.irq);
 }
 
+static int pl031_open(struct device *d, struct err *e)
+{
+	struct pl031 *c = container_of(d, struct pl031, dev);
+	int rc;
+
+	if (c->timer.fd >= 0)
+		return 0;
+	c->timer.fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	rc = c->timer.fd < 0 ? -errno : loop_add(c->loop, &c->timer);
+	if (rc < 0 && c->timer.fd >= 0) {
+		close(c->timer.fd);
+		c->timer.fd = -1;
+	}
+	return rc < 0 ? err_set(e, -rc, "%s: no timer for an alarm: %s", d->name,
+				strerror(-rc))
+		      : 0;
+}
+
 /* Wait for a match that is @left seconds away. With TFD_TIMER_CANCEL_ON_SET the timer also
  * becomes readable if the host's clock is set meanwhile
  */
@@ -68,13 +87,12 @@ static void pl031_arm(struct pl031 *c, uint32_t left)
 	struct timespec now;
 	struct itimerspec it = {0};
 
+	struct err e;
+
 	c->armed = true;
-	if (c->timer.fd < 0) {
-		c->timer.fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-		if (c->timer.fd < 0 || loop_add(c->loop, &c->timer) < 0) {
-			log_guest("%s: no timer for an alarm", c->dev.name);
-			return;
-		}
+	if (pl031_open(&c->dev, &e) < 0) {
+		log_guest("%s", e.msg);
+		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	it.it_value.tv_sec = now.tv_sec + (time_t)left;
@@ -178,6 +196,15 @@ static void pl031_write(struct device *d, uint64_t off, unsigned int size, uint6
 		pl031_set(container_of(d, struct pl031, dev), off, (uint32_t)val);
 }
 
+/* What may set the timer */
+static bool pl031_slow(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	(void)d;
+	(void)size;
+	(void)val;
+	return off == PL031_MR || off == PL031_LR;
+}
+
 /* A battery keeps the time */
 static void pl031_reset(struct device *d)
 {
@@ -232,7 +259,7 @@ static void pl031_destroy(struct device *d)
 }
 
 static const struct device_ops pl031_ops = {
-	.arm = device_nop_arm,
+	.arm = pl031_open,
 	.read = pl031_read,
 	.write = pl031_write,
 	.reset = pl031_reset,
@@ -249,6 +276,7 @@ struct device *pl031_create(uint64_t base, unsigned int gsi, struct loop *loop)
 	if (!c)
 		return NULL;
 	device_init(&c->dev, &pl031_ops, DEVICE_RTC, "rtc", base, PL031_LEN);
+	c->dev.slow = pl031_slow;
 	c->loop = loop;
 	c->timer = (struct loop_source){
 		.fd = -1, .events = EPOLLIN, .dev = &c->dev, .fn = pl031_on_timer};

@@ -187,16 +187,6 @@ static void balloon_kick(struct virtio_dev *v, unsigned int qi)
 	}
 }
 
-/* The workers are started by the first list of pages, unless no thread may be started then */
-static int balloon_arm(struct virtio_dev *v, struct err *e)
-{
-	int rc = v->env->cfg->early ? work_pool_arm(v->env->pool) : 0;
-
-	return rc < 0 ? err_set(e, -rc, "%s: no threads to give memory back by: %s",
-				v->name, strerror(-rc))
-		      : 0;
-}
-
 /* Linux fills the statistics queue before the device is active: that kick has no effect. */
 static int balloon_activate(struct virtio_dev *v)
 {
@@ -269,7 +259,7 @@ static void balloon_destroy(struct virtio_dev *v)
 }
 
 static const struct virtio_ops balloon_ops = {
-	.arm = balloon_arm,
+	.arm = virtio_nop_arm,
 	.activate = balloon_activate,
 	.kick = balloon_kick,
 	.config_written = balloon_config_written,

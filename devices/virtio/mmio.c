@@ -232,6 +232,17 @@ static void mmio_write(struct device *d, uint64_t off, unsigned int size, uint64
 		mmio_write_register(m, off, (uint32_t)val);
 }
 
+/* What changes the device's life, or is the device's own affair */
+static bool mmio_slow(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	const struct mmio *m = container_of(d, struct mmio, dev);
+
+	if (off >= VIRTIO_MMIO_CONFIG)
+		return off - VIRTIO_MMIO_CONFIG + size <= m->v->config_writable;
+	return off == VIRTIO_MMIO_STATUS &&
+	       (val == 0 ? m->status & S_DRIVER_OK : val & (S_DRIVER_OK | S_FAILED));
+}
+
 bool mmio_plausible(const struct mmio *m)
 {
 	uint32_t status = m->status & ~(uint32_t)(S_FAILED | S_NEEDS_RESET);
@@ -293,6 +304,7 @@ struct device *virtio_mmio_create(struct virtio_dev *v, uint64_t base, unsigned 
 		free(m);
 		return NULL;
 	}
+	m->dev.slow = mmio_slow;
 	m->v = v;
 	m->page = page;
 	mmio_kicks_init(m);

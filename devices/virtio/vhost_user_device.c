@@ -213,8 +213,6 @@ static int vu_arm(struct virtio_dev *v, struct err *e)
 	struct vu_dev *d = vu_of(v);
 	int rc = d->returns ? vu_return_arm(d) : 0;
 
-	if (rc == 0 && d->returns && v->env->cfg->early)
-		rc = work_pool_arm(v->env->pool); /* the thread that connects again */
 	if (rc == 0 && d->daemon.pid && !d->watched) {
 		d->watched = true;
 		rc = daemon_watch(&d->daemon, v->env->loop, v->dev, vu_on_end);

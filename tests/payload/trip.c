@@ -154,10 +154,9 @@ static void trip_go(struct trip *t)
 	struct err e = {0};
 
 	for (unsigned int i = 0; i < t->nvcpu; i++) {
-		if (t->vcpu[i].started)
-			vcpu_resume(&t->vcpu[i]);
-		else if (vcpu_start(&t->vcpu[i], &e) < 0)
+		if (!t->vcpu[i].started && vcpu_start(&t->vcpu[i], &e) < 0)
 			give_up(&e);
+		vcpu_resume(&t->vcpu[i]);
 	}
 }
 

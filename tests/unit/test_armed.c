@@ -51,6 +51,7 @@ static void teardown(void)
 static void arm(struct virtio_dev *v)
 {
 	driver_plug(&d, v);
+	ck_assert_int_eq(work_pool_arm(d.env.pool), 0);
 	pthread_mutex_lock(&d.dev->lock);
 	ck_assert_int_eq(d.dev->ops->arm(d.dev, &d.err), 0);
 	pthread_mutex_unlock(&d.dev->lock);

@@ -10,7 +10,8 @@
 #define LISTED 300 /* MSRs, as a large host has */
 
 static struct kvm kvm;
-static struct vcpu vcpu = {.fd = FAKE_KVM_FD};
+static struct vcpu_host host;
+static struct vcpu vcpu = {.fd = FAKE_KVM_FD, .host = &host};
 static struct err err;
 
 static int has[512];          /* by capability: KVM_CHECK_EXTENSION's answer */

@@ -226,13 +226,19 @@ static void setup(void)
 	vcpu_init_signals();
 }
 
+static void start(void)
+{
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	vcpu_resume(&vcpu);
+}
+
 /* Run @steps to their end.  Return: what ended it */
 static enum vcpu_end run(int (*const *step)(struct kvm_run *run), unsigned int n)
 {
 	memcpy(on_run, step, n * sizeof(*step));
 	nrun = 0;
 	host.over = false;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	vcpu_join(&vcpu);
 	ck_assert_uint_eq(nrun, n);
 	ck_assert_uint_eq(nended, 1);
@@ -300,7 +306,7 @@ START_TEST(run_that_wants_a_thread_is_tried_for_a_while)
 	host.over = false;
 	nended = nrun = 0;
 	on_run[0] = run_waits_for_a_thread;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	vcpu_join(&vcpu);
 	ck_assert_uint_eq(nended, 1);
 	ck_assert_int_eq(how, VCPU_CANNOT_GO_ON);
@@ -311,7 +317,7 @@ END_TEST
 START_TEST(vcpu_in_the_guest_is_stopped)
 {
 	on_run[0] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	while (sem_wait(&entered) < 0)
 		;
 	vcpu_stop(&vcpu);
@@ -329,7 +335,7 @@ START_TEST(vcpu_outside_of_the_guest_is_stopped)
 	stops_at = &gate;
 	on_run[0] = run_reads_register;
 	on_run[1] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	while (sem_wait(&entered) < 0)
 		;
 	vcpu_stop(&vcpu);
@@ -354,7 +360,7 @@ static void wait_entered(void)
 START_TEST(vcpu_in_the_guest_rests_and_goes_on)
 {
 	on_run[0] = on_run[1] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	wait_entered();
 	ck_assert(!vcpu_rests(&vcpu));
 	vcpu_rest(&vcpu);
@@ -381,7 +387,7 @@ START_TEST(exit_is_complete_before_a_vcpu_rests)
 	ncompleted = 0;
 	on_run[0] = run_reads_register;
 	on_run[1] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	wait_entered();
 	vcpu_rest(&vcpu);
 	ck_assert(!vcpu_rests(&vcpu));
@@ -406,7 +412,7 @@ START_TEST(vcpu_at_rest_answers_and_leaves)
 	enum vcpu_look look;
 
 	on_run[0] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	wait_entered();
 	vcpu_rest(&vcpu);
 	WAIT_UNTIL(vcpu_rests(&vcpu));
@@ -429,7 +435,7 @@ START_TEST(vcpu_that_was_too_late_to_rest_goes_on)
 	ncompleted = 0;
 	on_run[0] = run_reads_register;
 	on_run[1] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	wait_entered();
 	vcpu_rest(&vcpu);
 	vcpu_resume(&vcpu);
@@ -453,7 +459,7 @@ START_TEST(vcpu_that_is_asked_as_it_goes_on_answers)
 	enum vcpu_look look;
 
 	on_run[0] = on_run[1] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	wait_entered();
 	on_complete = resume_and_ask;
 	vcpu_rest(&vcpu);
@@ -468,7 +474,7 @@ START_TEST(vcpu_rests_a_thousand_times)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(on_run); i++)
 		on_run[i] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	for (unsigned int i = 0; i < 1000; i++) {
 		vcpu_rest(&vcpu);
 		WAIT_UNTIL(vcpu_rests(&vcpu));
@@ -508,7 +514,7 @@ START_TEST(vcpu_that_is_asked_answers_and_goes_on)
 	sregs.ss.dpl = looks[_i].cpl;
 	ck_assert(!vcpu_answer(&vcpu, &look)); /* it does not run */
 	on_run[0] = on_run[1] = on_run[2] = run_for_ever;
-	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	start();
 	for (unsigned int i = 0; i < 3; i++) {
 		while (sem_wait(&entered) < 0)
 			;

@@ -72,13 +72,29 @@ uint64_t bus_read(struct bus *b, uint64_t addr, unsigned int size)
 	return val & bus_mask(size);
 }
 
-void bus_write(struct bus *b, uint64_t addr, unsigned int size, uint64_t val)
+static bool bus_do_write(struct bus *b, uint64_t addr, unsigned int size, uint64_t val,
+			 bool if_quick)
 {
 	struct device *d = bus_find(b, addr, size);
+	bool slow;
 
 	if (!d)
-		return;
+		return true;
+	val &= bus_mask(size);
 	pthread_mutex_lock(&d->lock);
-	d->ops->write(d, addr - d->base, size, val & bus_mask(size));
+	slow = if_quick && d->slow && d->slow(d, addr - d->base, size, val);
+	if (!slow)
+		d->ops->write(d, addr - d->base, size, val);
 	pthread_mutex_unlock(&d->lock);
+	return !slow;
+}
+
+void bus_write(struct bus *b, uint64_t addr, unsigned int size, uint64_t val)
+{
+	(void)bus_do_write(b, addr, size, val, false);
+}
+
+bool bus_write_quick(struct bus *b, uint64_t addr, unsigned int size, uint64_t val)
+{
+	return bus_do_write(b, addr, size, val, true);
 }

@@ -29,5 +29,9 @@ int bus_add(struct bus *b, struct device *d, struct err *e);
  */
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned int size);
 void bus_write(struct bus *b, uint64_t addr, unsigned int size, uint64_t val);
+/* bus_write_quick() - bus_write(), unless it is slow (device.h). Return: false, it is, and nothing
+ * was done
+ */
+bool bus_write_quick(struct bus *b, uint64_t addr, unsigned int size, uint64_t val);
 
 #endif

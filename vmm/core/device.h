@@ -66,6 +66,10 @@ struct io_counters {
 
 struct device {
 	const struct device_ops *ops;
+	/* Would write() of @val make system calls that a vCPU's thread does not have
+	 * (thread_is_vcpu())? Lock held; NULL: never. It is asked where devices are armed early
+	 */
+	bool (*slow)(struct device *d, uint64_t off, unsigned int size, uint64_t val);
 	char name[16]; /* "blk0": logs, snapshot section, API */
 	enum device_kind kind;
 	uint64_t base, len;  /* window on its bus */

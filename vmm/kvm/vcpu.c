@@ -22,6 +22,7 @@
 
 #include "vmm/core/fds.h"
 #include "vmm/core/limits.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu_arch.h"
 #include "vmm/kvm/vcpu_exit.h"
@@ -55,6 +56,7 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 	c->host = h;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->moved, NULL);
+	vcpu_helper_init(&c->helper, id);
 	c->fd = fd_place(ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)id), FD_VCPU);
 	if (c->fd < 0)
 		return err_set(e, errno, "KVM cannot make vCPU %u: %s", id,
@@ -77,8 +79,21 @@ void vcpu_destroy(struct vcpu *c)
 		close(c->fd);
 	c->run = NULL;
 	c->fd = -1;
+	vcpu_helper_fini(&c->helper);
 	pthread_cond_destroy(&c->moved);
 	pthread_mutex_destroy(&c->lock);
+}
+
+/* Until a time: after SIGSTOP, the kernel restarts a sleep for a time by a system call of its own,
+ * restart_syscall
+ */
+void vcpu_nap(long ns)
+{
+	uint64_t end = monotonic_ns() + (uint64_t)ns;
+	const struct timespec t = {.tv_sec = (time_t)(end / 1000000000),
+				   .tv_nsec = (long)(end % 1000000000)};
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 
 /* A vCPU gets EAGAIN once when another one that starts it wakes it. KVM also returns it, at once
@@ -87,13 +102,12 @@ void vcpu_destroy(struct vcpu *c)
  */
 static bool vcpu_again(struct vcpu *c)
 {
-	const struct timespec nap = {.tv_nsec = VCPU_AGAIN_NS};
 	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
 
 	if (++c->again < VCPU_AGAIN_FEW)
 		return true;
 	if (c->again < VCPU_AGAIN_MAX) {
-		(void)nanosleep(&nap, NULL);
+		vcpu_nap(VCPU_AGAIN_NS);
 		return true;
 	}
 	c->again = 0;
@@ -191,8 +205,10 @@ static bool vcpu_take_rest(struct vcpu *c)
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
-	bool on = true;
+	bool on = true, stay = c->host->early;
 
+	thread_begins(THREAD_VCPU, c->id);
+	vcpu_park(c);
 	if (c->id == 0)
 		c->host->first_run_ns = monotonic_ns();
 	while (on && c->want != VCPU_LEAVE && !c->host->over) {
@@ -200,24 +216,23 @@ static void *vcpu_thread(void *arg)
 		on = c->want == VCPU_REST ? vcpu_take_rest(c)
 					  : vcpu_came_back(c, ioctl(c->fd, KVM_RUN, 0));
 	}
+	pthread_mutex_lock(&c->lock);
 	c->left = true;
+	pthread_cond_broadcast(&c->moved);
+	pthread_mutex_unlock(&c->lock);
+	if (stay)
+		thread_stays();
 	return NULL;
 }
 
 int vcpu_start(struct vcpu *c, struct err *e)
 {
-	sigset_t mine, old;
-	pthread_attr_t attr;
-	int rc;
+	int rc = c->host->early ? vcpu_helper_start(&c->helper) : 0;
 
-	limits_thread_attr(&attr);
-	signals_block(&old);
-	sigemptyset(&mine);
-	sigaddset(&mine, VCPU_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &mine, NULL);
-	rc = pthread_create(&c->thread, &attr, vcpu_thread, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	c->want = VCPU_REST;
+	c->left = false;
+	if (rc == 0)
+		rc = thread_start(&c->thread, VCPU_SIGNAL, vcpu_thread, c);
 	if (rc)
 		return err_set(e, rc, "vCPU %u: no thread for it: %s%s", c->id,
 			       strerror(rc), limits_thread_cure(rc));
@@ -289,8 +304,14 @@ bool vcpu_left(const struct vcpu *c)
 
 void vcpu_join(struct vcpu *c)
 {
-	if (!c->started)
-		return;
-	pthread_join(c->thread, NULL);
+	if (c->started) {
+		pthread_mutex_lock(&c->lock);
+		while (!c->left)
+			pthread_cond_wait(&c->moved, &c->lock);
+		pthread_mutex_unlock(&c->lock);
+		if (!c->host->early)
+			pthread_join(c->thread, NULL);
+	}
 	c->started = false;
+	vcpu_helper_stop(&c->helper);
 }

@@ -2,9 +2,12 @@
 /*
  * vcpu - a virtual processor and the thread that runs it.
  *
- * The thread enters KVM_RUN, hands port and memory-mapped accesses to the two buses, rests
- * while it is told to (vcpu_rest(), vcpu_resume()), and leaves when it is told to (vcpu_stop()) or
- * when the guest or KVM ended it (host->ended()).
+ * The thread begins at rest. Told to go on (vcpu_resume()), it enters KVM_RUN, hands port and
+ * memory-mapped accesses to the two buses, rests while it is told to (vcpu_rest()), and leaves when
+ * it is told to (vcpu_stop()) or when the guest or KVM ended it (host->ended()).
+ *
+ * With host->early it makes few system calls (thread_is_vcpu()): a helper makes its slow accesses,
+ * and both threads stay when they have left.
  */
 #ifndef MICROVM_KVM_VCPU_H
 #define MICROVM_KVM_VCPU_H
@@ -18,6 +21,7 @@
 #include "vmm/core/bus.h"
 #include "vmm/core/err.h"
 #include "vmm/kvm/kvm.h"
+#include "vmm/kvm/vcpu_helper.h"
 
 #define VCPU_EXIT_REASONS 48 /* KVM_EXIT_*; a greater one is counted in the last */
 
@@ -47,6 +51,8 @@ enum vcpu_want {
 struct vcpu_host {
 	struct bus *mmio, *pio;
 	const struct gmem *mem;
+	bool early;    /* its devices are armed before its vCPUs start */
+	bool emulates; /* KVM interprets guest kernels; set by vcpu_create() */
 	/* vCPU thread: it will not enter the guest again.  @detail lives for the call only */
 	void (*ended)(struct vcpu_host *h, enum vcpu_end why, const char *detail);
 	_Atomic bool over; /* set by ended()'s owner: no vCPU enters the guest any more */
@@ -69,6 +75,7 @@ struct vcpu {
 	_Atomic bool resting, left; /* left: the thread has ended */
 	pthread_mutex_t lock;       /* for @moved alone: @want or @asked has changed */
 	pthread_cond_t moved;
+	struct vcpu_helper helper;
 	_Atomic bool asked;  /* by vcpu_ask(), and not answered yet */
 	_Atomic int look;    /* the answer: enum vcpu_look */
 	unsigned int again;  /* EAGAIN of KVM_RUN in a row */
@@ -88,7 +95,7 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 int vcpu_finish(struct vcpu *c, const struct kvm *k, struct err *e);
 /* vcpu_set_entry() - registers for vCPU 0's first instruction */
 int vcpu_set_entry(struct vcpu *c, const struct boot_result *b, struct err *e);
-/* vcpu_start() - run it on a thread of its own */
+/* vcpu_start() - make its thread, which rests until vcpu_resume() */
 int vcpu_start(struct vcpu *c, struct err *e);
 /* vcpu_rest() - ask it to stay out of the guest: it completes the exit that it handles, and then
  * any thread can read and write its registers. vcpu_rests(): does it, or has it left?
@@ -110,6 +117,10 @@ void vcpu_destroy(struct vcpu *c); /* joined, or never started */
 
 /* vcpu_exit_name() - "mmio" for KVM_EXIT_MMIO and so on; NULL for a number with no name */
 const char *vcpu_exit_name(unsigned int reason);
+
+/* vcpu_write() - the guest writes @val to @b: here, or by the helper.  vCPU thread */
+void vcpu_write(struct vcpu *c, struct bus *b, uint64_t addr, unsigned int size,
+		uint64_t val);
 
 /* vcpu_init_signals() - once, before any vcpu_start() */
 void vcpu_init_signals(void);

@@ -10,6 +10,9 @@
  */
 void vcpu_fail(struct vcpu *c, const char *what, const char *advice);
 
+/* vcpu_nap() - sleep @ns nanoseconds, or until a signal.  vCPU thread */
+void vcpu_nap(long ns);
+
 /* vcpu_arch_init() - the state of a new vCPU, before its first run */
 int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err *e);
 
@@ -34,6 +37,6 @@ void vcpu_arch_where(struct vcpu *c, char *buf, size_t len);
 /* vcpu_arch_advice() - why this host's KVM cannot emulate the instruction, and the cure; "" if
  * there is no more to say
  */
-const char *vcpu_arch_advice(void);
+const char *vcpu_arch_advice(const struct vcpu *c);
 
 #endif

@@ -269,7 +269,8 @@ void vcpu_arch_paused(struct vcpu *c)
 }
 
 /* KVM on Arm executes all of a guest natively: it interprets nothing */
-const char *vcpu_arch_advice(void)
+const char *vcpu_arch_advice(const struct vcpu *c)
 {
+	(void)c;
 	return "";
 }

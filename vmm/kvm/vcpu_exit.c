@@ -19,6 +19,15 @@ static bool vcpu_size_ok(unsigned int size)
 	return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
+void vcpu_write(struct vcpu *c, struct bus *b, uint64_t addr, unsigned int size,
+		uint64_t val)
+{
+	if (!c->helper.started)
+		bus_write(b, addr, size, val);
+	else if (!bus_write_quick(b, addr, size, val))
+		vcpu_helper_write(&c->helper, b, addr, size, val);
+}
+
 static void vcpu_exit_mmio(struct vcpu *c)
 {
 	unsigned int len = MIN(c->run->mmio.len, 8U);
@@ -32,7 +41,7 @@ static void vcpu_exit_mmio(struct vcpu *c)
 	} else if (vcpu_size_ok(len)) {
 		val = 0;
 		memcpy(&val, c->run->mmio.data, len);
-		bus_write(c->host->mmio, addr, len, val);
+		vcpu_write(c, c->host->mmio, addr, len, val);
 	}
 }
 
@@ -52,7 +61,7 @@ static void vcpu_exit_internal_error(struct vcpu *c)
 
 	if (c->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
 		vcpu_fail(c, "KVM cannot emulate the guest's instruction",
-			  vcpu_arch_advice());
+			  vcpu_arch_advice(c));
 		return;
 	}
 	(void)snprintf(what, sizeof(what), "KVM internal error %u",

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
@@ -71,6 +70,9 @@ int vcpu_arch_init(struct vcpu *c, struct kvm *k, unsigned int ncpu, struct err 
 
 	if (!t)
 		return -e->code;
+	if (c->id == 0) /* a machine that runs opens no file */
+		c->host->emulates = access("/sys/module/kvm_intel", F_OK) < 0 &&
+				    access("/sys/module/kvm_amd", F_OK) < 0;
 	cpuid_set_id(t, c->id);
 	if (ioctl(c->fd, KVM_SET_CPUID2, t) < 0)
 		return err_set(e, errno, "vCPU %u: KVM refuses its identification: %s",
@@ -160,7 +162,7 @@ static void vcpu_exit_io(struct vcpu *c)
 
 		if (c->run->io.direction == KVM_EXIT_IO_OUT) {
 			memcpy(&val, data, size);
-			bus_write(c->host->pio, c->run->io.port, size, val);
+			vcpu_write(c, c->host->pio, c->run->io.port, size, val);
 		} else {
 			val = bus_read(c->host->pio, c->run->io.port, size);
 			memcpy(data, &val, size);
@@ -173,9 +175,7 @@ static void vcpu_exit_io(struct vcpu *c)
  */
 static void vcpu_exit_bus_lock(void)
 {
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	(void)nanosleep(&ms, NULL);
+	vcpu_nap(1000000);
 }
 
 /* The guest kept its processor from interrupts; if its state is whole it goes on */
@@ -256,10 +256,9 @@ void vcpu_arch_where(struct vcpu *c, char *buf, size_t len)
 			      code[i]);
 }
 
-const char *vcpu_arch_advice(void)
+const char *vcpu_arch_advice(const struct vcpu *c)
 {
-	if (access("/sys/module/kvm_intel", F_OK) == 0 ||
-	    access("/sys/module/kvm_amd", F_OK) == 0)
+	if (!c->host->emulates)
 		return "";
 	return "; this host's KVM interprets guest kernels instead of running them, and its "
 	       "interpreter is incomplete: no stock kernel boots on it; use a host with "

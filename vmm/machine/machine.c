@@ -3,6 +3,7 @@
 #include "vmm/machine/machine.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "devices/backend/ring.h"
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 #include "vmm/machine/kernel_config.h"
 #include "vmm/machine/machine_parts.h"
@@ -82,8 +84,8 @@ static void machine_init(struct machine *m, const struct config *cfg, struct loo
 	m->stop.timer.fd = m->life.timer.fd = -1;
 	m->doorbells.bind = machine_bind_doorbell;
 	pthread_mutex_init(&m->doorbell_lock, NULL);
-	m->vcpu_host =
-		(struct vcpu_host){.mmio = &m->mmio, .pio = &m->pio, .mem = &m->mem};
+	m->vcpu_host = (struct vcpu_host){
+		.mmio = &m->mmio, .pio = &m->pio, .mem = &m->mem, .early = cfg->early};
 	machine_ends_init(m);
 	gmem_init(&m->mem, cfg->hugepages);
 	if (machine_virtio_shares(cfg))
@@ -240,17 +242,16 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 	return vcpu_set_entry(&m->vcpu[0], &m->boot, e);
 }
 
-/* With --early, devices open what they need here, not when their drivers start */
+/* With --early, devices open what they need here, not when their drivers start. All threads then
+ * allocate in one arena: each makes another by system calls that it may not have.
+ */
 static int machine_arm(struct machine *m, struct err *e)
 {
-	int rc;
+	int rc = 0;
 
 	if (!m->cfg->early)
 		return 0;
-	rc = work_pool_arm(m->pool);
-	if (rc < 0)
-		return err_set(e, -rc, "no threads for what blocks: %s%s", strerror(-rc),
-			       limits_thread_cure(-rc));
+	(void)mallopt(M_ARENA_MAX, 1);
 	for (unsigned int i = 0; rc == 0 && i < m->ndev; i++)
 		rc = m->dev[i]->ops->arm(m->dev[i], e);
 	return rc;
@@ -289,17 +290,32 @@ void machine_seal(struct machine *m)
 	m->kvm.dev_fd = -1;
 }
 
+/* All threads of a machine that is armed early, and the vCPUs' of any. They rest */
+static int machine_start_threads(struct machine *m, struct err *e)
+{
+	int rc = m->cfg->early ? work_pool_arm(m->pool) : 0;
+
+	if (rc < 0)
+		return err_set(e, -rc, "no threads for what blocks: %s%s", strerror(-rc),
+			       limits_thread_cure(-rc));
+	for (unsigned int i = 0; rc == 0 && i < m->nvcpu; i++)
+		rc = vcpu_start(&m->vcpu[i], e);
+	if (m->cfg->early)
+		threads_begun();
+	return rc;
+}
+
 struct exit_verdict machine_run(struct machine *m)
 {
 	struct err e;
 	int rc;
 
 	vcpu_init_signals();
-	if (machine_start_ttys(m, &e) < 0)
+	if (machine_start_ttys(m, &e) < 0 || machine_start_threads(m, &e) < 0)
 		machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
+	thread_begins(THREAD_LOOP, 0);
 	for (unsigned int i = m->nvcpu; i-- > 0;) /* vCPU 0 last: it wakes the others */
-		if (vcpu_start(&m->vcpu[i], &e) < 0)
-			machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
+		vcpu_resume(&m->vcpu[i]);
 	rc = loop_run(m->loop);
 	if (rc < 0)
 		machine_end(m, CAUSE_HOST_ERROR, "the event loop failed: %s",
