@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/core/gmem_guard.h"
 #include "vmm/core/outside.h"
 #include "vmm/jail/filter.h"
 #include "vmm/machine/exit.h"
@@ -52,6 +53,7 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	rc = jail_lock(job->jail, e);
 	if (rc < 0)
 		return rc;
+	gmem_guard_last();
 	filter_extras = lock_extras(job->cfg);
 	thread_set_entry(thread_enter);
 	return 0;

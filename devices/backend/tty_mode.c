@@ -153,6 +153,10 @@ void tty_mode_start(int fd, bool shown, int wakefd)
 		struct sigaction sa = {.sa_sigaction = tty_signals[i].fn,
 				       .sa_flags = SA_SIGINFO | SA_RESTART};
 
+		/* after a crash of a jailed process its broker restores the terminal */
+		if (outside_asks() && tty_signals[i].fn == tty_mode_on_crash)
+			continue;
+
 		sigemptyset(&sa.sa_mask);
 		(void)sigaction(tty_signals[i].sig, &sa, &mode.old[i]);
 	}
@@ -164,7 +168,8 @@ void tty_mode_stop(void)
 	if (!mode.started)
 		return;
 	mode.want_raw = false;
-	for (size_t i = 0; i < ARRAY_SIZE(tty_signals); i++)
+	/* a jailed process ends now, and may not */
+	for (size_t i = 0; !outside_asks() && i < ARRAY_SIZE(tty_signals); i++)
 		(void)sigaction(tty_signals[i].sig, &mode.old[i], NULL);
 	tty_restore_now();
 	mode.fd = mode.wakefd = -1;

@@ -42,7 +42,7 @@ int vhost_net_open(struct vhost_net *h, struct err *e)
 	int code;
 
 	*h = (struct vhost_net){.errors = -1};
-	h->fd = fd_place(open(VHOST_NET, O_RDWR | O_CLOEXEC), FD_VHOST);
+	h->fd = MAX(fd_place(open(VHOST_NET, O_RDWR | O_CLOEXEC), FD_VHOST), -1);
 	if (h->fd < 0)
 		return vhost_net_explain(errno, e);
 	h->errors = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

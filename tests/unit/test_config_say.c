@@ -66,6 +66,7 @@ static const struct example {
 	{"report", {"/dev/stderr"}},
 	{"dump-dtb", {"/dtb"}},
 	{"dtb-overlay", {"/dtbo"}},
+	{"jail", {"strict", "off"}},
 	{"early", {"on", "off"}},
 	{"log-level", {"debug"}},
 };

@@ -156,11 +156,12 @@ END_TEST
 
 START_TEST(helper_is_ended_by_its_descriptor)
 {
-	pid_t pid = fork();
 	int status, fd, slot;
+	pid_t pid;
 
+	(void)signal(SIGTERM, SIG_DFL); /* not as Check has it */
+	pid = fork();
 	if (pid == 0) {
-		(void)signal(SIGTERM, SIG_DFL); /* not as Check has it */
 		(void)pause();
 		_exit(0);
 	}

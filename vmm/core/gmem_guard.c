@@ -9,6 +9,7 @@
 #include "vmm/core/gmem_guard.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static struct {
 	uintptr_t start[GUARD_MAX], len[GUARD_MAX];
 	enum gmem_kind kind[GUARD_MAX];
 	unsigned int n;
+	bool last; /* the handler may not be changed any more */
 } guard;
 
 static const char *gmem_guard_sentence(enum gmem_kind kind, int code)
@@ -50,6 +52,8 @@ static void gmem_guard_on_bus(int sig, siginfo_t *si, void *uc)
 		(void)!write(STDERR_FILENO, sentence, strlen(sentence));
 		_exit(1);
 	}
+	if (guard.last)
+		_exit(128 + sig);
 	(void)signal(sig, SIG_DFL); /* a fault happens again when we return */
 	if (si->si_code <= 0)
 		(void)raise(sig);
@@ -66,6 +70,11 @@ void gmem_guard(const void *p, size_t len, enum gmem_kind kind)
 	guard.len[guard.n++] = len;
 	sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGBUS, &sa, NULL);
+}
+
+void gmem_guard_last(void)
+{
+	guard.last = true;
 }
 
 void gmem_unguard(void)

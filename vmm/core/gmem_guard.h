@@ -16,6 +16,10 @@ enum gmem_kind { GMEM_RAM, GMEM_FILE };
 
 /* gmem_guard() - [@p, @p + @len) is of this kind from now on.  Before any thread starts */
 void gmem_guard(const void *p, size_t len, enum gmem_kind kind);
+/* gmem_guard_last() - from now on the process may not change what a signal does: a fault elsewhere ends
+ * it with status 128 + SIGBUS
+ */
+void gmem_guard_last(void);
 /* gmem_unguard() - no memory is of this kind any more */
 void gmem_unguard(void);
 

@@ -194,7 +194,9 @@ int child_verdict(const struct child *c, const struct termios *mode, struct err 
 {
 	int sig = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
 
-	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != BROKER_TRAPPED)
+	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 128 + SIGBUS)
+		sig = SIGBUS;
+	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != BROKER_TRAPPED)
 		return WEXITSTATUS(c->status);
 	if (mode)
 		terminal_restore(mode);
