@@ -84,6 +84,7 @@ static const struct filter_rule filter_rules[] = {
 	ARGS("newfstatat", LOOP | WORKER, 0, "what some C libraries make of fstat()",
 	     INT(3, AT_EMPTY_PATH)),
 	ANY("ftruncate", LOOP | WORKER, 0, "a report is written anew"),
+	ARGS("fcntl", LOOP, 0, "a disk's lock is let go", INT(1, F_OFD_SETLK)),
 	IOCTL(BLKDISCARD, FD_DISK, WORKER, "a discard of a device"),
 
 	/* ---- a device comes to life, or is reset ---- */

@@ -87,6 +87,7 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 	*f = (struct report_file){.fd = -1, .slot = -1};
 	if (!path)
 		return 0;
+	json_object_seed(0); /* which opens a file; at the end that may be forbidden */
 	fd = report_inherited_fd(path);
 	if (fd >= 0)
 		return report_open_inherited(f, fd, path, e);
