@@ -243,7 +243,7 @@ static void balloon_state(struct virtio_dev *v, struct state *s)
 	state_u32(s, &c.actual);
 	state_u32(s, &c.poison_val);
 	state_bool(s, &heard);
-	if (!state_loading(s) || !state_ok(s))
+	if (!state_loaded(s))
 		return;
 	b->truth = b->config = c;
 	if (!v->active || !heard)

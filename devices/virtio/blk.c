@@ -233,7 +233,7 @@ static bool blk_rest(struct virtio_dev *v)
 	return disk_rest(b->disk);
 }
 
-/* A load that fails at the last field has changed nothing */
+/* A reset takes back neither tokens nor a failed flush */
 static void blk_state(struct virtio_dev *v, struct state *s)
 {
 	struct blk *b = blk_of(v);
@@ -249,7 +249,7 @@ static void blk_state(struct virtio_dev *v, struct state *s)
 	rate_bucket_state(&bytes, s, now);
 	rate_bucket_state(&ops, s, now);
 	state_end(s);
-	if (!state_loading(s) || !state_ok(s))
+	if (!state_loaded(s))
 		return;
 	b->rate.bytes = bytes;
 	b->rate.ops = ops;

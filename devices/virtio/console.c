@@ -233,15 +233,11 @@ static void console_state(struct virtio_dev *v, struct state *s)
 {
 	struct console *c = console_of(v);
 	uint16_t cols = c->cols, rows = c->rows;
-	uint32_t taken = c->taken;
 
 	state_u16(s, &cols);
 	state_u16(s, &rows);
-	state_u32(s, &taken);
-	if (!state_loading(s) || !state_ok(s) || !v->active)
-		return;
-	c->taken = taken;
-	if (cols != c->cols || rows != c->rows)
+	state_u32(s, &c->taken);
+	if (state_loaded(s) && v->active && (cols != c->cols || rows != c->rows))
 		virtio_config_changed(v);
 }
 

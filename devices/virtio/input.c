@@ -153,21 +153,15 @@ static void input_reset(struct virtio_dev *v)
 static void input_state(struct virtio_dev *v, struct state *s)
 {
 	struct input *b = input_of(v);
-	uint8_t select = b->config.select, subsel = b->config.subsel, owed = b->owed;
 
-	state_u8(s, &select);
-	state_u8(s, &subsel);
-	state_u8(s, &owed);
-	if (owed > ARRAY_SIZE(input_press_events))
+	state_u8(s, &b->config.select);
+	state_u8(s, &b->config.subsel);
+	state_u8(s, &b->owed);
+	if (b->owed > ARRAY_SIZE(input_press_events))
 		state_fail(s,
 			   "the state owes more events than a press of the button has");
-	/* A device that no driver had is not reset when its state is refused */
-	if (!state_loading(s) || !state_ok(s))
-		return;
-	b->config.select = select;
-	b->config.subsel = subsel;
-	b->owed = owed;
-	input_answer(b);
+	if (state_loaded(s))
+		input_answer(b);
 }
 
 static void input_destroy(struct virtio_dev *v)

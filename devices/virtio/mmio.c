@@ -60,10 +60,10 @@ void mmio_reset(struct device *d)
 	mmio_kicks_sleep(m);
 	/* 2.4.1: wait for requests in flight, even if the host hangs */
 	d->waiting = true;
-	if (m->activated)
+	if (m->activated || m->loaded)
 		v->ops->reset(v);
 	d->waiting = false;
-	m->activated = false;
+	m->activated = m->loaded = false;
 	for (unsigned int i = 0; i < v->nvq; i++)
 		virtq_init(&v->vq[i], v->vq[i].size_max);
 	v->acked = 0;

@@ -33,6 +33,7 @@ struct mmio {
 	uint32_t device_features_sel, driver_features_sel, queue_sel;
 	uint64_t driver_features; /* as written, before FEATURES_OK */
 	bool activated;           /* activate() called, reset() owed */
+	bool loaded;              /* so is reset(), whether it lived or not */
 	bool armed;               /* all that it needs is open */
 	struct loop_poller poller;
 	int ack_fd; /* swallows InterruptACK writes of 1; never read; -1 not opened */

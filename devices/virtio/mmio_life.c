@@ -169,6 +169,7 @@ void mmio_state(struct device *d, struct state *s)
 
 	if (state_loading(s))
 		mmio_reset(d);
+	m->loaded |= state_loading(s);
 	state_begin(s, d->name, 1);
 	mmio_state_identity(m, s);
 	mmio_state_registers(m, s);

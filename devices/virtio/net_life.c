@@ -124,7 +124,7 @@ void net_state(struct virtio_dev *v, struct state *s)
 	state_u16(s, &l.status);
 	state_u16(s, &l.used);
 	state_u64(s, &l.offloads);
-	if (!state_loading(s) || !state_ok(s))
+	if (!state_loaded(s))
 		return;
 	net_check(n, &l, s);
 	if (!state_ok(s))

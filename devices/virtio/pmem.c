@@ -159,7 +159,7 @@ static void pmem_state(struct virtio_dev *v, struct state *s)
 		state_fail(s, "the file was changed since the state was saved, or is "
 			      "another one");
 	state_end(s);
-	if (state_loading(s) && state_ok(s) && failed)
+	if (state_loaded(s) && failed)
 		disk_fail_flushes(p->disk);
 }
 

@@ -213,12 +213,8 @@ static void ports_state(struct virtio_dev *v, struct state *s)
 		if (p->news >> PORTS_NEWS)
 			state_fail(s, "a port has no such news");
 	}
-	if (!state_loading(s))
+	if (!state_loaded(s))
 		return;
-	if (!state_ok(s)) {
-		ports_reset(v);
-		return;
-	}
 	for (unsigned int i = 0; v->active && i < ps->n; i++)
 		ports_meet(&ps->port[i]);
 	ports_control_send(ps);

@@ -38,7 +38,9 @@ struct virtio_ops {
 	void (*kick)(struct virtio_dev *v, unsigned int qi);
 	/* bytes [@off, @off + @len) of v->config were written by the driver */
 	void (*config_written)(struct virtio_dev *v, unsigned int off, unsigned int len);
-	/* afterwards nothing accesses a queue: sources asleep, work drained */
+	/* afterwards nothing accesses a queue: sources asleep, work drained. Also after a load,
+	 * armed and activated or not
+	 */
 	void (*reset)(struct virtio_dev *v);
 	/* As in device_ops, between activate() and reset(), broken devices included; the
 	 * transport stops kicks: meanwhile virtio_pop() gives nothing. After wake() comes a kick
@@ -46,6 +48,9 @@ struct virtio_ops {
 	 */
 	bool (*rest)(struct virtio_dev *v);
 	void (*wake)(struct virtio_dev *v);
+	/* A load that is refused ends with reset(). What that does not take back, and all that
+	 * the guest or the host would notice, waits for state_loaded()
+	 */
 	void (*state)(struct virtio_dev *v, struct state *s);
 	void (*destroy)(struct virtio_dev *v); /* frees @v; all threads gone */
 };

@@ -13,6 +13,8 @@
 #include "tests/lib/rest.h"
 #include "tests/lib/unit.h"
 
+#define LENGTH_AT (STATE_NAME_SIZE + 4) /* of the section, in its header */
+
 static uint8_t image[8192], mac[6];
 static size_t len;
 
@@ -142,6 +144,28 @@ START_TEST(what_cannot_be_the_same_card_is_refused)
 }
 END_TEST
 
+/* Only its end shows that it is wrong: all fields were read by then */
+static void make_too_long(void)
+{
+	image[len++] = 0;
+	image[LENGTH_AT]++;
+	ck_assert_uint_ne(image[LENGTH_AT], 0);
+}
+
+START_TEST(refused_at_its_end_it_leaves_the_address)
+{
+	save();
+	make_too_long();
+	replug(&(struct config_net){0}, "other1", 1);
+	expect_refused("left over");
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	save();
+	make_too_long();
+	replug(&(struct config_net){0}, "other2", 1);
+	expect_refused("left over");
+}
+END_TEST
+
 START_TEST(card_without_a_driver_is_saved_as_well)
 {
 	uint8_t now[6];
@@ -180,6 +204,7 @@ UNIT_MAIN("net_state", setup, teardown, t)
 	tcase_add_test(t, loaded_card_goes_on_with_its_address);
 	tcase_add_test(t, loaded_at_rest_it_goes_on_afterwards);
 	tcase_add_test(t, what_cannot_be_the_same_card_is_refused);
+	tcase_add_test(t, refused_at_its_end_it_leaves_the_address);
 	tcase_add_test(t, card_without_a_driver_is_saved_as_well);
 	tcase_add_test(t, image_cut_short_or_with_any_bit_wrong_is_survived);
 }

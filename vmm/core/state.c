@@ -222,7 +222,7 @@ static void state_set_length(struct state *s, size_t start)
 	memcpy(s->buf + start - sizeof(len), &len, sizeof(len));
 }
 
-void state_end(struct state *s)
+bool state_loaded(struct state *s)
 {
 	const struct state_section *sec;
 
@@ -230,8 +230,14 @@ void state_end(struct state *s)
 	sec = &s->section[s->depth - 1];
 	if (!s->why && s->loading && s->pos < sec->end)
 		state_failf(s, "%zu bytes of the state are left over", sec->end - s->pos);
-	else if (!s->why && !s->loading)
-		state_set_length(s, sec->start);
+	return s->loading && !s->why;
+}
+
+void state_end(struct state *s)
+{
+	BUG_ON(s->depth == 0);
+	if (!state_loaded(s) && !s->why)
+		state_set_length(s, s->section[s->depth - 1].start);
 	s->depth--;
 }
 

@@ -75,6 +75,10 @@ uint32_t state_begin(struct state *s, const char *name, uint32_t version);
  * were not read
  */
 void state_end(struct state *s);
+/* state_loaded() - the caller has read all fields of the open section; bytes that are left over
+ * fail the load. Return: is it a load, and has it succeeded?
+ */
+bool state_loaded(struct state *s);
 
 void state_u8(struct state *s, uint8_t *v);
 void state_u16(struct state *s, uint16_t *v);
