@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arch - what operators call the architecture that this program was built for. */
+/* arch - what operators call the architecture that this program was built for, and the kernel. */
 #ifndef MICROVM_CORE_ARCH_H
 #define MICROVM_CORE_ARCH_H
+
+#include <stdint.h>
 
 /* "x86-64" or "arm64"; one arch_<arch>.c each. For sentences and for options that one
  * architecture lacks; never to choose between code of two architectures.
  */
 extern const char arch_name[];
+/* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
+extern const uint32_t arch_audit;
 
 #endif

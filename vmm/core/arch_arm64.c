@@ -2,4 +2,7 @@
 /* arch_arm64 - this architecture's name. */
 #include "vmm/core/arch.h"
 
+#include <linux/audit.h>
+
 const char arch_name[] = "arm64";
+const uint32_t arch_audit = AUDIT_ARCH_AARCH64;
