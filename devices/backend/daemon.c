@@ -57,6 +57,7 @@ int daemon_find(const struct daemon_spec *s, char *path, size_t size, struct err
 int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 {
 	char path[PATH_MAX];
+	struct daemon_fence fence;
 	struct daemon_exec x;
 	int rc = daemon_find(s, path, sizeof(path), e);
 
@@ -65,12 +66,16 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 	daemon_init(d);
 	d->program = s->program;
 	d->noise = s->noise;
-	rc = d->talk.fd = daemon_exec_init(&x, s);
+	rc = daemon_fence_init(&fence, s, path, e);
+	if (rc < 0)
+		return rc;
+	rc = d->talk.fd = daemon_exec_init(&x, s, &fence);
 	if (rc >= 0) {
 		x.path = path;
 		rc = daemon_fork(&x);
 	}
 	daemon_exec_fini(&x);
+	daemon_fence_fini(&fence);
 	if (rc > 0) {
 		d->pid = rc;
 		d->end.fd = (int)syscall(SYS_pidfd_open, d->pid, 0);
@@ -80,6 +85,11 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 		daemon_stop(d);
 		return err_set(e, -rc, "%s cannot be started: %s%s", s->program,
 			       strerror(-rc), limits_thread_cure(-rc));
+	}
+	rc = daemon_fence_held(&fence, e);
+	if (rc < 0) {
+		daemon_stop(d);
+		return rc;
 	}
 	log_debug("%s started as process %d", path, (int)d->pid);
 	return 0;
@@ -237,9 +247,20 @@ static bool daemon_wait(struct daemon *d, int ms, bool hurried)
 	}
 }
 
+static void (*daemon_ask_end)(const struct daemon *d, int sig);
+
+void daemon_set_signal(void (*fn)(const struct daemon *d, int sig))
+{
+	daemon_ask_end = fn;
+}
+
 /* By its descriptor: its number may be another process's by now */
 static void daemon_signal(const struct daemon *d, int sig)
 {
+	if (daemon_ask_end) {
+		daemon_ask_end(d, sig);
+		return;
+	}
 	if (d->end.fd < 0)
 		(void)kill(d->pid, sig);
 	else

@@ -14,13 +14,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/landlock.h"
 #include "vmm/core/loop.h"
 
-#define DAEMON_SAID_MAX 256
-#define DAEMON_HOW_MAX  (DAEMON_SAID_MAX + 128) /* of a sentence about an end */
-#define DAEMON_FDS_MAX  16
-#define DAEMON_FD_FIRST 3 /* what spec.fd[0] is in the program */
+#define DAEMON_SAID_MAX  256
+#define DAEMON_HOW_MAX   (DAEMON_SAID_MAX + 128) /* of a sentence about an end */
+#define DAEMON_FDS_MAX   16
+#define DAEMON_FD_FIRST  3 /* what spec.fd[0] is in the program */
+#define DAEMON_REACH_MAX 64
 
 /* A directory that the program finds at @at, so that its option parser never sees the directory's
  * own name. It is mounted there, with all that is mounted in it, in a mount namespace of the
@@ -45,6 +48,15 @@ struct daemon_spec {
 	const char *const *noise;
 	/* it is root in a user namespace of its own, and has our user outside of it */
 	bool userns;
+	/* It isolates itself with nothing of its own: it may open these @nreach files, its program and
+	 * the system's libraries alone, has no network and makes no sockets, and has an empty
+	 * environment and the capabilities @keep (a bit each). NULL: it does isolate itself
+	 */
+	const struct landlock_rule *reach;
+	unsigned int nreach;
+	uint64_t keep;
+	bool uring;          /* but it may use io_uring, which could make sockets */
+	enum jail_mode jail; /* JAIL_OFF: nothing of this */
 };
 
 struct daemon {
@@ -86,6 +98,11 @@ int daemon_dead(struct daemon *d, int ms, struct err *e);
  */
 int daemon_watch(struct daemon *d, struct loop *l, struct device *dev,
 		 void (*ended)(struct daemon *d, const char *how));
+/* daemon_set_signal() - from now on @fn sends the signals by which a daemon ends, SIGTERM and SIGKILL, for
+ * a process that may send none itself; @d->end.fd is its pidfd. NULL: they are sent from here, as at
+ * first. The thread that calls daemon_stop()
+ */
+void daemon_set_signal(void (*fn)(const struct daemon *d, int sig));
 /* daemon_stop() - SIGTERM, after a second SIGKILL, and wait for the end; @ended is not called. At
  * our exit, or after a failed start
  */

@@ -28,7 +28,7 @@ static _Noreturn void daemon_give_up(const char *lost)
  */
 static _Noreturn void daemon_become(const struct daemon_exec *x)
 {
-	unsigned int last = DAEMON_FD_FIRST + x->nfd;
+	int last = DAEMON_FD_FIRST + (int)x->nfd;
 	const char *lost;
 	sigset_t none;
 
@@ -43,8 +43,10 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 		daemon_give_up(lost);
 	for (unsigned int i = 0; i < x->nfd; i++)
 		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
+	if (x->ruleset >= 0 && x->ruleset != last)
+		(void)dup3(x->ruleset, last, O_CLOEXEC);
 	/* also those that others did not mark close-on-exec; before Linux 5.9 they stay */
-	(void)syscall(SYS_close_range, last, UINT_MAX, 0);
+	(void)syscall(SYS_close_range, last + (x->ruleset >= 0), UINT_MAX, 0);
 	/* signals that we ignore, or that nohup or a script's `&` made us ignore; but a guest
 	 * that writes beyond ulimit -f must not end the daemon that writes for it
 	 */
@@ -54,8 +56,14 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if ((lost = daemon_room_enter(&x->room)))
 		daemon_give_up(lost);
-	(void)execv(x->path, (char *const *)(uintptr_t)x->argv);
-	daemon_give_up("cannot be executed: ");
+	if ((lost = daemon_fence_enter(x->fence, x->ruleset >= 0 ? last : -1)))
+		daemon_give_up(lost);
+	(void)execve(x->path, (char *const *)(uintptr_t)x->argv, x->env);
+	daemon_give_up(
+		x->ruleset >= 0 && errno == EACCES
+			? "cannot be executed where it is confined to its own files, as "
+			  "a script needs others; --jail off starts it unconfined: "
+			: "cannot be executed: ");
 }
 
 /* vfork: no copy of the guest's page tables.  Signals are kept off while the child uses
@@ -81,6 +89,7 @@ void daemon_exec_fini(struct daemon_exec *x)
 		close(x->fd[i]);
 	cleanup_close_fd(&x->null);
 	cleanup_close_fd(&x->out);
+	cleanup_close_fd(&x->ruleset);
 }
 
 /* A copy of @fd above all numbers that the program gets. Return: it, or -errno */
@@ -91,12 +100,17 @@ static int daemon_lift(const struct daemon_spec *s, int fd)
 	return n < 0 ? -errno : n;
 }
 
-int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s)
+int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s,
+		     struct daemon_fence *fence)
 {
+	static char *const no_env[] = {NULL};
 	cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int ends[2], n = 0;
 
-	*x = (struct daemon_exec){.null = -1, .out = -1, .parent = getpid()};
+	*x = (struct daemon_exec){
+		.null = -1, .out = -1, .ruleset = -1, .parent = getpid()};
+	x->fence = fence;
+	x->env = s->reach && s->jail != JAIL_OFF ? no_env : environ;
 	x->argv[0] = s->program;
 	daemon_room_init(&x->room, s);
 	for (; s->args[n]; n++) {
@@ -109,10 +123,12 @@ int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s)
 	x->null = daemon_lift(s, null);
 	x->out = daemon_lift(s, ends[1]);
 	close(ends[1]);
+	if (fence->ruleset >= 0)
+		x->ruleset = daemon_lift(s, fence->ruleset);
 	while (x->nfd < s->nfd && (x->fd[x->nfd] = daemon_lift(s, s->fd[x->nfd])) >= 0)
 		x->nfd++;
-	if (x->null >= 0 && x->out >= 0 && x->nfd == s->nfd &&
-	    fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+	if ((x->ruleset >= 0 || fence->ruleset < 0) && x->null >= 0 && x->out >= 0 &&
+	    x->nfd == s->nfd && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
 		return ends[0];
 	n = -errno;
 	close(ends[0]);

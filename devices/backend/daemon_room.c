@@ -7,18 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/mount.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "vmm/core/util.h"
+#include "devices/backend/daemon_fence.h"
 
 /* not every C library allows <sys/mount.h> together with <linux/mount.h> */
 #define ROOM_MS_BIND    4096UL
@@ -34,33 +30,14 @@ void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s)
 	(void)snprintf(r->gids, sizeof(r->gids), "0 %u 1", getegid());
 }
 
-static int room_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-	int saved = errno;
-
-	cleanup_close_fd(&fd);
-	errno = saved;
-	return n < 0 ? -1 : 0;
-}
-
 /* A process that is not root outside may not leave its groups. virtiofsd tries to, for safety,
  * and gives up if it cannot: let the call succeed without effect.
  */
 static int room_pretend_setgroups(void)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setgroups, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {.len = ARRAY_SIZE(code), .filter = code};
+	static const unsigned int call = SYS_setgroups;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+	return room_answer(&call, 1, 0);
 }
 
 /* unshare(2) copies all mounts.  A descriptor still refers to the old ones, which cannot be

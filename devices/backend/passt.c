@@ -102,7 +102,7 @@ static int passt_check_port(const struct config_publish *p, struct err *e)
 		p->spec, p->port, strerror(errno));
 }
 
-int passt_start(const struct config_net *c, struct err *e)
+int passt_start(const struct config_net *c, enum jail_mode jail, struct err *e)
 {
 	const char *args[PASST_ARGS + 1] = {"--quiet", "--stderr", "--fd", "3"};
 	unsigned int n = 4;
@@ -115,6 +115,7 @@ int passt_start(const struct config_net *c, struct err *e)
 					 .cure = "apt install passt",
 					 .args = args,
 					 .noise = noise,
+					 .jail = jail,
 					 .fd = &pair[1],
 					 .nfd = 1};
 

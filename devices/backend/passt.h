@@ -12,6 +12,6 @@
  * however we end. Returns when passt is ready (20 ms). Main thread only.
  * Return: our end of a stream socket (netstream.h), or -errno with a sentence in @e
  */
-int passt_start(const struct config_net *c, struct err *e);
+int passt_start(const struct config_net *c, enum jail_mode jail, struct err *e);
 
 #endif

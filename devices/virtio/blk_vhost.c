@@ -10,6 +10,7 @@
 #include "devices/virtio/devices.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "devices/backend/disk_image.h"
+#include "devices/backend/disk_others.h"
 #include "devices/virtio/vhost_user_device.h"
 #include "vmm/core/util.h"
 
@@ -147,6 +149,36 @@ static int blk_tell_all(struct blk_told *t, const struct config_disk *c, int fd,
 	return 0;
 }
 
+/* Without capabilities root opens what anybody may, and its own. Return: what it needs for @c */
+static uint64_t blk_keep(const struct config_disk *c, int fd)
+{
+	mode_t need = c->readonly ? S_IROTH : S_IROTH | S_IWOTH;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (!c->backing && fstat(fd, &st) == 0 &&
+	    (st.st_uid == 0 || (st.st_mode & need) == need))
+		return 0;
+	return 1ULL << CAP_DAC_OVERRIDE;
+}
+
+/* The image, and the files that it names, are all that the program may open. Return: how many */
+static unsigned int blk_reach(struct landlock_rule *r, struct disk_others *o,
+			      const struct config_disk *c, int fd)
+{
+	uint64_t write = c->readonly ? 0 : LANDLOCK_WRITE;
+
+	o->n = 0;
+	if (c->backing)
+		disk_others_find(o, c->path, fd);
+	r[0] = (struct landlock_rule){NULL, fd, LANDLOCK_READ | write};
+	for (unsigned int i = 0; i < o->n; i++)
+		r[i + 1] = (struct landlock_rule){
+			NULL, o->of[i].fd, LANDLOCK_READ | (o->of[i].data ? write : 0)};
+	return o->n + 1;
+}
+
 /* By io_uring only if the operator says so: with it, qemu-storage-daemon 7.2 waits for ever for
  * bytes past the end of a truncated file.
  */
@@ -154,7 +186,9 @@ static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c, int f
 			    enum disk_format f, struct err *e)
 {
 	unsigned int nqueue = MIN(d->v.env->cfg->ncpu, VIRTIO_QUEUES_MAX);
+	struct landlock_rule reach[DISK_OTHERS_MAX + 1];
 	struct daemon_spec s = storage_daemon;
+	struct disk_others others;
 	struct blk_told t;
 	int rc = blk_tell_all(&t, c, fd, f, nqueue, e);
 
@@ -163,7 +197,13 @@ static int blk_start_daemon(struct vu_dev *d, const struct config_disk *c, int f
 	s.args = t.args;
 	s.fd = &fd;
 	s.nfd = c->backing ? 0 : 1;
+	s.reach = reach;
+	s.nreach = blk_reach(reach, &others, c, fd);
+	s.keep = blk_keep(c, fd);
+	s.uring = c->io == DISK_IO_URING;
+	s.jail = d->v.env->cfg->jail;
 	rc = vu_start_daemon(d, &s, e);
+	disk_others_close(&others);
 	return rc < 0 ? err_wrap(e, "disk %s", c->path) : 0;
 }
 

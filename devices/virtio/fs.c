@@ -141,6 +141,7 @@ static int fs_start(struct vu_dev *d, const struct config_share *c, int dir,
 
 	s.args = fs_args[how][box];
 	s.userns = geteuid() != 0;
+	s.jail = d->v.env->cfg->jail;
 	if (box == FS_CHROOT_4) {
 		s.fd = &dir;
 		s.nfd = 1;

@@ -130,7 +130,7 @@ static struct virtio_dev *net_create_user(const struct virtio_env *env, unsigned
 {
 	/* A dry run has the card, and no peer at its other end */
 	int fd = env->cfg->dry_run ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
-				   : passt_start(&env->cfg->net[i], e);
+				   : passt_start(&env->cfg->net[i], env->cfg->jail, e);
 
 	if (fd < 0 && env->cfg->dry_run)
 		err_set(e, errno, "%s: no socket: %s", env->cfg->net[i].id,

@@ -69,7 +69,7 @@ static void refused(const struct config_net *c, const char *word)
 {
 	unsigned int before = open_fds();
 
-	ck_assert_int_lt(passt_start(c, &err), 0);
+	ck_assert_int_lt(passt_start(c, JAIL_AUTO, &err), 0);
 	ck_assert_msg(strstr(err.msg, word) != NULL, "%s", err.msg);
 	ck_assert_uint_eq(open_fds(), before);
 }
@@ -86,7 +86,7 @@ START_TEST(ready_passt_costs_one_descriptor)
 	c.publish[0] = p;
 	(void)snprintf(script, sizeof(script), "echo \"$@\" >%s", in_dir("args"));
 	passt_is(script);
-	fd = passt_start(&c, &err);
+	fd = passt_start(&c, JAIL_AUTO, &err);
 	ck_assert_msg(fd >= 0, "%s", err.msg);
 	ck_assert_uint_eq(open_fds(), before + 1);
 	close(fd);
@@ -118,7 +118,7 @@ START_TEST(passt_itself_opens_the_port)
 	c.publish[0].address = a.sin_addr.s_addr;
 	(void)snprintf(c.publish[0].spec, sizeof(c.publish[0].spec), "127.0.0.1/%u:80",
 		       c.publish[0].port);
-	fd = passt_start(&c, &err);
+	fd = passt_start(&c, JAIL_AUTO, &err);
 	if (fd < 0 && strstr(err.msg, "namespace"))
 		return; /* a container that allows none */
 	ck_assert_msg(fd >= 0, "%s", err.msg);
