@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/vhost_user_device.h"
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 #define FS_QUEUES   2 /* one for urgent messages, one for requests */
@@ -194,10 +195,18 @@ static struct vu_dev *fs_open_how(const struct virtio_env *env, unsigned int i, 
 				  enum fs_options how, struct err *e)
 {
 	struct vu_dev *d = fs_try(env, i, dir, FS_NAMESPACE, how, e);
+	struct err why = *e;
 
-	if (!d && e->code == ECHILD) /* it died */
-		d = fs_try(env, i, dir,
-			   env->cfg->share[i].readonly ? FS_CHROOT : FS_CHROOT_4, how, e);
+	if (d || e->code != ECHILD || env->cfg->jail == JAIL_STRICT)
+		return d;
+	/* it died */
+	d = fs_try(env, i, dir, env->cfg->share[i].readonly ? FS_CHROOT : FS_CHROOT_4,
+		   how, e);
+	if (d && env->cfg->jail == JAIL_AUTO)
+		log_warn("share %s is confined by chroot(2) alone, namespaces of its own "
+			 "are missing: %s; allow them (sysctl user.max_mnt_namespaces, "
+			 "user.max_user_namespaces, the container's CAP_SYS_ADMIN)",
+			 env->cfg->share[i].path, why.msg);
 	return d;
 }
 
@@ -223,6 +232,9 @@ static struct vu_dev *fs_open(const struct virtio_env *env, unsigned int i, stru
 			"without root virtiofsd needs user namespaces; allow them "
 			"(sysctl kernel.unprivileged_userns_clone=1, AppArmor) or run "
 			"as root");
+	if (!d && e->code == ECHILD && env->cfg->jail == JAIL_STRICT)
+		(void)err_wrap(e, "--jail strict takes no sandbox but namespaces of its "
+				  "own, --jail auto also chroot(2)");
 	if (!d && c->path)
 		(void)err_wrap(e, "share %s", c->path);
 	return d;

@@ -124,6 +124,16 @@ START_TEST(older_kind_in_a_container)
 }
 END_TEST
 
+/* What a warning says otherwise */
+START_TEST(strict_jail_takes_no_weaker_sandbox)
+{
+	d.cfg.jail = JAIL_STRICT;
+	install(OLD_HELP, "--fd=3 -o source=/proc/self/fd/4/,sandbox=chroot,cache=auto",
+		"no namespaces");
+	must_fail("also chroot(2): virtiofsd ended with status 2: no namespaces");
+}
+END_TEST
+
 /* What is read-only is a mount, which a descriptor from outside would go past */
 START_TEST(older_kind_in_a_container_and_readonly)
 {
@@ -247,6 +257,7 @@ static void add_tests(Suite *suite, TCase *t)
 	(void)suite;
 	tcase_add_test(t, older_kind_is_started_at_once);
 	tcase_add_test(t, older_kind_in_a_container);
+	tcase_add_test(t, strict_jail_takes_no_weaker_sandbox);
 	tcase_add_test(t, older_kind_in_a_container_and_readonly);
 	tcase_add_test(t, newer_kind_without_the_older_ones_options);
 	tcase_add_test(t, newer_kind_in_a_container);
