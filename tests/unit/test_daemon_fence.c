@@ -211,6 +211,49 @@ START_TEST(script_is_refused_with_the_cure)
 }
 END_TEST
 
+/* As the new process does it. Return: 0, or the line of what was allowed */
+static int tries_calls(bool uring)
+{
+	static const unsigned int calls[] = {SYS_socket, SYS_socketpair, SYS_connect};
+	const struct landlock_rule r = {given, -1, LANDLOCK_READ};
+	struct daemon_spec s = {
+		.program = "sh", .reach = &r, .nreach = 1, .uring = uring};
+	struct daemon_fence f;
+	long rc;
+
+	if (daemon_fence_init(&f, &s, "/bin/sh", &e) < 0 ||
+	    daemon_fence_enter(&f, f.ruleset))
+		return __LINE__;
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++)
+		if (syscall(calls[i], -1, -1, -1, NULL) >= 0 || errno != EACCES)
+			return __LINE__;
+	rc = syscall(SYS_io_uring_setup, 0, NULL);
+	if (rc >= 0 || (errno == EACCES) == uring)
+		return __LINE__;
+	/* x86-64 has each call by another number as well */
+	if (syscall(SYS_socket | 0x40000000, -1, -1, -1) >= 0 || errno != EACCES)
+		return __LINE__;
+	if (getpid() < 1 || close(-1) == 0 || errno != EBADF)
+		return __LINE__;
+	return 0;
+}
+
+START_TEST(sockets_are_not_made)
+{
+	int how = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		how = tries_calls(_i);
+		if (how)
+			(void)fprintf(stderr, "line %d\n", how);
+		_exit(how != 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &how, 0), pid);
+	ck_assert_int_eq(how, 0);
+}
+END_TEST
+
 /* ---- layers that the host does not have ---- */
 
 static const struct {
@@ -489,6 +532,7 @@ UNIT_MAIN("daemon_fence", setup, teardown, t)
 {
 	tcase_add_test(t, shell_reads_what_it_is_given_and_nothing_else);
 	tcase_add_test(t, shell_has_no_privileges);
+	tcase_add_loop_test(t, sockets_are_not_made, 0, 2);
 	tcase_add_test(t, script_is_refused_with_the_cure);
 	tcase_add_loop_test(t, missing_layer_is_a_warning_or_a_refusal, 0,
 			    (int)ARRAY_SIZE(layers));
