@@ -44,21 +44,25 @@ static const struct landlock_rule fence_always[] = {
 
 /* ---- before ---- */
 
-/* @layer is missing because of @why: said once, or refused */
-static int fence_lacks(const struct daemon_fence *f, const char *layer, const char *why,
-		       struct err *e)
+enum fence_layer { FENCE_LANDLOCK, FENCE_NETWORK };
+
+/* @which is missing because of @why: said once, or refused */
+static int fence_lacks(const struct daemon_fence *f, enum fence_layer which,
+		       const char *why, struct err *e)
 {
-	static bool said;
+	static const char *const names[] = {"Landlock", "a network namespace of its own"};
+	static bool said[ARRAY_SIZE(names)];
+	const char *layer = names[which];
 
 	if (f->spec->jail == JAIL_STRICT)
 		return err_set(e, EPERM,
 			       "%s cannot be confined as --jail strict demands, %s is "
 			       "missing: %s; or choose --jail auto",
 			       f->spec->program, layer, why);
-	if (!said)
+	if (!said[which])
 		log_warn("%s is confined less than it could be, %s is missing: %s",
 			 f->spec->program, layer, why);
-	said = true;
+	said[which] = true;
 	return 0;
 }
 
@@ -89,7 +93,7 @@ int daemon_fence_init(struct daemon_fence *f, const struct daemon_spec *s,
 	if (s->jail == JAIL_OFF || !s->reach)
 		return 0;
 	if (landlock_abi() < 0)
-		return fence_lacks(f, "Landlock", landlock_why(), e);
+		return fence_lacks(f, FENCE_LANDLOCK, landlock_why(), e);
 	f->ruleset = fence_rules(f, path);
 	if (f->ruleset < 0)
 		return err_set(e, -f->ruleset,
@@ -115,7 +119,7 @@ int daemon_fence_held(const struct daemon_fence *f, struct err *e)
 		       "user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
 		       "AppArmor, the container's seccomp)",
 		       strerror(f->no_net));
-	return fence_lacks(f, "a network namespace of its own", why, e);
+	return fence_lacks(f, FENCE_NETWORK, why, e);
 }
 
 /* ---- in the new process ---- */
@@ -177,9 +181,13 @@ static const char *fence_leave_network(struct daemon_fence *f)
 static int fence_drop_capabilities(uint64_t keep)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)keep, .permitted = (uint32_t)keep}};
+	struct __user_cap_data_struct data[2] = {{0}};
 
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -1;
+	data[0].effective = data[0].permitted &= (uint32_t)keep;
+	data[0].inheritable = 0;
+	data[1] = (struct __user_cap_data_struct){0};
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (int cap = 0; cap < 64; cap++)
 		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
