@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/command.h"
@@ -111,14 +112,21 @@ static int run_lost(const struct machine_job *job, const struct err *lost)
 
 static int run_jailed(struct machine_job *job)
 {
-	struct jail jail = {.mode = job->cfg->jail};
 	struct err e = {0};
 	int status;
 
-	job->jail = &jail;
-	status = broker_run(&jail, run_here, job, &e);
+	/* shared, so that the report of a child that is lost can say how it was jailed */
+	job->jail = mmap(NULL, sizeof(*job->jail), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (job->jail == MAP_FAILED) {
+		err_set(&e, errno, "no memory for the jail: %s", strerror(errno));
+		return command_fail(&e);
+	}
+	job->jail->mode = job->cfg->jail;
+	status = broker_run(job->jail, run_here, job, &e);
 	if (status < 0)
 		status = run_lost(job, &e);
+	munmap(job->jail, sizeof(*job->jail));
 	job->jail = NULL;
 	return status;
 }

@@ -16,6 +16,7 @@
 #include "devices/backend/daemon_exec.h"
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
+#include "vmm/core/outside.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/shell.h"
 #include "vmm/core/util.h"
@@ -29,7 +30,7 @@
 
 void daemon_init(struct daemon *d)
 {
-	*d = (struct daemon){.end.fd = -1, .talk.fd = -1};
+	*d = (struct daemon){.end.fd = -1, .talk.fd = -1, .slot = -1};
 }
 
 /* ---- where it is ---- */
@@ -79,7 +80,9 @@ int daemon_start(struct daemon *d, const struct daemon_spec *s, struct err *e)
 	if (rc > 0) {
 		d->pid = rc;
 		d->end.fd = (int)syscall(SYS_pidfd_open, d->pid, 0);
-		rc = d->end.fd < 0 ? -errno : 0;
+		rc = d->end.fd < 0 ? -errno : outside_helper(d->end.fd);
+		d->slot = MAX(rc, -1);
+		rc = MIN(rc, 0);
 	}
 	if (rc < 0) {
 		daemon_stop(d);
@@ -247,24 +250,13 @@ static bool daemon_wait(struct daemon *d, int ms, bool hurried)
 	}
 }
 
-static void (*daemon_ask_end)(const struct daemon *d, int sig);
-
-void daemon_set_signal(void (*fn)(const struct daemon *d, int sig))
-{
-	daemon_ask_end = fn;
-}
-
 /* By its descriptor: its number may be another process's by now */
 static void daemon_signal(const struct daemon *d, int sig)
 {
-	if (daemon_ask_end) {
-		daemon_ask_end(d, sig);
-		return;
-	}
-	if (d->end.fd < 0)
+	if (d->slot < 0)
 		(void)kill(d->pid, sig);
 	else
-		(void)syscall(SYS_pidfd_send_signal, d->end.fd, sig, NULL, 0);
+		(void)outside_do(OUTSIDE_END, d->slot, sig == SIGKILL);
 }
 
 /* Did it end because it does not know an option of ours? */
@@ -347,6 +339,7 @@ void daemon_stop(struct daemon *d)
 		while (waitpid(d->pid, &d->status, 0) < 0 && errno == EINTR)
 			;
 	}
+	outside_drop(d->slot);
 	cleanup_close_fd(&d->talk.fd);
 	cleanup_close_fd(&d->end.fd);
 	daemon_init(d);

@@ -64,6 +64,7 @@ struct daemon {
 	const char *const *noise; /* the spec's */
 	pid_t pid;                /* 0: none, or it has ended */
 	int status;               /* as of waitpid(2), after its end */
+	int slot;                 /* by which it is ended (vmm/core/outside.h); -1: none */
 	struct loop *loop;        /* NULL: not watched */
 	struct loop_source end, talk;
 	void (*ended)(struct daemon *d, const char *how);
@@ -98,11 +99,6 @@ int daemon_dead(struct daemon *d, int ms, struct err *e);
  */
 int daemon_watch(struct daemon *d, struct loop *l, struct device *dev,
 		 void (*ended)(struct daemon *d, const char *how));
-/* daemon_set_signal() - from now on @fn sends the signals by which a daemon ends, SIGTERM and SIGKILL, for
- * a process that may send none itself; @d->end.fd is its pidfd. NULL: they are sent from here, as at
- * first. The thread that calls daemon_stop()
- */
-void daemon_set_signal(void (*fn)(const struct daemon *d, int sig));
 /* daemon_stop() - SIGTERM, after a second SIGKILL, and wait for the end; @ended is not called. At
  * our exit, or after a failed start
  */

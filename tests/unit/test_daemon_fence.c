@@ -504,30 +504,6 @@ START_TEST(passt_isolates_itself)
 }
 END_TEST
 
-/* ---- its end ---- */
-
-static unsigned int asked;
-
-static void ask(const struct daemon *of, int sig)
-{
-	asked++;
-	ck_assert_int_eq(sig, SIGTERM);
-	ck_assert_int_eq(syscall(SYS_pidfd_send_signal, of->end.fd, sig, NULL, 0), 0);
-}
-
-START_TEST(another_process_sends_the_signal)
-{
-	const char *const args[] = {"100", NULL};
-	struct daemon_spec s = {.program = "sleep", .cure = "", .args = args};
-
-	ck_assert_int_eq(daemon_start(dm, &s, &e), 0);
-	daemon_set_signal(ask);
-	daemon_stop(dm);
-	daemon_set_signal(NULL);
-	ck_assert_uint_eq(asked, 1);
-}
-END_TEST
-
 UNIT_MAIN("daemon_fence", setup, teardown, t)
 {
 	tcase_add_test(t, shell_reads_what_it_is_given_and_nothing_else);
@@ -543,5 +519,4 @@ UNIT_MAIN("daemon_fence", setup, teardown, t)
 	tcase_add_loop_test(t, storage_daemon_has_no_privileges, 0, 2);
 	tcase_add_test(t, virtiofsd_sees_its_share_alone);
 	tcase_add_test(t, passt_isolates_itself);
-	tcase_add_test(t, another_process_sends_the_signal);
 }

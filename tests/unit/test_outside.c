@@ -231,6 +231,7 @@ static void ask(void (*before)(void), void (*after)(void))
 
 static struct unix_listener socket_of_ours;
 static int slots[3], report_fd, report_slot;
+static pid_t helper;
 
 static void makes_one_of_each(void)
 {
@@ -238,11 +239,18 @@ static void makes_one_of_each(void)
 	ck_assert_int_eq(unix_listen(&socket_of_ours, "it", path, &e), 0);
 	slots[0] = outside_peer(path);
 	slots[1] = outside_log(other, make(other, 0600));
+	(void)signal(SIGTERM, SIG_DFL);
+	helper = fork();
+	if (helper == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	slots[2] = outside_helper((int)syscall(SYS_pidfd_open, helper, 0));
 }
 
 static void asks_for_each(void)
 {
-	int fd = outside_do(OUTSIDE_CONNECT, slots[0], OUTSIDE_NO_PORT);
+	int fd = outside_do(OUTSIDE_CONNECT, slots[0], OUTSIDE_NO_PORT), status;
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -253,6 +261,9 @@ static void asks_for_each(void)
 	ck_assert_int_eq(outside_do(OUTSIDE_CONNECT, -1, OUTSIDE_NO_PORT), -EINVAL);
 	unix_unlisten(&socket_of_ours); /* it cannot, and leaves it */
 	ck_assert(is_there(path));
+	ck_assert_int_eq(outside_do(OUTSIDE_END, slots[2], 0), 0);
+	ck_assert_int_eq(waitpid(helper, &status, 0), helper);
+	ck_assert_int_eq(WTERMSIG(status), SIGTERM);
 	/* the report, from before the two parted */
 	ck_assert_int_eq(write(report_fd, "late", 4), 4);
 	fd = outside_do(OUTSIDE_REWRITE, report_slot, 0);

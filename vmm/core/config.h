@@ -151,13 +151,6 @@ struct config_end {
 };
 
 /* What kind of reader the console has */
-/* How much is taken from this process and its helpers before a guest runs */
-enum jail_mode {
-	JAIL_AUTO,   /* what the host allows; a layer that is missing is a warning */
-	JAIL_STRICT, /* every layer, or a refusal */
-	JAIL_OFF,
-};
-
 enum config_reader {
 	READER_UNKNOWN,  /* a program that opens a pty or connects to a socket */
 	READER_TERMINAL, /* a person at our own terminal, whose keys are the input */
@@ -216,7 +209,6 @@ struct config {
 	enum log_level log_level;
 	char *dump_dtb;    /* where the device tree is to be written; NULL: nowhere */
 	char *dtb_overlay; /* the overlay that is applied to it first; NULL: none */
-	enum jail_mode jail;
 	bool dry_run;
 	bool json;                /* the dry run prints its configuration instead */
 	struct config_said *said; /* all of the above as it was said; NULL: nothing */

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define OUTSIDE_SLOTS_MAX 64
+#define OUTSIDE_SLOTS_MAX 128
 #define OUTSIDE_NO_PORT   UINT32_MAX
 #define OUTSIDE_TELL_MAX  (PATH_MAX + 32)
 
