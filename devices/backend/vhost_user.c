@@ -19,7 +19,8 @@
 #define VU_USER_BASE (UINT64_C(1) << 46)
 #define VU_F_EXTENDED \
 	(UINT64_C(1) << 30) /* of a device's features: supports protocol features */
-#define VU_P(bit) (UINT64_C(1) << (bit))
+#define VU_RING_MESSAGES 5
+#define VU_P(bit)        (UINT64_C(1) << (bit))
 #define VU_PROTOCOL_WANTED                                      \
 	(VU_P(VHOST_USER_P_MQ) | VU_P(VHOST_USER_P_REPLY_ACK) | \
 	 VU_P(VHOST_USER_P_CONFIG) | VU_P(VHOST_USER_P_INFLIGHT))
@@ -163,23 +164,26 @@ static int vu_memory(struct vhost_user *u, const struct gmem *mem)
 		       true);
 }
 
-static int vu_ring(struct vhost_user *u, const struct vhost_ring *r)
+/* Message @k of VU_RING_MESSAGES, which give the process a ring */
+static int vu_ring(struct vhost_user *u, const struct vhost_ring *r, unsigned int k)
 {
 	struct vu_msg m = {.p.addr = {.index = r->index,
 				      .desc = VU_USER_BASE + r->desc,
 				      .used = VU_USER_BASE + r->used,
 				      .avail = VU_USER_BASE + r->avail}};
-	int rc = vu_tell_ring(u, VU_SET_VRING_NUM, r->index, r->size, false);
 
-	if (rc == 0)
-		rc = vu_tell_ring(u, VU_SET_VRING_BASE, r->index, r->base, false);
-	if (rc == 0)
-		rc = vu_tell(u, &m, VU_SET_VRING_ADDR, sizeof(m.p.addr), false);
-	if (rc == 0)
-		rc = vu_tell_fd(u, VU_SET_VRING_CALL, r->index, r->call);
-	if (rc == 0)
-		rc = vu_tell_fd(u, VU_SET_VRING_KICK, r->index, r->kick);
-	return rc;
+	switch (k) {
+	case 0:
+		return vu_tell_ring(u, VU_SET_VRING_NUM, r->index, r->size, false);
+	case 1:
+		return vu_tell_ring(u, VU_SET_VRING_BASE, r->index, r->base, false);
+	case 2:
+		return vu_tell(u, &m, VU_SET_VRING_ADDR, sizeof(m.p.addr), false);
+	case 3:
+		return vu_tell_fd(u, VU_SET_VRING_CALL, r->index, r->call);
+	default:
+		return vu_tell_fd(u, VU_SET_VRING_KICK, r->index, r->kick);
+	}
 }
 
 static void vu_inflight_forget(struct vhost_user_inflight *in)
@@ -241,24 +245,32 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 		rc = vu_memory(u, mem);
 	if (rc == 0 && n)
 		rc = vu_inflight(u, in);
-	for (unsigned int i = 0; rc == 0 && i < n; i++)
-		rc = vu_ring(u, &ring[i]);
+	for (unsigned int i = 0; rc == 0 && i < n * VU_RING_MESSAGES; i++)
+		rc = vu_ring(u, &ring[i / VU_RING_MESSAGES], i % VU_RING_MESSAGES);
 	/* the last message, so that its acknowledgement covers all */
 	for (unsigned int i = 0; rc == 0 && u->extended && i < n; i++)
 		rc = vu_tell_ring(u, VU_SET_VRING_ENABLE, ring[i].index, 1, i == n - 1);
 	return rc;
 }
 
-int vhost_user_go_on(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n)
+int vhost_user_go_on(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n,
+		     unsigned int *told)
 {
+	unsigned int enable = n * VU_RING_MESSAGES, all = enable + (u->extended ? n : 0);
 	int rc = 0;
 
-	u->deadline = vu_deadline();
-	for (unsigned int i = 0; rc == 0 && i < n; i++)
-		rc = vu_ring(u, &ring[i]);
-	for (unsigned int i = 0; rc == 0 && u->extended && i < n; i++)
-		rc = vu_tell_ring(u, VU_SET_VRING_ENABLE, ring[i].index, 1, false);
-	return rc;
+	u->deadline = 0;
+	for (; rc == 0 && *told < all; *told += rc == 0) {
+		unsigned int i = *told;
+
+		if (i < enable)
+			rc = vu_ring(u, &ring[i / VU_RING_MESSAGES],
+				     i % VU_RING_MESSAGES);
+		else
+			rc = vu_tell_ring(u, VU_SET_VRING_ENABLE, ring[i - enable].index,
+					  1, false);
+	}
+	return rc == -EAGAIN ? 1 : rc;
 }
 
 /* ---- the end ---- */
@@ -297,19 +309,19 @@ int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int 
 }
 
 int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
-			   unsigned int n)
+			   unsigned int n, unsigned int *told, bool wait)
 {
 	int rc = 0;
 
-	u->deadline = vu_deadline();
-	for (unsigned int i = 0; rc == 0 && i < n; i++)
-		rc = vu_ask_base(u, &ring[i]);
-	return rc;
+	u->deadline = wait ? vu_deadline() : 0;
+	for (; rc == 0 && *told < n; *told += rc == 0)
+		rc = vu_ask_base(u, &ring[*told]);
+	return rc == -EAGAIN ? 1 : rc;
 }
 
 int vhost_user_stopped(struct vhost_user *u, struct vhost_ring *ring, bool wait)
 {
-	u->deadline = vu_deadline();
+	u->deadline = wait ? vu_deadline() : 0;
 	if (!wait) {
 		int rc = vu_is_there(u, sizeof(struct vu_vring_state));
 

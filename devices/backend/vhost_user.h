@@ -45,7 +45,7 @@ struct vhost_user {
 	bool extended;       /* it supports protocol features at all */
 	unsigned int queues; /* how many it can serve; UINT_MAX: it does not say */
 	const char *why;     /* the cause, in the call that failed */
-	uint64_t deadline;   /* of the call under way, for all its messages */
+	uint64_t deadline;   /* of the call under way, for all its messages; 0: no wait */
 };
 
 /* vhost_user_open() - greet the back end on the connected socket @fd, which is @u's from
@@ -72,13 +72,15 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
  * taken. It may still finish those that it has taken
  */
 int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int n);
-/* vhost_user_ask_to_stop() - the same, without a wait.  vhost_user_stopped() takes one answer, of
- * the rings in their order, and waits for it only with @wait. Return: 0; 1, not there yet; or
- * -errno. vhost_user_go_on(): serve stopped rings again, each from its base
+/* In parts, which wait for the process only with @wait. Return: 0; 1, not yet; or -errno.
+ * vhost_user_ask_to_stop() and vhost_user_go_on() count in @told, first 0, what they have sent;
+ * call them again until 0.  vhost_user_stopped() takes one answer, of the rings in their order;
+ * vhost_user_go_on(): serve stopped rings again, each from its base
  */
 int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
-			   unsigned int n);
+			   unsigned int n, unsigned int *told, bool wait);
 int vhost_user_stopped(struct vhost_user *u, struct vhost_ring *ring, bool wait);
-int vhost_user_go_on(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n);
+int vhost_user_go_on(struct vhost_user *u, const struct vhost_ring *ring, unsigned int n,
+		     unsigned int *told);
 
 #endif

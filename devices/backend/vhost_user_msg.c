@@ -51,7 +51,8 @@ static int vu_again(struct vhost_user *u, ssize_t n, short events, uint64_t dead
 	if (n == 0 || errno == EPIPE || errno == ECONNRESET)
 		return vu_fail(u, EPIPE, "it has hung up");
 	if (errno == EAGAIN || errno == EINTR)
-		return vu_wait(u, events, deadline);
+		return deadline ? vu_wait(u, events, deadline)
+				: vu_fail(u, EAGAIN, "it does not answer");
 	return vu_fail(u, errno, "the connection failed");
 }
 

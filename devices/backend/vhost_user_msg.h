@@ -83,7 +83,10 @@ struct vu_msg {
 	unsigned int nfd;
 };
 
-/* vu_send() - m->h.request with h.size bytes of payload and m->fd, which stay ours */
+/* vu_send() - m->h.request with h.size bytes of payload and m->fd, which stay ours.  @deadline 0:
+ * without a wait; -EAGAIN if the socket is full, and then nothing was sent, since the kernel takes
+ * so short a message whole
+ */
 int vu_send(struct vhost_user *u, struct vu_msg *m, uint32_t flags, uint64_t deadline);
 /* vu_receive() - the reply to request @m->h.request into @m, at least @min bytes of it; the
  * caller owns m->fd, of which there are at most @nfd

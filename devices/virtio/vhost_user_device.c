@@ -175,7 +175,8 @@ int vu_listen(struct vu_dev *d)
 {
 	d->line.fd = d->u.fd;
 	d->line.dev = d->v.dev;
-	loop_want(d->v.env->loop, &d->line, EPOLLIN | EPOLLRDHUP);
+	loop_want(d->v.env->loop, &d->line,
+		  EPOLLIN | EPOLLRDHUP | (vu_rest_owes(d) ? (uint32_t)EPOLLOUT : 0));
 	return d->line.events ? 0 : -ENOSPC;
 }
 

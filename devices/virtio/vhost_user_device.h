@@ -19,11 +19,12 @@
 struct vu_rest {
 	enum {
 		VU_SERVES,  /* the process serves, as far as it is connected */
-		VU_ASKED,   /* it was asked to stop, for @answered of @n rings */
+		VU_ASKED,   /* it is asked to stop: @told of @n rings, @answered for */
 		VU_STOPPED, /* all have */
+		VU_RETURNS, /* it is told to serve them again: @told messages */
 		VU_DUE,     /* a driver started at rest: begin afterwards */
 	} stage;
-	unsigned int n, answered;
+	unsigned int n, told, answered;
 	struct vhost_ring ring[VIRTIO_QUEUES_MAX];
 };
 
@@ -76,18 +77,22 @@ struct virtio_dev *vu_offer(struct vu_dev *d, uint32_t id, unsigned int nvq,
  */
 unsigned int vu_rings(struct vu_dev *d, struct vhost_ring ring[VIRTIO_QUEUES_MAX]);
 void vu_used_base(const struct vu_dev *d, struct vhost_ring *ring, unsigned int n);
-/* vu_listen() - watch for the end of the connection from now on */
+/* vu_listen() - watch for the end of the connection from now on, and for room in it if messages of
+ * a rest or a return have found none (vu_rest_owes())
+ */
 int vu_listen(struct vu_dev *d);
 /* vu_begin() - make the process serve the queues.  Return: 0 or -errno.  vu_lost(): it is gone */
 int vu_begin(struct vu_dev *d);
 void vu_lost(struct vu_dev *d, const char *why);
 /* vu_op_rest(), vu_op_wake() - as in virtio_ops. vu_rest_heard(): the connection is readable,
- * after a rest. Return: was it an answer? vu_rest_end(): at a reset, wait for answers that are
- * due; @ring becomes the stopped rings. Return: 0 or -errno
+ * or has room, after a rest. Return: is nothing left to look at? vu_rest_owes(): does a message
+ * wait for room? vu_rest_end(): at a reset, wait for answers that are due; @ring becomes the
+ * stopped rings. Return: 0 or -errno
  */
 bool vu_op_rest(struct virtio_dev *v);
 void vu_op_wake(struct virtio_dev *v);
 bool vu_rest_heard(struct vu_dev *d);
+bool vu_rest_owes(const struct vu_dev *d);
 int vu_rest_end(struct vu_dev *d, struct vhost_ring *ring);
 /* vu_return_arm() - open all that a try needs, except its socket.  Return: 0 or -errno.
  * vu_return_rest(): no try from now on. Return: and none is under way

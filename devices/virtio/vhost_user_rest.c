@@ -4,7 +4,8 @@
  *
  * The protocol stops a ring by asking for its base. The loop must not wait for that: it asks
  * once, and polls for the answers. If the machine gives up before the process has answered, the
- * request stays: the process serves the rings again after its answer.
+ * request stays: the process serves the rings again after its answer. Of a process that does not
+ * read, the messages that its socket has no room for are sent at a later look, or when there is.
  */
 #include "devices/virtio/vhost_user_device.h"
 
@@ -17,16 +18,41 @@
 static int vu_hear_answers(struct vu_dev *d, bool wait)
 {
 	struct vu_rest *r = &d->rest;
+	int rc = vhost_user_ask_to_stop(&d->u, r->ring, r->n, &r->told, wait);
 
-	while (r->answered < r->n) {
-		int rc = vhost_user_stopped(&d->u, &r->ring[r->answered], wait);
-
+	if (rc < 0)
+		return rc;
+	for (; r->answered < r->told; r->answered++) {
+		rc = vhost_user_stopped(&d->u, &r->ring[r->answered], wait);
 		if (rc != 0)
 			return rc;
-		r->answered++;
 	}
+	if (r->answered < r->n)
+		return 1;
 	r->stage = VU_STOPPED;
 	return 0;
+}
+
+/* Return: 0, it serves the rings again, each from its base; else as above */
+static int vu_go_on(struct vu_dev *d)
+{
+	struct vu_rest *r = &d->rest;
+	int rc = vhost_user_go_on(&d->u, r->ring, r->n, &r->told);
+
+	if (rc != 0)
+		return rc;
+	r->stage = VU_SERVES;
+	/* kicks that came meanwhile were ignored */
+	for (unsigned int i = 0; i < r->n; i++)
+		(void)eventfd_write(r->ring[i].kick, 1);
+	return 0;
+}
+
+bool vu_rest_owes(const struct vu_dev *d)
+{
+	const struct vu_rest *r = &d->rest;
+
+	return r->stage == VU_RETURNS || (r->stage == VU_ASKED && r->told < r->n);
 }
 
 /* Has the used ring caught up? The process may still read from and write to what it has taken */
@@ -51,11 +77,12 @@ bool vu_op_rest(struct virtio_dev *v)
 	if (d->u.fd < 0 || r->stage == VU_DUE)
 		return true;
 	loop_want(v->env->loop, &d->line, 0);
+	if (r->stage == VU_RETURNS)
+		rc = vu_go_on(d);
 	if (r->stage == VU_SERVES) {
 		r->n = vu_rings(d, r->ring);
-		r->answered = 0;
+		r->told = r->answered = 0;
 		r->stage = VU_ASKED;
-		rc = vhost_user_ask_to_stop(&d->u, r->ring, r->n);
 	}
 	if (rc == 0 && r->stage == VU_ASKED)
 		rc = vu_hear_answers(d, false);
@@ -64,33 +91,29 @@ bool vu_op_rest(struct virtio_dev *v)
 	return rc < 0 || (rc == 0 && vu_is_settled(d));
 }
 
-/* All have answered: it serves the rings again, each from its base */
-static void vu_serve_again(struct vu_dev *d)
+/* All have answered. Return: as vu_go_on() */
+static int vu_serve_again(struct vu_dev *d)
 {
-	struct vu_rest *r = &d->rest;
-
-	r->stage = VU_SERVES;
-	if (vhost_user_go_on(&d->u, r->ring, r->n) < 0) {
-		vu_lost(d, d->u.why);
-		return;
-	}
-	/* kicks that came meanwhile were ignored */
-	for (unsigned int i = 0; i < r->n; i++)
-		(void)eventfd_write(r->ring[i].kick, 1);
+	d->rest.stage = VU_RETURNS;
+	d->rest.told = 0;
+	return vu_go_on(d);
 }
 
 bool vu_rest_heard(struct vu_dev *d)
 {
+	bool asked = d->rest.stage == VU_ASKED;
 	int rc;
 
-	if (d->rest.stage != VU_ASKED)
+	if (!asked && d->rest.stage != VU_RETURNS)
 		return false;
-	rc = vu_hear_answers(d, false);
+	rc = asked ? vu_hear_answers(d, false) : vu_go_on(d);
+	if (asked && rc == 0)
+		rc = vu_serve_again(d);
 	if (rc < 0)
 		vu_lost(d, d->u.why);
-	else if (rc == 0)
-		vu_serve_again(d);
-	return true;
+	else
+		(void)vu_listen(d); /* as before, but perhaps for its room */
+	return asked || rc < 0;
 }
 
 int vu_rest_end(struct vu_dev *d, struct vhost_ring *ring)
@@ -117,8 +140,8 @@ void vu_op_wake(struct virtio_dev *v)
 			virtio_broken(v, "nobody serves it any more");
 		return;
 	}
-	if (d->rest.stage == VU_STOPPED)
-		vu_serve_again(d);
+	if (d->rest.stage == VU_STOPPED && vu_serve_again(d) < 0)
+		vu_lost(d, d->u.why);
 	if (d->u.fd >= 0 && vu_listen(d) < 0)
 		vu_lost(d, "the host cannot poll its connection");
 }

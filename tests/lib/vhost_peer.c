@@ -362,16 +362,18 @@ static bool peer_turn(struct peer *p)
 
 	if (p->fd < 0)
 		f[1].fd = p->listener;
+	else if (p->deaf)
+		f[1].fd = -1;
 	for (unsigned int i = 0; i < PEER_QUEUES; i++)
 		f[2 + i] = (struct pollfd){p->ring[i].enabled ? p->ring[i].kick : -1,
 					   POLLIN, 0};
-	(void)poll(f, ARRAY_SIZE(f), -1);
+	(void)poll(f, ARRAY_SIZE(f), p->deaf ? 1 : -1);
 	if (f[0].revents)
 		return false;
 	if (f[1].revents && p->fd < 0) {
 		p->fd = accept(p->listener, NULL, NULL);
 		p->connections++;
-	} else if (f[1].revents && !peer_message(p)) {
+	} else if (f[1].revents && !p->deaf && !peer_message(p)) {
 		peer_hang_up(p);
 	}
 	for (unsigned int i = 0; i < PEER_QUEUES; i++) {

@@ -40,6 +40,7 @@ struct peer {
 	int listener; /* >= 0: accepts from it, again when one hangs up */
 	/* at the first kick, before it looks at the ring: dies; says what nobody asked for */
 	_Atomic bool dies_kicked, says_kicked;
+	_Atomic bool deaf; /* reads no message, and serves */
 	_Atomic bool
 		lags; /* takes what there is, and serves it when it has been stopped */
 	/* what came */

@@ -32,7 +32,7 @@ static char dir[32], path[64];
 static gpa_t at;
 
 static struct virtio_blk_config blk_config = {
-	.capacity = 1000, .seg_max = 5000, .blk_size = 512, .num_queues = 3};
+	.capacity = 1000, .seg_max = 5000, .blk_size = 512, .num_queues = PEER_QUEUES};
 
 static void setup(void)
 {
@@ -48,7 +48,7 @@ static void setup(void)
 	peer.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(peer.listener, (struct sockaddr *)&a, sizeof(a)), 0);
 	ck_assert_int_eq(listen(peer.listener, 4), 0);
-	d.cfg.ncpu = 4;
+	d.cfg.ncpu = PEER_QUEUES;
 	peer.protocol |= 1ULL << VHOST_USER_P_INFLIGHT; /* so it may come again */
 	peer.features |= 1ULL << VIRTIO_BLK_F_SEG_MAX | 1ULL << VIRTIO_BLK_F_MQ;
 	memcpy(peer.config, &blk_config, sizeof(blk_config));
@@ -191,6 +191,93 @@ START_TEST(answer_after_the_rest_lets_it_go_on)
 }
 END_TEST
 
+static void wake_at_once(void)
+{
+	uint64_t before = monotonic_ns();
+
+	driver_wake(&d);
+	ck_assert_uint_lt(monotonic_ns() - before, AT_ONCE);
+}
+
+/* It reads nothing, and the socket has room for fewer messages than there are rings */
+static void stops_reading(void)
+{
+	int fd = container_of(d.v, struct vu_dev, v)->u.fd, least = 1;
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
+	peer.deaf = true;
+	driver_run(&d, 10); /* what it reads now comes to an end */
+}
+
+static void reads_again(void)
+{
+	peer.deaf = false;
+	for (unsigned int qi = 0; qi < d.v->nvq; qi++)
+		ck_assert(echoes(qi));
+	ck_assert(!driver_broken(&d));
+	ck_assert_uint_eq(peer.connections, 1);
+}
+
+START_TEST(process_that_reads_nothing_holds_up_no_rest)
+{
+	stops_reading();
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert(!rest_at_once());
+		ck_assert(!rest_at_once());
+		wake_at_once();
+	}
+	reads_again();
+	stops_reading();
+	ck_assert(!rest_at_once());
+	peer.deaf = false;
+	ck_assert(rest_reached(&d));
+	driver_wake(&d);
+	reads_again();
+}
+END_TEST
+
+START_TEST(process_that_reads_nothing_holds_up_no_return)
+{
+	ck_assert(rest_reached(&d));
+	stops_reading();
+	wake_at_once();
+	driver_run(&d, 10);
+	ck_assert(!rest_at_once());
+	wake_at_once();
+	reads_again();
+	ck_assert(rest_reached(&d));
+	stops_reading();
+	wake_at_once();
+	ck_assert(!rest_at_once());
+	peer.deaf = false;
+	ck_assert(rest_reached(&d));
+	driver_wake(&d);
+	reads_again();
+}
+END_TEST
+
+/* A reset may wait */
+START_TEST(reset_while_it_reads_nothing)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		if (i % 2)
+			ck_assert(rest_reached(&d));
+		stops_reading();
+		if (i % 2)
+			wake_at_once();
+		else
+			ck_assert(!rest_at_once());
+		peer.deaf = false;
+		d.heap = DRIVER_HEAP;
+		driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+		driver_wake(&d);
+		ck_assert(driver_bring_up(&d, ~0ULL));
+		at = driver_alloc(&d, 2, 1);
+		reads_again();
+	}
+}
+END_TEST
+
 START_TEST(reset_at_rest_and_on_the_way_there)
 {
 	for (unsigned int i = 0; i < 40; i++) {
@@ -245,6 +332,9 @@ UNIT_MAIN("vhost_rest", setup, teardown, t)
 	tcase_add_test(t, what_is_under_way_is_waited_for);
 	tcase_add_test(t, a_process_that_lies_is_left_and_met_again);
 	tcase_add_test(t, answer_after_the_rest_lets_it_go_on);
+	tcase_add_test(t, process_that_reads_nothing_holds_up_no_rest);
+	tcase_add_test(t, process_that_reads_nothing_holds_up_no_return);
+	tcase_add_test(t, reset_while_it_reads_nothing);
 	tcase_add_test(t, reset_at_rest_and_on_the_way_there);
 	tcase_add_test(t, process_that_dies_at_rest_is_missed_afterwards);
 	tcase_add_test(t, it_cannot_be_saved);
