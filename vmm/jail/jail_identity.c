@@ -56,6 +56,9 @@ int jail_identity(const struct jail *j)
 		return -EALREADY;
 	if (j->identity < 0)
 		return j->identity;
+	/* root of a user namespace: nobody outside, and it has no such numbers */
+	if (setresgid(id, id, id) < 0 && errno == EINVAL)
+		return -EALREADY;
 	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 ||
 	    setresuid(id, id, id) < 0)
 		return -errno;
