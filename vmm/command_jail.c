@@ -13,7 +13,7 @@
 
 static unsigned int filter_extras; /* written before there are threads */
 
-/* Whose filter cannot be had must not run a guest */
+/* A thread without its filter must not run a guest */
 static void thread_enter(enum thread_kind kind)
 {
 	struct err e;

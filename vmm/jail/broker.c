@@ -16,6 +16,7 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/broker_child.h"
+#include "vmm/jail/jail_steps.h"
 
 struct broker {
 	struct child child;
@@ -153,6 +154,8 @@ int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	(void)jail_no_privileges();
+	jail_few_capabilities();
 	b.signals = signals_open();
 	if (b.signals < 0) {
 		rc = err_set(e, -b.signals, "cannot wait for signals: %s",

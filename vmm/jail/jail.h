@@ -5,7 +5,7 @@
  *
  * The process that was started becomes the broker (broker.h). Its child builds the machine with
  * the whole host in sight, and locks itself up before the first guest instruction (jail_lock()).
- * docs/security.md says what each layer is for, and who may do without which.
+ * docs/security.md says what each layer is for, and which a host may lack.
  */
 #ifndef MICROVM_JAIL_JAIL_H
 #define MICROVM_JAIL_JAIL_H

@@ -46,10 +46,29 @@ int jail_no_capabilities(void)
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	/* refused to those who could not use them either; ends behind the last one */
+	/* refused to a process that could not use them either; ends past the last one */
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
 		;
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+}
+
+/* Files of any owner (where the operator, as root, put a report), and signals to the child, which
+ * has another uid
+ */
+void jail_few_capabilities(void)
+{
+	const uint32_t few = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE |
+			     1U << CAP_FOWNER | 1U << CAP_KILL;
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(d); i++)
+		d[i] = (struct __user_cap_data_struct){
+			.effective = i ? 0 : d[i].effective & few,
+			.permitted = i ? 0 : d[i].permitted & few};
+	(void)syscall(SYS_capset, &head, d);
 }
 
 int jail_no_privileges(void)

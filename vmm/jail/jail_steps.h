@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jail_steps - the steps that jail_lock() takes, and nobody else. The process has one thread.
+ * jail_steps - the steps that jail_take() takes, and the broker's two. The process has one thread.
  *
  * Each that returns int: 0; -EALREADY: it is not needed here; -errno: the host does not give it.
  */
@@ -24,6 +24,7 @@ int jail_identity(const struct jail *j);
 int jail_limits(void);
 void jail_environment(void);
 int jail_no_capabilities(void);
+void jail_few_capabilities(void); /* of the broker */
 int jail_no_privileges(void);
 int jail_no_dump(void);
 int jail_landlock(void);
