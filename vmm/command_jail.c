@@ -29,8 +29,9 @@ static unsigned int lock_extras(const struct config *cfg)
 {
 	unsigned int extras = 0;
 
-	if (cfg->vsock.path || cfg->nnet || cfg->nshare || cfg->console_end.kind == END_UNIX ||
-	    cfg->console_end.kind == END_FD || cfg->nport)
+	if (cfg->vsock.path || cfg->nnet || cfg->nshare ||
+	    cfg->console_end.kind == END_UNIX || cfg->console_end.kind == END_FD ||
+	    cfg->nport)
 		extras |= JAIL_EXTRA_SOCKETS;
 	for (unsigned int i = 0; i < cfg->ndisk; i++)
 		if (cfg->disk[i].vhost_user)
@@ -38,6 +39,18 @@ static unsigned int lock_extras(const struct config *cfg)
 	if (cfg->ndisk || cfg->nnet || cfg->nshare)
 		extras |= JAIL_EXTRA_DAEMONS;
 	return extras;
+}
+
+void command_report_jail(const struct machine_job *job, struct report *r)
+{
+	const struct jail *j = job->jail;
+
+	_Static_assert(JAIL_LAYERS <= REPORT_LAYERS_MAX, "room for each");
+	r->jail = jail_mode_name(j ? j->mode : JAIL_OFF);
+	r->nlayer = 0;
+	for (int l = 0; j && l < JAIL_LAYERS; l++)
+		if (j->held >> l & 1)
+			r->layer[r->nlayer++] = jail_layer_name((enum jail_layer)l);
 }
 
 int command_lock(struct machine *m, const struct machine_job *job, struct err *e)

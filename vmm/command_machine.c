@@ -63,6 +63,7 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 	if ((!job->jail || fds_number(&e) == 0) && build(m, job->cfg, &loop, &e) == 0 &&
 	    (!job->jail || command_lock(m, job, &e) == 0)) {
 		machine_report_live(m, job->file, r->start_ns);
+		command_report_jail(job, &m->live.report);
 		r->verdict = machine_run(m);
 		machine_report(m, r);
 	} else {
@@ -78,14 +79,13 @@ static int run_here(void *ctx)
 {
 	static struct machine m;
 	struct machine_job *job = ctx;
-	struct report r = {.name = job->cfg->name,
-			   .start_ns = job->start_ns,
-			   .jail = job->jail};
+	struct report r = {.name = job->cfg->name, .start_ns = job->start_ns};
 	struct err e = {0};
 
 	run_machine(&m, job, &r);
 	job->stuck = m.stuck;
 	r.end_ns = monotonic_ns();
+	command_report_jail(job, &r);
 	if (report_commit(job->file, &r, &e) == 0)
 		return r.verdict.status;
 	command_complain(e.msg);
@@ -98,13 +98,13 @@ static int run_lost(const struct machine_job *job, const struct err *lost)
 {
 	struct report r = {.name = job->cfg->name,
 			   .start_ns = job->start_ns,
-			   .verdict = exit_verdict(CAUSE_HOST_ERROR),
-			   .jail = job->jail};
+			   .verdict = exit_verdict(CAUSE_HOST_ERROR)};
 	struct err e = {0};
 
 	(void)snprintf(r.verdict.detail, sizeof(r.verdict.detail), "%s", lost->msg);
 	command_complain(lost->msg);
 	r.end_ns = monotonic_ns();
+	command_report_jail(job, &r);
 	if (report_commit(job->file, &r, &e) < 0)
 		command_complain(e.msg);
 	return r.verdict.status;

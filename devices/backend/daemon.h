@@ -64,8 +64,8 @@ struct daemon {
 	const char *const *noise; /* the spec's */
 	pid_t pid;                /* 0: none, or it has ended */
 	int status;               /* as of waitpid(2), after its end */
-	int slot;                 /* by which it is ended (vmm/core/outside.h); -1: none */
-	struct loop *loop;        /* NULL: not watched */
+	int slot;          /* by which it is ended (vmm/core/outside.h); -1: none */
+	struct loop *loop; /* NULL: not watched */
 	struct loop_source end, talk;
 	void (*ended)(struct daemon *d, const char *how);
 	char said[DAEMON_SAID_MAX]; /* its last output, printable, lines joined by "; " */

@@ -27,7 +27,7 @@ static struct err e;
 static struct shared {
 	_Atomic int stage;
 	pid_t broker;
-} *shared;
+} * shared;
 
 static void setup(void)
 {
@@ -45,9 +45,9 @@ static void teardown(void)
 }
 
 /* Test code that Check cannot see: the child's failures are its status */
-#define MUST(x)              \
-	do {                 \
-		if (!(x))    \
+#define MUST(x)                    \
+	do {                       \
+		if (!(x))          \
 			_exit(99); \
 	} while (0)
 

@@ -78,9 +78,6 @@ static json_t *get(const char *from)
 	return o;
 }
 
-static const struct jail around = {
-	.mode = JAIL_AUTO, .held = 1U << JAIL_PID_NS | 1U << JAIL_SECCOMP};
-
 static const struct report sample = {
 	.name = "db",
 	.verdict = {.cause = CAUSE_PANIC,
@@ -94,7 +91,9 @@ static const struct report sample = {
 	.memory_ns = 8999999999000,
 	.nmemory = 2,
 	.memory = {{"free_bytes", 0}, {"total_bytes", UINT64_MAX}},
-	.jail = &around,
+	.jail = "auto",
+	.nlayer = 2,
+	.layer = {"pid namespace", "seccomp"},
 	.ndev = 2,
 	.dev = {{"blk0", {1, 2, 3}, "uring"}, {"net0", {(uint64_t)1 << 40, 0, 0}, NULL}},
 };

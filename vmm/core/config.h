@@ -198,7 +198,7 @@ struct config {
 	char *name;
 	uint64_t timeout_ns; /* 0: none */
 	enum jail_mode jail;
-	bool early;          /* open all that the devices need before the guest runs */
+	bool early; /* open all that the devices need before the guest runs */
 	uint64_t stop_timeout_ns; /* for the guest to end after SIGTERM; 0: no time */
 	char *pidfile;            /* NULL: none */
 	char *report;             /* NULL: none */

@@ -259,8 +259,7 @@ int outside_serve(const struct outside_question *q, int *fd)
 
 int outside_do(enum outside_verb verb, int nr, uint32_t arg)
 {
-	struct outside_question q = {
-		.verb = verb, .slot = (uint32_t)nr, .arg = arg};
+	struct outside_question q = {.verb = verb, .slot = (uint32_t)nr, .arg = arg};
 	int fd, rc = outside_asks() ? wire_ask(&q, &fd) : outside_serve(&q, &fd);
 
 	return rc == 0 && fd >= 0 ? fd : rc;
@@ -300,8 +299,11 @@ void outside_part(int wire)
 static int slot_tell(uint32_t nr)
 {
 	const struct slot *s = &slots[nr];
-	struct slot_told t = {
-		.slot = nr, .kind = s->kind, .dev = s->dev, .ino = s->ino, .mode = s->mode};
+	struct slot_told t = {.slot = nr,
+			      .kind = s->kind,
+			      .dev = s->dev,
+			      .ino = s->ino,
+			      .mode = s->mode};
 	size_t len = strlen(s->path);
 
 	if (len >= sizeof(t.path))

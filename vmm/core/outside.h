@@ -30,8 +30,8 @@ enum outside_verb {
 	OUTSIDE_PUT,      /* put it in place; @arg: what OUTSIDE_REWRITE began last */
 	OUTSIDE_STOP,     /* stop both processes; answers when they go on */
 	OUTSIDE_PEAK_RSS, /* the asker's, in KiB */
-	OUTSIDE_END,      /* end a helper process: by SIGTERM, or with @arg 1 by SIGKILL */
-	OUTSIDE_LOCKED,   /* the table is whole */
+	OUTSIDE_END,    /* end a helper process: by SIGTERM, or with @arg 1 by SIGKILL */
+	OUTSIDE_LOCKED, /* the table is whole */
 	OUTSIDE_VERBS
 };
 

@@ -85,8 +85,7 @@ static void signals_on_limit(int sig)
 
 void signals_adopt(int fd, int own)
 {
-	struct sigaction limit = {.sa_handler = signals_on_limit,
-				  .sa_flags = SA_RESTART},
+	struct sigaction limit = {.sa_handler = signals_on_limit, .sa_flags = SA_RESTART},
 			 none = {.sa_handler = SIG_IGN};
 	sigset_t all;
 

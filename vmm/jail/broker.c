@@ -22,7 +22,7 @@ struct broker {
 	struct child child;
 	int signals;
 	uint64_t owed; /* a bit for each signal that the child has to be told */
-	bool locked; /* the child has told its paths */
+	bool locked;   /* the child has told its paths */
 };
 
 static int broker_kill(const struct broker *b, int sig)

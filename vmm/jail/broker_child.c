@@ -102,8 +102,8 @@ static unsigned long child_flags(struct jail *j)
 /* As fork(2) does it, without its handlers: there is one thread */
 static pid_t child_clone(struct child *c, unsigned long flags)
 {
-	long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &c->pidfd, NULL,
-			   NULL);
+	long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &c->pidfd,
+			   NULL, NULL);
 
 	return pid < 0 ? -errno : (pid_t)pid;
 }
@@ -153,8 +153,9 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 		return 0;
 	rc = c->pid;
 	child_close(c);
-	return err_set(e, -rc, "no process for the machine: %s; raise ulimit -u, or the "
-			       "pids.max of the control group",
+	return err_set(e, -rc,
+		       "no process for the machine: %s; raise ulimit -u, or the "
+		       "pids.max of the control group",
 		       strerror(-rc));
 }
 
@@ -201,14 +202,16 @@ int child_verdict(const struct child *c, const struct termios *mode, struct err 
 	if (mode)
 		terminal_restore(mode);
 	if (c->nonsense)
-		return err_set(e, EPROTO,
-			       "the machine's process asked for what no machine needs, and "
-			       "was killed: its guest may have taken it over");
+		return err_set(
+			e, EPROTO,
+			"the machine's process asked for what no machine needs, and "
+			"was killed: its guest may have taken it over");
 	if (!sig || sig == SIGSYS)
-		return err_set(e, EPERM,
-			       "the jail ended the machine: its process made a system call "
-			       "that no machine needs; its guest may have taken it over, or "
-			       "this is a fault of ours: compare with --jail off");
-	return err_set(e, EINTR, "the machine's process was killed by signal %d (%s)", sig,
-		       sigdescr_np(sig) ? sigdescr_np(sig) : "?");
+		return err_set(
+			e, EPERM,
+			"the jail ended the machine: its process made a system call "
+			"that no machine needs; its guest may have taken it over, or "
+			"this is a fault of ours: compare with --jail off");
+	return err_set(e, EINTR, "the machine's process was killed by signal %d (%s)",
+		       sig, sigdescr_np(sig) ? sigdescr_np(sig) : "?");
 }

@@ -12,9 +12,9 @@
 
 #define BIT(l) (1U << (l))
 /* Every host has these; without one of them nothing runs */
-#define JAIL_ALWAYS                                                         \
-	(BIT(JAIL_LIMITS) | BIT(JAIL_CAPS) | BIT(JAIL_NO_PRIVS) |           \
-	 BIT(JAIL_NO_DUMP) | BIT(JAIL_SECCOMP))
+#define JAIL_ALWAYS                                                                   \
+	(BIT(JAIL_LIMITS) | BIT(JAIL_CAPS) | BIT(JAIL_NO_PRIVS) | BIT(JAIL_NO_DUMP) | \
+	 BIT(JAIL_SECCOMP))
 
 #define CURE_USERNS                                                          \
 	"allow this user user namespaces (sysctl user.max_user_namespaces, " \
@@ -44,6 +44,14 @@ static const struct {
 	[JAIL_NO_EXEC] = {"no executable memory", "use Linux 6.3 or later"},
 	[JAIL_SECCOMP] = {"seccomp", "use a kernel with CONFIG_SECCOMP_FILTER"},
 };
+
+const char *jail_mode_name(enum jail_mode m)
+{
+	static const char *const names[] = {
+		[JAIL_AUTO] = "auto", [JAIL_STRICT] = "strict", [JAIL_OFF] = "off"};
+
+	return names[m];
+}
 
 const char *jail_layer_name(enum jail_layer l)
 {
@@ -101,9 +109,8 @@ static void jail_say(const char *how, const char *tail, uint32_t missing,
 		first = first < 0 ? l : first;
 	}
 	if (n < size)
-		(void)snprintf(line + n, size - n, " (%s)%s; %s",
-			       strerror(j->why[first]), tail,
-			       jail_layer_cure((enum jail_layer)first));
+		(void)snprintf(line + n, size - n, " (%s)%s; %s", strerror(j->why[first]),
+			       tail, jail_layer_cure((enum jail_layer)first));
 }
 
 int jail_lock(struct jail *j, struct err *e)
@@ -124,8 +131,8 @@ int jail_lock(struct jail *j, struct err *e)
 	}
 	missing &= ~BIT(JAIL_NO_EXEC);
 	if (missing) {
-		jail_say("--jail auto: the guest runs without ", " between it and the host",
-			 missing, j, line, sizeof(line));
+		jail_say("--jail auto: the guest runs without ",
+			 " between it and the host", missing, j, line, sizeof(line));
 		log_warn("%s", line);
 	}
 	return 0;

@@ -25,15 +25,15 @@ enum jail_layer {
 	JAIL_IPC_NS,
 	JAIL_UTS_NS,
 	JAIL_CGROUP_NS,
-	JAIL_NET_NS,    /* --jail strict; the filter allows no socket in any case */
-	JAIL_IDENTITY,  /* started as root: a user and a group of its own */
-	JAIL_LIMITS,    /* no core dump, no more descriptors */
-	JAIL_CAPS,      /* no capabilities */
-	JAIL_NO_PRIVS,  /* no_new_privs */
-	JAIL_NO_DUMP,   /* no process of the same user reads its memory */
-	JAIL_LANDLOCK,  /* no path, port or signal, whatever the above */
-	JAIL_NO_EXEC,   /* memory never becomes executable (Linux 6.3) */
-	JAIL_SECCOMP,   /* a list of system calls for each thread */
+	JAIL_NET_NS,   /* --jail strict; the filter allows no socket in any case */
+	JAIL_IDENTITY, /* started as root: a user and a group of its own */
+	JAIL_LIMITS,   /* no core dump, no more descriptors */
+	JAIL_CAPS,     /* no capabilities */
+	JAIL_NO_PRIVS, /* no_new_privs */
+	JAIL_NO_DUMP,  /* no process of the same user reads its memory */
+	JAIL_LANDLOCK, /* no path, port or signal, whatever the above */
+	JAIL_NO_EXEC,  /* memory never becomes executable (Linux 6.3) */
+	JAIL_SECCOMP,  /* a list of system calls for each thread */
 	JAIL_LAYERS
 };
 
@@ -53,6 +53,7 @@ struct jail {
  * caller's, is open.  Return: it, or -errno
  */
 int jail_claim(int *lock);
+const char *jail_mode_name(enum jail_mode m);
 const char *jail_layer_name(enum jail_layer l);
 const char *jail_layer_cure(enum jail_layer l); /* where the host does not give it */
 /* jail_take() - all layers but the filters, on the one thread that there is; threads that start later

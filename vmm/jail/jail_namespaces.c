@@ -14,8 +14,8 @@ static const struct {
 	enum jail_layer layer;
 	int flag;
 } namespaces[] = {
-	{JAIL_USER_NS, CLONE_NEWUSER}, {JAIL_MOUNT_NS, CLONE_NEWNS},
-	{JAIL_IPC_NS, CLONE_NEWIPC},   {JAIL_UTS_NS, CLONE_NEWUTS},
+	{JAIL_USER_NS, CLONE_NEWUSER},     {JAIL_MOUNT_NS, CLONE_NEWNS},
+	{JAIL_IPC_NS, CLONE_NEWIPC},       {JAIL_UTS_NS, CLONE_NEWUTS},
 	{JAIL_CGROUP_NS, CLONE_NEWCGROUP}, {JAIL_NET_NS, CLONE_NEWNET},
 };
 
@@ -52,8 +52,7 @@ void jail_namespaces(struct jail *j,
 		note(j, l, rc);
 	}
 	/* A process cannot move itself into a pid namespace and have threads there. */
-	note(j, JAIL_PID_NS,
-	     j->pid_ns ? 0 : -(j->clone_errno ? j->clone_errno : EPERM));
+	note(j, JAIL_PID_NS, j->pid_ns ? 0 : -(j->clone_errno ? j->clone_errno : EPERM));
 }
 
 int jail_user_namespace(void)
@@ -85,7 +84,8 @@ int jail_empty_root(void)
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return -errno;
 	for (size_t i = 0; rc < 0 && i < ARRAY_SIZE(places); i++)
-		rc = mount("none", places[i], "tmpfs", flags, "nr_inodes=2,nr_blocks=1") < 0
+		rc = mount("none", places[i], "tmpfs", flags, "nr_inodes=2,nr_blocks=1") <
+				     0
 			     ? -errno
 			     : chdir(places[i]);
 	if (rc == 0)

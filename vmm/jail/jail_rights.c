@@ -15,7 +15,7 @@
 #include "vmm/jail/jail_steps.h"
 
 #ifndef PR_SET_MDWE /* Linux 6.3 */
-#define PR_SET_MDWE           65
+#define PR_SET_MDWE              65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1UL
 #endif
 
@@ -57,8 +57,8 @@ int jail_no_capabilities(void)
  */
 void jail_few_capabilities(void)
 {
-	const uint32_t few = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE |
-			     1U << CAP_FOWNER | 1U << CAP_KILL;
+	const uint32_t few = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER |
+			     1U << CAP_KILL;
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
 

@@ -178,19 +178,13 @@ static json_t *report_devices(const struct report *r)
 	return o;
 }
 
-static json_t *report_jail(const struct jail *j)
+static json_t *report_jail(const struct report *r)
 {
 	json_t *layers = json_array();
 
-	for (int l = 0; j && l < JAIL_LAYERS; l++)
-		if (j->held >> l & 1)
-			json_array_append_new(
-				layers, json_string(jail_layer_name((enum jail_layer)l)));
-	return json_pack("{ss so}", "mode",
-			 !j			  ? "off"
-			 : j->mode == JAIL_STRICT ? "strict"
-						  : "auto",
-			 "layers", layers);
+	for (unsigned int i = 0; i < r->nlayer; i++)
+		json_array_append_new(layers, json_string(r->layer[i]));
+	return json_pack("{ss so}", "mode", r->jail ? r->jail : "off", "layers", layers);
 }
 
 static json_t *report_json(const struct report *r)
@@ -205,8 +199,8 @@ static json_t *report_json(const struct report *r)
 		status = json_integer(r->verdict.status);
 	return json_pack(
 		"{ss so ss so so sI so s{sI sI} sI so so so so}", /* as docs/report.md */
-		"version", MICROVM_VERSION,                    /* */
-		"name", report_string(r->name),                /* */
+		"version", MICROVM_VERSION,                       /* */
+		"name", report_string(r->name),                   /* */
 		"cause", r->running ? "running" : exit_name(r->verdict.cause), "status",
 		status,                                           /* */
 		"detail", report_string(r->verdict.detail),       /* */
@@ -214,9 +208,9 @@ static json_t *report_json(const struct report *r)
 		"first_instruction_ns", first,                    /* */
 		"cpu_us", "user", report_us(&ru.ru_utime), "system",
 		report_us(&ru.ru_stime),                                    /* */
-		"peak_rss_kib", (json_int_t)outside_peak_rss_kib(),                      /* */
+		"peak_rss_kib", (json_int_t)outside_peak_rss_kib(),         /* */
 		"exits", report_exits(r), "guest_memory", report_memory(r), /* */
-		"devices", report_devices(r), "jail", report_jail(r->jail));
+		"devices", report_devices(r), "jail", report_jail(r));
 }
 
 /* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */

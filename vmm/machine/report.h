@@ -14,12 +14,12 @@
 
 #include "vmm/core/device.h"
 #include "vmm/core/err.h"
-#include "vmm/jail/jail.h"
 #include "vmm/machine/exit.h"
 
 #define REPORT_EXITS_MAX   64
 #define REPORT_DEVICES_MAX 64
 #define REPORT_MEMORY_MAX  16
+#define REPORT_LAYERS_MAX  32
 
 struct report_figure {
 	const char *name; /* a constant, as vcpu_exit_name() returns */
@@ -47,7 +47,9 @@ struct report {
 	uint64_t memory_ns; /* when the guest told the figures below; 0: it did not */
 	unsigned int nmemory;
 	struct report_figure memory[REPORT_MEMORY_MAX];
-	const struct jail *jail; /* around the run; NULL: none */
+	const char *jail; /* around the run: a constant, its mode */
+	unsigned int nlayer;
+	const char *layer[REPORT_LAYERS_MAX]; /* constants: its layers that held */
 	unsigned int ndev;
 	struct report_device dev[REPORT_DEVICES_MAX];
 };
@@ -58,7 +60,7 @@ struct report {
 struct report_file {
 	int fd;     /* -1: no report */
 	char *path; /* what the operator wrote, links resolved */
-	int slot;   /* of @path, to be replaced (vmm/core/outside.h); -1: @fd is @path itself */
+	int slot; /* of @path, to be replaced (vmm/core/outside.h); -1: @fd is @path itself */
 };
 
 /* report_open() - get @path ready for writing; NULL is no report at all.
