@@ -9,6 +9,7 @@
 #include "devices/backend/overlay.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "vmm/core/log.h"
@@ -110,11 +111,13 @@ void overlay_save(struct overlay *ov)
 	if (ov->flush.failed || fdatasync(ov->top->fd) < 0)
 		return; /* no bit is written for data that may be lost */
 	for (; (n = overlay_map_late(&ov->map, &page)); page += n) {
-		const uint8_t *from = (const uint8_t *)ov->map.file + page * OVERLAY_PAGE;
+		const struct iovec v = {(uint8_t *)ov->map.file + page * OVERLAY_PAGE,
+					n * OVERLAY_PAGE};
 
-		if (pwrite(ov->top->fd, from, n * OVERLAY_PAGE,
-			   (off_t)(OVERLAY_PAGE + page * OVERLAY_PAGE)) !=
-		    (ssize_t)(n * OVERLAY_PAGE)) {
+		/* not pwrite(): a jail has one call for this */
+		if (pwritev2(ov->top->fd, &v, 1,
+			     (off_t)(OVERLAY_PAGE + page * OVERLAY_PAGE),
+			     0) != (ssize_t)(n * OVERLAY_PAGE)) {
 			log_warn(
 				"overlay %s: what the guest wrote since its last flush is "
 				"lost: its bitmap cannot be written",

@@ -39,6 +39,7 @@ static struct {
 	int fd, wakefd;
 	struct termios saved, raw;
 	struct sigaction old[ARRAY_SIZE(tty_signals)];
+	pid_t group;          /* ours: a jail has no call to ask for it */
 	atomic_bool is_raw;   /* the terminal's mode is not the one we found */
 	atomic_bool want_raw; /* and after a stop it becomes raw again */
 } mode = {.fd = -1, .wakefd = -1};
@@ -62,7 +63,7 @@ static bool tty_mode_foreground(void)
 {
 	pid_t fg = tcgetpgrp(mode.fd);
 
-	return fg < 0 || fg == getpgrp();
+	return fg < 0 || fg == mode.group;
 }
 
 bool tty_mode_raw(void)
@@ -144,6 +145,7 @@ void tty_mode_start(int fd, bool shown, int wakefd)
 		fd = -1;
 	mode.fd = fd;
 	mode.wakefd = wakefd;
+	mode.group = getpgrp();
 	mode.raw = mode.saved;
 	cfmakeraw(&mode.raw);
 	/* Output through a pipe (`microvm … | tee log`) has no CR at a line's end */

@@ -26,6 +26,15 @@
 #define WAIT  (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) /* with any operation */
 #define SPACE (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
+/* What the C library makes of fstat() */
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33) && !__GLIBC_PREREQ(2, 39)
+#define FSTAT       "newfstatat"
+#define FSTAT_FLAGS FILTER_INT
+#else
+#define FSTAT       "fstat"
+#define FSTAT_FLAGS 0
+#endif
+
 static const struct filter_rule filter_rules[] = {
 	/* ---- the guest runs ---- */
 	IOCTL(KVM_RUN, FD_VCPU, VCPU, "the guest runs"),
@@ -52,14 +61,13 @@ static const struct filter_rule filter_rules[] = {
 	ANY("getrandom", LOOP | HELPER, 0, "entropy for the guest"),
 	ANY("close", LOOP | HELPER, 0, "a connection is over, a ring ends"),
 	ANY("rt_sigreturn", ALL, 0, "the end of a signal's handler"),
-	ANY("rt_sigprocmask", LOOP, 0, "pthread_kill() blocks signals meanwhile"),
+	ANY("rt_sigprocmask", LOOP, 0, "a terminal's mode is set in the background"),
 	ANY("restart_syscall", LOOP | HELPER | WORKER, 0,
 	    "goes on with a sleep after SIGSTOP and SIGCONT"),
 	ANY("clock_nanosleep", ALL, 0, "a nap before another try"),
 	ANY("exit_group", ALL, 0, "the program's end, and this filter's sentence"),
 	ARGS("tgkill", LOOP, 0, "a vCPU leaves the guest", INT(0, FILTER_PID),
 	     INT(2, SIGURG)),
-	ANY("getpid", LOOP, 0, "pthread_kill() asks for it"),
 	ANY("getrusage", LOOP | WORKER, 0, "a report says how much was used"),
 
 	/* ---- memory: never executable, never a file ---- */
@@ -72,18 +80,17 @@ static const struct filter_rule filter_rules[] = {
 	     INT(2, MADV_DONTNEED)),
 
 	/* ---- disks ---- */
-	ANY("preadv2", LOOP | WORKER, 0, "a disk without io_uring"),
-	ANY("pwritev2", LOOP | WORKER, 0, "the same"),
-	ANY("pread64", LOOP | HELPER | WORKER, 0, "an overlay's bits"),
-	ANY("pwrite64", LOOP | HELPER | WORKER, 0, "the same"),
+	ANY("preadv2", LOOP | HELPER | WORKER, 0,
+	    "a disk without io_uring; an overlay's bits"),
+	ANY("pwritev2", LOOP | HELPER | WORKER, 0, "the same"),
 	ANY("fdatasync", LOOP | HELPER | WORKER, 0, "a flush"),
 	ARGS("fallocate", LOOP | WORKER, 0, "a discard; shared memory given back",
 	     INT_IN(1, SPACE)),
-	ANY("lseek", LOOP | WORKER, 0, "a report is written anew; holes of an overlay"),
-	ANY("fstat", LOOP | WORKER, 0, "is a file still there, and how long"),
-	ARGS("newfstatat", LOOP | WORKER, 0, "what some C libraries make of fstat()",
-	     INT(3, AT_EMPTY_PATH)),
-	ANY("ftruncate", LOOP | WORKER, 0, "a report is written anew"),
+	{FSTAT,
+	 LOOP | WORKER,
+	 0,
+	 {{FSTAT_FLAGS, AT_EMPTY_PATH, 3}},
+	 "how long is a file"},
 	ARGS("fcntl", LOOP, 0, "a disk's lock is let go", INT(1, F_OFD_SETLK)),
 	IOCTL(BLKDISCARD, FD_DISK, WORKER, "a discard of a device"),
 
@@ -92,8 +99,6 @@ static const struct filter_rule filter_rules[] = {
 	IOCTL(KVM_SET_USER_MEMORY_REGION, FD_VM, HELPER, "registers that a guest reads"),
 	IOCTL(KVM_IRQFD, FD_VM, HELPER, "a pin is unmasked"),
 	IOCTL(KVM_SET_GSI_ROUTING, FD_VM, HELPER, "where a pin's interrupt goes"),
-	ANY("io_uring_register", LOOP | HELPER, 0,
-	    "a file's place; the ring refuses all else"),
 	IOCTL(TUNSETOFFLOAD, FD_TAP, LOOP | HELPER, "a driver's features"),
 	IOCTL(TUNSETQUEUE, FD_TAP, LOOP | HELPER, "pairs of queues"),
 	IOCTL(TUNGETIFF, FD_TAP, LOOP | HELPER, "is the tap still there"),
@@ -101,7 +106,6 @@ static const struct filter_rule filter_rules[] = {
 	IOCTL(TCGETS, FD_STDIO, LOOP, "the terminal's mode"),
 	IOCTL(TCSETS, FD_STDIO, LOOP, "raw while the guest has it"),
 	IOCTL(TIOCGPGRP, FD_STDIO, LOOP, "are we in its foreground"),
-	ANY("getpgrp|getpgid", LOOP, 0, "the same"),
 	IOCTL(VHOST_SET_MEM_TABLE, FD_VHOST, HELPER, "vhost-net comes to life"),
 	IOCTL(VHOST_SET_FEATURES, FD_VHOST, HELPER, "the same"),
 	IOCTL(VHOST_SET_VRING_NUM, FD_VHOST, HELPER, "the same"),

@@ -70,6 +70,8 @@ struct vcpu {
 	size_t run_size;
 	struct vcpu_host *host;
 	pthread_t thread;
+	pid_t pid;         /* of the process; before @tid is set */
+	_Atomic pid_t tid; /* the thread's, for VCPU_SIGNAL; 0: it has not begun */
 	bool started;
 	_Atomic int want;           /* enum vcpu_want */
 	_Atomic bool resting, left; /* left: the thread has ended */
