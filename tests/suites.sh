@@ -15,6 +15,7 @@ suites=(
 	'tsan     the same under ThreadSanitizer'
 	'arm64    the cross build for arm64, by gcc and clang, and its unit tests'
 	'linux-arm64  stock Linux kernels on arm64, in its nested host'
+	'jail     every filter of system calls, as this kernel runs it: each call, each ioctl'
 	'walk     Debian disks with systemd, the appliance of docs/sharing.md among them, to a login'
 	'lint     layout, clang-tidy, includes, scripts, documents'
 	'fuzz     a few seconds of libFuzzer for each target'
@@ -123,6 +124,16 @@ suite_start() {
 		echo "not ok boot-linux: status $status instead of 7, or its shell did not run the commands"
 		sed 's/^/  | /' "$said"
 	fi
+}
+
+suite_jail() {
+	built release || return 0
+	"$here/jail/ioctls" >"$tmp/ioctls"
+	if [ "$(wc -l <"$tmp/ioctls")" -lt 1000 ]; then
+		echo 'not ok ioctls: fewer than 1000 were found in the headers of the kernel'
+		return 1
+	fi
+	"$top/build-release/tests/jail/probe" "$tmp/ioctls"
 }
 
 suite_walk() { with release "$here/walk" --microvm "$top/build-release/microvm"; }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors that are numbered by their role. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/lib/unit.h"
+#include "vmm/core/fds.h"
+
+static void number(void)
+{
+	struct err e = {0};
+
+	ck_assert_int_eq(fds_number(&e), 0);
+}
+
+static int other(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_lt(fd, FD_TAP_FIRST);
+	return fd;
+}
+
+START_TEST(without_a_jail_a_descriptor_stays)
+{
+	int fd = other();
+
+	ck_assert(!fds_numbered());
+	ck_assert_int_eq(fd_place(fd, FD_VCPU), fd);
+}
+END_TEST
+
+START_TEST(a_descriptor_moves_into_its_block_and_closes_on_exec)
+{
+	int fd = other(), to;
+	eventfd_t v;
+
+	number();
+	to = fd_place(fd, FD_WAKE);
+	ck_assert_int_eq(to, FD_WAKE_FIRST);
+	ck_assert_int_eq(fcntl(to, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	ck_assert_int_eq(eventfd_write(to, 7), 0);
+	ck_assert_int_eq(eventfd_read(to, &v), 0);
+	ck_assert_int_eq(fd_place(other(), FD_WAKE), FD_WAKE_FIRST + 1);
+	ck_assert_int_eq(fd_place(to, FD_WAKE), to);
+}
+END_TEST
+
+START_TEST(a_failed_open_keeps_its_error)
+{
+	number();
+	errno = ENODEV;
+	ck_assert_int_eq(fd_place(-1, FD_TAP), -ENODEV);
+	ck_assert_int_eq(errno, ENODEV);
+}
+END_TEST
+
+START_TEST(a_full_block_takes_no_other_number_and_keeps_nothing_open)
+{
+	int fd;
+
+	number();
+	ck_assert_int_eq(fd_place(other(), FD_VM), FD_VM_FIRST);
+	fd = other();
+	ck_assert_int_eq(fd_place(fd, FD_VM), -EMFILE);
+	ck_assert_int_eq(errno, EMFILE);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	ck_assert_int_eq(fcntl(FD_VM_FIRST + 1, F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(a_hard_limit_below_the_blocks_is_said)
+{
+	struct rlimit low = {FDS_END - 1, FDS_END - 1};
+	struct err e = {0};
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	ck_assert_int_eq(fds_number(&e), -EMFILE);
+	ck_assert_msg(strstr(e.msg, "ulimit -Hn") != NULL, "%s", e.msg);
+	ck_assert(!fds_numbered());
+}
+END_TEST
+
+START_TEST(a_soft_limit_is_raised)
+{
+	struct rlimit l;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	l.rlim_cur = 64;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	number();
+	ck_assert_int_eq(fd_place(other(), FD_WAKE), FD_WAKE_FIRST);
+}
+END_TEST
+
+UNIT_MAIN("fds", NULL, NULL, t)
+{
+	tcase_add_test(t, without_a_jail_a_descriptor_stays);
+	tcase_add_test(t, a_descriptor_moves_into_its_block_and_closes_on_exec);
+	tcase_add_test(t, a_failed_open_keeps_its_error);
+	tcase_add_test(t, a_full_block_takes_no_other_number_and_keeps_nothing_open);
+	tcase_add_test(t, a_hard_limit_below_the_blocks_is_said);
+	tcase_add_test(t, a_soft_limit_is_raised);
+}
