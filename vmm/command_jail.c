@@ -8,6 +8,7 @@
 #include "vmm/command.h"
 #include "vmm/core/gmem_guard.h"
 #include "vmm/core/outside.h"
+#include "vmm/core/util.h"
 #include "vmm/jail/filter.h"
 #include "vmm/machine/exit.h"
 
@@ -39,6 +40,35 @@ static unsigned int lock_extras(const struct config *cfg)
 	if (cfg->ndisk || cfg->nnet || cfg->nshare)
 		extras |= JAIL_EXTRA_DAEMONS;
 	return extras;
+}
+
+void command_describe_jail(const struct config *cfg, FILE *f)
+{
+	static const struct {
+		enum thread_kind kind;
+		const char *name;
+	} kinds[] = {{THREAD_VCPU, "a vCPU"},
+		     {THREAD_HELPER, "its helper"},
+		     {THREAD_WORKER, "a worker"},
+		     {THREAD_LOOP, "the loop"}};
+	const char *comma = "";
+
+	(void)fprintf(f, "jail: %s\n", jail_mode_name(cfg->jail));
+	if (cfg->jail == JAIL_OFF)
+		return;
+	(void)fputs("  layers: ", f);
+	for (int l = 0; l < JAIL_LAYERS; l++) {
+		if (!jail_layer_wanted((enum jail_layer)l, cfg->jail))
+			continue;
+		(void)fprintf(f, "%s%s", comma, jail_layer_name((enum jail_layer)l));
+		comma = ", ";
+	}
+	(void)fputc('\n', f);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		(void)fprintf(f, "  %s may call:", kinds[i].name);
+		jail_filter_describe(f, kinds[i].kind, lock_extras(cfg));
+		(void)fputc('\n', f);
+	}
 }
 
 void command_report_jail(const struct machine_job *job, struct report *r)

@@ -21,6 +21,8 @@ struct machine_job {
 	bool stuck;        /* as of struct machine */
 };
 
+/* command_describe_jail() - the jail that a machine of @cfg would get, for --dry-run */
+void command_describe_jail(const struct config *cfg, FILE *f);
 /* command_report_jail() - into @r: how @job is jailed */
 void command_report_jail(const struct machine_job *job, struct report *r);
 /* command_lock() - lock the process up around @m, which is built and does not run yet: the threads

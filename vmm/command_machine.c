@@ -188,6 +188,7 @@ static int dry_run(const struct config *cfg)
 	} else {
 		kernel_config_warn_inside(cfg);
 		machine_describe(&m, stdout);
+		command_describe_jail(cfg, stdout);
 	}
 	take_apart(&m, loop);
 	return command_flush(status);

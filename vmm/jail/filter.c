@@ -82,23 +82,27 @@ int jail_filter_enter(enum thread_kind kind, unsigned int extras, struct err *e)
 		       strerror(errno));
 }
 
-void jail_filter_describe(FILE *f, unsigned int extras)
+/* Did an earlier rule allow the call of rule @i to a thread of @kind? */
+static bool filter_said(unsigned int i, enum thread_kind kind, unsigned int extras)
 {
-	static const char *const kinds[] = {"loop", "vcpu", "helper", "worker"};
+	int call = filter_rule_call(i);
+
+	while (i-- > 0) {
+		const struct filter_rule *r = filter_rule(i);
+
+		if (filter_rule_call(i) == call && r->threads >> kind & 1 &&
+		    (!r->extra || r->extra & extras))
+			return true;
+	}
+	return false;
+}
+
+void jail_filter_describe(FILE *f, enum thread_kind kind, unsigned int extras)
+{
 	const struct filter_rule *r;
 
-	for (unsigned int i = 0; (r = filter_rule(i)); i++) {
-		if (r->extra && !(r->extra & extras))
-			continue;
-		fprintf(f, "%-16s", filter_call_name(filter_rule_call(i)));
-		for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++)
-			fprintf(f, " %-*s", (int)strlen(kinds[k]),
-				r->threads & 1U << k ? kinds[k] : "");
-		fprintf(f, "  %s", r->why);
-		for (unsigned int j = 0; j < FILTER_ARGS_MAX && r->arg[j].mask; j++)
-			fprintf(f, "%s%u & 0x%" PRIx64 " = 0x%" PRIx64,
-				j ? ", " : "; arg", r->arg[j].nr, r->arg[j].mask,
-				r->arg[j].value);
-		fputc('\n', f);
-	}
+	for (unsigned int i = 0; (r = filter_rule(i)); i++)
+		if (r->threads >> kind & 1 && (!r->extra || r->extra & extras) &&
+		    !filter_said(i, kind, extras))
+			(void)fprintf(f, " %s", filter_call_name(filter_rule_call(i)));
 }

@@ -30,7 +30,9 @@ enum jail_extra {
  * Return: 0, or -errno with a sentence in @e: nothing has changed
  */
 int jail_filter_enter(enum thread_kind kind, unsigned int extras, struct err *e);
-/* jail_filter_describe() - what may be called with @extras, for a person: a line for each call */
-void jail_filter_describe(FILE *f, unsigned int extras);
+/* jail_filter_describe() - the names of the calls that a thread of @kind has with @extras, a space
+ * before each
+ */
+void jail_filter_describe(FILE *f, enum thread_kind kind, unsigned int extras);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -44,6 +45,13 @@ static const struct {
 	[JAIL_NO_EXEC] = {"no executable memory", "use Linux 6.3 or later"},
 	[JAIL_SECCOMP] = {"seccomp", "use a kernel with CONFIG_SECCOMP_FILTER"},
 };
+
+bool jail_layer_wanted(enum jail_layer l, enum jail_mode mode)
+{
+	if (l == JAIL_NET_NS)
+		return mode == JAIL_STRICT;
+	return mode != JAIL_OFF && (l != JAIL_IDENTITY || geteuid() == 0);
+}
 
 const char *jail_mode_name(enum jail_mode m)
 {

@@ -53,6 +53,8 @@ struct jail {
  * caller's, is open.  Return: it, or -errno
  */
 int jail_claim(int *lock);
+/* jail_layer_wanted() - would a machine that this user starts get layer @l, if the host has it? */
+bool jail_layer_wanted(enum jail_layer l, enum jail_mode mode);
 const char *jail_mode_name(enum jail_mode m);
 const char *jail_layer_name(enum jail_layer l);
 const char *jail_layer_cure(enum jail_layer l); /* where the host does not give it */
