@@ -14,13 +14,13 @@
 #include "vmm/core/util.h"
 
 /* The new process reports its error and ends */
-static _Noreturn void daemon_give_up(const char *lost)
+static _Noreturn void daemon_give_up(const char *lost, int status)
 {
 	const char *why = strerrordesc_np(errno);
 
 	(void)!write(STDERR_FILENO, lost, strlen(lost));
 	(void)!write(STDERR_FILENO, why, strlen(why));
-	_exit(DAEMON_NOT_RUN);
+	_exit(status);
 }
 
 /* The new process until exec; it shares our memory, so it makes only system calls and changes no
@@ -40,7 +40,7 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	(void)dup2(x->out, STDOUT_FILENO);
 	(void)dup2(x->out, STDERR_FILENO);
 	if ((lost = daemon_room_stand(&x->room)))
-		daemon_give_up(lost);
+		daemon_give_up(lost, DAEMON_NOT_RUN);
 	for (unsigned int i = 0; i < x->nfd; i++)
 		(void)dup2(x->fd[i], (int)(DAEMON_FD_FIRST + i));
 	if (x->ruleset >= 0 && x->ruleset != last)
@@ -55,15 +55,16 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if ((lost = daemon_room_enter(&x->room)))
-		daemon_give_up(lost);
+		daemon_give_up(lost, DAEMON_NOT_RUN);
 	if ((lost = daemon_fence_enter(x->fence, x->ruleset >= 0 ? last : -1)))
-		daemon_give_up(lost);
+		daemon_give_up(lost, DAEMON_NOT_RUN);
 	(void)execve(x->path, (char *const *)(uintptr_t)x->argv, x->env);
-	daemon_give_up(
-		x->ruleset >= 0 && errno == EACCES
-			? "cannot be executed where it is confined to its own files, as "
-			  "a script needs others; --jail off starts it unconfined: "
-			: "cannot be executed: ");
+	if (x->ruleset >= 0 && errno == EACCES)
+		daemon_give_up("cannot be executed where it is confined to its own "
+			       "files, as a script needs others; --jail off starts it "
+			       "unconfined: ",
+			       DAEMON_FORBIDDEN);
+	daemon_give_up("cannot be executed: ", DAEMON_NOT_RUN);
 }
 
 /* vfork: no copy of the guest's page tables.  Signals are kept off while the child uses

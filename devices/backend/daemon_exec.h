@@ -6,8 +6,9 @@
 #include "devices/backend/daemon_fence.h"
 #include "devices/backend/daemon_room.h"
 
-#define DAEMON_ARGS_MAX 64
-#define DAEMON_NOT_RUN  127 /* the exit status when exec failed, as in a shell */
+#define DAEMON_ARGS_MAX  64
+#define DAEMON_NOT_RUN   127 /* the exit status when exec failed, as in a shell */
+#define DAEMON_FORBIDDEN 126 /* the same where the words say the cure */
 
 struct daemon_exec {
 	const char *path;

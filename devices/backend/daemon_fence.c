@@ -118,7 +118,8 @@ int daemon_fence_held(const struct daemon_fence *f, struct err *e)
 		       "%s; allow user namespaces (sysctl user.max_net_namespaces, "
 		       "user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
 		       "AppArmor, the container's seccomp)",
-		       strerror(f->no_net));
+		       f->no_net == ENOSPC ? "their limit is reached"
+					   : strerror(f->no_net));
 	return fence_lacks(f, FENCE_NETWORK, why, e);
 }
 

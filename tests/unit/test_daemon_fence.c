@@ -207,7 +207,11 @@ START_TEST(script_is_refused_with_the_cure)
 		return;
 	ck_assert_int_eq(daemon_start(dm, &s, &e), 0);
 	ck_assert_int_eq(daemon_dead(dm, SOON_MS, &e), -ECHILD);
-	says("a script needs others; --jail off starts it unconfined: Permission denied");
+	ck_assert_str_eq(
+		e.msg,
+		"wrapper ended with status 126: cannot be executed where it is "
+		"confined to its own files, as a script needs others; --jail off starts it "
+		"unconfined: Permission denied");
 }
 END_TEST
 
