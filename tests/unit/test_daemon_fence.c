@@ -319,10 +319,10 @@ static bool image(const char *options)
 static void follows(enum jail_mode jail, const char *says_)
 {
 	const struct landlock_rule r = {"image", -1, LANDLOCK_READ | LANDLOCK_WRITE};
-	const char *const args[] = {"--blockdev",
-				    "driver=qcow2,node-name=disk,file.driver=file,"
-				    "file.filename=image",
-				    "--export", "type=no-such-export", NULL};
+	static const char disk[] =
+		"driver=qcow2,node-name=disk,file.driver=file,file.filename=image";
+	const char *const args[] = {"--blockdev", disk, "--export", "type=no-such-export",
+				    NULL};
 	struct daemon_spec s = {.program = "qemu-storage-daemon",
 				.cure = "",
 				.args = args,
