@@ -327,8 +327,118 @@ START_TEST(an_interrupt_line_counts_its_pulses)
 }
 END_TEST
 
+/* ---- tasks ---- */
+
+static struct loop_task task, other;
+static unsigned int tasks, others;
+static bool locked;
+
+static void do_task(struct loop_task *t)
+{
+	ck_assert_ptr_eq(t, &task);
+	tasks++;
+	locked = pthread_mutex_trylock(&dev.lock) != 0;
+	if (tasks < 3)
+		loop_post(loop, t);
+	else
+		loop_stop(loop);
+}
+
+static void do_other(struct loop_task *t)
+{
+	(void)t;
+	others++;
+}
+
+static void tasks_init(void)
+{
+	task = (struct loop_task){.dev = &dev, .fn = do_task};
+	other = (struct loop_task){.fn = do_other};
+	tasks = others = 0;
+}
+
+START_TEST(a_task_is_done_once_and_under_its_devices_lock)
+{
+	tasks_init();
+	tasks = 2;
+	loop_post(loop, &other);
+	loop_post(loop, &task);
+	loop_post(loop, &other);
+	loop_post(loop, &task);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(tasks, 3);
+	ck_assert_uint_eq(others, 1);
+	ck_assert(locked);
+}
+END_TEST
+
+START_TEST(a_task_that_is_posted_by_itself_is_done_again)
+{
+	tasks_init();
+	loop_post(loop, &task);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(tasks, 3);
+}
+END_TEST
+
+START_TEST(a_task_that_is_taken_back_is_not_done)
+{
+	tasks_init();
+	loop_unpost(loop, &other);
+	tasks = 2;
+	loop_post(loop, &task);
+	loop_post(loop, &other);
+	loop_unpost(loop, &other);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(others, 0);
+	loop_post(loop, &other); /* the list is whole */
+	loop_stop(loop);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(others, 1);
+}
+END_TEST
+
+#define POSTS 20000
+
+static _Atomic unsigned int due; /* what the other thread wants done */
+
+static void do_what_is_due(struct loop_task *t)
+{
+	(void)t;
+	others += atomic_exchange(&due, 0);
+	if (others == POSTS)
+		loop_stop(loop);
+}
+
+static void *post_often(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < POSTS; i++) {
+		due++;
+		loop_post(loop, &other);
+	}
+	return NULL;
+}
+
+START_TEST(no_task_of_another_thread_is_lost)
+{
+	pthread_t thread;
+
+	tasks_init();
+	other.fn = do_what_is_due;
+	ck_assert_int_eq(pthread_create(&thread, NULL, post_often, NULL), 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(others, POSTS);
+}
+END_TEST
+
 UNIT_MAIN("loop", setup, teardown, t)
 {
+	tcase_add_test(t, a_task_is_done_once_and_under_its_devices_lock);
+	tcase_add_test(t, a_task_that_is_posted_by_itself_is_done_again);
+	tcase_add_test(t, a_task_that_is_taken_back_is_not_done);
+	tcase_add_test(t, no_task_of_another_thread_is_lost);
 	tcase_add_test(t, stop_before_run_is_not_lost);
 	tcase_add_test(t, stop_keeps_errno);
 	tcase_add_test(t, a_loop_runs_again_after_a_stop);

@@ -24,6 +24,7 @@
 #include "tests/lib/tty_guest.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/log.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 
 static struct loop *loop;
@@ -594,7 +595,41 @@ START_TEST(stuck_reader_delays_the_end_by_two_seconds_at_most)
 }
 END_TEST
 
-UNIT_MAIN("tty", setup, teardown, t)
+/* The guest's side is a vCPU's thread: it writes, the loop does the rest */
+static void setup_vcpu(void)
+{
+	setup();
+	thread_begins(THREAD_VCPU, 0);
+}
+
+/* What a vCPU's thread cannot write by write(): a socket, a pipe without O_NONBLOCK */
+START_TEST(output_that_takes_more_than_a_write_arrives)
+{
+	char got_back[1000];
+	int end[2];
+
+	if (_i)
+		ck_assert_int_eq(pipe2(end, O_CLOEXEC), 0);
+	else
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end),
+				 0);
+	start(-1, end[1]);
+	for (unsigned int i = 0; i < sizeof(got_back) / 10; i++)
+		ck_assert_uint_eq(write_locked("123456789\n", 10), 10);
+	for (size_t n = 0; n < sizeof(got_back);) {
+		ssize_t k = read(end[0], got_back + n, sizeof(got_back) - n);
+
+		ck_assert_int_gt(k, 0);
+		n += (size_t)k;
+	}
+	for (unsigned int i = 0; i < sizeof(got_back); i += 10)
+		ck_assert_mem_eq(got_back + i, "123456789\n", 10);
+	stop();
+	close(end[0]), close(end[1]);
+}
+END_TEST
+
+static void add_all(TCase *t)
 {
 	tcase_add_test(t, terminal_is_raw_and_then_restored);
 	tcase_add_test(t, line_ends_are_the_terminals_if_output_goes_elsewhere);
@@ -620,4 +655,12 @@ UNIT_MAIN("tty", setup, teardown, t)
 	tcase_add_test(t, stuck_reader_holds_back_the_guest_only);
 	tcase_add_test(t, reader_that_leaves_is_forgotten);
 	tcase_add_test(t, stuck_reader_delays_the_end_by_two_seconds_at_most);
+}
+
+UNIT_MAIN("tty", setup, teardown, t)
+{
+	add_all(t);
+	t = unit_case(suite, "tty of a vCPU", setup_vcpu, teardown);
+	add_all(t);
+	tcase_add_loop_test(t, output_that_takes_more_than_a_write_arrives, 0, 2);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "tests/lib/unit.h"
+#include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/vcpu.h"
 
@@ -30,6 +31,7 @@ static struct {
 	bool write;
 	uint64_t off, val;
 	unsigned int size;
+	bool by_vcpu;
 } seen[16];
 static unsigned int nseen;
 static sem_t *stops_at; /* NULL, or each access waits for it */
@@ -40,6 +42,7 @@ static uint64_t device_access(uint64_t off, unsigned int size, bool write, uint6
 	seen[nseen].write = write;
 	seen[nseen].off = off;
 	seen[nseen].size = size;
+	seen[nseen].by_vcpu = thread_is_vcpu();
 	seen[nseen++].val = val;
 	(void)sem_post(&entered);
 	while (stops_at && sem_wait(stops_at) < 0)
@@ -221,6 +224,7 @@ static void setup(void)
 	on_complete = NULL;
 	memset(told, 0, sizeof(told));
 	host.pauses = 0;
+	host.early = host.over = false;
 	stops_at = NULL;
 	vcpu = (struct vcpu){.fd = FAKE_KVM_FD, .run = &area.run, .host = &host};
 	vcpu_init_signals();
@@ -684,9 +688,135 @@ START_TEST(guest_that_blocks_its_processor_goes_on_if_it_can)
 }
 END_TEST
 
+/* ---- a machine that is armed early ---- */
+
+static bool slow_if_odd(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	(void)d;
+	(void)off;
+	(void)size;
+	return val & 1;
+}
+
+static int run_writes(struct kvm_run *run, uint8_t val)
+{
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = WINDOW + 4;
+	run->mmio.len = 4;
+	run->mmio.is_write = 1;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	run->mmio.data[0] = val;
+	return 0;
+}
+
+static int run_writes_slowly(struct kvm_run *run)
+{
+	return run_writes(run, 7);
+}
+
+static int run_writes_quickly(struct kvm_run *run)
+{
+	return run_writes(run, 6);
+}
+
+static void be_early(void)
+{
+	host.early = true;
+	registers.slow = slow_if_odd;
+}
+
+START_TEST(slow_write_is_the_helpers_and_no_other)
+{
+	static int (*const steps[])(struct kvm_run *) = {
+		run_writes_quickly, run_writes_slowly, run_reads_register,
+		run_writes_slowly, run_ends};
+	static const uint8_t vals[] = {6, 7, 0, 7};
+
+	be_early();
+	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
+	ck_assert_uint_eq(nseen, 4);
+	for (unsigned int i = 0; i < nseen; i++) {
+		ck_assert(seen[i].by_vcpu == (i % 2 == 0));
+		ck_assert_uint_eq(seen[i].off, i == 2 ? 0 : 4);
+		ck_assert_uint_eq(seen[i].val, vals[i]);
+		ck_assert_uint_eq(seen[i].size, 4);
+	}
+}
+END_TEST
+
+START_TEST(slow_write_is_the_vcpus_where_nothing_is_early)
+{
+	static int (*const steps[])(struct kvm_run *) = {run_writes_slowly, run_ends};
+
+	be_early();
+	host.early = false;
+	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
+	ck_assert(seen[0].by_vcpu);
+}
+END_TEST
+
+START_TEST(vcpu_that_waits_for_its_helper_is_stopped)
+{
+	sem_t gate;
+
+	be_early();
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+	stops_at = &gate;
+	on_run[0] = run_writes_slowly;
+	on_run[1] = run_for_ever;
+	start();
+	wait_entered();
+	vcpu_stop(&vcpu);
+	ck_assert(!vcpu_left(&vcpu));
+	(void)sem_post(&gate);
+	vcpu_join(&vcpu);
+	ck_assert(vcpu_left(&vcpu));
+	ck_assert_uint_eq(nrun, 1);
+}
+END_TEST
+
+START_TEST(vcpu_that_waits_for_its_helper_rests_afterwards)
+{
+	sem_t gate;
+
+	be_early();
+	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+	stops_at = &gate;
+	on_run[0] = run_writes_slowly;
+	on_run[1] = run_for_ever;
+	start();
+	wait_entered();
+	vcpu_rest(&vcpu);
+	ck_assert(!vcpu_rests(&vcpu));
+	(void)sem_post(&gate);
+	WAIT_UNTIL(vcpu_rests(&vcpu));
+	vcpu_resume(&vcpu);
+	wait_entered();
+	ck_assert_uint_eq(nseen, 1);
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+}
+END_TEST
+
+START_TEST(vcpu_that_was_never_let_go_is_stopped)
+{
+	host.early = _i;
+	ck_assert_int_eq(vcpu_start(&vcpu, &err), 0);
+	threads_begun();
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+	ck_assert_uint_eq(nrun, 0);
+}
+END_TEST
+
 UNIT_MAIN("vcpu_x86", setup, NULL, t)
 {
 	fake_kvm = on_ioctl;
+	tcase_add_test(t, slow_write_is_the_helpers_and_no_other);
+	tcase_add_test(t, slow_write_is_the_vcpus_where_nothing_is_early);
+	tcase_add_test(t, vcpu_that_waits_for_its_helper_is_stopped);
+	tcase_add_test(t, vcpu_that_waits_for_its_helper_rests_afterwards);
+	tcase_add_loop_test(t, vcpu_that_was_never_let_go_is_stopped, 0, 2);
 	tcase_add_test(t, interrupted_run_goes_on);
 	tcase_add_test(t, a_guest_that_was_stopped_is_told);
 	tcase_add_test(t, who_was_outside_of_the_guest_is_told_as_well);
