@@ -62,6 +62,14 @@ static void device_write(struct device *d, uint64_t off, unsigned int size, uint
 	(void)device_access(off, size, true, val);
 }
 
+static bool slow_if_odd(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+{
+	(void)d;
+	(void)off;
+	(void)size;
+	return val & 1;
+}
+
 static const struct device_ops ops = {
 	.arm = device_nop_arm,
 	.read = device_read,
@@ -225,6 +233,7 @@ static void setup(void)
 	memset(told, 0, sizeof(told));
 	host.pauses = 0;
 	host.early = host.over = false;
+	registers.slow = slow_if_odd;
 	stops_at = NULL;
 	vcpu = (struct vcpu){.fd = FAKE_KVM_FD, .run = &area.run, .host = &host};
 	vcpu_init_signals();
@@ -690,100 +699,41 @@ END_TEST
 
 /* ---- a machine that is armed early ---- */
 
-static bool slow_if_odd(struct device *d, uint64_t off, unsigned int size, uint64_t val)
+/* To be found by the device: 1, 2, ...; odd ones are slow */
+static int run_writes(struct kvm_run *run)
 {
-	(void)d;
-	(void)off;
-	(void)size;
-	return val & 1;
-}
-
-static int run_writes(struct kvm_run *run, uint8_t val)
-{
-	run->exit_reason = KVM_EXIT_MMIO;
-	run->mmio.phys_addr = WINDOW + 4;
-	run->mmio.len = 4;
+	(void)run_reads_register(run);
 	run->mmio.is_write = 1;
 	memset(run->mmio.data, 0, sizeof(run->mmio.data));
-	run->mmio.data[0] = val;
+	run->mmio.data[0] = (uint8_t)nrun;
 	return 0;
-}
-
-static int run_writes_slowly(struct kvm_run *run)
-{
-	return run_writes(run, 7);
-}
-
-static int run_writes_quickly(struct kvm_run *run)
-{
-	return run_writes(run, 6);
-}
-
-static void be_early(void)
-{
-	host.early = true;
-	registers.slow = slow_if_odd;
 }
 
 START_TEST(slow_write_is_the_helpers_and_no_other)
 {
 	static int (*const steps[])(struct kvm_run *) = {
-		run_writes_quickly, run_writes_slowly, run_reads_register,
-		run_writes_slowly, run_ends};
-	static const uint8_t vals[] = {6, 7, 0, 7};
+		run_writes, run_writes, run_writes, run_reads_register, run_ends};
 
-	be_early();
+	host.early = _i;
 	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
 	ck_assert_uint_eq(nseen, 4);
 	for (unsigned int i = 0; i < nseen; i++) {
-		ck_assert(seen[i].by_vcpu == (i % 2 == 0));
-		ck_assert_uint_eq(seen[i].off, i == 2 ? 0 : 4);
-		ck_assert_uint_eq(seen[i].val, vals[i]);
+		ck_assert(seen[i].by_vcpu == (i % 2 == 1 || !host.early));
+		ck_assert_uint_eq(seen[i].val, i < 3 ? i + 1 : 0);
 		ck_assert_uint_eq(seen[i].size, 4);
 	}
 }
 END_TEST
 
-START_TEST(slow_write_is_the_vcpus_where_nothing_is_early)
-{
-	static int (*const steps[])(struct kvm_run *) = {run_writes_slowly, run_ends};
-
-	be_early();
-	host.early = false;
-	ck_assert_int_eq(run(steps, ARRAY_SIZE(steps)), VCPU_TRIPLE_FAULT);
-	ck_assert(seen[0].by_vcpu);
-}
-END_TEST
-
-START_TEST(vcpu_that_waits_for_its_helper_is_stopped)
+START_TEST(vcpu_that_waits_for_its_helper_rests_and_leaves_afterwards)
 {
 	sem_t gate;
 
-	be_early();
+	host.early = true;
 	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
 	stops_at = &gate;
-	on_run[0] = run_writes_slowly;
-	on_run[1] = run_for_ever;
-	start();
-	wait_entered();
-	vcpu_stop(&vcpu);
-	ck_assert(!vcpu_left(&vcpu));
-	(void)sem_post(&gate);
-	vcpu_join(&vcpu);
-	ck_assert(vcpu_left(&vcpu));
-	ck_assert_uint_eq(nrun, 1);
-}
-END_TEST
-
-START_TEST(vcpu_that_waits_for_its_helper_rests_afterwards)
-{
-	sem_t gate;
-
-	be_early();
-	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
-	stops_at = &gate;
-	on_run[0] = run_writes_slowly;
-	on_run[1] = run_for_ever;
+	on_run[0] = on_run[2] = run_writes;
+	on_run[1] = on_run[3] = run_for_ever;
 	start();
 	wait_entered();
 	vcpu_rest(&vcpu);
@@ -792,9 +742,14 @@ START_TEST(vcpu_that_waits_for_its_helper_rests_afterwards)
 	WAIT_UNTIL(vcpu_rests(&vcpu));
 	vcpu_resume(&vcpu);
 	wait_entered();
-	ck_assert_uint_eq(nseen, 1);
+	pthread_kill(vcpu.thread, SIGURG);
+	wait_entered(); /* the second write */
 	vcpu_stop(&vcpu);
+	ck_assert(!vcpu_left(&vcpu));
+	(void)sem_post(&gate);
 	vcpu_join(&vcpu);
+	ck_assert(vcpu_left(&vcpu));
+	ck_assert_uint_eq(nrun, 3);
 }
 END_TEST
 
@@ -812,10 +767,8 @@ END_TEST
 UNIT_MAIN("vcpu_x86", setup, NULL, t)
 {
 	fake_kvm = on_ioctl;
-	tcase_add_test(t, slow_write_is_the_helpers_and_no_other);
-	tcase_add_test(t, slow_write_is_the_vcpus_where_nothing_is_early);
-	tcase_add_test(t, vcpu_that_waits_for_its_helper_is_stopped);
-	tcase_add_test(t, vcpu_that_waits_for_its_helper_rests_afterwards);
+	tcase_add_loop_test(t, slow_write_is_the_helpers_and_no_other, 0, 2);
+	tcase_add_test(t, vcpu_that_waits_for_its_helper_rests_and_leaves_afterwards);
 	tcase_add_loop_test(t, vcpu_that_was_never_let_go_is_stopped, 0, 2);
 	tcase_add_test(t, interrupted_run_goes_on);
 	tcase_add_test(t, a_guest_that_was_stopped_is_told);
