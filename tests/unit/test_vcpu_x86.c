@@ -232,7 +232,7 @@ static void setup(void)
 	on_complete = NULL;
 	memset(told, 0, sizeof(told));
 	host.pauses = 0;
-	host.early = host.over = false;
+	host.early = false;
 	registers.slow = slow_if_odd;
 	stops_at = NULL;
 	vcpu = (struct vcpu){.fd = FAKE_KVM_FD, .run = &area.run, .host = &host};
