@@ -96,13 +96,14 @@ static void broker_on_wire(struct broker *b)
 
 	if (n == -EAGAIN)
 		return;
-	if (n > 0 && broker_hear(b, msg, (size_t)n, passed))
+	b->child.nonsense = n > 0 ? !broker_hear(b, msg, (size_t)n, passed)
+				  : n == -EMSGSIZE;
+	if (n > 0 && !b->child.nonsense)
 		return;
-	/* It hung up, which only its end does, or it talks nonsense. */
+	/* it hung up, which only its end does, or it talks nonsense */
 	(void)broker_kill(b, SIGKILL);
 	cleanup_close_fd(&b->child.wire);
 	b->child.wire = -1;
-	b->child.nonsense = n != 0;
 }
 
 /* A child that does not read them gets them later, each at least once */

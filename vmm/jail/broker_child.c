@@ -111,8 +111,11 @@ static pid_t child_clone(struct child *c, unsigned long flags)
 static pid_t child_fork(struct child *c, struct jail *j)
 {
 	unsigned long flags = child_flags(j);
-	pid_t pid = child_clone(c, flags);
+	pid_t pid;
 
+	if (j->root)
+		j->identity = jail_claim(&c->lock);
+	pid = child_clone(c, flags);
 	if (pid >= 0 || !flags)
 		return pid;
 	j->clone_errno = -pid;
@@ -138,10 +141,10 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 	gid_t gid = getegid();
 	int rc = ends_open(&x);
 
-	*c = (struct child){.pidfd = -1, .wire = x.wire[0], .relay = x.relay[0]};
+	*c = (struct child){
+		.pidfd = -1, .lock = -1, .wire = x.wire[0], .relay = x.relay[0]};
 	if (rc < 0)
 		return err_set(e, -rc, "no sockets for the jail: %s", strerror(-rc));
-	j->identity = jail_claim(&c->lock);
 	c->pid = child_fork(c, j);
 	if (c->pid == 0) {
 		cleanup_close_fd(&c->lock);
