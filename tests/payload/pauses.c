@@ -28,6 +28,7 @@
 #define PAUSED_NS  3000000 /* and is looked at for so long */
 #define CPU_MAX_NS \
 	1000000 /* that vCPU threads may have used up by then: none, but for a wake-up */
+#define NAPS_MAX 10        /* in a busy nested host others' time counts as the thread's */
 #define LOOK_MAX (4 * MIB) /* of guest memory is looked at each time */
 
 static struct machine machine;
@@ -68,6 +69,21 @@ static uint64_t vcpus_ns(void)
 	return sum;
 }
 
+/* a thread that runs does so in each nap; one on its way to sleep does not */
+static bool vcpus_run(void)
+{
+	const struct timespec nap = {.tv_nsec = PAUSED_NS};
+	uint64_t before;
+
+	for (int i = 0; i < NAPS_MAX; i++) {
+		before = vcpus_ns();
+		(void)nanosleep(&nap, NULL);
+		if (vcpus_ns() - before <= CPU_MAX_NS)
+			return false;
+	}
+	return true;
+}
+
 /* FNV-1a by words: of guest memory, its end and its beginning */
 static uint64_t memory_sum(void)
 {
@@ -95,18 +111,15 @@ static void check_locks(void)
 
 static void on_paused(void *ctx, const struct err *e)
 {
-	const struct timespec nap = {.tv_nsec = PAUSED_NS};
-	uint64_t cpu, sum;
+	uint64_t sum;
 
 	(void)ctx;
 	if (e)
 		fail(e->msg, "");
-	cpu = vcpus_ns();
 	sum = memory_sum();
-	(void)nanosleep(&nap, NULL);
-	check_locks();
-	if (vcpus_ns() - cpu > CPU_MAX_NS)
+	if (vcpus_run())
 		fail("a vCPU's thread runs", "");
+	check_locks();
 	if (memory_sum() != sum)
 		fail("guest memory changes", "");
 	left--;
