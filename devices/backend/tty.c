@@ -71,6 +71,7 @@ struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struc
 	}
 	t->loop = l;
 	t->left.fn = tty_on_left;
+	t->hold.fn = tty_hold_soon;
 	t->end = end;
 	(void)snprintf(t->label, sizeof(t->label), "%s", label);
 	t->term = t->size = t->slave = -1;
@@ -177,6 +178,7 @@ void tty_destroy(struct tty *t)
 					&t->again_source, &t->hold_source};
 
 	loop_unpost(t->loop, &t->left);
+	loop_unpost(t->loop, &t->hold);
 	tty_out_drain(t, t->nobody ? 0 : TTY_DRAIN_MS);
 	if (t->end == TTY_STDIO)
 		tty_mode_stop();

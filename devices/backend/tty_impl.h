@@ -65,6 +65,7 @@ struct tty {
 	struct loop_source out_source;  /* @out is writable */
 	struct loop_source hold_source; /* a timer: write the held bytes */
 	bool armed, blocked, refused;   /* refused: the client waits for output_room() */
+	struct loop_task hold; /* a vCPU's thread leaves to the loop: set @hold_source */
 	struct loop_task
 		left;    /* what a vCPU's thread leaves to the loop: tty_on_left() */
 	long left_ns;    /* of it: set @hold_source to this, 0: do not */
@@ -121,6 +122,7 @@ void tty_on_hold(struct loop_source *s, uint32_t events);
 /* tty_do_left() - what a vCPU's thread left to do.  Loop thread */
 void tty_do_left(struct tty *t);
 void tty_on_left(struct loop_task *task);
+void tty_hold_soon(struct loop_task *task);
 /* tty_out_push() - write out held bytes, as far as possible without waiting */
 void tty_out_push(struct tty *t);
 /* write out the held bytes, waiting at most @ms for a reader */

@@ -135,7 +135,9 @@ static size_t tty_hold(struct tty *t, const uint8_t *p, size_t n)
 static void tty_arm(struct tty *t, long ns)
 {
 	t->armed = true;
-	if (thread_is_vcpu()) {
+	if (thread_is_vcpu() && ns == TTY_HOLD_NS) {
+		loop_post(t->loop, &t->hold);
+	} else if (thread_is_vcpu()) {
 		t->left_ns = ns;
 		tty_leave(t);
 	} else {
@@ -253,6 +255,12 @@ void tty_do_left(struct tty *t)
 	t->left_input = false;
 	if (t->blocked && !t->resting)
 		tty_on_out(&t->out_source, 0);
+}
+
+/* Without the device's lock, which the vCPU's thread has when it posts this for each burst */
+void tty_hold_soon(struct loop_task *task)
+{
+	tty_timer_set(&container_of(task, struct tty, hold)->hold_source, TTY_HOLD_NS);
 }
 
 void tty_on_left(struct loop_task *task)
