@@ -71,8 +71,10 @@ static void probe_neighbours(struct probes *p, const struct filter_rule *r, int 
 	for (unsigned int a = 0; a < FILTER_SYS_ARGS; a++)
 		for (unsigned int bit = 0; bit < 64; bit++) {
 			probe_fit(p, r, args);
-			probe(p, nr, args);
-			probe(p, nr | PROBE_X32, args);
+			if (bit == 0) {
+				probe(p, nr, args);
+				probe(p, nr | PROBE_X32, args);
+			}
 			args[a] ^= UINT64_C(1) << bit;
 			probe(p, nr, args);
 		}

@@ -111,7 +111,7 @@ START_TEST(filters_allow_what_the_rules_say_and_nothing_else)
 				   .extras = extras,
 				   .pid = PID,
 				   .ask = ask,
-				   .random = 200,
+				   .random = 20,
 				   .ctx = &prog};
 
 		load(&prog, kind, extras);
