@@ -44,13 +44,14 @@ static const char *gen_call(const struct filter_rule *r, char *buf, size_t size)
 	return NULL;
 }
 
-static void gen_rule(scmp_filter_ctx ctx, const struct filter_rule *r)
+/* @priority: what is called most is looked for first, where the calls are a list */
+static void gen_rule(scmp_filter_ctx ctx, const struct filter_rule *r, uint8_t priority)
 {
 	struct scmp_arg_cmp arg[FILTER_ARGS_MAX];
 	char buf[sizeof(r->call)];
 	const char *call = gen_call(r, buf, sizeof(buf));
 	unsigned int n = 0;
-	int rc;
+	int rc, nr;
 
 	for (; n < FILTER_ARGS_MAX && r->arg[n].mask; n++)
 		arg[n] = (struct scmp_arg_cmp){.arg = r->arg[n].nr,
@@ -58,8 +59,10 @@ static void gen_rule(scmp_filter_ctx ctx, const struct filter_rule *r)
 					       .datum_a = r->arg[n].mask,
 					       .datum_b = r->arg[n].value};
 	/* a number of the machine that builds, or libseccomp's own where that has no such call */
-	rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-				    seccomp_syscall_resolve_name(call), n, arg);
+	nr = seccomp_syscall_resolve_name(call);
+	rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, n, arg);
+	if (rc == 0)
+		rc = seccomp_syscall_priority(ctx, nr, priority);
 	if (rc < 0)
 		gen_fail("rule of", call, -rc);
 }
@@ -91,13 +94,17 @@ static size_t gen_program(enum thread_kind kind, unsigned int extras,
 		gen_fail("this libseccomp lacks the", "architecture", -rc);
 	if ((rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS)) <
 		    0 ||
-	    (rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2)) < 0)
+	    /* a vCPU's few are a list, with KVM_RUN's first; the others' a tree, most of whose
+	     * leaves the kernel answers without the program (those without arguments)
+	     */
+	    (rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE,
+				   kind == THREAD_VCPU ? 1 : 2)) < 0)
 		gen_fail("this libseccomp lacks an", "attribute", -rc);
 	for (unsigned int i = 0; filter_rule(i); i++) {
 		const struct filter_rule *r = filter_rule(i);
 
 		if (r->threads & 1U << kind && (!r->extra || r->extra & extras))
-			gen_rule(ctx, r);
+			gen_rule(ctx, r, (uint8_t)(255 - MIN(i, 255U)));
 	}
 	n = gen_export(ctx, code);
 	seccomp_release(ctx);
