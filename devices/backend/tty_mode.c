@@ -61,8 +61,12 @@ static void tty_mode_set(const struct termios *t)
 /* A terminal that is not our controlling one has no foreground: it is ours. */
 static bool tty_mode_foreground(void)
 {
-	pid_t fg = tcgetpgrp(mode.fd);
+	pid_t fg;
 
+	/* a process group outside of a pid namespace has no number in it */
+	if (outside_asks())
+		return outside_do(OUTSIDE_FOREGROUND, 0, 0) > 0;
+	fg = tcgetpgrp(mode.fd);
 	return fg < 0 || fg == mode.group;
 }
 
@@ -117,6 +121,11 @@ static void tty_mode_on_continue(int sig, siginfo_t *si, void *uc)
 	int saved = errno;
 
 	(void)sig, (void)si, (void)uc;
+	if (outside_asks()) { /* which no handler can do: the loop sets it again */
+		mode.is_raw = false;
+		tty_mode_wake();
+		return;
+	}
 	/* After a plain SIGSTOP the shell may have changed the mode: set it again in any case. */
 	if (mode.want_raw && mode.fd >= 0 && tty_mode_foreground()) {
 		mode.is_raw = true;

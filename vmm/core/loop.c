@@ -89,10 +89,8 @@ void loop_destroy(struct loop *l)
 {
 	if (!l)
 		return;
-	if (l->epfd >= 0)
-		close(l->epfd);
-	if (l->wakefd >= 0)
-		close(l->wakefd);
+	cleanup_close_fd(&l->epfd);
+	cleanup_close_fd(&l->wakefd);
 	pthread_mutex_destroy(&l->task_lock);
 	free(l);
 }
@@ -112,14 +110,10 @@ int loop_add(struct loop *l, struct loop_source *s)
 void loop_want(struct loop *l, struct loop_source *s, uint32_t events)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = s};
-	int op = EPOLL_CTL_MOD;
+	int op = !s->events ? EPOLL_CTL_ADD : !events ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
 
 	if (events == s->events)
 		return;
-	if (s->events == 0)
-		op = EPOLL_CTL_ADD;
-	else if (events == 0)
-		op = EPOLL_CTL_DEL;
 	s->events = events;
 	/* Fails only if the kernel has no memory, or if an operator's fd cannot be polled, which
 	 * loop_add() told its caller: then the source stays silent.

@@ -24,12 +24,13 @@
 #define OUTSIDE_TELL_MAX  (PATH_MAX + 32)
 
 enum outside_verb {
-	OUTSIDE_CONNECT,  /* @arg: a port, or OUTSIDE_NO_PORT. Answers a descriptor */
-	OUTSIDE_ANEW,     /* a full log becomes PATH.1.  Answers a descriptor */
-	OUTSIDE_REWRITE,  /* begin to write a file once more.  Answers a descriptor */
-	OUTSIDE_PUT,      /* put it in place; @arg: what OUTSIDE_REWRITE began last */
-	OUTSIDE_STOP,     /* stop both processes; answers when they go on */
-	OUTSIDE_PEAK_RSS, /* the asker's, in KiB */
+	OUTSIDE_CONNECT,    /* @arg: a port, or OUTSIDE_NO_PORT. Answers a descriptor */
+	OUTSIDE_ANEW,       /* a full log becomes PATH.1.  Answers a descriptor */
+	OUTSIDE_REWRITE,    /* begin to write a file once more.  Answers a descriptor */
+	OUTSIDE_PUT,        /* put it in place; @arg: what OUTSIDE_REWRITE began last */
+	OUTSIDE_STOP,       /* stop both processes; answers when they go on */
+	OUTSIDE_FOREGROUND, /* 1: the terminal's, or there is none; 0: another job's */
+	OUTSIDE_PEAK_RSS,   /* the asker's, in KiB */
 	OUTSIDE_END,    /* end a helper process: by SIGTERM, or with @arg 1 by SIGKILL */
 	OUTSIDE_LOCKED, /* the table is whole */
 	OUTSIDE_VERBS

@@ -48,6 +48,14 @@ static int broker_stop_both(struct broker *b)
 	return 0;
 }
 
+/* A terminal that is not our controlling one has no foreground: it is ours. */
+static bool broker_foreground(void)
+{
+	pid_t group = tcgetpgrp(STDIN_FILENO);
+
+	return group < 0 || group == getpgrp();
+}
+
 static int broker_answer(struct broker *b, const struct outside_question *q, int *fd)
 {
 	*fd = -1;
@@ -57,6 +65,8 @@ static int broker_answer(struct broker *b, const struct outside_question *q, int
 		return 0;
 	case OUTSIDE_STOP:
 		return broker_stop_both(b);
+	case OUTSIDE_FOREGROUND:
+		return broker_foreground();
 	case OUTSIDE_PEAK_RSS:
 		return outside_peak_rss_of(b->child.pid);
 	default:
@@ -146,6 +156,18 @@ static void broker_serve(struct broker *b)
 	}
 }
 
+/* tcsetattr() from the background would stop us */
+static void terminal_restore(const struct termios *mode)
+{
+	sigset_t ttou, old;
+
+	sigemptyset(&ttou);
+	sigaddset(&ttou, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &ttou, &old);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, mode);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
 int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 {
 	struct broker b = {.signals = -1};
@@ -166,7 +188,10 @@ int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 	broker_serve(&b);
 	outside_drop_heard();
 	if (rc == 0)
-		rc = child_verdict(&b.child, terminal ? &mode : NULL, e);
+		rc = child_verdict(&b.child, e);
+	/* it may have died in raw mode */
+	if (terminal && (rc < 0 || broker_foreground()))
+		terminal_restore(&mode);
 	child_close(&b.child);
 	cleanup_close_fd(&b.signals);
 	return rc;

@@ -182,19 +182,7 @@ void child_close(struct child *c)
 	cleanup_close_fd(&c->lock);
 }
 
-/* It died in raw mode.  tcsetattr() from the background would stop us. */
-static void terminal_restore(const struct termios *mode)
-{
-	sigset_t ttou, old;
-
-	sigemptyset(&ttou);
-	sigaddset(&ttou, SIGTTOU);
-	(void)sigprocmask(SIG_BLOCK, &ttou, &old);
-	(void)tcsetattr(STDIN_FILENO, TCSANOW, mode);
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-}
-
-int child_verdict(const struct child *c, const struct termios *mode, struct err *e)
+int child_verdict(const struct child *c, struct err *e)
 {
 	int sig = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
 
@@ -202,8 +190,6 @@ int child_verdict(const struct child *c, const struct termios *mode, struct err 
 		sig = SIGBUS;
 	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != BROKER_TRAPPED)
 		return WEXITSTATUS(c->status);
-	if (mode)
-		terminal_restore(mode);
 	if (c->nonsense)
 		return err_set(
 			e, EPROTO,

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include <termios.h>
 
 #include "vmm/core/err.h"
 #include "vmm/jail/jail.h"
@@ -26,10 +25,8 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 		struct err *e);
 /* child_reap() - after its pidfd is readable, or it did not stop when told to */
 void child_reap(struct child *c);
-/* child_verdict() - its exit status, or -errno and in @e what ended it without one; then the
- * terminal gets @mode again, unless that is NULL
- */
-int child_verdict(const struct child *c, const struct termios *mode, struct err *e);
+/* child_verdict() - its exit status, or -errno and in @e what ended it without one */
+int child_verdict(const struct child *c, struct err *e);
 void child_close(struct child *c);
 
 #endif
