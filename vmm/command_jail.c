@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/core/fds.h"
 #include "vmm/core/gmem_guard.h"
+#include "vmm/core/limits.h"
 #include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/filter.h"
@@ -88,6 +90,8 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	int rc;
 
 	machine_seal(m);
+	fds_drop_inherited();
+	limits_lock();
 	/* first: from now on the broker removes what must not stay, if the lock fails as well */
 	rc = outside_ask();
 	if (rc < 0)

@@ -19,6 +19,7 @@ struct machine_job {
 	uint64_t start_ns;
 	struct jail *jail; /* NULL: none */
 	bool stuck;        /* as of struct machine */
+	int pidfile;       /* its descriptor, for no machine that is jailed; -1: none */
 };
 
 /* command_describe_jail() - the jail that a machine of @cfg would get, for --dry-run */

@@ -82,6 +82,8 @@ static int run_here(void *ctx)
 	struct report r = {.name = job->cfg->name, .start_ns = job->start_ns};
 	struct err e = {0};
 
+	if (job->jail) /* an operator trusts the number that is in it */
+		cleanup_close_fd(&job->pidfile);
 	run_machine(&m, job, &r);
 	job->stuck = m.stuck;
 	r.end_ns = monotonic_ns();
@@ -149,6 +151,7 @@ static int run(const struct config *said, uint64_t start_ns)
 		pidfile_close(&pid);
 		return command_fail(&e);
 	}
+	job.pidfile = pid.fd;
 	status = cfg.jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
 	/* without its root's driver a kernel panics, without another's it may wait for ever */
 	if (status == exit_status(CAUSE_PANIC) || status == exit_status(CAUSE_TIMEOUT))

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
@@ -100,6 +101,24 @@ START_TEST(a_soft_limit_is_raised)
 }
 END_TEST
 
+/* In a process of its own: Check has files open that are not close-on-exec */
+START_TEST(only_what_is_ours_and_the_standard_streams_stay)
+{
+	int ours = other(), theirs = open("/", O_RDONLY), status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fds_drop_inherited();
+		_exit(fcntl(theirs, F_GETFD) == -1 && fcntl(ours, F_GETFD) >= 0 &&
+				      fcntl(STDERR_FILENO, F_GETFD) >= 0
+			      ? 0
+			      : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 UNIT_MAIN("fds", NULL, NULL, t)
 {
 	tcase_add_test(t, without_a_jail_a_descriptor_stays);
@@ -108,4 +127,5 @@ UNIT_MAIN("fds", NULL, NULL, t)
 	tcase_add_test(t, a_full_block_takes_no_other_number_and_keeps_nothing_open);
 	tcase_add_test(t, a_hard_limit_below_the_blocks_is_said);
 	tcase_add_test(t, a_soft_limit_is_raised);
+	tcase_add_test(t, only_what_is_ours_and_the_standard_streams_stay);
 }

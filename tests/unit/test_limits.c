@@ -58,6 +58,21 @@ START_TEST(a_limit_that_is_not_set_is_not_named)
 }
 END_TEST
 
+/* A filter of system calls ends a thread that asks; prlimit(1) can still set how long a file may be */
+START_TEST(locked_limits_are_not_asked_for)
+{
+	limit(RLIMIT_FSIZE, RLIM_INFINITY);
+	limit(RLIMIT_AS, RLIM_INFINITY);
+	limit(RLIMIT_DATA, 1 * GIB);
+	limits_lock();
+	limit(RLIMIT_DATA, RLIM_INFINITY);
+	limit(RLIMIT_AS, 16 * GIB);
+	ck_assert_ptr_nonnull(strstr(limits_cure(EFBIG), "ulimit -f"));
+	ck_assert_ptr_nonnull(strstr(limits_cure(ENOMEM), "ulimit -d"));
+	ck_assert_ptr_null(limits_cure(EIO));
+}
+END_TEST
+
 START_TEST(a_thread_that_cannot_be_made_names_ulimit_u)
 {
 	ck_assert_ptr_nonnull(strstr(limits_thread_cure(EAGAIN), "ulimit -u"));
@@ -116,6 +131,7 @@ UNIT_MAIN("limits", NULL, NULL, t)
 			    (int)ARRAY_SIZE(limits));
 	tcase_add_loop_test(t, a_limit_that_is_not_set_is_not_named, 0,
 			    (int)ARRAY_SIZE(limits));
+	tcase_add_test(t, locked_limits_are_not_asked_for);
 	tcase_add_test(t, a_thread_that_cannot_be_made_names_ulimit_u);
 	tcase_add_test(t, threads_have_a_stack_of_their_own_size);
 	tcase_add_test(t, a_small_soft_limit_of_the_stack_is_raised);

@@ -2,8 +2,10 @@
 /* fds - descriptors numbered by their role, in a machine that is jailed. */
 #include "vmm/core/fds.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -50,6 +52,28 @@ int fds_number(struct err *e)
 	close(fd);
 	fds_on = true;
 	return 0;
+}
+
+static void fd_drop_inherited(long fd)
+{
+	int flags = fd > STDERR_FILENO ? fcntl((int)fd, F_GETFD) : -1;
+
+	if (flags >= 0 && !(flags & FD_CLOEXEC))
+		close((int)fd);
+}
+
+void fds_drop_inherited(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *de;
+
+	if (!dir) /* to try each takes longer */
+		for (long fd = sysconf(_SC_OPEN_MAX) - 1; fd > STDERR_FILENO; fd--)
+			fd_drop_inherited(fd);
+	while (dir && (de = readdir(dir)))
+		fd_drop_inherited(strtol(de->d_name, NULL, 10));
+	if (dir)
+		(void)closedir(dir);
 }
 
 bool fds_numbered(void)

@@ -49,6 +49,11 @@ enum fd_block {
  * Return: 0, or -errno with a sentence in @e: the hard limit is too low
  */
 int fds_number(struct err *e);
+/* fds_drop_inherited() - close what the process that started us had open and no setting names: all
+ * but the standard streams that execve(2) would pass on. What a setting names has to be taken
+ * before, close-on-exec. There is one thread
+ */
+void fds_drop_inherited(void);
 /* fds_numbered() - was fds_number() called? */
 bool fds_numbered(void);
 /* fd_place() - move @fd, which nothing else has remembered yet, into the block of @role; close on

@@ -24,6 +24,10 @@ static const struct {
 	{ENOMEM, RLIMIT_DATA, "raise ulimit -d"},
 };
 
+/* Of limits_lock(): a bit for each row */
+static unsigned int limits_set;
+static bool limits_locked;
+
 static bool limits_is_set(int resource)
 {
 	struct rlimit l;
@@ -36,9 +40,20 @@ const char *limits_cure(int code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(limits_table); i++)
 		if (limits_table[i].code == code &&
-		    limits_is_set(limits_table[i].resource))
+		    (limits_locked ? limits_set >> i & 1
+				   : limits_is_set(limits_table[i].resource)))
 			return limits_table[i].cure;
 	return NULL;
+}
+
+void limits_lock(void)
+{
+	/* EFBIG has hardly another cause, and prlimit(1) may set this one while we run */
+	for (unsigned int i = 0; i < ARRAY_SIZE(limits_table); i++)
+		if (limits_table[i].code == EFBIG ||
+		    limits_is_set(limits_table[i].resource))
+			limits_set |= 1U << i;
+	limits_locked = true;
 }
 
 const char *limits_thread_cure(int code)

@@ -21,6 +21,10 @@ int limits_init(struct err *e);
  * name the cure. Return: "raise ulimit -f", never freed; NULL: no limit that is set causes it
  */
 const char *limits_cure(int code);
+/* limits_lock() - from now on the limits are as they are now: a thread under its filter cannot ask.
+ * Before there is a second thread
+ */
+void limits_lock(void);
 /* limits_thread_attr() - for a thread whose stack does not depend on ulimit -s, glibc's default
  * size; the caller destroys it
  */
