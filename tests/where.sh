@@ -33,6 +33,16 @@ kvm_here() {
 	{ : <>/dev/kvm; } 2>/dev/null
 }
 
+# vmm_of PID - the process that is the machine: the one child of the broker that was started, which
+# runs the same program; without a jail PID itself
+vmm_of() {
+	local child
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		[ ! "/proc/$child/exe" -ef "/proc/$1/exe" ] || { echo "$child" && return; }
+	done
+	echo "$1"
+}
+
 # elsewhere - does this script have to run again in the nested host?
 elsewhere() {
 	[ "$where" != direct ] && { [ "$where" = nested ] || ! kvm_here; } &&

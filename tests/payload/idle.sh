@@ -5,8 +5,12 @@
 # sources it.
 # shellcheck disable=SC2054,SC2154 # commas of options; work, payloads, microvm are run's
 
-# slept PID - how often its threads have gone to sleep so far: as often as they were woken
-slept() { cat "/proc/$1/task/"*/status | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'; }
+# slept PID - how often the threads of it and of its machine have gone to sleep so far: as often as they
+# were woken
+slept() {
+	cat "/proc/$1/task/"*/status "/proc/$(vmm_of "$1")/task/"*/status |
+		awk '/^voluntary_ctxt/ { n += $2 } END { print n }'
+}
 
 # idle_machine - sets apart, in front of which it runs, and idle, its command line
 idle_machine() {
