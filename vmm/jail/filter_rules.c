@@ -106,7 +106,6 @@ static const struct filter_rule filter_rules[] = {
 	IOCTL(TIOCGWINSZ, FD_STDIO, LOOP, "a console's size"),
 	IOCTL(TCGETS, FD_STDIO, LOOP, "the terminal's mode"),
 	IOCTL(TCSETS, FD_STDIO, LOOP, "raw while the guest has it"),
-	IOCTL(TIOCGPGRP, FD_STDIO, LOOP, "are we in its foreground"),
 	IOCTL(VHOST_SET_MEM_TABLE, FD_VHOST, HELPER, "vhost-net comes to life"),
 	IOCTL(VHOST_SET_FEATURES, FD_VHOST, HELPER, "the same"),
 	IOCTL(VHOST_SET_VRING_NUM, FD_VHOST, HELPER, "the same"),
