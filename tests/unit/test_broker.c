@@ -95,7 +95,7 @@ END_TEST
 static int talks_nonsense(void *ctx)
 {
 	(void)outside_ask();
-	(void)wire_send(*(int *)ctx, "nonsense", 8, -1);
+	(void)wire_send(*(int *)ctx, "nonsense", 8, false, -1);
 	(void)pause();
 	return 0;
 }
@@ -118,15 +118,24 @@ static int tells_a_slot_when_locked(void *ctx)
 
 	MUST(outside_ask() == 0);
 	told[32] = '/';
-	(void)wire_send(*(int *)ctx, told, 34, -1);
+	(void)wire_send(*(int *)ctx, told, 34, false, -1);
 	(void)pause();
 	return 0;
 }
 
+static int reads_no_answers(void *ctx)
+{
+	struct outside_question q = {.verb = OUTSIDE_FOREGROUND};
+
+	MUST(outside_ask() == 0);
+	for (;;)
+		(void)wire_send(*(int *)ctx, &q, sizeof(q), false, -1);
+}
+
 START_TEST(child_that_talks_nonsense_is_killed)
 {
-	static int (*const bad[])(void *ctx) = {talks_nonsense, asks_beyond,
-						tells_a_slot_when_locked};
+	static int (*const bad[])(void *ctx) = {
+		talks_nonsense, asks_beyond, tells_a_slot_when_locked, reads_no_answers};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		/* the child's end of the wire: the second of a fresh pair */

@@ -198,7 +198,7 @@ static void serve(int wire)
 		fd = -1;
 		if (q.verb != OUTSIDE_LOCKED)
 			answer = outside_serve(&q, &fd);
-		ck_assert_int_eq(wire_send(wire, &answer, sizeof(answer), fd), 0);
+		ck_assert_int_eq(wire_send(wire, &answer, sizeof(answer), false, fd), 0);
 		if (fd >= 0)
 			close(fd);
 	}

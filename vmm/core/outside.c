@@ -310,7 +310,7 @@ static int slot_tell(uint32_t nr)
 		return -ENAMETOOLONG;
 	memcpy(t.path, s->path, len);
 	return wire_send(slots_wire, &t, offsetof(struct slot_told, path) + len + 1,
-			 s->pidfd);
+			 false, s->pidfd);
 }
 
 int outside_ask(void)

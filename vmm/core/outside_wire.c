@@ -21,7 +21,7 @@ bool outside_asks(void)
 	return wire_fd >= 0;
 }
 
-int wire_send(int fd, const void *msg, size_t len, int pass)
+int wire_send(int fd, const void *msg, size_t len, bool now, int pass)
 {
 	union {
 		struct cmsghdr head;
@@ -40,7 +40,7 @@ int wire_send(int fd, const void *msg, size_t len, int pass)
 		memcpy(CMSG_DATA(&control.head), &pass, sizeof(pass));
 	}
 	do
-		n = sendmsg(fd, &h, MSG_NOSIGNAL);
+		n = sendmsg(fd, &h, MSG_NOSIGNAL | (now ? MSG_DONTWAIT : 0));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
@@ -103,7 +103,7 @@ int wire_ask(const struct outside_question *q, int *fd)
 
 	*fd = -1;
 	pthread_mutex_lock(&wire_lock);
-	rc = wire_send(wire_fd, q, sizeof(*q), -1);
+	rc = wire_send(wire_fd, q, sizeof(*q), false, -1);
 	n = rc < 0 ? rc : wire_receive(wire_fd, &answer, sizeof(answer), false, fd);
 	pthread_mutex_unlock(&wire_lock);
 	if (n == (long)sizeof(answer))

@@ -18,8 +18,10 @@ void wire_open(int fd);
  */
 int wire_ask(const struct outside_question *q, int *fd);
 
-/* wire_send() - one message, and descriptor @pass with it unless that is -1.  Return: 0 or -errno */
-int wire_send(int fd, const void *msg, size_t len, int pass);
+/* wire_send() - one message, and descriptor @pass with it unless that is -1.  @now: without a wait,
+ * -EAGAIN if the other side does not read.  Return: 0 or -errno
+ */
+int wire_send(int fd, const void *msg, size_t len, bool now, int pass);
 /* wire_receive() - one message of @size bytes at most, without a wait if @now.  @passed: NULL, or
  * where the descriptor goes; -1: none came. Descriptors that are not wanted are closed.
  * Return: its length; 0: the other end is closed; -EMSGSIZE: a longer one; -errno

@@ -92,8 +92,11 @@ static bool broker_hear(struct broker *b, const void *msg, size_t len, int passe
 	if (q.verb >= OUTSIDE_VERBS)
 		return false;
 	answer = broker_answer(b, &q, &fd);
-	/* the socket is empty, since it asks one at a time, so this does not wait */
-	(void)wire_send(b->child.wire, &answer, sizeof(answer), fd);
+	/* A child that reads no answers must not make us wait: it asks one at a time */
+	if (wire_send(b->child.wire, &answer, sizeof(answer), true, fd) == -EAGAIN) {
+		cleanup_close_fd(&fd);
+		return false;
+	}
 	cleanup_close_fd(&fd);
 	return true;
 }
