@@ -195,9 +195,9 @@ static void serve(int wire)
 		ck_assert_int_eq(n, sizeof(q));
 		memcpy(&q, msg, sizeof(q));
 		locked = true;
-		fd = -1;
-		if (q.verb != OUTSIDE_LOCKED)
-			answer = outside_serve(&q, &fd);
+		if (q.verb == OUTSIDE_LOCKED)
+			continue;
+		answer = outside_serve(&q, &fd);
 		ck_assert_int_eq(wire_send(wire, &answer, sizeof(answer), false, fd), 0);
 		if (fd >= 0)
 			close(fd);

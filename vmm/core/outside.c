@@ -315,8 +315,8 @@ static int slot_tell(uint32_t nr)
 
 int outside_ask(void)
 {
-	struct outside_question q = {.verb = OUTSIDE_LOCKED};
-	int rc = 0, none;
+	const struct outside_question q = {.verb = OUTSIDE_LOCKED};
+	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < OUTSIDE_SLOTS_MAX; i++)
 		if (slots[i].kind != SLOT_FREE && !slots[i].both)
@@ -324,7 +324,7 @@ int outside_ask(void)
 	if (rc < 0)
 		return rc;
 	wire_open(slots_wire);
-	return wire_ask(&q, &none);
+	return wire_send(slots_wire, &q, sizeof(q), false, -1);
 }
 
 /* A file to be replaced is made by the one that is asked, before the two part */

@@ -32,7 +32,7 @@ enum outside_verb {
 	OUTSIDE_FOREGROUND, /* 1: the terminal's, or there is none; 0: another job's */
 	OUTSIDE_PEAK_RSS,   /* the asker's, in KiB */
 	OUTSIDE_END,    /* end a helper process: by SIGTERM, or with @arg 1 by SIGKILL */
-	OUTSIDE_LOCKED, /* the table is whole */
+	OUTSIDE_LOCKED, /* the table is whole; not answered */
 	OUTSIDE_VERBS
 };
 

@@ -60,9 +60,6 @@ static int broker_answer(struct broker *b, const struct outside_question *q, int
 {
 	*fd = -1;
 	switch (q->verb) {
-	case OUTSIDE_LOCKED:
-		b->locked = true;
-		return 0;
 	case OUTSIDE_STOP:
 		return broker_stop_both(b);
 	case OUTSIDE_FOREGROUND:
@@ -89,6 +86,10 @@ static bool broker_hear(struct broker *b, const void *msg, size_t len, int passe
 	if (len != sizeof(q))
 		return false;
 	memcpy(&q, msg, sizeof(q));
+	if (q.verb == OUTSIDE_LOCKED) {
+		b->locked = true;
+		return true;
+	}
 	if (q.verb >= OUTSIDE_VERBS)
 		return false;
 	answer = broker_answer(b, &q, &fd);

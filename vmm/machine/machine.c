@@ -300,8 +300,6 @@ static int machine_start_threads(struct machine *m, struct err *e)
 			       limits_thread_cure(-rc));
 	for (unsigned int i = 0; rc == 0 && i < m->nvcpu; i++)
 		rc = vcpu_start(&m->vcpu[i], e);
-	if (m->cfg->early)
-		threads_begun();
 	return rc;
 }
 
@@ -313,7 +311,9 @@ struct exit_verdict machine_run(struct machine *m)
 	vcpu_init_signals();
 	if (machine_start_ttys(m, &e) < 0 || machine_start_threads(m, &e) < 0)
 		machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
-	thread_begins(THREAD_LOOP, 0);
+	thread_begins(THREAD_LOOP, 0); /* while the others begin */
+	if (m->cfg->early)
+		threads_begun();
 	for (unsigned int i = m->nvcpu; i-- > 0;) /* vCPU 0 last: it wakes the others */
 		vcpu_resume(&m->vcpu[i]);
 	rc = loop_run(m->loop);
