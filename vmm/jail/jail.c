@@ -27,7 +27,9 @@ static const struct {
 	const char *cure; /* NULL: as for the user namespace */
 } jail_layers[JAIL_LAYERS] = {
 	[JAIL_USER_NS] = {"user namespace", CURE_USERNS},
-	[JAIL_PID_NS] = {"pid namespace", NULL},
+	[JAIL_PID_NS] =
+		{"pid namespace",
+		 "start it as a user without any capability, or give it CAP_SYS_ADMIN"},
 	[JAIL_MOUNT_NS] = {"mount namespace", NULL},
 	[JAIL_ROOT] = {"empty root", NULL},
 	[JAIL_IPC_NS] = {"ipc namespace", NULL},
@@ -84,13 +86,17 @@ static void jail_note(struct jail *j, enum jail_layer l, int rc)
 
 void jail_take(struct jail *j)
 {
+	int rc;
+
 	/* what needs a capability comes before those are dropped */
 	jail_namespaces(j, jail_note);
-	jail_note(j, JAIL_ROOT,
-		  j->held & BIT(JAIL_MOUNT_NS) ? jail_empty_root() : -EPERM);
+	rc = j->held & BIT(JAIL_MOUNT_NS) ? jail_root_cover() : -EPERM;
+	if (rc == 0 && j->mode == JAIL_STRICT)
+		rc = jail_root_swap();
 	jail_note(j, JAIL_IDENTITY, jail_identity(j));
 	if (j->root)
 		jail_note(j, JAIL_USER_NS, jail_user_namespace());
+	jail_note(j, JAIL_ROOT, rc == 0 ? jail_root_enter() : rc);
 	jail_note(j, JAIL_LIMITS, jail_limits());
 	jail_environment();
 	jail_note(j, JAIL_CAPS, jail_no_capabilities());

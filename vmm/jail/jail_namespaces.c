@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,20 +59,8 @@ int jail_user_namespace(void)
 	return unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
-/* The old root goes away with its last descriptor.  An initramfs cannot be pivoted away: then it
- * is covered, and what covers it is the root (chroot(2) alone could be left by a descriptor of a
- * directory and CAP_SYS_CHROOT, and the process will have neither).
- */
-static int root_swap(void)
-{
-	if (syscall(SYS_pivot_root, ".", ".") == 0)
-		return umount2(".", MNT_DETACH) < 0 ? -errno : 0;
-	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
-		return -errno;
-	return 0;
-}
-
-int jail_empty_root(void)
+/* Go into an empty directory, from which every path begins after jail_root_enter() */
+int jail_root_cover(void)
 {
 	/* any directory that there is */
 	static const char *const places[] = {"/proc", "/dev", "/tmp", "/usr"};
@@ -88,9 +75,18 @@ int jail_empty_root(void)
 				     0
 			     ? -errno
 			     : chdir(places[i]);
-	if (rc == 0)
-		rc = root_swap();
-	if (rc == 0 && chdir("/") < 0)
-		rc = -errno;
-	return rc;
+	return rc < 0 ? -errno : 0;
+}
+
+/* The old root goes away with its last descriptor. An initramfs cannot be pivoted away */
+int jail_root_swap(void)
+{
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH) < 0 ? -errno : 0;
+	return mount(".", "/", NULL, MS_MOVE, NULL) < 0 ? -errno : 0;
+}
+
+int jail_root_enter(void)
+{
+	return chroot(".") < 0 || chdir("/") < 0 ? -errno : 0;
 }

@@ -71,6 +71,16 @@ void jail_few_capabilities(void)
 	(void)syscall(SYS_capset, &head, d);
 }
 
+void jail_raise_chroot(void)
+{
+	const uint32_t one = 1U << CAP_SYS_CHROOT;
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {
+		{.effective = one, .permitted = one}};
+
+	(void)syscall(SYS_capset, &head, d);
+}
+
 int jail_no_privileges(void)
 {
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;

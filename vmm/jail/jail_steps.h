@@ -15,15 +15,26 @@
 void jail_namespaces(struct jail *j,
 		     void (*note)(struct jail *j, enum jail_layer l, int rc));
 int jail_user_namespace(void);
-int jail_empty_root(void);
+/* An empty root, read-only, in three steps. jail_root_cover(): go into an empty directory of a
+ * mount namespace of our own. jail_root_swap(): let go of the host's mounts; after an unmount the
+ * kernel waits for all processors. jail_root_enter(): every path begins there. What is left to be
+ * taken away from a process without descriptors of directories and without CAP_SYS_CHROOT is its
+ * table of mounts
+ */
+int jail_root_cover(void);
+int jail_root_swap(void);
+int jail_root_enter(void);
 
-/* jail_identity.c: as root, a uid and gid of its own, and no groups */
+/* jail_identity.c: as root, a uid and gid of its own, and no groups; the right to jail_root_enter()
+ * is kept
+ */
 int jail_identity(const struct jail *j);
 
 /* jail_rights.c */
 int jail_limits(void);
 void jail_environment(void);
 int jail_no_capabilities(void);
+void jail_raise_chroot(void);     /* of those that a change of uid left, and no other */
 void jail_few_capabilities(void); /* of the broker */
 int jail_no_privileges(void);
 int jail_no_dump(void);

@@ -74,6 +74,8 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 
 void vcpu_destroy(struct vcpu *c)
 {
+	if (c->started) /* its threads stay, and so does what they wait for */
+		return;
 	if (c->run)
 		munmap(c->run, c->run_size);
 	if (c->fd >= 0)
@@ -316,9 +318,9 @@ void vcpu_join(struct vcpu *c)
 		while (!c->left)
 			pthread_cond_wait(&c->moved, &c->lock);
 		pthread_mutex_unlock(&c->lock);
-		if (!c->host->early)
-			pthread_join(c->thread, NULL);
+		if (c->host->early) /* both threads stay, and have nothing to do */
+			return;
+		pthread_join(c->thread, NULL);
 	}
 	c->started = false;
-	vcpu_helper_stop(&c->helper);
 }

@@ -337,7 +337,8 @@ void machine_destroy(struct machine *m)
 	work_pool_destroy(m->pool); /* a worker may be writing a report of all below */
 	for (unsigned int i = m->nvcpu; i-- > 0;)
 		vcpu_destroy(&m->vcpu[i]);
-	free(m->vcpu);
+	if (!m->cfg->early)
+		free(m->vcpu);
 	irqchip_fini(&m->irqchip);
 	machine_unwatch_events(m);
 	machine_destroy_ttys(m);
