@@ -3,9 +3,9 @@
 #include "vmm/jail/broker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -21,6 +21,7 @@
 struct broker {
 	struct child child;
 	int signals;
+	int events;    /* epoll: poll(2) takes no more descriptors than ulimit -n says */
 	uint64_t owed; /* a bit for each signal that the child has to be told */
 	bool locked;   /* the child has told its paths */
 };
@@ -137,26 +138,58 @@ static void broker_on_signals(struct broker *b)
 	broker_relay(b);
 }
 
+enum { ON_WIRE, ON_SIGNALS, ON_CHILD, ON_RELAY, ONS };
+
+static int broker_watch(const struct broker *b, int op, int fd, uint32_t events,
+			uint32_t on)
+{
+	struct epoll_event ev = {.events = events, .data.u32 = on};
+
+	return epoll_ctl(b->events, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int broker_open(struct broker *b)
+{
+	int rc = b->signals = signals_open();
+
+	b->events = rc < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	if (rc >= 0 && b->events < 0)
+		rc = -errno;
+	if (rc >= 0)
+		rc = broker_watch(b, EPOLL_CTL_ADD, b->child.wire, EPOLLIN, ON_WIRE);
+	if (rc == 0)
+		rc = broker_watch(b, EPOLL_CTL_ADD, b->signals, EPOLLIN, ON_SIGNALS);
+	if (rc == 0)
+		rc = broker_watch(b, EPOLL_CTL_ADD, b->child.pidfd, EPOLLIN, ON_CHILD);
+	/* once, if the child closes its end and lives */
+	return rc < 0 ? rc
+		      : broker_watch(b, EPOLL_CTL_ADD, b->child.relay, EPOLLET, ON_RELAY);
+}
+
 static void broker_serve(struct broker *b)
 {
-	struct pollfd p[] = {{.fd = b->child.wire, .events = POLLIN},
-			     {.fd = b->signals, .events = POLLIN},
-			     {.fd = b->child.pidfd, .events = POLLIN},
-			     {.fd = b->child.relay}};
+	struct epoll_event ev[ONS];
+	bool owed = false;
 
 	while (!b->child.ended) {
-		p[0].fd = b->child.wire;
-		p[3].events = b->owed ? POLLOUT : 0;
-		if (poll(p, ARRAY_SIZE(p), -1) < 0)
-			continue;
-		if (p[1].revents)
+		int n = epoll_wait(b->events, ev, ONS, -1);
+		unsigned int on = 0;
+
+		for (int i = 0; i < n; i++)
+			on |= 1U << ev[i].data.u32;
+		if (on >> ON_SIGNALS & 1)
 			broker_on_signals(b);
-		if (p[3].revents & POLLOUT)
+		if (on >> ON_RELAY & 1)
 			broker_relay(b);
-		if (p[0].revents)
+		if (on >> ON_WIRE & 1)
 			broker_on_wire(b);
-		else if (p[2].revents) /* after its last question */
+		else if (on >> ON_CHILD & 1) /* after its last question */
 			child_reap(&b->child);
+		if (owed != (b->owed != 0)) {
+			owed = !owed;
+			(void)broker_watch(b, EPOLL_CTL_MOD, b->child.relay,
+					   EPOLLET | (owed ? EPOLLOUT : 0), ON_RELAY);
+		}
 	}
 }
 
@@ -174,7 +207,7 @@ static void terminal_restore(const struct termios *mode)
 
 int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 {
-	struct broker b = {.signals = -1};
+	struct broker b = {.signals = -1, .events = -1};
 	struct termios mode;
 	bool terminal = tcgetattr(STDIN_FILENO, &mode) == 0;
 	int rc = child_start(&b.child, j, vmm, ctx, e);
@@ -183,11 +216,11 @@ int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 		return rc;
 	(void)jail_no_privileges();
 	jail_few_capabilities();
-	b.signals = signals_open();
-	if (b.signals < 0) {
-		rc = err_set(e, -b.signals, "cannot wait for signals: %s",
-			     strerror(-b.signals));
+	rc = broker_open(&b);
+	if (rc < 0) {
+		err_set(e, -rc, "cannot wait for signals: %s", strerror(-rc));
 		(void)broker_kill(&b, SIGKILL);
+		child_reap(&b.child);
 	}
 	broker_serve(&b);
 	outside_drop_heard();
@@ -198,5 +231,6 @@ int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 		terminal_restore(&mode);
 	child_close(&b.child);
 	cleanup_close_fd(&b.signals);
+	cleanup_close_fd(&b.events);
 	return rc;
 }
