@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 void overlay_send(struct overlay *ov, struct disk *to, struct disk_req *io)
@@ -192,7 +193,7 @@ static void overlay_destroy(struct disk *d)
 		overlay_save(ov);
 	else
 		overlay_unmake(ov);
-	free(ov->made);
+	outside_drop(ov->made);
 	disk_close(ov->base);
 	disk_close(ov->top);
 	overlay_map_fini(&ov->map);

@@ -107,8 +107,7 @@ struct overlay {
 	unsigned int nbusy;                     /* that are not free */
 	uint8_t *bounce[OVERLAY_BOUNCES];       /* a stack of those that are free */
 	unsigned int nbounce;
-	char *made;          /* the path of the file, if we made it, */
-	struct stat made_is; /* and its identity */
+	int made; /* the file, if we made it: its slot (vmm/core/outside.h); else -1 */
 	bool pumping, staged, retry, cancelling;
 };
 

@@ -170,6 +170,7 @@ int overlay_open(struct disk *d, struct disk *base, const char *top, bool dry,
 	d->engine = ov;
 	overlay_attach(d);
 	ov->base = base;
+	ov->made = -1;
 	if (overlay_is_one(base->fd))
 		return err_set(e, EINVAL,
 			       "disk %s is an overlay itself, and overlays do not stack; "

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "vmm/core/shell.h"
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 /* The bitmap's space is allocated now, so that no flush runs out of it. Header first: a file of
@@ -128,10 +129,8 @@ static int overlay_open_or_make(const char *path, int flags, bool *made)
 
 void overlay_unmake(struct overlay *ov)
 {
-	struct stat st;
-
-	if (ov->made && lstat(ov->made, &st) == 0 && disk_file_same(&st, &ov->made_is))
-		(void)unlink(ov->made);
+	if (ov->made >= 0)
+		(void)outside_do(OUTSIDE_REMOVE, ov->made, 0);
 }
 
 /* The file of the top, and how it was opened */
@@ -204,8 +203,7 @@ static int overlay_make(struct overlay *ov, const struct overlay_name *n, bool d
 	rc = overlay_begin(ov, n, e);
 	if (rc < 0)
 		return rc;
-	ov->made = n->made ? strdup(n->path) : NULL;
-	ov->made_is = st;
+	ov->made = n->made ? outside_made(n->path, n->fd) : -1;
 	return 0;
 }
 

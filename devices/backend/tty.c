@@ -76,7 +76,7 @@ struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struc
 	(void)snprintf(t->label, sizeof(t->label), "%s", label);
 	t->term = t->size = t->slave = -1;
 	t->in.fd = t->out.fd = -1;
-	t->listener.at.fd = t->listener.at.slot = t->file.slot = -1;
+	t->listener.at.fd = t->listener.at.slot = t->file.slot = t->made = -1;
 	tty_source(&t->listener.source, -1, NULL);
 	tty_source(&t->in_source, -1, tty_on_in);
 	tty_source(&t->out_source, -1, tty_on_out);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,7 +35,7 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 	fd = open(path, flags);
 	if (fd < 0 && errno == ENOENT) {
 		fd = open(path, flags | O_CREAT | O_EXCL, 0600);
-		t->made = fd < 0 ? NULL : strdup(path);
+		t->made = fd < 0 ? -1 : outside_made(path, fd);
 	}
 	if (fd < 0 && errno == EEXIST) /* a dangling link; or made at this moment */
 		fd = open(path, flags | O_CREAT, 0600);
@@ -53,13 +52,11 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 
 void tty_file_destroy(struct tty *t)
 {
-	struct stat st, named;
+	struct stat st;
 
 	/* Another process may have begun to write to it meanwhile, or put another file there */
-	if (t->made && !t->started && fstat(t->out.fd, &st) == 0 && st.st_size == 0 &&
-	    lstat(t->made, &named) == 0 && named.st_dev == st.st_dev &&
-	    named.st_ino == st.st_ino)
-		(void)unlink(t->made);
-	free(t->made);
+	if (t->made >= 0 && !t->started && fstat(t->out.fd, &st) == 0 && st.st_size == 0)
+		(void)outside_do(OUTSIDE_REMOVE, t->made, 0);
+	outside_drop(t->made);
 	outside_drop(t->file.slot);
 }

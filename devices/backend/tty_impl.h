@@ -29,7 +29,7 @@ struct tty {
 	enum tty_end end;
 	char label[TTY_LABEL_MAX];
 	struct tty_listener listener;
-	char *made; /* the path of a file that we created */
+	int made; /* a file that we created: its slot (vmm/core/outside.h); -1: none */
 	struct {
 		int slot;     /* of its path (vmm/core/outside.h); -1: none */
 		uint64_t max; /* bytes; 0: no limit */

@@ -102,6 +102,22 @@ START_TEST(log_that_became_a_link_is_not_followed)
 }
 END_TEST
 
+START_TEST(file_that_we_made_is_removed_unless_it_is_another_by_now)
+{
+	int slot = outside_made(path, make(path, 0600));
+
+	ck_assert_int_eq(outside_do(OUTSIDE_REMOVE, slot, 0), 0);
+	ck_assert(!is_there(path));
+	close(make(path, 0600));
+	ck_assert_int_eq(outside_do(OUTSIDE_REMOVE, slot, 0), 0);
+	ck_assert(is_there(path));
+	outside_drop(slot);
+	slot = outside_made(path, open(path, O_RDONLY));
+	outside_drop(slot); /* nobody asked for it */
+	ck_assert(is_there(path));
+}
+END_TEST
+
 START_TEST(peer_is_reached_with_and_without_a_port)
 {
 	struct unix_listener l, with_port;
@@ -312,7 +328,7 @@ START_TEST(slots_that_are_none_are_not_heard)
 		told.kind = kind;
 		told.slot = 10 + kind;
 		ck_assert_int_eq(outside_hear(&told, head + 7, -1),
-				 kind >= 1 && kind <= 3 ? 0 : -EINVAL);
+				 kind >= 1 && kind <= 4 ? 0 : -EINVAL);
 	}
 	told.kind = 1;
 	told.slot = 11; /* is taken */
@@ -329,6 +345,7 @@ END_TEST
 UNIT_MAIN("outside", setup, teardown, t)
 {
 	tcase_add_test(t, full_log_is_put_aside_and_keeps_its_mode);
+	tcase_add_test(t, file_that_we_made_is_removed_unless_it_is_another_by_now);
 	tcase_add_test(t, log_of_another_process_is_not_renamed);
 	tcase_add_test(t, log_that_became_a_link_is_not_followed);
 	tcase_add_test(t, peer_is_reached_with_and_without_a_port);

@@ -16,7 +16,15 @@
 #include "vmm/core/unix_socket.h"
 #include "vmm/core/util.h"
 
-enum slot_kind { SLOT_FREE, SLOT_PEER, SLOT_SOCKET, SLOT_LOG, SLOT_FILE, SLOT_HELPER };
+enum slot_kind {
+	SLOT_FREE,
+	SLOT_PEER,
+	SLOT_SOCKET,
+	SLOT_MADE,
+	SLOT_LOG,
+	SLOT_FILE,
+	SLOT_HELPER
+};
 
 /* As the other process is told of it */
 struct slot_told {
@@ -30,7 +38,7 @@ _Static_assert(sizeof(struct slot_told) <= OUTSIDE_TELL_MAX, "room for one");
 static struct slot {
 	enum slot_kind kind;
 	char *path;
-	dev_t dev; /* of a socket or a log: which file is ours */
+	dev_t dev; /* of a socket, a log, what we made: which file is ours */
 	ino_t ino;
 	mode_t mode; /* of a log's files */
 	struct replace first, again;
@@ -82,11 +90,21 @@ int outside_socket(const char *path)
 	return stat(path, &st) < 0 ? -errno : slot_new(SLOT_SOCKET, path, &st);
 }
 
-int outside_log(const char *path, int fd)
+static int slot_open(enum slot_kind kind, const char *path, int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) < 0 ? -errno : slot_new(SLOT_LOG, path, &st);
+	return fstat(fd, &st) < 0 ? -errno : slot_new(kind, path, &st);
+}
+
+int outside_made(const char *path, int fd)
+{
+	return slot_open(SLOT_MADE, path, fd);
+}
+
+int outside_log(const char *path, int fd)
+{
+	return slot_open(SLOT_LOG, path, fd);
 }
 
 int outside_file(const char *path, const struct stat *older, int *fd)
@@ -124,10 +142,15 @@ static bool slot_is_there(const struct slot *s)
 	return lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
 }
 
+static int slot_remove(const struct slot *s)
+{
+	return slot_is_there(s) && unlink(s->path) < 0 ? -errno : 0;
+}
+
 static void slot_drop(struct slot *s)
 {
-	if (s->kind == SLOT_SOCKET && slot_is_there(s))
-		(void)unlink(s->path);
+	if (s->kind == SLOT_SOCKET)
+		(void)slot_remove(s);
 	replace_drop(&s->first);
 	replace_drop(&s->again);
 }
@@ -247,6 +270,9 @@ int outside_serve(const struct outside_question *q, int *fd)
 	case OUTSIDE_PUT:
 		s = slot_of(q->slot, SLOT_FILE);
 		return s ? slot_put(s, q->arg != 0) : rc;
+	case OUTSIDE_REMOVE:
+		s = slot_of(q->slot, SLOT_MADE);
+		return s ? slot_remove(s) : rc;
 	case OUTSIDE_END:
 		s = slot_of(q->slot, SLOT_HELPER);
 		return s ? slot_end(s, q->arg != 0) : rc;
@@ -336,7 +362,7 @@ static bool told_is_one(const struct slot_told *t, size_t len, int passed)
 	    t->slot >= OUTSIDE_SLOTS_MAX || slots[t->slot].kind != SLOT_FREE)
 		return false;
 	return passed < 0 ? t->kind == SLOT_PEER || t->kind == SLOT_SOCKET ||
-				    t->kind == SLOT_LOG
+				    t->kind == SLOT_MADE || t->kind == SLOT_LOG
 			  : t->kind == SLOT_HELPER;
 }
 

@@ -28,6 +28,7 @@ enum outside_verb {
 	OUTSIDE_ANEW,       /* a full log becomes PATH.1.  Answers a descriptor */
 	OUTSIDE_REWRITE,    /* begin to write a file once more.  Answers a descriptor */
 	OUTSIDE_PUT,        /* put it in place; @arg: what OUTSIDE_REWRITE began last */
+	OUTSIDE_REMOVE,     /* a file that we made, if it is still there */
 	OUTSIDE_STOP,       /* stop both processes; answers when they go on */
 	OUTSIDE_FOREGROUND, /* 1: the terminal's, or there is none; 0: another job's */
 	OUTSIDE_PEAK_RSS,   /* the asker's, in KiB */
@@ -47,6 +48,8 @@ struct outside_question {
 int outside_peer(const char *path);
 /* outside_socket() - a socket of ours at @path, removed when it is dropped, if it is still there */
 int outside_socket(const char *path);
+/* outside_made() - the file @path, which we made and have open as @fd; it stays when it is dropped */
+int outside_made(const char *path, int fd);
 /* outside_log() - the regular file @path, as @fd has it open */
 int outside_log(const char *path, int fd);
 /* outside_file() - a regular file to be replaced in one step.  @older: there is one, and it is
