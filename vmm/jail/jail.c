@@ -22,6 +22,9 @@
 	"kernel.unprivileged_userns_clone, "                                 \
 	"kernel.apparmor_restrict_unprivileged_userns)"
 
+/* They would be lost where a user namespace comes first, and a pid namespace needs that */
+#define CURE_SOME_CAPS "start it with CAP_SYS_ADMIN, or without any capability"
+
 static const struct {
 	const char *name;
 	const char *cure; /* NULL: as for the user namespace */
@@ -124,7 +127,10 @@ static void jail_say(const char *how, const char *tail, uint32_t missing,
 	}
 	if (n < size)
 		(void)snprintf(line + n, size - n, " (%s)%s; %s", strerror(j->why[first]),
-			       tail, jail_layer_cure((enum jail_layer)first));
+			       tail,
+			       first == JAIL_PID_NS && !j->clone_errno
+				       ? CURE_SOME_CAPS
+				       : jail_layer_cure((enum jail_layer)first));
 }
 
 int jail_lock(struct jail *j, struct err *e)
