@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# jail.sh - what a machine that runs still has of its host, looked at from outside, and the ends of
+# its two processes; a piece of run, which sources it after idle.sh.
+# shellcheck disable=SC2034,SC2154 # work, payloads, microvm, tools, apart, idle are run's
+
+# jailed OPTION... - the machine of idle.sh in the background, as $pid, and $vmm, its jailed process; with
+# descriptors and variables open to it that are none of its business
+jailed() {
+	local i
+	rm -rf "$work/report"* && : >"$work/out" && : >"$work/alien"
+	SECRET=of-the-operator "${apart[@]}" "${idle[@]}" --report "$work/report" --pidfile "$work/pid" "$@" \
+		</dev/null >"$work/out" 2>"$work/err" 77</ 78>>"$work/alien" &
+	pid=$!
+	await grep -qs '^idle, 3 disks' "$work/out"
+	vmm=$(vmm_of "$pid")
+}
+
+# finish NAME WANTED-STATUS WHY [PATTERN] - end the machine; WHY is what was wrong so far
+finish() {
+	kill "$pid" 2>/dev/null
+	wait "$pid"
+	status=$? pid=''
+	if [ "$3" ]; then not_ok "$1" "$3"; else judge "$1" "$status" "$2" "${4-}"; fi
+}
+
+# Each thread has a filter and no right of its own
+jail_threads() {
+	local name=jail_of_each_thread task bad=''
+	wants $name || return 0
+	jailed
+	for task in /proc/"$vmm"/task/*; do
+		# KVM's own worker has no filter, and makes no system call
+		case $(cat "$task/comm") in kvm-nx-lpage* | vhost-*) continue ;; esac
+		[ "$(grep -cE '^(Seccomp:.2|NoNewPrivs:.1|Cap(Inh|Prm|Eff|Bnd|Amb):.0{16})$' "$task/status")" = 7 ] ||
+			bad="$(cat "$task/comm"): $(grep -E '^(Seccomp|NoNew|Cap)' "$task/status" | tr '\t\n' '  ')"
+	done
+	[ "$(find /proc/"$vmm"/task -mindepth 1 -maxdepth 1 | wc -l)" -gt 5 ] || bad='few threads were seen'
+	finish $name 143 "$bad"
+}
+
+jail_surroundings() {
+	local name=jail_has_nothing_of_the_host ns bad='' them=''
+	wants $name || return 0
+	jailed
+	them=$(find "/proc/$vmm/root/" -mindepth 1) # ls of the link itself would show one
+	[ -z "$them" ] && [ "$(readlink "/proc/$vmm/cwd")" = / ] || bad="in its root: $them"
+	! touch "/proc/$vmm/root/x" 2>/dev/null || bad='its root can be written'
+	for ns in cgroup ipc mnt pid user uts; do
+		! [ "/proc/$vmm/ns/$ns" -ef "/proc/$pid/ns/$ns" ] || bad="the $ns namespace of its broker"
+	done
+	! tr '\0' '\n' <"/proc/$vmm/environ" | grep -q . || bad='it has an environment'
+	grep -qE '^Max core file size +0 +0 ' "/proc/$vmm/limits" || bad='it may dump core'
+	[ "$(awk '/^Max open files/ { print ($4 == $5) }' "/proc/$vmm/limits")" = 1 ] ||
+		bad='it may raise its number of files'
+	finish $name 143 "$bad"
+}
+
+# fd_wrong NUMBER TARGET - why this is no descriptor that a jailed machine may have; nothing if it is
+fd_wrong() {
+	local role first count block='' allowed
+	while read -r role first count; do
+		[ "$1" -lt "$first" ] || [ "$1" -ge $((first + count)) ] || block=$role
+	done < <(sed -nE 's/^\tX\((FD_[A-Z]+), ([0-9]+), ([0-9]+)\).*/\1 \2 \3/p' "$here/../../vmm/core/fds.h")
+	case $block in
+	FD_STDIO) allowed="^(/dev/null|$work/(out|err)|anon_inode:\[eventpoll\])$" ;;
+	FD_TAP) allowed='^/dev/net/tun$' ;;
+	FD_VHOST) allowed='^/dev/vhost-net$' ;;
+	FD_DISK) allowed='^/dev/(loop|vd|sd|nvme)' ;;
+	FD_VM) allowed='^anon_inode:kvm-vm$' ;;
+	FD_CONSOLE) allowed="^(/dev/ptmx|socket:.*|$work/port\.log)$" ;;
+	FD_VCPU) allowed='^anon_inode:kvm-vcpu:' ;;
+	FD_WAKE) allowed='^anon_inode:\[eventfd\]$' ;;
+	*)
+		allowed='^(anon_inode:\[(eventfd|eventpoll|timerfd|io_uring)\]|socket:\[[0-9]+\]|/dev/(null|ptmx|pts/[0-9]+)'
+		allowed+="|/memfd:.*|$work/(disk2?|base|cow|pmem|report\.[0-9a-f]+\.tmp))$"
+		;;
+	esac
+	[[ $2 =~ $allowed ]] || echo "$1 (${block:-no block}) is $2"
+}
+
+jail_descriptors() {
+	local name=jail_has_descriptors_by_their_table fd n=0 bad=''
+	wants $name || return 0
+	jailed
+	for fd in /proc/"$vmm"/fd/*; do
+		bad+=$(fd_wrong "${fd##*/}" "$(readlink "$fd" | sed 's/ (deleted)$//')")
+		n=$((n + 1))
+	done
+	[ $n -gt 30 ] || bad+="only $n were seen"
+	[ -e "/proc/$pid/fd/77" ] || bad+='the test passes none on'
+	finish $name 143 "$bad"
+}
+
+# left - of a machine that ended: processes, sockets, reports that were not finished
+left() {
+	! [ -e "/proc/$1/exe" ] || echo 'a process'
+	find "$work" \( -name 'report.*.tmp' -o -name vsock -o -name port -o -name pid \) -printf '%f '
+}
+
+ended() { ! [ -e "/proc/$1/exe" ]; }
+
+jail_kills() {
+	local name=jail_ends_with_its_machine them
+	if wants $name; then
+		jailed
+		kill -KILL "$vmm"
+		finish $name 1 "$(await ended "$pid" && left "$vmm")" 'was killed by signal 9'
+		grep -q '"cause":"host-error","status":1,.*"seccomp"' "$work/report" || not_ok $name 'its report'
+	fi
+	name=jail_ends_with_its_broker
+	wants $name || return 0
+	jailed
+	kill -KILL "$pid"
+	await ended "$vmm"
+	finish $name 137 ''
+	rm -f "$work/vsock" "$work/port" "$work/pid" "$work"/report.*
+}
+
+# A call that no filter allows, put in place of the loop's next one
+jail_forbidden_call() {
+	local name=jail_stops_a_call tracer
+	wants $name || return 0
+	if ! strace -qq -o /dev/null true 2>"$work/err"; then
+		skip $name 'no strace that works here'
+		return
+	fi
+	jailed
+	ASAN_OPTIONS=detect_leaks=0 strace -qq -o /dev/null -p "$vmm" -e trace=epoll_wait,epoll_pwait \
+		-e inject=epoll_wait,epoll_pwait:syscall=getuid 2>/dev/null &
+	tracer=$!
+	await grep -q "^TracerPid:.$tracer\$" "/proc/$vmm/status"
+	kill -USR2 "$pid"
+	await ended "$pid"
+	finish $name 1 "$(left "$vmm")" "stopped thread microvm's system call [0-9]+ \(getuid\)"
+	wait $tracer
+	grep -q '"cause":"host-error","status":1,"detail":"the jail ended' "$work/report" || not_ok $name 'its report'
+}
+
+stopped_both() { is_stopped && pid=$vmm is_stopped; }
+going_both() { ! is_stopped && ! pid=$vmm is_stopped; }
+
+# Ctrl-Z, fg and Ctrl-C, as a shell has it: both processes stop, and go on
+jail_terminal() {
+	local name=jail_on_a_terminal typed
+	wants $name || return 0
+	if ! [ -x "$tools/terminal" ]; then
+		skip $name 'tests/payload/terminal is not built'
+		return
+	fi
+	rm -f "$work/pid" "$work/said"
+	{
+		echo "'$microvm' --kernel '$payloads/hang' --timeout ${LIMIT}s --pidfile '$work/pid'"
+		await grep -qs hanging "$work/said" && pid=$(cat "$work/pid") && vmm=$(vmm_of "$pid")
+		printf '\032' && await stopped_both && echo 'echo "stop""ped"' && await grep -q ^stopped "$work/said"
+		echo fg && await going_both && sleep 0.5 && printf '\003' && await ended "$pid"
+		echo 'echo "status=$?"' && await grep -q ^status= "$work/said"
+	} | "$tools/terminal" env -i TERM=dumb bash --norc --noprofile -i >"$work/said" 2>&1
+	if grep -q '^status=130' "$work/said" && grep -q ^stopped "$work/said"; then
+		ok $name
+	else
+		not_ok $name "$(tail -n 5 "$work/said")"
+	fi
+}
+
+# host NAME STATUS PATTERN WORD COMMAND... - a start with --jail WORD by COMMAND, on stderr one line
+# with PATTERN, or nothing
+host() {
+	local name=jail_$1 want=$2 pattern=$3 word=$4
+	wants "$name" || return 0
+	shift 4
+	timeout -k 5 $LIMIT "$@" "$microvm" --kernel "$payloads/hello" --jail "$word" \
+		</dev/null >"$work/out" 2>"$work/err"
+	status=$?
+	if [ "$(wc -l <"$work/err")" != $((${#pattern} > 0)) ]; then
+		not_ok "$name" 'not one line'
+	elif [ $status = 1 ] && grep -q hello "$work/out"; then
+		not_ok "$name" 'the guest ran'
+	else
+		judge "$name" $status "$want" "$pattern"
+	fi
+}
+
+jail_hosts() {
+	local word warn='^microvm: warn: --jail auto: the guest runs without' no='^microvm: --jail strict: this host gives no'
+	local user=(setpriv "--reuid=65534" "--regid=$(stat -c %g /dev/kvm)" --clear-groups)
+	local none=(setpriv --bounding-set=-all --inh-caps=-all)
+	local container=(setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin)
+	# shellcheck disable=SC2016 # for that shell
+	local flat=(unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"' sh)
+	try jail_word_unknown 2 '--jail: "maybe" is not a kind of jail; give auto, strict or off' hello --jail maybe
+	if wants jail_hosts && ! { "${flat[@]}" "${none[@]}" true && [ "$(id -u)" = 0 ]; } 2>"$work/err"; then
+		skip jail_hosts "$(tail -n 1 "$work/err")"
+		return
+	fi
+	for word in auto strict; do
+		host "root_$word" 0 '' $word
+		"${user[@]}" test -x "$microvm" -a -r "$payloads/hello" 2>/dev/null && host "user_$word" 0 '' $word "${user[@]}"
+		host "no_capabilities_$word" 0 '' $word "${none[@]}"
+	done
+	host container_auto 0 "$warn pid namespace \(.*start it with CAP_SYS_ADMIN" auto "${container[@]}"
+	host container_strict 1 "$no pid namespace \(.*start it with CAP_SYS_ADMIN" strict "${container[@]}"
+	host flat_root_auto 0 "$warn user namespace \(No space.*user.max_user_namespaces" auto "${flat[@]}"
+	host flat_root_strict 1 "$no user namespace" strict "${flat[@]}"
+	host flat_user_auto 0 "$warn user namespace, .*empty root.*\(.*user.max_user_namespaces" auto "${flat[@]}" "${none[@]}"
+	host flat_user_strict 1 "$no user namespace" strict "${flat[@]}" "${none[@]}"
+	host first_process 0 '' auto unshare -pf --mount-proc
+}
+
+# The report's directory gets another name: what is asked for by path says so, and nothing else ends
+jail_renamed() {
+	local name=jail_of_a_renamed_directory jail said=()
+	wants $name || return 0
+	for jail in auto off; do
+		rm -rf "$work/was" "$work/is" && mkdir "$work/was"
+		hanging --jail $jail --report "$work/was/report"
+		mv "$work/was" "$work/is"
+		kill -USR1 "$pid"
+		await grep -q 'cannot write .*/was/report: No such file' "$work/err"
+		kill "$pid"
+		wait "$pid"
+		said+=("$? $(sed "s/.*was.report/report/" "$work/err")")
+	done
+	if [ "${said[0]}" = "${said[1]}" ]; then
+		ok $name
+	else
+		not_ok $name "jailed '${said[0]}', else '${said[1]}'"
+	fi
+}
+
+jail_test() {
+	local vmm
+	if grep -qE '__(asan|tsan)_init' "$microvm"; then
+		skip jail 'a sanitizer has calls of its own'
+		return
+	fi
+	idle_machine
+	jail_threads
+	jail_surroundings
+	jail_descriptors
+	jail_kills
+	jail_forbidden_call
+	jail_terminal
+	jail_hosts
+	jail_renamed
+}
