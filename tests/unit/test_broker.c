@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
@@ -267,6 +268,31 @@ START_TEST(both_stop_and_go_on)
 }
 END_TEST
 
+static int hears_no_signals(void *ctx)
+{
+	struct pollfd wire = {.fd = *(int *)ctx};
+
+	MUST(outside_ask() == 0);
+	MUST(close_range(3, (unsigned int)wire.fd - 1, 0) == 0);
+	MUST(close_range((unsigned int)wire.fd + 1, ~0U, 0) == 0);
+	MUST(poll(&wire, 1, 300) == 0);
+	return 7;
+}
+
+START_TEST(broker_sleeps_when_nobody_hears_signals)
+{
+	struct timespec before, after;
+	int wire = dup(0) + 1;
+
+	close(wire - 1);
+	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
+	ck_assert_int_eq(broker_run(&jail, hears_no_signals, &wire, &e), 7);
+	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
+	after.tv_nsec += (after.tv_sec - before.tv_sec) * 1000000000;
+	ck_assert_int_lt(after.tv_nsec - before.tv_nsec, 100000000);
+}
+END_TEST
+
 static int asks_for_its_size(void *ctx)
 {
 	(void)ctx;
@@ -291,5 +317,6 @@ UNIT_MAIN("broker", setup, teardown, t)
 	tcase_add_test(t, child_ignores_what_the_broker_reads);
 	tcase_add_test(t, child_dies_with_its_broker);
 	tcase_add_test(t, both_stop_and_go_on);
+	tcase_add_test(t, broker_sleeps_when_nobody_hears_signals);
 	tcase_add_test(t, peak_of_memory_is_the_childs);
 }

@@ -121,11 +121,14 @@ static void broker_on_wire(struct broker *b)
 	b->child.wire = -1;
 }
 
-/* A child that does not read them gets them later, each at least once */
+/* A child that does not read them gets them later, each at least once; one that has closed its end,
+ * none
+ */
 static void broker_relay(struct broker *b)
 {
 	for (uint8_t sig = 1; b->owed && sig < 64; sig++)
-		if (b->owed >> sig & 1 && write(b->child.relay, &sig, 1) == 1)
+		if (b->owed >> sig & 1 &&
+		    (write(b->child.relay, &sig, 1) == 1 || errno != EAGAIN))
 			b->owed &= ~(UINT64_C(1) << sig);
 }
 
