@@ -3,6 +3,7 @@
 #include "vmm/command_jail.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/command.h"
@@ -78,7 +79,8 @@ void command_report_jail(const struct machine_job *job, struct report *r)
 	const struct jail *j = job->jail;
 
 	_Static_assert(JAIL_LAYERS <= REPORT_LAYERS_MAX, "room for each");
-	r->jail = jail_mode_name(j ? j->mode : JAIL_OFF);
+	/* the broker does not believe what its child may have made of @j */
+	r->jail = jail_mode_name(j ? job->cfg->jail : JAIL_OFF);
 	r->nlayer = 0;
 	for (int l = 0; j && l < JAIL_LAYERS; l++)
 		if (j->held >> l & 1)
@@ -100,6 +102,8 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	rc = jail_lock(job->jail, e);
 	if (rc < 0)
 		return rc;
+	/* what held is the broker's to report; no filter allows mprotect(2) */
+	(void)mprotect(job->jail, sizeof(*job->jail), PROT_READ);
 	gmem_guard_last();
 	filter_extras = lock_extras(job->cfg);
 	thread_set_entry(thread_enter);

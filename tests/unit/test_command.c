@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
+#include "vmm/command_jail.h"
 #include "vmm/core/util.h"
 
 #define WORDS_MAX 8
@@ -138,6 +139,20 @@ START_TEST(machine_without_a_kernel_is_no_usage_error)
 }
 END_TEST
 
+START_TEST(report_does_not_believe_the_childs_word_for_the_mode)
+{
+	struct config cfg = {.jail = JAIL_STRICT};
+	struct jail jail = {.mode = (enum jail_mode)0x41414141,
+			    .held = UINT32_MAX}; /* shared with the child */
+	struct machine_job job = {.cfg = &cfg, .jail = &jail};
+	struct report r;
+
+	command_report_jail(&job, &r);
+	ck_assert_str_eq(r.jail, "strict");
+	ck_assert_uint_eq(r.nlayer, JAIL_LAYERS);
+}
+END_TEST
+
 UNIT_MAIN("command", NULL, NULL, t)
 {
 	tcase_add_test(t, first_word_means_another_command);
@@ -145,4 +160,5 @@ UNIT_MAIN("command", NULL, NULL, t)
 	tcase_add_test(t, help_omits_a_command);
 	tcase_add_test(t, doctor_takes_what_it_does_not_know);
 	tcase_add_test(t, machine_without_a_kernel_is_no_usage_error);
+	tcase_add_test(t, report_does_not_believe_the_childs_word_for_the_mode);
 }
