@@ -107,7 +107,8 @@ static int run_lost(const struct machine_job *job, const struct err *lost)
 	command_complain(lost->msg);
 	r.end_ns = monotonic_ns();
 	command_report_jail(job, &r);
-	if (report_commit(job->file, &r, &e) < 0)
+	/* in place of what it may have put there already, and without a wait for its reader */
+	if (job->file->fd >= 0 && report_refresh(job->file, &r, &e) < 0)
 		command_complain(e.msg);
 	return r.verdict.status;
 }
