@@ -2,6 +2,7 @@
 /* command_jail - the lock around a machine that is built. */
 #include "vmm/command_jail.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -102,6 +103,9 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	rc = jail_lock(job->jail, e);
 	if (rc < 0)
 		return rc;
+	/* a broker that ended while jail_identity() changed our uid did not end us */
+	if (outside_is_gone())
+		return err_set(e, ESRCH, "the process that was started was killed");
 	/* what held is the broker's to report; no filter allows mprotect(2) */
 	(void)mprotect(job->jail, sizeof(*job->jail), PROT_READ);
 	gmem_guard_last();

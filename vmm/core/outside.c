@@ -353,6 +353,11 @@ int outside_ask(void)
 	return wire_send(slots_wire, &q, sizeof(q), false, -1);
 }
 
+bool outside_is_gone(void)
+{
+	return wire_is_closed(slots_wire);
+}
+
 /* A file to be replaced is made by the one that is asked, before the two part */
 static bool told_is_one(const struct slot_told *t, size_t len, int passed)
 {

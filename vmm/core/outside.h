@@ -83,6 +83,8 @@ void outside_part(int wire);
  */
 int outside_ask(void);
 bool outside_asks(void); /* is it so? */
+/* outside_is_gone() - has that process ended? */
+bool outside_is_gone(void);
 
 /* The other process. outside_serve() - do what @q asks, whatever its numbers are. @fd: the
  * descriptor of the answer, or -1. Return: as outside_do(), but 0 with a descriptor; -ENOSYS: a

@@ -3,6 +3,7 @@
 #include "vmm/core/outside_wire.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,13 @@ void wire_open(int fd)
 bool outside_asks(void)
 {
 	return wire_fd >= 0;
+}
+
+bool wire_is_closed(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
 int wire_send(int fd, const void *msg, size_t len, bool now, int pass)

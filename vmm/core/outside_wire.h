@@ -18,6 +18,8 @@ void wire_open(int fd);
  */
 int wire_ask(const struct outside_question *q, int *fd);
 
+/* wire_is_closed() - has no process its other end? */
+bool wire_is_closed(int fd);
 /* wire_send() - one message, and descriptor @pass with it unless that is -1.  @now: without a wait,
  * -EAGAIN if the other side does not read.  Return: 0 or -errno
  */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "vmm/core/outside.h"
+#include "vmm/core/outside_wire.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/broker.h"
@@ -46,14 +46,6 @@ static void map_self(uid_t uid, gid_t gid)
 	(void)map_write("/proc/self/gid_map", text);
 }
 
-/* The parent's number is of no use here: it has none in a pid namespace below its own */
-static bool parent_is_gone(int wire)
-{
-	struct pollfd p = {.fd = wire};
-
-	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
-}
-
 struct ends {
 	int wire[2], relay[2]; /* the broker's, the child's */
 };
@@ -63,7 +55,8 @@ static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_
 {
 	close(x->wire[0]);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (parent_is_gone(x->wire[1]))
+	/* the parent's number is of no use: in a pid namespace below its own it has none */
+	if (wire_is_closed(x->wire[1]))
 		_exit(1);
 	if (j->user_ns)
 		map_self(uid, gid);
