@@ -28,15 +28,15 @@ paused_net() {
 	judge "$name" $? 0 "$pattern" '^pauses: all are done'
 }
 
-# state - of $pid: a letter, as ps has it, or nothing
+# state [PID] - of it, or of $pid: a letter, as ps has it, or nothing
 state() {
 	local stat=''
-	read -r stat 2>/dev/null <"/proc/$pid/stat"
+	read -r stat 2>/dev/null <"/proc/${1-$pid}/stat"
 	stat=${stat##*) }
 	echo "${stat%% *}"
 }
 
-is_stopped() { [ "$(state)" = T ]; }
+is_stopped() { [ "$(state "$@")" = T ]; }
 
 # pauses_by_signal COUNT - of $pid; it may end meanwhile
 pauses_by_signal() {
