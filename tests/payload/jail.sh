@@ -45,7 +45,7 @@ jail_surroundings() {
 	wants $name || return 0
 	jailed
 	them=$(find "/proc/$vmm/root/" -mindepth 1) # ls of the link itself would show one
-	[ -z "$them" ] && [ "$(readlink "/proc/$vmm/cwd")" = / ] || bad="in its root: $them"
+	[ -z "$them" ] && [ "/proc/$vmm/cwd/." -ef "/proc/$vmm/root/." ] || bad="in its root: $them"
 	! touch "/proc/$vmm/root/x" 2>/dev/null || bad='its root can be written'
 	for ns in cgroup ipc mnt pid user uts; do
 		! [ "/proc/$vmm/ns/$ns" -ef "/proc/$pid/ns/$ns" ] || bad="the $ns namespace of its broker"
