@@ -124,7 +124,8 @@ static void tap_follow(struct tap *t)
 }
 
 /* Any number of users can open a tap with several queues, and each would get some of the frames:
- * take a name that only one machine has, in this network namespace. Return: 0 or -errno
+ * take a name that only one machine has, in this network namespace.  No datagrams, which could be
+ * sent to any socket of the host.  Return: 0 or -errno
  */
 static int tap_claim(struct tap *t)
 {
@@ -133,7 +134,7 @@ static int tap_claim(struct tap *t)
 	int len = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "microvm/tap/%s",
 			   t->name);
 
-	t->claim = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	t->claim = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (t->claim >= 0 &&
 	    bind(t->claim, (struct sockaddr *)&a, (socklen_t)(at + (size_t)len)) == 0)
 		return 0;

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "tests/lib/unit.h"
 
@@ -173,6 +175,24 @@ START_TEST(tap_with_several_queues_is_ours_alone)
 }
 END_TEST
 
+/* A filter that lets a machine write to its sockets lets it name any address */
+START_TEST(name_that_we_take_sends_nothing)
+{
+	const struct sockaddr_un a = {AF_UNIX, "\0test-tap-hears"};
+	cleanup_close int hears = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct err e = {0};
+	struct tap t;
+
+	ck_assert_int_eq(bind(hears, (const struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_msg(tap_open(&t, &real_cfg, 0, 2, &e) == 0, "%s", e.msg);
+	ck_assert_int_ge(t.claim, 0);
+	ck_assert_int_lt(sendto(t.claim, "x", 1, MSG_NOSIGNAL,
+				(const struct sockaddr *)&a, sizeof(a)),
+			 0);
+	tap_close(&t);
+}
+END_TEST
+
 /* ---- another network namespace ---- */
 
 START_TEST(tap_is_opened_in_the_namespace_that_is_named)
@@ -301,6 +321,7 @@ UNIT_MAIN("tap", setup, teardown, t)
 		tcase_add_test(real, tap_with_one_queue_is_taken_as_it_is);
 		tcase_add_test(real, tap_with_several_queues_is_taken_as_it_is);
 		tcase_add_test(real, tap_with_several_queues_is_ours_alone);
+		tcase_add_test(real, name_that_we_take_sends_nothing);
 		tcase_add_test(real, tap_is_opened_in_the_namespace_that_is_named);
 		tcase_add_test(real, what_is_no_namespace_is_refused);
 		tcase_add_test(real, interface_that_is_no_tap_is_refused);
