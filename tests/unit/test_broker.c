@@ -9,14 +9,18 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "devices/backend/unix_listen.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/outside.h"
 #include "vmm/core/outside_wire.h"
@@ -293,6 +297,53 @@ START_TEST(broker_sleeps_when_nobody_hears_signals)
 }
 END_TEST
 
+/* As many descriptors as this user may have on the way, and some more */
+static void descriptors_on_the_way(void)
+{
+	struct rlimit l;
+	int pair[2];
+
+	MUST(getrlimit(RLIMIT_NOFILE, &l) == 0);
+	l.rlim_cur = MIN(l.rlim_max, 4096U);
+	MUST(setrlimit(RLIMIT_NOFILE, &l) == 0);
+	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	for (int i = 0; i < 100; i++)
+		MUST(wire_send(pair[0], "x", 1, true, pair[0]) == 0);
+}
+
+static int asks_for_a_descriptor_too_many(void *ctx)
+{
+	int slot = outside_peer(ctx);
+
+	MUST(outside_ask() == 0);
+	descriptors_on_the_way();
+	MUST(outside_do(OUTSIDE_CONNECT, slot, OUTSIDE_NO_PORT) == -ETOOMANYREFS);
+	return 7;
+}
+
+/* The kernel counts those of all processes of a user */
+START_TEST(descriptor_that_cannot_be_passed_is_an_answer)
+{
+	char path[] = "/tmp/test-broker-XXXXXX/s";
+	struct rlimit l, few;
+	struct unix_listener u;
+
+	*strrchr(path, '/') = '\0';
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	path[strlen(path)] = '/';
+	ck_assert_int_eq(unix_listen(&u, "test", path, &e), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	few = (struct rlimit){64, l.rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	(void)alarm(20);
+	ck_assert_int_eq(broker_run(&jail, asks_for_a_descriptor_too_many, path, &e), 7);
+	(void)alarm(0);
+	unix_unlisten(&u);
+	*strrchr(path, '/') = '\0';
+	ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 static int asks_for_its_size(void *ctx)
 {
 	(void)ctx;
@@ -318,5 +369,6 @@ UNIT_MAIN("broker", setup, teardown, t)
 	tcase_add_test(t, child_dies_with_its_broker);
 	tcase_add_test(t, both_stop_and_go_on);
 	tcase_add_test(t, broker_sleeps_when_nobody_hears_signals);
+	tcase_add_test(t, descriptor_that_cannot_be_passed_is_an_answer);
 	tcase_add_test(t, peak_of_memory_is_the_childs);
 }

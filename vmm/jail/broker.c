@@ -78,7 +78,7 @@ static int broker_answer(struct broker *b, const struct outside_question *q, int
 static bool broker_hear(struct broker *b, const void *msg, size_t len, int passed)
 {
 	int fd;
-	int32_t answer;
+	int32_t answer, rc;
 	struct outside_question q;
 
 	if (len != sizeof(q) && !b->locked)
@@ -94,13 +94,12 @@ static bool broker_hear(struct broker *b, const void *msg, size_t len, int passe
 	if (q.verb >= OUTSIDE_VERBS)
 		return false;
 	answer = broker_answer(b, &q, &fd);
-	/* A child that reads no answers must not make us wait: it asks one at a time */
-	if (wire_send(b->child.wire, &answer, sizeof(answer), true, fd) == -EAGAIN) {
-		cleanup_close_fd(&fd);
-		return false;
-	}
+	rc = wire_send(b->child.wire, &answer, sizeof(answer), true, fd);
+	if (fd >= 0 && rc < 0 && rc != -EAGAIN) /* such as ETOOMANYREFS: never silent */
+		rc = wire_send(b->child.wire, &rc, sizeof(rc), true, -1);
 	cleanup_close_fd(&fd);
-	return true;
+	/* A child that reads no answers must not make us wait: it asks one at a time */
+	return rc != -EAGAIN;
 }
 
 static void broker_on_wire(struct broker *b)
