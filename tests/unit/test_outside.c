@@ -73,6 +73,36 @@ START_TEST(full_log_is_put_aside_and_keeps_its_mode)
 }
 END_TEST
 
+/* As another user who owns a directory above ours can do it */
+START_TEST(link_in_place_of_a_directory_is_not_followed)
+{
+	char ours[80], moved[80], log[96], victim[96];
+	struct stat st;
+	int fd, report, first, slot;
+
+	(void)snprintf(ours, sizeof(ours), "%s/ours", dir);
+	(void)snprintf(moved, sizeof(moved), "%s/moved", dir);
+	(void)snprintf(log, sizeof(log), "%s/log", ours);
+	(void)snprintf(victim, sizeof(victim), "%s/log", dir);
+	ck_assert_int_eq(mkdir(ours, 0700), 0);
+	fd = make(log, 0600);
+	report = outside_file(log, NULL, &first);
+	ck_assert_int_ge(report, 0);
+	slot = outside_log(log, fd);
+	ck_assert_int_ge(slot, 0);
+	ck_assert_int_eq(rename(ours, moved), 0);
+	ck_assert_int_eq(symlink(dir, ours), 0);
+	ck_assert_int_eq(outside_do(OUTSIDE_ANEW, slot, 0), -ELOOP);
+	ck_assert_int_eq(outside_do(OUTSIDE_REWRITE, report, 0), -ELOOP);
+	ck_assert_int_eq(outside_do(OUTSIDE_PUT, report, 0), -ELOOP);
+	ck_assert_int_lt(lstat(victim, &st), 0);
+	outside_drop(slot);
+	outside_drop(report);
+	close(first);
+	close(fd);
+}
+END_TEST
+
 START_TEST(log_of_another_process_is_not_renamed)
 {
 	int fd = make(path, 0600), slot = outside_log(path, fd), next;
@@ -346,6 +376,7 @@ UNIT_MAIN("outside", setup, teardown, t)
 {
 	tcase_add_test(t, full_log_is_put_aside_and_keeps_its_mode);
 	tcase_add_test(t, file_that_we_made_is_removed_unless_it_is_another_by_now);
+	tcase_add_test(t, link_in_place_of_a_directory_is_not_followed);
 	tcase_add_test(t, log_of_another_process_is_not_renamed);
 	tcase_add_test(t, log_that_became_a_link_is_not_followed);
 	tcase_add_test(t, peer_is_reached_with_and_without_a_port);

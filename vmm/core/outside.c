@@ -189,17 +189,17 @@ static int slot_connect(const struct slot *s, uint32_t port)
 }
 
 /* The file under our name, if it is still ours, becomes PATH.1 */
-static int slot_put_aside(const struct slot *s)
+static int slot_put_aside(const struct slot *s, int dir, const char *base)
 {
-	char old[PATH_MAX + 2];
+	char old[NAME_MAX + 3];
 	struct stat named;
 
-	if (lstat(s->path, &named) < 0)
+	if (fstatat(dir, base, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno; /* it was moved already */
 	if (named.st_dev != s->dev || named.st_ino != s->ino)
 		return 0;
-	(void)snprintf(old, sizeof(old), "%s.1", s->path);
-	return rename(s->path, old) < 0 ? -errno : 0;
+	(void)snprintf(old, sizeof(old), "%s.1", base);
+	return renameat(dir, base, dir, old) < 0 ? -errno : 0;
 }
 
 static int slot_anew(struct slot *s)
@@ -207,11 +207,13 @@ static int slot_anew(struct slot *s)
 	const int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
 			  O_CREAT | O_NOFOLLOW;
 	struct stat st;
-	int fd, rc = slot_put_aside(s);
+	const char *base;
+	cleanup_close int dir = replace_dir(s->path, &base);
+	int fd, rc = dir < 0 ? dir : slot_put_aside(s, dir, base);
 
 	if (rc < 0)
 		return rc;
-	fd = open(s->path, flags, s->mode);
+	fd = openat(dir, base, flags, s->mode);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {

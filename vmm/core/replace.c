@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -43,18 +47,46 @@ static void replace_like(int fd, const char *path, const struct stat *older)
 	(void)fchmod(fd, mode);
 }
 
+int replace_dir(const char *path, const char **base)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_SYMLINKS};
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+	char dir[PATH_MAX] = ".";
+	long fd;
+
+	if (len >= sizeof(dir))
+		return -ENAMETOOLONG;
+	if (slash) {
+		memcpy(dir, path, len);
+		dir[len] = '\0';
+	}
+	*base = path + len;
+	fd = syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how));
+	if (fd < 0 &&
+	    (errno == ENOSYS || errno == EPERM)) /* Linux 5.6; a container's filter */
+		fd = open(dir, (int)how.flags);
+	return fd < 0 ? -errno : (int)fd;
+}
+
 int replace_open(struct replace *r, const char *path, const struct stat *older)
 {
 	uint64_t random;
+	const char *base;
+	cleanup_close int dir = replace_dir(path, &base);
 	int fd, rc;
 
+	if (dir < 0)
+		return dir;
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -EIO;
 	if (asprintf(&r->tmp, "%s.%016llx.tmp", path, (unsigned long long)random) < 0) {
 		r->tmp = NULL;
 		return -ENOMEM;
 	}
-	fd = open(r->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, older ? 0600 : 0666);
+	fd = openat(dir, r->tmp + (base - path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		    older ? 0600 : 0666);
 	if (fd >= 0) {
 		if (older)
 			replace_like(fd, path, older);
@@ -68,7 +100,12 @@ int replace_open(struct replace *r, const char *path, const struct stat *older)
 
 int replace_put(struct replace *r, const char *path)
 {
-	if (rename(r->tmp, path) < 0)
+	const char *base;
+	cleanup_close int dir = replace_dir(path, &base);
+
+	if (dir < 0)
+		return dir;
+	if (renameat(dir, r->tmp + (base - path), dir, base) < 0)
 		return -errno;
 	free(r->tmp);
 	r->tmp = NULL;

@@ -12,6 +12,12 @@ struct replace {
 	char *tmp; /* the file that is being written; NULL: none */
 };
 
+/* replace_dir() - the directory of @path, and in @base the name there.  @path has no link in its
+ * directories, as realpath(3) returns it: another user who owns one of them may put a link to a
+ * directory of ours in its place, and that is not followed (-ELOOP; before Linux 5.6 it is).
+ * Return: a descriptor (O_PATH), the caller's; or -errno
+ */
+int replace_dir(const char *path, const char **base);
 /* replace_open() - make a file of a random name beside @path.  @older: of the file that is there,
  * whose owner, group, mode and access list it gets; no user that cannot open that one can open the
  * new one, even for a moment. NULL: there is none.

@@ -79,6 +79,18 @@ static int report_open_regular(struct report_file *f, const struct stat *older,
 	return f->fd < 0 ? report_explain(f->path, errno, e) : 0;
 }
 
+/* Of a file that is not there yet: links to its directory resolved. NULL: errno */
+static char *report_new_path(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	cleanup_free char *dir = slash ? strndup(path, (size_t)(name - path))
+				       : strdup(".");
+	cleanup_free char *real = dir ? realpath(dir, NULL) : NULL;
+	char *whole = NULL;
+
+	return real && asprintf(&whole, "%s/%s", real, name) >= 0 ? whole : NULL;
+}
+
 int report_open(struct report_file *f, const char *path, struct err *e)
 {
 	struct stat st;
@@ -92,9 +104,9 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 	if (fd >= 0)
 		return report_open_inherited(f, fd, path, e);
 	if (stat(path, &st) < 0) {
-		f->path = strdup(path);
+		f->path = report_new_path(path);
 		return f->path ? report_open_regular(f, NULL, e)
-			       : report_explain(path, ENOMEM, e);
+			       : report_explain(path, errno, e);
 	}
 	if (S_ISDIR(st.st_mode))
 		return report_explain(path, EISDIR, e);
