@@ -254,7 +254,7 @@ static int machine_arm(struct machine *m, struct err *e)
 	(void)mallopt(M_ARENA_MAX, 1);
 	for (unsigned int i = 0; rc == 0 && i < m->ndev; i++)
 		rc = m->dev[i]->ops->arm(m->dev[i], e);
-	return rc;
+	return rc < 0 ? rc : machine_report_arm(m, e);
 }
 
 int machine_build(struct machine *m, const struct config *cfg, struct loop *loop,

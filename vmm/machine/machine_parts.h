@@ -56,6 +56,8 @@ int machine_watch_life(struct machine *m, struct err *e);
 /* machine_suspend() - SIGTSTP came: pause, then stop the process.  Loop thread */
 void machine_suspend(struct machine *m);
 
+/* machine_report_arm() - open now what a live report needs.  Return: 0, or -errno in @e */
+int machine_report_arm(struct machine *m, struct err *e);
 /* machine_report_now() - SIGUSR1 came.  Loop thread */
 void machine_report_now(struct machine *m);
 

@@ -9,9 +9,11 @@
  */
 #include "vmm/machine/machine_parts.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -120,21 +122,31 @@ static void live_on_told(struct balloon_asker *a)
 		live_set_timer(l, 0, 1);
 }
 
-static bool live_has_timer(struct machine_live *l)
+/* Return: 0 or -errno */
+static int live_open_timer(struct machine_live *l)
 {
 	const struct machine *m = container_of(l, struct machine, live);
+	int rc;
 
 	if (l->timer.fd >= 0)
-		return true;
+		return 0;
 	l->timer = (struct loop_source){
 		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 		.events = EPOLLIN,
 		.fn = live_on_timer};
-	if (l->timer.fd >= 0 && loop_add(m->loop, &l->timer) == 0)
-		return true;
-	cleanup_close_fd(&l->timer.fd);
-	l->timer.fd = -1;
-	return false;
+	rc = l->timer.fd < 0 ? -errno : loop_add(m->loop, &l->timer);
+	if (rc < 0) {
+		cleanup_close_fd(&l->timer.fd);
+		l->timer.fd = -1;
+	}
+	return rc;
+}
+
+int machine_report_arm(struct machine *m, struct err *e)
+{
+	int rc = m->cfg->report && m->balloon ? live_open_timer(&m->live) : 0;
+
+	return rc < 0 ? err_set(e, -rc, "--report: no timer: %s", strerror(-rc)) : 0;
 }
 
 /* Return: will there be an answer, or the end of the timer? */
@@ -143,7 +155,7 @@ static bool live_ask(struct machine_live *l)
 	const struct machine *m = container_of(l, struct machine, live);
 	bool asked;
 
-	if (!m->balloon || !live_has_timer(l))
+	if (!m->balloon || live_open_timer(l) < 0)
 		return false;
 	l->state = LIVE_ASKED;
 	live_set_timer(l, LIVE_ANSWER_S, 0);
