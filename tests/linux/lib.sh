@@ -46,6 +46,14 @@ start()
 	vmm=$!
 }
 
+# machine_of PID - the process that has the guest: the only child of the broker PID
+machine_of()
+{
+	child=
+	read -r child <"/proc/$1/task/$1/children" # a line without an end
+	[ "$child" ] && echo "$child"
+}
+
 go()
 {
 	echo go >&3

@@ -146,9 +146,10 @@ case_stopped_for_long_is_no_lockup()
 	vmm=$!
 	wait_for out '^begun'
 	sleep 4
-	kill -STOP "$vmm"
+	machine=$(machine_of "$vmm") || fail 'the broker has no child'
+	kill -STOP "$machine"
 	sleep 30
-	kill -CONT "$vmm"
+	kill -CONT "$machine"
 	sleep 2
 	go
 	wait "$vmm" || fail "status $?"

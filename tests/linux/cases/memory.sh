@@ -8,7 +8,7 @@
 # rss - what the host holds for us and our guest now, in MiB
 rss()
 {
-	echo $(($(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$vmm/status") / 1024))
+	echo $(($(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(machine_of $vmm)/status") / 1024))
 }
 
 # balloon COMMAND OPTION... - a guest with the balloon's driver runs COMMAND; we go on
@@ -155,7 +155,7 @@ case_balloon_gives_way_when_memory_is_short()
 # pmem_kib PID FIELD - of the image that it maps, in /proc's words
 pmem_kib()
 {
-	sed -n "/pmem.img\$/,/^VmFlags/s/^$2: *\([0-9]*\) kB/\1/p" "/proc/$1/smaps"
+	sed -n "/pmem.img\$/,/^VmFlags/s/^$2: *\([0-9]*\) kB/\1/p" "/proc/$(machine_of "$1")/smaps"
 }
 
 # Two machines on one root: the second has no page of it for itself.

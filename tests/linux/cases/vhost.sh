@@ -279,7 +279,8 @@ case_network_by_vhost_net()
 	ip addr add 10.96.0.1/24 dev mvvhost0 || fail 'microvm made no tap'
 	ip link set mvvhost0 up
 	ping -c 2 -W 30 10.96.0.2 >pings 2>&1 || fail 'the guest does not answer pings'
-	grep -hq "^vhost-$vmm" /proc/[0-9]*/comm /proc/$vmm/task/*/comm ||
+	machine=$(machine_of $vmm) || fail 'the broker has no child'
+	grep -hq "^vhost-$machine" /proc/[0-9]*/comm "/proc/$machine/task/"*/comm ||
 		fail 'no thread of the kernel serves it'
 	dial 10.96.0.2 5000 <blob
 	nc -l -p 5001 <open >back
