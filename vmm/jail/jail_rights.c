@@ -40,15 +40,20 @@ void jail_environment(void)
 	(void)clearenv();
 }
 
+/* Refused to a process that could not use them either; ends past the last one */
+void jail_no_bounding(void)
+{
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
+}
+
 int jail_no_capabilities(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	/* refused to a process that could not use them either; ends past the last one */
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-		;
+	jail_no_bounding();
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 

@@ -33,6 +33,8 @@ int jail_identity(const struct jail *j);
 /* jail_rights.c */
 int jail_limits(void);
 void jail_environment(void);
+/* The bounding set, while CAP_SETPCAP is there; and all sets. A user namespace has a full one again */
+void jail_no_bounding(void);
 int jail_no_capabilities(void);
 void jail_raise_chroot(void);     /* of those that a change of uid left, and no other */
 void jail_few_capabilities(void); /* of the broker */
