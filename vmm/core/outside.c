@@ -376,20 +376,20 @@ static bool told_is_one(const struct slot_told *t, size_t len, int passed)
 int outside_hear(const void *msg, size_t len, int passed)
 {
 	const struct slot_told *t = msg;
-	cleanup_close int fd = passed;
 	struct slot *s;
 
-	if (!told_is_one(t, len, passed))
+	if (!told_is_one(t, len, passed)) {
+		cleanup_close_fd(&passed);
 		return -EINVAL;
+	}
 	s = &slots[t->slot];
 	*s = (struct slot){.kind = (enum slot_kind)t->kind,
 			   .path = strdup(t->path),
 			   .dev = t->dev,
 			   .ino = t->ino,
 			   .mode = t->mode & 0777,
-			   .pidfd = fd,
+			   .pidfd = passed,
 			   .heard = true};
-	fd = -1;
 	if (!s->path)
 		outside_drop((int)t->slot);
 	return s->path ? 0 : -ENOMEM;

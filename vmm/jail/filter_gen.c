@@ -27,7 +27,7 @@ static uint32_t gen_arch;
 
 static void gen_fail(const char *what, const char *which, int code)
 {
-	fprintf(stderr, "filter_gen: %s %s: %s\n", what, which, strerror(code));
+	(void)fprintf(stderr, "filter_gen: %s %s: %s\n", what, which, strerror(code));
 	exit(1);
 }
 
@@ -127,10 +127,10 @@ static void gen_programs(void)
 		code[GEN_CODE_MAX];
 	size_t n_all = 0;
 
-	printf("static const struct filter_program filter_program[%d][%d] = {\n",
-	       GEN_KINDS, JAIL_EXTRAS_ALL + 1);
+	(void)printf("static const struct filter_program filter_program[%d][%d] = {\n",
+		     GEN_KINDS, JAIL_EXTRAS_ALL + 1);
 	for (int kind = 0; kind < GEN_KINDS; kind++) {
-		printf("\t{");
+		(void)printf("\t{");
 		for (unsigned int extras = 0; extras <= JAIL_EXTRAS_ALL; extras++) {
 			size_t n = gen_program((enum thread_kind)kind, extras, code);
 			size_t at = gen_find(all, n_all, code, n);
@@ -142,49 +142,49 @@ static void gen_programs(void)
 				memcpy(all + at, code, n * sizeof(*code));
 				n_all += n;
 			}
-			printf(" {%zu, %zu, %u},", at, n, pids);
+			(void)printf(" {%zu, %zu, %u},", at, n, pids);
 		}
-		printf(" },\n");
+		(void)printf(" },\n");
 	}
-	printf("};\n\nstatic const struct sock_filter filter_code_all[] = {\n");
+	(void)printf("};\n\nstatic const struct sock_filter filter_code_all[] = {\n");
 	for (size_t i = 0; i < n_all; i++)
-		printf("\t{0x%02x, %u, %u, 0x%08x},\n", all[i].code, all[i].jt, all[i].jf,
-		       all[i].k);
-	printf("};\n\n");
+		(void)printf("\t{0x%02x, %u, %u, 0x%08x},\n", all[i].code, all[i].jt,
+			     all[i].jf, all[i].k);
+	(void)printf("};\n\n");
 }
 
 /* A string of names, call 0's first; a number without a call has an empty one */
 static void gen_names(void)
 {
-	printf("static const char filter_names[] =\n");
+	(void)printf("static const char filter_names[] =\n");
 	for (int nr = 0; nr < GEN_CALLS; nr++) {
 		char *name = seccomp_syscall_resolve_num_arch(gen_arch, nr);
 
-		printf("\t\"%s\\0\"\n", name ? name : "");
+		(void)printf("\t\"%s\\0\"\n", name ? name : "");
 		free(name);
 	}
-	printf("\t;\n\n");
+	(void)printf("\t;\n\n");
 }
 
 static void gen_numbers(void)
 {
-	printf("static const uint16_t filter_rule_nr[] = {");
+	(void)printf("static const uint16_t filter_rule_nr[] = {");
 	for (unsigned int i = 0; filter_rule(i); i++) {
 		char buf[sizeof(filter_rule(i)->call)];
 
-		printf(" %d,",
-		       seccomp_syscall_resolve_name_arch(
-			       gen_arch, gen_call(filter_rule(i), buf, sizeof(buf))));
+		(void)printf(" %d,", seccomp_syscall_resolve_name_arch(
+					     gen_arch,
+					     gen_call(filter_rule(i), buf, sizeof(buf))));
 	}
-	printf("};\n\n#define FILTER_SUM UINT64_C(0x%016llx)\n",
-	       (unsigned long long)filter_rules_sum());
+	(void)printf("};\n\n#define FILTER_SUM UINT64_C(0x%016llx)\n",
+		     (unsigned long long)filter_rules_sum());
 }
 
 int main(int argc, char **argv)
 {
 	gen_arch = argc == 2 && !strcmp(argv[1], "arm64") ? SCMP_ARCH_AARCH64
 							  : SCMP_ARCH_X86_64;
-	printf("/* made by filter_gen from filter_rules.c */\n");
+	(void)printf("/* made by filter_gen from filter_rules.c */\n");
 	gen_programs();
 	gen_names();
 	gen_numbers();
