@@ -12,15 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "devices/backend/unix_listen.h"
+#include "tests/lib/namespaces.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/outside.h"
 #include "vmm/core/outside_wire.h"
@@ -344,6 +347,28 @@ START_TEST(descriptor_that_cannot_be_passed_is_an_answer)
 }
 END_TEST
 
+START_TEST(identity_in_another_users_hands_is_none)
+{
+	static const char dir[] = "/run/microvm", file[] = "/run/microvm/ids";
+	int lock;
+
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
+	ck_assert_int_eq(mount("none", "/run", "tmpfs", 0, "mode=0755"), 0);
+	ck_assert_int_ge(jail_claim(&lock), 0);
+	close(lock);
+	ck_assert_int_eq(chown(file, 65534, 65534), 0);
+	ck_assert_int_eq(jail_claim(&lock), -EPERM);
+	ck_assert_int_eq(chown(file, 0, 0), 0);
+	ck_assert_int_eq(chown(dir, 65534, 65534), 0);
+	ck_assert_int_eq(jail_claim(&lock), -EPERM);
+	ck_assert_int_eq(chown(dir, 0, 0), 0);
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	ck_assert_int_eq(jail_claim(&lock), -EPERM);
+	ck_assert_int_eq(lock, -1);
+}
+END_TEST
+
 static int asks_for_its_size(void *ctx)
 {
 	(void)ctx;
@@ -370,5 +395,7 @@ UNIT_MAIN("broker", setup, teardown, t)
 	tcase_add_test(t, both_stop_and_go_on);
 	tcase_add_test(t, broker_sleeps_when_nobody_hears_signals);
 	tcase_add_test(t, descriptor_that_cannot_be_passed_is_an_answer);
+	if (geteuid() == 0 && namespaces_allowed())
+		tcase_add_test(t, identity_in_another_users_hands_is_none);
 	tcase_add_test(t, peak_of_memory_is_the_childs);
 }

@@ -39,9 +39,10 @@ static const struct {
 	[JAIL_UTS_NS] = {"uts namespace", NULL},
 	[JAIL_CGROUP_NS] = {"cgroup namespace", NULL},
 	[JAIL_NET_NS] = {"network namespace", NULL},
-	[JAIL_IDENTITY] = {"user of its own",
-			   "make /run/microvm writable for root, or start it as a user "
-			   "that is not root"},
+	[JAIL_IDENTITY] =
+		{"user of its own",
+		 "let root alone own and write /run/microvm, or start it as a user "
+		 "that is not root"},
 	[JAIL_LIMITS] = {"limits", "see ulimit -a"},
 	[JAIL_CAPS] = {"empty capabilities", "start it as another user"},
 	[JAIL_NO_PRIVS] = {"no_new_privs", "use Linux 3.5 or later"},

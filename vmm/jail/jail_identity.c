@@ -22,6 +22,16 @@
 #define IDENTITY_FIRST 0x7a000000U
 #define IDENTITY_COUNT 65536
 
+/* Another user could replace the file, and two machines would get the same number */
+static bool identity_is_ours(int fd)
+{
+	struct stat dir, file;
+
+	return lstat(IDENTITY_DIR, &dir) == 0 && fstat(fd, &file) == 0 &&
+	       S_ISDIR(dir.st_mode) && dir.st_uid == geteuid() && !(dir.st_mode & 022) &&
+	       file.st_uid == geteuid() && !(file.st_mode & 022);
+}
+
 int jail_claim(int *lock)
 {
 	int fd;
@@ -29,9 +39,14 @@ int jail_claim(int *lock)
 	*lock = -1;
 	if (mkdir(IDENTITY_DIR, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(IDENTITY_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(IDENTITY_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		  0600);
 	if (fd < 0)
 		return -errno;
+	if (!identity_is_ours(fd)) {
+		close(fd);
+		return -EPERM;
+	}
 	/* begin where few others do, and go around once */
 	for (unsigned int i = 0; i < IDENTITY_COUNT; i++) {
 		unsigned int n = ((unsigned int)getpid() + i) % IDENTITY_COUNT;
