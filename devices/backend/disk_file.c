@@ -22,9 +22,7 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
-#define DISK_LOCK_NAP_NS 10000000
-#define DISK_LOCK_NAPS   150
-#define DISK_BLOCK_MAX   65536 /* upper bound for values from the host */
+#define DISK_BLOCK_MAX 65536 /* upper bound for values from the host */
 
 static const char *disk_kind(mode_t mode)
 {
@@ -168,22 +166,15 @@ static int disk_make_direct(const struct disk *d, struct err *e)
 	return disk_not_direct(d, e);
 }
 
-/* Lock it, or wait a moment for a process that is ending: the kernel destroys the io_uring of a
- * killed process after the process is gone, and until then its files are open.
- */
 static int disk_try_lock(int fd, const struct flock *want)
 {
-	const struct timespec nap = {.tv_nsec = DISK_LOCK_NAP_NS};
-
 	for (unsigned int n = 0;; n++) {
 		struct flock l = *want;
 
 		if (fcntl(fd, F_OFD_SETLK, &l) == 0)
 			return 0;
-		if ((errno != EAGAIN && errno != EACCES) || n == DISK_LOCK_NAPS ||
-		    signals_ending())
+		if ((errno != EAGAIN && errno != EACCES) || !signals_outwait(n))
 			return -1;
-		(void)nanosleep(&nap, NULL);
 	}
 }
 

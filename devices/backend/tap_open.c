@@ -17,6 +17,7 @@
 #include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/shell.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
 #define TAP_DEVICE "/dev/net/tun"
@@ -154,15 +155,11 @@ static int tap_attach(struct tap *t, int fd, bool multi)
 	return 0;
 }
 
-/* The first queue. An existing interface has several queues or one, and must be opened with the
- * same flag.
- */
-static int tap_attach_first(struct tap *t, bool *multi, bool exists, struct err *e)
+/* An existing interface has several queues or one, and must be opened with the same flag. */
+static int tap_attach_either(struct tap *t, int fd, bool *multi, bool exists)
 {
-	int fd = tap_open_device(t->name, e), rc = 0;
+	int rc = 0;
 
-	if (fd < 0)
-		return fd;
 	for (int i = 0; i < 2; i++) {
 		if (*multi && (rc = tap_claim(t)) < 0)
 			break;
@@ -171,10 +168,32 @@ static int tap_attach_first(struct tap *t, bool *multi, bool exists, struct err 
 			break;
 		*multi = !*multi;
 	}
-	if (rc == 0)
-		return 0;
+	return rc;
+}
+
+/* The first queue.  @multi, in: of several; out: the tap has several.  @exists, out: it is not
+ * made by this. A machine that is ending takes a tap that it made along
+ */
+static int tap_attach_first(struct tap *t, bool *multi, bool *exists, struct err *e)
+{
+	int fd = tap_open_device(t->name, e), rc;
+	bool wanted = *multi;
+
+	if (fd < 0)
+		return fd;
+	for (unsigned int n = 0;; n++) {
+		*multi = wanted;
+		*exists = if_nametoindex(t->name) != 0;
+		rc = tap_attach_either(t, fd, multi, *exists);
+		if (rc == 0)
+			return 0;
+		cleanup_close_fd(&t->claim);
+		t->claim = -1;
+		if (rc != -EBUSY || !signals_outwait(n))
+			break;
+	}
 	close(fd);
-	return tap_attach_error(t->name, -rc, exists, e);
+	return tap_attach_error(t->name, -rc, *exists, e);
 }
 
 static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int queues,
@@ -187,8 +206,7 @@ static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int q
 	if (rc < 0)
 		return rc;
 	strncpy(t->name, c->tap, sizeof(t->name) - 1);
-	exists = if_nametoindex(c->tap) != 0;
-	rc = tap_attach_first(t, &multi, exists, e);
+	rc = tap_attach_first(t, &multi, &exists, e);
 	while (rc == 0 && multi && t->n < queues) {
 		int fd = tap_open_device(t->name, e);
 

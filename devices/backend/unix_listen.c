@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "vmm/core/outside.h"
+#include "vmm/core/signals.h"
 #include "vmm/core/unix_socket.h"
+#include "vmm/core/util.h"
 
 #define UNIX_BACKLOG 128
 
@@ -47,28 +49,45 @@ static int unix_error(const char *what, const char *path, int code, struct err *
 	}
 }
 
+/* Does another process listen at @path?  It gets some time, if it is ending (signals_outwait()),
+ * but few connections: they look like clients to it.  Return: 0, it does; -errno of the attempt
+ */
+static int unix_listens(const char *path)
+{
+	struct pollfd nothing = {.fd = -1};
+
+	for (int nap = 25;; nap *= 2) {
+		int fd = unix_connect(path);
+
+		if (fd < 0 && fd != -EAGAIN)
+			return fd;
+		cleanup_close_fd(&fd);
+		if (nap >= SIGNALS_OUTWAIT_MS || signals_ending())
+			return 0;
+		(void)signals_poll(&nothing, nap);
+	}
+}
+
 /* May the file at @path be replaced? Return: 0, it is gone; -errno in @e */
 static int unix_replace(const char *what, const char *path, struct err *e)
 {
 	struct stat st;
-	int fd;
+	int rc;
 
 	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 		return err_set(e, EEXIST,
 			       "%s: %s exists and is no socket; remove it, or give "
 			       "another path",
 			       what, path);
-	fd = unix_connect(path);
-	if (fd >= 0)
-		close(fd);
-	if (fd >= 0 || fd == -EAGAIN)
+	rc = unix_listens(path);
+	if (rc == 0)
 		return err_set(e, EADDRINUSE,
 			       "%s: %s is taken: another process listens there, or it "
 			       "is given here twice; stop that one, or give another "
 			       "path",
 			       what, path);
-	if (fd != -ECONNREFUSED && fd != -ENOENT)
-		return unix_error(what, path, -fd, e);
+	if (rc != -ECONNREFUSED && rc != -ENOENT)
+		return unix_error(what, path, -rc, e);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return unix_error(what, path, errno, e);
 	return 0;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,33 @@ START_TEST(missing_tap_is_made_and_up_and_exclusive)
 	by_fd.net[0].fd = t.fd[0]; /* a number that was free when we were started */
 	refused(&by_fd, 0, "was not open when microvm started");
 	tap_close(&t);
+}
+END_TEST
+
+static void *close_in_a_moment(void *tap)
+{
+	usleep(50000);
+	tap_close(tap);
+	return NULL;
+}
+
+/* A machine that was killed still has its tap for a moment, and one that it made goes with it */
+START_TEST(tap_of_a_machine_that_is_ending_is_waited_for)
+{
+	for (unsigned int queues = 1; queues <= 2; queues++) {
+		struct err e = {0};
+		struct tap old, t;
+		pthread_t thread;
+
+		ck_assert_int_eq(tap_open(&old, &real_cfg, 0, queues, &e), 0);
+		ck_assert_int_eq(pthread_create(&thread, NULL, close_in_a_moment, &old),
+				 0);
+		ck_assert_msg(tap_open(&t, &real_cfg, 0, queues, &e) == 0, "%s", e.msg);
+		pthread_join(thread, NULL);
+		ck_assert_uint_eq(t.n, queues);
+		ck_assert(interface_flags("mvtest0") & IFF_UP);
+		tap_close(&t);
+	}
 }
 END_TEST
 
@@ -316,6 +344,7 @@ UNIT_MAIN("tap", setup, teardown, t)
 	tcase_add_test(t, fd_that_is_no_tap_is_refused);
 	if (have_namespace()) {
 		tcase_add_test(real, missing_tap_is_made_and_up_and_exclusive);
+		tcase_add_test(real, tap_of_a_machine_that_is_ending_is_waited_for);
 		tcase_add_test(real, dry_run_makes_no_tap);
 		tcase_add_test(real, tap_that_we_make_has_the_queues_wanted);
 		tcase_add_test(real, tap_with_one_queue_is_taken_as_it_is);

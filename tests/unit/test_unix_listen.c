@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,28 @@ START_TEST(socket_of_the_dead_is_replaced)
 	close(l.fd); /* as a kill -9 would */
 	ck_assert_int_eq(unix_connect(path), -ECONNREFUSED);
 	ck_assert_int_eq(unix_listen(&l, "vsock", path, &e), 0);
+	close(unix_connect(path));
+}
+END_TEST
+
+static void *close_in_a_moment(void *fd)
+{
+	usleep(50000);
+	close(*(int *)fd);
+	return NULL;
+}
+
+/* A machine that was killed is gone before the process that has its sockets */
+START_TEST(socket_of_the_dying_is_replaced)
+{
+	pthread_t thread;
+	int fd;
+
+	ck_assert_int_eq(unix_listen(&l, "vsock", path, &e), 0);
+	fd = l.fd;
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_in_a_moment, &fd), 0);
+	ck_assert_msg(unix_listen(&l, "vsock", path, &e) == 0, "%s", e.msg);
+	pthread_join(thread, NULL);
 	close(unix_connect(path));
 }
 END_TEST
@@ -135,6 +158,7 @@ UNIT_MAIN("unix_listen", setup, teardown, t)
 {
 	tcase_add_test(t, clients_connect_and_only_our_user_may);
 	tcase_add_test(t, socket_of_the_dead_is_replaced);
+	tcase_add_test(t, socket_of_the_dying_is_replaced);
 	tcase_add_test(t, socket_of_the_living_stays);
 	tcase_add_test(t, successor_keeps_its_socket);
 	tcase_add_test(t, file_in_the_way_stays);

@@ -7,12 +7,14 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
 
-#define SIGNALS_CHUNK  64 /* more different ones than there are */
-#define SIGNALS_NAP_MS 50
+#define SIGNALS_CHUNK          64 /* more different ones than there are */
+#define SIGNALS_NAP_MS         50
+#define SIGNALS_OUTWAIT_NAP_MS 10
 
 static const int signals_ends[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 static const int signals_questions[] = {SIGUSR1, SIGUSR2};
@@ -158,6 +160,16 @@ int signals_ending(void)
 		if (sigismember(&set, signals_ends[i]) == 1)
 			return signals_ends[i];
 	return 0;
+}
+
+bool signals_outwait(unsigned int n)
+{
+	const struct timespec nap = {.tv_nsec = SIGNALS_OUTWAIT_NAP_MS * 1000000L};
+
+	if (n * SIGNALS_OUTWAIT_NAP_MS >= SIGNALS_OUTWAIT_MS || signals_ending())
+		return false;
+	(void)nanosleep(&nap, NULL);
+	return true;
 }
 
 int signals_poll(struct pollfd *p, int ms)

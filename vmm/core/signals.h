@@ -50,5 +50,12 @@ int signals_ending(void);
  * Return: as poll(2); 0 also for such a signal
  */
 int signals_poll(struct pollfd *p, int ms);
+#define SIGNALS_OUTWAIT_MS 1500
+/* signals_outwait() - what the host refuses may be held by a machine that is ending: a process
+ * that was killed is gone before its child, and before the kernel has destroyed its io_uring.
+ * Waits a moment before try @n + 1. Any thread outside the loop.
+ * Return: false: that was SIGNALS_OUTWAIT_MS, or a signal arrived that ends us
+ */
+bool signals_outwait(unsigned int n);
 
 #endif
