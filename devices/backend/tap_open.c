@@ -182,9 +182,13 @@ static int tap_attach_first(struct tap *t, bool *multi, bool *exists, struct err
 	if (fd < 0)
 		return fd;
 	for (unsigned int n = 0;; n++) {
+		unsigned int before = if_nametoindex(t->name);
+
 		*multi = wanted;
-		*exists = if_nametoindex(t->name) != 0;
+		*exists = before != 0;
 		rc = tap_attach_either(t, fd, multi, *exists);
+		/* another one of this name, if its machine ended meanwhile */
+		*exists = before && before == if_nametoindex(t->name);
 		if (rc == 0)
 			return 0;
 		cleanup_close_fd(&t->claim);
