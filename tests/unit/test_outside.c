@@ -80,6 +80,9 @@ START_TEST(link_in_place_of_a_directory_is_not_followed)
 	struct stat st;
 	int fd, report, first, slot;
 
+	/* before Linux 5.6, and under QEMU's user emulation */
+	if (syscall(SYS_openat2, AT_FDCWD, "/", NULL, 0UL) < 0 && errno == ENOSYS)
+		return;
 	(void)snprintf(ours, sizeof(ours), "%s/ours", dir);
 	(void)snprintf(moved, sizeof(moved), "%s/moved", dir);
 	(void)snprintf(log, sizeof(log), "%s/log", ours);

@@ -92,12 +92,18 @@ static unsigned long child_flags(struct jail *j)
 	       (j->pid_ns ? (unsigned long)CLONE_NEWPID : 0);
 }
 
-/* As fork(2) does it, without its handlers: there is one thread */
+/* As fork(2) does it, without its handlers: there is one thread. Before Linux 5.2, and under QEMU's
+ * user emulation, the descriptor is a call of its own.
+ */
 static pid_t child_clone(struct child *c, unsigned long flags)
 {
 	long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &c->pidfd,
 			   NULL, NULL);
 
+	if (pid < 0 && errno == EINVAL) {
+		pid = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+		c->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	}
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
