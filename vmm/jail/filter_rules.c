@@ -56,7 +56,7 @@ static const struct filter_rule filter_rules[] = {
 	ANY("epoll_ctl", LOOP | HELPER, 0, "a source wakes up or falls asleep"),
 	ANY("timerfd_settime", LOOP | HELPER, 0, "rates, deadlines, a clock's alarm"),
 	ANY("clock_gettime", ALL, 0, "a thread's own time; all clocks without a vDSO"),
-	ANY("poll|ppoll", LOOP | HELPER | WORKER, 0, "is a peer there; a wait that ends"),
+	ANY("poll|ppoll", ALL, 0, "is a peer there; would a line of the log wait"),
 	ANY("sched_yield", LOOP | HELPER, 0, "the holder of a lock waits for the host"),
 	ANY("getrandom", LOOP | HELPER, 0, "entropy for the guest"),
 	ANY("close", LOOP | HELPER | WORKER, 0,
