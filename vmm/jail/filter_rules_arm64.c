@@ -9,6 +9,8 @@
 
 const struct filter_rule filter_rules_arch[] = {
 	IOCTL(KVM_GET_ONE_REG, FD_VCPU, VCPU, "a last sentence: where the guest is"),
+	IOCTL(KVM_SET_ONE_REG, FD_VCPU, VCPU,
+	      "a store to read-only memory is stepped over"),
 	IOCTL(KVM_GET_VCPU_EVENTS, FD_VCPU, VCPU, "an access that no device answers"),
 	IOCTL(KVM_SET_VCPU_EVENTS, FD_VCPU, VCPU, "the same"),
 };
