@@ -230,6 +230,26 @@ jail_renamed() {
 	fi
 }
 
+# A block device that grows is looked at again
+jail_device() {
+	local name=jail_of_a_device_that_grows loop
+	wants $name || return 0
+	truncate -s 32M "$work/device"
+	if ! loop=$(losetup -f --show "$work/device" 2>/dev/null); then
+		skip $name 'there is no loop device'
+		return
+	fi
+	"$microvm" --kernel "$payloads/idle" --disk "$loop" --stop-timeout 0 </dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs '^idle, 1 disks' "$work/out"
+	truncate -s 48M "$work/device"
+	losetup -c "$loop"
+	kill -USR2 "$pid"
+	sleep 0.5 # what it does wrong, it does at once
+	finish $name 143 ''
+	losetup -d "$loop"
+}
+
 jail_test() {
 	local vmm
 	if grep -qE '__(asan|tsan)_init' "$microvm"; then
@@ -249,4 +269,5 @@ jail_test() {
 	jail_terminal
 	jail_hosts
 	jail_renamed
+	jail_device
 }

@@ -94,6 +94,7 @@ static const struct filter_rule filter_rules[] = {
 	 "how long is a file"},
 	ARGS("fcntl", LOOP, 0, "a disk's lock is let go", INT(1, F_OFD_SETLK)),
 	IOCTL(BLKDISCARD, FD_DISK, WORKER, "a discard of a device"),
+	IOCTL(BLKGETSIZE64, FD_DISK, LOOP, "has a device grown (SIGUSR2)"),
 
 	/* ---- a device comes to life, or is reset ---- */
 	IOCTL(KVM_IOEVENTFD, FD_VM, HELPER, "a doorbell"),
@@ -103,7 +104,8 @@ static const struct filter_rule filter_rules[] = {
 	IOCTL(TUNSETOFFLOAD, FD_TAP, LOOP | HELPER, "a driver's features"),
 	IOCTL(TUNSETQUEUE, FD_TAP, LOOP | HELPER, "pairs of queues"),
 	IOCTL(TUNGETIFF, FD_TAP, LOOP | HELPER, "is the tap still there"),
-	IOCTL(TIOCGWINSZ, FD_STDIO, LOOP, "a console's size"),
+	ARGS("ioctl", LOOP, 0, "a console's size, whichever terminal it is",
+	     INT(1, TIOCGWINSZ)),
 	IOCTL(TCGETS, FD_STDIO, LOOP, "the terminal's mode"),
 	IOCTL(TCSETS, FD_STDIO, LOOP, "raw while the guest has it"),
 	IOCTL(VHOST_SET_MEM_TABLE, FD_VHOST, HELPER, "vhost-net comes to life"),
