@@ -149,7 +149,12 @@ static int disk_open_fd(const struct disk *d, struct err *e)
 		flags |= O_DIRECT;
 	if (!d->readonly && S_ISBLK(st.st_mode))
 		flags |= O_EXCL;
-	fd = open(d->path, flags);
+	/* the io_uring of a machine that has just ended lets go of its device a little later */
+	for (unsigned int n = 0;; n++) {
+		fd = open(d->path, flags);
+		if (fd >= 0 || errno != EBUSY || !signals_outwait(n))
+			break;
+	}
 	if (fd < 0 && errno == EINVAL && d->direct)
 		return disk_not_direct(d, e);
 	return fd < 0 ? disk_open_error(d, errno, e)
