@@ -97,7 +97,6 @@ void jail_take(struct jail *j)
 	rc = j->held & BIT(JAIL_MOUNT_NS) ? jail_root_cover() : -EPERM;
 	if (rc == 0 && j->mode == JAIL_STRICT)
 		rc = jail_root_swap();
-	jail_no_bounding();
 	jail_note(j, JAIL_IDENTITY, jail_identity(j));
 	if (j->root)
 		jail_note(j, JAIL_USER_NS, jail_user_namespace());

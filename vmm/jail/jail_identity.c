@@ -77,7 +77,7 @@ int jail_identity(const struct jail *j)
 	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 ||
 	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(id, id, id) < 0)
 		return -errno;
-	jail_raise_chroot(); /* if there will be no user namespace, which gives it as well */
+	jail_raise_two(); /* if there will be no user namespace, which gives it as well */
 	/* a change of uid clears it */
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
 }

@@ -40,20 +40,15 @@ void jail_environment(void)
 	(void)clearenv();
 }
 
-/* Refused to a process that could not use them either; ends past the last one */
-void jail_no_bounding(void)
-{
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-		;
-}
-
 int jail_no_capabilities(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	jail_no_bounding();
+	/* refused to a process that could not use them either; ends past the last one */
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
@@ -76,12 +71,12 @@ void jail_few_capabilities(void)
 	(void)syscall(SYS_capset, &head, d);
 }
 
-void jail_raise_chroot(void)
+void jail_raise_two(void)
 {
-	const uint32_t one = 1U << CAP_SYS_CHROOT;
+	const uint32_t two = 1U << CAP_SYS_CHROOT | 1U << CAP_SETPCAP;
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {
-		{.effective = one, .permitted = one}};
+		{.effective = two, .permitted = two}};
 
 	(void)syscall(SYS_capset, &head, d);
 }

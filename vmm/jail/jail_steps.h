@@ -33,10 +33,11 @@ int jail_identity(const struct jail *j);
 /* jail_rights.c */
 int jail_limits(void);
 void jail_environment(void);
-/* The bounding set, while CAP_SETPCAP is there; and all sets. A user namespace has a full one again */
-void jail_no_bounding(void);
 int jail_no_capabilities(void);
-void jail_raise_chroot(void);     /* of those that a change of uid left, and no other */
+/* Of the capabilities that a change of uid left: what jail_root_enter() and jail_no_capabilities() need,
+ * and no other
+ */
+void jail_raise_two(void);
 void jail_few_capabilities(void); /* of the broker */
 int jail_no_privileges(void);
 int jail_no_dump(void);
