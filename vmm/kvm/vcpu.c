@@ -74,7 +74,7 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 
 void vcpu_destroy(struct vcpu *c)
 {
-	if (c->started) /* its threads stay, and so does what they wait for */
+	if (c->started || c->helper.started) /* they stay, and what they wait for */
 		return;
 	if (c->run)
 		munmap(c->run, c->run_size);
