@@ -14,13 +14,14 @@ void vcpu_helper_init(struct vcpu_helper *h, unsigned int nr)
 	pthread_cond_init(&h->moved, NULL);
 }
 
-static void *vcpu_helper_thread(void *arg)
+/* It stays as long as the process does */
+static _Noreturn void *vcpu_helper_thread(void *arg)
 {
 	struct vcpu_helper *h = arg;
 
 	thread_begins(THREAD_HELPER, h->nr);
 	pthread_mutex_lock(&h->lock);
-	while (!h->stop) {
+	for (;;) {
 		if (h->asked) {
 			pthread_mutex_unlock(&h->lock);
 			bus_write(h->bus, h->addr, h->size, h->val);
@@ -31,10 +32,6 @@ static void *vcpu_helper_thread(void *arg)
 			pthread_cond_wait(&h->moved, &h->lock);
 		}
 	}
-	h->left = true;
-	pthread_cond_broadcast(&h->moved);
-	pthread_mutex_unlock(&h->lock);
-	thread_stays();
 }
 
 int vcpu_helper_start(struct vcpu_helper *h)
@@ -58,19 +55,6 @@ void vcpu_helper_write(struct vcpu_helper *h, struct bus *b, uint64_t addr,
 	while (h->asked)
 		pthread_cond_wait(&h->moved, &h->lock);
 	pthread_mutex_unlock(&h->lock);
-}
-
-void vcpu_helper_stop(struct vcpu_helper *h)
-{
-	if (!h->started)
-		return;
-	pthread_mutex_lock(&h->lock);
-	h->stop = true;
-	pthread_cond_broadcast(&h->moved);
-	while (!h->left)
-		pthread_cond_wait(&h->moved, &h->lock);
-	pthread_mutex_unlock(&h->lock);
-	h->started = false;
 }
 
 void vcpu_helper_fini(struct vcpu_helper *h)

@@ -20,7 +20,7 @@ struct vcpu_helper {
 	unsigned int nr;
 	pthread_mutex_t lock; /* for all that follows */
 	pthread_cond_t moved;
-	bool asked, stop, left;
+	bool asked;
 	struct bus *bus; /* the write that it was asked for */
 	uint64_t addr, val;
 	unsigned int size;
@@ -32,10 +32,6 @@ int vcpu_helper_start(struct vcpu_helper *h);
 /* vcpu_helper_write() - bus_write() by the helper; returns when it is done. The vCPU's thread */
 void vcpu_helper_write(struct vcpu_helper *h, struct bus *b, uint64_t addr,
 		       unsigned int size, uint64_t val);
-/* vcpu_helper_stop() - after the vCPU has left: wait until it touches @h no more. It stays as a
- * thread (thread_stays())
- */
-void vcpu_helper_stop(struct vcpu_helper *h);
-void vcpu_helper_fini(struct vcpu_helper *h); /* stopped, or never started */
+void vcpu_helper_fini(struct vcpu_helper *h); /* never started */
 
 #endif
