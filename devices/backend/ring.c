@@ -24,6 +24,7 @@
 
 #include "devices/backend/ring_open.h"
 #include "vmm/core/fds.h"
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 #define RING_WAIT_MS 5  /* between checks: another thread may collect first */
@@ -212,12 +213,16 @@ int ring_add(struct ring *r, struct ring_user *u, int fd)
 
 void ring_del(struct ring *r, struct ring_user *u)
 {
+	int none = -1;
+
 	ring_lock(r);
 	BUG_ON(u->inflight || u->first);
 	(void)ring_take(r, u); /* it may have been on the list for room */
-	/* The file stays in its place until another gets it, or the ring is closed: a jail lets
-	 * nothing be registered once the guest runs
+	/* In a jail, where nothing may be registered once the guest runs, the file stays in its
+	 * place until the ring is gone, which is some milliseconds after the process.
 	 */
+	if (!outside_asks())
+		(void)io_uring_register_files_update(&r->uring, u->file, &none, 1);
 	r->files &= ~(1ULL << u->file);
 	ring_unlock(r);
 }
