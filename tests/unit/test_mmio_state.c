@@ -116,6 +116,29 @@ START_TEST(snapshot_with_features_not_offered_is_refused)
 }
 END_TEST
 
+/* The state itself says that they were not offered */
+START_TEST(snapshot_with_features_that_it_does_not_offer_is_refused)
+{
+	uint8_t buf[1024], *at;
+	struct state s;
+	uint64_t offered = f->v.offered;
+
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	at = memmem(buf, s.pos, &offered, sizeof(offered));
+	ck_assert_ptr_nonnull(at);
+	offered &= ~(1ULL << 40);
+	memcpy(at, &offered, sizeof(offered));
+	replug();
+	f->v.offered = offered;
+	state_loader(&s, buf, s.pos);
+	state(&s);
+	ck_assert_ptr_nonnull(s.why);
+	ck_assert_uint_eq(driver_status(&d), 0);
+}
+END_TEST
+
 static void ck_refused(const uint8_t *buf, size_t len, const char *why)
 {
 	struct state s;
@@ -181,4 +204,5 @@ UNIT_MAIN("mmio_state", setup, teardown, t)
 	tcase_add_test(t, snapshot_cut_short_leaves_a_reset_device);
 	tcase_add_test(t, snapshot_with_any_byte_wrong_is_survived);
 	tcase_add_test(t, snapshot_with_features_not_offered_is_refused);
+	tcase_add_test(t, snapshot_with_features_that_it_does_not_offer_is_refused);
 }
