@@ -29,6 +29,7 @@
 #include "vmm/core/outside_wire.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
+#include "vmm/jail/filter.h"
 
 static struct jail jail;
 static struct err e;
@@ -93,7 +94,7 @@ END_TEST
 
 START_TEST(trap_of_a_filter_is_a_sentence)
 {
-	int status = BROKER_TRAPPED;
+	int status = JAIL_FILTER_STATUS;
 
 	ck_assert_int_lt(broker_run(&jail, ends_with, &status, &e), 0);
 	ck_assert_ptr_nonnull(strstr(e.msg, "--jail off"));

@@ -13,9 +13,6 @@
 #include "vmm/core/err.h"
 #include "vmm/jail/jail.h"
 
-/* What the child status means that nobody saw */
-#define BROKER_TRAPPED 159 /* a filter stopped it: 128 + SIGSYS, as a shell has it */
-
 /* broker_run() - clone the child, have it run @vmm(@ctx) and exit with what that returns, and serve
  * it until then. @j says in the child how it was begun. Signals are held (signals_hold()), and
  * there is one thread.

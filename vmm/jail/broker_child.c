@@ -20,7 +20,7 @@
 #include "vmm/core/outside_wire.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
-#include "vmm/jail/broker.h"
+#include "vmm/jail/filter.h"
 
 /* ---- the child's side ---- */
 
@@ -187,7 +187,7 @@ int child_verdict(const struct child *c, struct err *e)
 
 	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 128 + SIGBUS)
 		sig = SIGBUS;
-	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != BROKER_TRAPPED)
+	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != JAIL_FILTER_STATUS)
 		return WEXITSTATUS(c->status);
 	if (c->nonsense)
 		return err_set(
