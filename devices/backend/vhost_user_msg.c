@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/core/signals.h"
+#include "vmm/core/unix_socket.h"
 #include "vmm/core/util.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -106,26 +107,6 @@ static void vu_drop_fds(struct vu_msg *m)
 		close(m->fd[--m->nfd]);
 }
 
-/* All that came, whether there is room or not: none may leak */
-static void vu_take_fds(struct msghdr *mh, struct vu_msg *m)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (m->nfd < VU_FDS_MAX)
-				m->fd[m->nfd++] = fd;
-			else
-				close(fd);
-		}
-	}
-}
-
 /* Exactly @len bytes.  Return: 0, or -errno */
 static int vu_get(struct vhost_user *u, struct vu_msg *m, void *buf, size_t len,
 		  uint64_t deadline)
@@ -143,7 +124,7 @@ static int vu_get(struct vhost_user *u, struct vu_msg *m, void *buf, size_t len,
 		int rc = 0;
 
 		if (n > 0) {
-			vu_take_fds(&mh, m);
+			m->nfd += unix_take_fds(&mh, m->fd + m->nfd, VU_FDS_MAX - m->nfd);
 			done += (size_t)n;
 		} else {
 			rc = vu_again(u, n, POLLIN, deadline);

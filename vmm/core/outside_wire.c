@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/unix_socket.h"
+
 static int wire_fd = -1; /* set before there are threads */
 static pthread_mutex_t wire_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -53,29 +55,6 @@ int wire_send(int fd, const void *msg, size_t len, bool now, int pass)
 	return n < 0 ? -errno : 0;
 }
 
-/* The first descriptor of the message is returned, the others are closed; -1: none */
-static int wire_take_fd(struct msghdr *h)
-{
-	int first = -1;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (first < 0)
-				first = fd;
-			else
-				close(fd);
-		}
-	}
-	return first;
-}
-
 long wire_receive(int fd, void *msg, size_t size, bool now, int *passed)
 {
 	union {
@@ -88,14 +67,14 @@ long wire_receive(int fd, void *msg, size_t size, bool now, int *passed)
 			   .msg_control = control.room,
 			   .msg_controllen = sizeof(control.room)};
 	ssize_t n;
-	int got;
+	int got = -1;
 
 	do
 		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | (now ? MSG_DONTWAIT : 0));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	got = wire_take_fd(&h);
+	(void)unix_take_fds(&h, &got, 1);
 	if (passed)
 		*passed = got;
 	else if (got >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unix_socket - addresses of, and connections to, unix sockets with a path. */
+/* unix_socket - unix sockets: addresses, connections to a path, descriptors that come by one. */
 #include "vmm/core/unix_socket.h"
 
 #include <errno.h>
@@ -34,4 +34,27 @@ int unix_connect(const char *path)
 		return rc;
 	}
 	return fd;
+}
+
+/* None may leak, whether there is room or not */
+unsigned int unix_take_fds(struct msghdr *h, int *fd, unsigned int max)
+{
+	unsigned int taken = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int one;
+
+			memcpy(&one, CMSG_DATA(c) + i * sizeof(one), sizeof(one));
+			if (taken < max)
+				fd[taken++] = one;
+			else
+				close(one);
+		}
+	}
+	return taken;
 }
