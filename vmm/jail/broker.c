@@ -104,7 +104,7 @@ static bool broker_hear(struct broker *b, const void *msg, size_t len, int passe
 
 static void broker_on_wire(struct broker *b)
 {
-	uint8_t msg[OUTSIDE_TELL_MAX];
+	_Alignas(uint64_t) uint8_t msg[OUTSIDE_TELL_MAX]; /* as outside_hear() reads it */
 	int passed;
 	long n = wire_receive(b->child.wire, msg, sizeof(msg), true, &passed);
 
