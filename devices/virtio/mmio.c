@@ -240,7 +240,8 @@ static bool mmio_slow(struct device *d, uint64_t off, unsigned int size, uint64_
 	if (off >= VIRTIO_MMIO_CONFIG)
 		return off - VIRTIO_MMIO_CONFIG + size <= m->v->config_writable;
 	return off == VIRTIO_MMIO_STATUS &&
-	       (val == 0 ? m->status & S_DRIVER_OK : val & (S_DRIVER_OK | S_FAILED));
+	       (val == 0 ? m->activated || m->loaded
+			 : (val & (S_DRIVER_OK | S_FAILED)) != 0);
 }
 
 bool mmio_plausible(const struct mmio *m)

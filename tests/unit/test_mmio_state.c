@@ -139,6 +139,26 @@ START_TEST(snapshot_with_features_that_it_does_not_offer_is_refused)
 }
 END_TEST
 
+/* A reset that the device takes part in is no call for a vCPU's thread */
+START_TEST(reset_after_a_load_is_slow)
+{
+	uint8_t buf[1024];
+	struct state s;
+
+	ck_assert(!d.dev->slow(d.dev, VIRTIO_MMIO_STATUS, 4, 0));
+	state_saver(&s, buf, sizeof(buf));
+	state(&s);
+	state_loader(&s, buf, s.pos);
+	state(&s);
+	ck_assert_ptr_null(s.why);
+	ck_assert(d.dev->slow(d.dev, VIRTIO_MMIO_STATUS, 4, 0));
+	driver_write(&d, VIRTIO_MMIO_STATUS, 0);
+	ck_assert(!d.dev->slow(d.dev, VIRTIO_MMIO_STATUS, 4, 0));
+	ck_assert(driver_bring_up(&d, ~0ULL));
+	ck_assert(d.dev->slow(d.dev, VIRTIO_MMIO_STATUS, 4, 0));
+}
+END_TEST
+
 static void ck_refused(const uint8_t *buf, size_t len, const char *why)
 {
 	struct state s;
@@ -203,6 +223,7 @@ UNIT_MAIN("mmio_state", setup, teardown, t)
 	tcase_add_test(t, live_device_goes_on_from_a_snapshot);
 	tcase_add_test(t, snapshot_cut_short_leaves_a_reset_device);
 	tcase_add_test(t, snapshot_with_any_byte_wrong_is_survived);
+	tcase_add_test(t, reset_after_a_load_is_slow);
 	tcase_add_test(t, snapshot_with_features_not_offered_is_refused);
 	tcase_add_test(t, snapshot_with_features_that_it_does_not_offer_is_refused);
 }
