@@ -218,6 +218,16 @@ static void reads_again(void)
 	ck_assert_uint_eq(peer.connections, 1);
 }
 
+/* It hears at rest what it was told while it was deaf, and serves again */
+static void hears_at_rest(void)
+{
+	ck_assert(!rest_at_once());
+	peer.deaf = false;
+	ck_assert(rest_reached(&d));
+	driver_wake(&d);
+	reads_again();
+}
+
 START_TEST(process_that_reads_nothing_holds_up_no_rest)
 {
 	stops_reading();
@@ -228,11 +238,7 @@ START_TEST(process_that_reads_nothing_holds_up_no_rest)
 	}
 	reads_again();
 	stops_reading();
-	ck_assert(!rest_at_once());
-	peer.deaf = false;
-	ck_assert(rest_reached(&d));
-	driver_wake(&d);
-	reads_again();
+	hears_at_rest();
 }
 END_TEST
 
@@ -248,11 +254,7 @@ START_TEST(process_that_reads_nothing_holds_up_no_return)
 	ck_assert(rest_reached(&d));
 	stops_reading();
 	wake_at_once();
-	ck_assert(!rest_at_once());
-	peer.deaf = false;
-	ck_assert(rest_reached(&d));
-	driver_wake(&d);
-	reads_again();
+	hears_at_rest();
 }
 END_TEST
 
