@@ -56,7 +56,7 @@ bool blk_load(struct blk *b)
 	for (; sent < depth; sent++)
 		blk_load_submit(b, &slots[sent], &r, write, size);
 	vq_kick(&b->q);
-	while (done < count) {
+	while (done < sent) {
 		struct slot *s = blk_load_wait(b);
 
 		if (!s) {
@@ -64,7 +64,7 @@ bool blk_load(struct blk *b)
 			return false;
 		}
 		done++;
-		if (sent == count)
+		if (sent >= count && rt_let_go())
 			continue;
 		blk_load_submit(b, s, &r, write, size);
 		vq_kick(&b->q);
@@ -73,7 +73,7 @@ bool blk_load(struct blk *b)
 	t = now_ns() - t;
 	if (!cmdline_is("quiet", "1"))
 		print("load: %s size=%u depth=%lu count=%lu ns=%lu iops=%lu\n",
-		      write ? "write" : "read", size, depth, count, t,
-		      count * 1000000000 / t);
+		      write ? "write" : "read", size, depth, done, t,
+		      done * 1000000000 / t);
 	return true;
 }

@@ -108,6 +108,8 @@ static bool net_echo(uint64_t count)
 		net_post(in_by_head[head]);
 		vq_kick(&rx);
 	}
+	while (!rt_let_go())
+		cpu_relax();
 	print("echoed %lu frames\n", done);
 	return done >= count;
 }

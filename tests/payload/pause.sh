@@ -91,21 +91,25 @@ pause_hung_disk_test() {
 pause_tests() {
 	local disk=$work/paused-disk
 	truncate -s 4M "$disk"
-	paused pauses_of_a_busy_vcpu 50 '^PASS: 100000 accesses' hostile-regs \
-		--append 'count=100000 seed=7'
+	paused pauses_of_a_busy_vcpu 50 '^PASS: [0-9]+ accesses' hostile-regs \
+		--append 'until=told count=1000 seed=7'
 	for e in uring sync; do
 		paused "pauses_of_a_busy_disk_$e" 200 'iops=' blk --disk "$disk,io=$e" --cpus 2 \
-			--append 'mode=load rw=write depth=16 count=100000'
+			--append 'until=told mode=load rw=write depth=16 count=1000'
 	done
 	paused pauses_with_a_limit 100 'iops=' blk --disk "$disk,iops=2000" \
-		--append 'mode=load depth=8 count=2000'
+		--append 'until=told mode=load depth=8 count=100'
 	# each frame of them has a number, and comes back as it was
-	paused_net pauses_of_a_busy_card 200 '20000 frames came back' 20000 net --append count=20000
+	paused_net pauses_of_a_busy_card 200 '20000 frames came back' 20000 net \
+		--append 'until=told count=20000'
 	paused_net pauses_of_a_card_that_sends 100 frames_per_s --flood net \
-		--append 'mode=transmit count=200000'
-	paused_net pauses_of_a_card_that_is_lied_to 20 'cases well' --flood hostile-rings
-	paused pauses_of_sockets_that_are_lied_to 50 'cases well' hostile-rings --vsock "$work/pvsock"
-	paused pauses_of_a_console_that_is_lied_to 50 '' hostile-rings --console virtio
+		--append 'until=told mode=transmit count=1000'
+	paused_net pauses_of_a_card_that_is_lied_to 20 'cases well' --flood hostile-rings \
+		--append until=told
+	paused pauses_of_sockets_that_are_lied_to 50 'cases well' hostile-rings --vsock "$work/pvsock" \
+		--append until=told
+	paused pauses_of_a_console_that_is_lied_to 50 '' hostile-rings --console virtio \
+		--append until=told
 	pause_signal_test
 	pause_hung_disk_test
 }

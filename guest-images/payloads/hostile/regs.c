@@ -261,7 +261,7 @@ static bool regs_devices_work(void)
 
 int main(void)
 {
-	uint64_t count = cmdline_u64("count", 20000), seed = cmdline_u64("seed", 1);
+	uint64_t count = cmdline_u64("count", 20000), seed = cmdline_u64("seed", 1), n;
 	bool ok;
 
 	while (nwindow < 32 && (windows[nwindow] = vio_window(nwindow)))
@@ -273,11 +273,11 @@ int main(void)
 	playground = (uintptr_t)rt_alloc(PLAYGROUND, PLAYGROUND);
 	prng_seed(&rnd, seed);
 	regs_fill();
-	for (uint64_t n = 0; n < count; n++)
+	for (n = 0; n < count || !rt_let_go(); n++)
 		regs_access(n);
 	regs_calm();
 	ok = regs_devices_work();
 	print("\n%s: %lu accesses from seed %lu over %u windows\n", ok ? "PASS" : "FAIL",
-	      count, seed, nwindow);
+	      n, seed, nwindow);
 	return !ok;
 }

@@ -83,7 +83,8 @@ int main(void)
 {
 	char only[32];
 
-	for (unsigned int i = 0; i < rig_ntargets; i++) {
+	for (unsigned int i = 0; i < rig_ntargets || !rt_let_go(); i++) {
+		i %= rig_ntargets;
 		if (cmdline_value("target", only, sizeof(only)) &&
 		    strcmp(only, rig_targets[i].name))
 			continue;

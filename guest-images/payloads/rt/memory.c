@@ -2,6 +2,7 @@
 /* memory - the RAM after the image, given away once; and page tables above 4 GiB. */
 #include "guest-images/payloads/rt/boot.h"
 #include "guest-images/payloads/rt/rt.h"
+#include "guest-images/payloads/rt/told.h"
 
 #define GIB1        (UINT64_C(1) << 30)
 #define PDS_MAX     128  /* 1 GiB each */
@@ -42,6 +43,21 @@ void *rt_alloc(size_t len, size_t align)
 	}
 	memory_next = p + len;
 	return memset((void *)(uintptr_t)p, 0, len);
+}
+
+bool rt_let_go(void)
+{
+	static const volatile uint64_t *told;
+
+	if (!told) {
+		static const uint64_t at_once = RT_TOLD;
+
+		told = cmdline_is("until", "told")
+			       ? (const volatile uint64_t *)(uintptr_t)(memory_end() -
+									RT_TOLD_AT)
+			       : &at_once;
+	}
+	return *told == RT_TOLD;
 }
 
 void rt_map(uint64_t base, uint64_t len)

@@ -132,6 +132,10 @@ bool cmdline_is(const char *name, const char *value);
 void *rt_alloc(size_t len, size_t align);
 /* rt_alloc_top() - first address that rt_alloc() has not given away yet */
 uint64_t rt_alloc_top(void);
+/* rt_let_go() - may the guest end? With until=told on the command line not before the host has
+ * written RT_TOLD (told.h); without it, at any time
+ */
+bool rt_let_go(void);
 /* rt_map() - make [@base, @base + @len) above 4 GiB accessible, 1:1 */
 void rt_map(uint64_t base, uint64_t len);
 
