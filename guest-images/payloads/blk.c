@@ -130,6 +130,29 @@ static bool blk_check_refusals(void)
 	return ok;
 }
 
+/* blk_check_space() - what a disk that can discards and zeroes: the last 64 KiB */
+static bool blk_check_space(void)
+{
+	struct virtio_blk_discard_write_zeroes all = {disk.sectors - PIECE / BLK_SECTOR,
+						      PIECE / BLK_SECTOR, 0};
+	bool ok = true;
+
+	if (disk.v.features >> VIRTIO_BLK_F_DISCARD & 1)
+		ok &= blk_expect(
+			"discard",
+			blk_rw(&disk, VIRTIO_BLK_T_DISCARD, 0, &all, sizeof(all)),
+			VIRTIO_BLK_S_OK);
+	if (!ok || !(disk.v.features >> VIRTIO_BLK_F_WRITE_ZEROES & 1))
+		return ok;
+	if (!blk_expect("write zeroes",
+			blk_rw(&disk, VIRTIO_BLK_T_WRITE_ZEROES, 0, &all, sizeof(all)),
+			VIRTIO_BLK_S_OK) ||
+	    blk_rw(&disk, VIRTIO_BLK_T_IN, all.sector, in, PIECE) != VIRTIO_BLK_S_OK)
+		return false;
+	memset(out, 0, PIECE);
+	return blk_expect("zeroes are read", memcmp(in, out, PIECE) != 0, 0);
+}
+
 static bool blk_check(void)
 {
 	print("%lu sectors%s\n", disk.sectors, disk.readonly ? ", read-only" : "");
@@ -139,7 +162,7 @@ static bool blk_check(void)
 		return blk_expect("write to a read-only disk is refused",
 				  blk_rw(&disk, VIRTIO_BLK_T_OUT, 0, out, 512),
 				  VIRTIO_BLK_S_IOERR);
-	return blk_write() && blk_verify();
+	return blk_write() && blk_verify() && blk_check_space();
 }
 
 /* blk_abandon() - a read that may never come back, and half a second later a reset; end=reading:

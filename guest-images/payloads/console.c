@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console - greets on the virtio console, then gives back what is typed, a line at a time,
- * until the line "bye".
+/* console - greets on the virtio console, by an emergency write and its queue, then gives back what
+ * is typed, a line at a time, until the line "bye".
  */
+#include <linux/virtio_console.h>
+
 #include "guest-images/payloads/rt/virtio.h"
 
 #define LINE 256
@@ -55,10 +57,15 @@ int main(void)
 {
 	static const char hello[] = "hello from the virtio console\n", got[] = "got: ";
 
-	if (!vio_find(&con, VIRTIO_ID_CONSOLE, 0) || !vio_begin(&con, 0) ||
+	if (!vio_find(&con, VIRTIO_ID_CONSOLE, 0) ||
+	    !vio_begin(&con, UINT64_C(1) << VIRTIO_CONSOLE_F_EMERG_WRITE) ||
 	    !vq_init(&rx, &con, 0, 16) || !vq_init(&tx, &con, 1, 16))
 		return 1;
 	vio_driver_ok(&con);
+	if (con.features >> VIRTIO_CONSOLE_F_EMERG_WRITE & 1)
+		write32(con.base + VIRTIO_MMIO_CONFIG +
+				offsetof(struct virtio_console_config, emerg_wr),
+			'!');
 	if (!console_say(hello, sizeof(hello) - 1))
 		return 1;
 	for (;;) {

@@ -12,6 +12,10 @@ int main(void)
 		guest_panic();
 	while (cmdline_is("end", "panics")) /* and it repeats that */
 		outb(LAYOUT_PVPANIC, 1);
+	if (cmdline_is("end", "words")) /* a kernel's last, but it works on */
+		print("---[ end Kernel panic - not syncing: words ]---\n");
+	while (cmdline_is("end", "words"))
+		cpu_relax();
 	if (cmdline_is("end", "reset"))
 		power_reset();
 	if (cmdline_is("end", "exception"))

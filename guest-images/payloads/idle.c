@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * idle - every virtio device is brought to life, with all its queues and nothing in them; each
- * disk is read from for a while; then nothing more happens.
+ * disk is read from for a while; then nothing more happens. With typed=N, N times, whenever a byte is
+ * typed on COM1, all devices are reset and come to life again; with late=1 the first time as well.
  */
+#include <linux/serial_reg.h>
+
 #include "guest-images/payloads/rt/blk.h"
+#include "vmm/core/layout_x86.h"
 
 #define QUEUES_MAX 64 /* of a device */
 #define QUEUE_SIZE 16
@@ -41,7 +45,7 @@ static void idle_read(struct blk *b)
 		}
 }
 
-int main(void)
+static void idle_all(void)
 {
 	static struct blk disk[16];
 	unsigned int n = 0;
@@ -52,6 +56,26 @@ int main(void)
 	for (; n < 16 && blk_open(&disk[n], n); n++)
 		idle_read(&disk[n]);
 	print("idle, %u disks\n", n);
+}
+
+static void idle_until_typed(void)
+{
+	while (!(inb(LAYOUT_COM1 + UART_LSR) & UART_LSR_DR))
+		cpu_relax();
+	(void)inb(LAYOUT_COM1 + UART_RX);
+}
+
+int main(void)
+{
+	if (cmdline_u64("late", 0)) {
+		print("waiting\n");
+		idle_until_typed();
+	}
+	idle_all();
+	for (uint64_t n = cmdline_u64("typed", 0); n > 0; n--) {
+		idle_until_typed();
+		idle_all();
+	}
 	for (;;)
 		cpu_relax();
 }

@@ -197,7 +197,7 @@ jail_hosts() {
 	fi
 	for word in auto strict; do
 		host "root_$word" 0 '' $word
-		"${user[@]}" test -x "$microvm" -a -r "$payloads/hello" 2>/dev/null && host "user_$word" 0 '' $word "${user[@]}"
+		"${user[@]}" test -x "$microvm" -a -r "$payloads/hello" -a -w /dev/kvm 2>/dev/null && host "user_$word" 0 '' $word "${user[@]}"
 		host "no_capabilities_$word" 0 '' $word "${none[@]}"
 	done
 	host container_auto 0 "$warn pid namespace \(.*start it with CAP_SYS_ADMIN" auto "${container[@]}"

@@ -34,7 +34,7 @@ struct filter_rule {
 	/* The call's name: of several, with | between them, the first that the architecture has */
 	char call[24];
 	unsigned int threads; /* a bit for each thread_kind */
-	unsigned int extra;   /* an enum jail_extra that has to be on; 0: none */
+	unsigned int extra;   /* of enum jail_extra, one that has to be on; 0: none */
 	struct filter_arg arg[FILTER_ARGS_MAX];
 	char why[80];
 };

@@ -75,7 +75,7 @@ static int report_open_regular(struct report_file *f, const struct stat *older,
 	if (rc >= 0 || !older || rc == -ENOMEM)
 		return rc < 0 ? report_explain(f->path, -rc, e) : 0;
 	/* The file is writable, its directory is not: it cannot be replaced in one step. */
-	f->fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	f->fd = open(f->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return f->fd < 0 ? report_explain(f->path, errno, e) : 0;
 }
 
@@ -248,8 +248,9 @@ static int report_put(const struct report_file *f, const char *text, size_t len,
 	struct stat st;
 	long n;
 
+	/* opened to append: a jail has no call that seeks */
 	if (f->path && f->slot < 0 && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0))
+	    ftruncate(f->fd, 0) < 0)
 		return -errno;
 	n = write_full(f->fd, text, len);
 	if (n < 0)

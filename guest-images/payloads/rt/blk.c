@@ -8,7 +8,9 @@ bool blk_revive(struct blk *b)
 {
 	if (!vio_begin(&b->v, BIT(VIRTIO_RING_F_EVENT_IDX) |
 				      BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-				      BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_RO)))
+				      BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_RO) |
+				      BIT(VIRTIO_BLK_F_DISCARD) |
+				      BIT(VIRTIO_BLK_F_WRITE_ZEROES)))
 		return false;
 	if (!vq_init(&b->q, &b->v, 0, BLK_QUEUE))
 		return false;

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# rare.sh - machines that make the system calls that others seldom do, so that a filter without a call
+# is found out (tests/jail/needs); a piece of run, which sources it after jail.sh.
+# shellcheck disable=SC2034,SC2154 # work, payloads, microvm, tools, apart, idle are run's
+
+# typing COMMAND... - in the background as $pid, on whose stdin we type by `typed`
+typing() {
+	[ -p "$work/in" ] || mkfifo "$work/in"
+	exec {keys}<>"$work/in"
+	: >"$work/out"
+	"$@" <"$work/in" >"$work/out" 2>"$work/err" {keys}<&- &
+	pid=$!
+}
+
+# typed PATTERN N - a key is pressed; what is printed for it has PATTERN for the Nth time
+typed() {
+	printf x >&"$keys"
+	await said "$1" "$2"
+}
+
+# ended_or_said PATTERN - on stderr
+ended_or_said() { grep -q "$1" "$work/err" || ended "$pid"; }
+
+# said PATTERN N - or nothing will be said any more
+said() {
+	[ "$(grep -c "$1" "$work/out")" -ge "$2" ] || ended "$pid"
+}
+
+# rare_end NAME WANTED-STATUS WHY [PATTERN]
+rare_end() {
+	exec {keys}>&-
+	finish "$@"
+}
+
+# descriptors N - has the machine so many at least?
+descriptors() { [ "$(find "/proc/$vmm/fd" -mindepth 1 2>/dev/null | wc -l)" -ge "$1" ] || ended "$pid"; }
+
+# Hundreds of clients, each with a buffer, that a reset of the device lets go; and one of a port
+rare_clients() {
+	local name=rare_clients_and_a_reset clients=() n client bad=''
+	wants $name || return 0
+	if ! [ -x "$build/tests/linux/vsock-peer" ]; then
+		skip $name 'tests/linux/vsock-peer is not built'
+		return
+	fi
+	idle_machine
+	typing "${apart[@]}" "${idle[@]}" --append typed=1
+	await said '^idle, 3 disks' 1
+	vmm=$(vmm_of "$pid")
+	n=$(find "/proc/$vmm/fd" -mindepth 1 | wc -l)
+	"$build/tests/linux/vsock-peer" hold "unix:$work/port" >/dev/null 2>&1 &
+	clients+=($!)
+	await descriptors $((n + 2))
+	for ((client = 0; client < 400; client++)); do
+		"$build/tests/linux/vsock-peer" hold "host:$work/vsock:5" >/dev/null 2>&1 &
+		clients+=($!)
+	done
+	await descriptors $((n + 300))
+	typed '^idle, 3 disks' 2
+	await descriptors 1
+	[ "$(find "/proc/$vmm/fd" -mindepth 1 2>/dev/null | wc -l)" -lt $((n + 100)) ] || bad='connections outlive a reset'
+	rare_end $name 143 "$bad"
+	kill "${clients[@]}" 2>/dev/null
+	wait "${clients[@]}" 2>/dev/null
+}
+
+# Each thread that asks for the time makes a system call
+rare_clock() {
+	local name=rare_host_without_a_vdso
+	wants $name || return 0
+	if ! "$tools/no-vdso" true 2>"$work/err"; then
+		skip $name 'no ptrace that works here'
+		return
+	fi
+	idle_machine
+	typing "${apart[@]}" "$tools/no-vdso" "${idle[@]}" --append typed=1
+	await said '^idle, 3 disks' 1
+	typed '^idle, 3 disks' 2
+	rare_end $name 143 ''
+}
+
+# Its kernel's last words, and it works on: we look what its processor does
+rare_words() {
+	try rare_words_and_it_works_on 124 'end Kernel panic' hello --append end=words --timeout 2s
+}
+
+# A network of passt's comes to life
+rare_passt() {
+	local name=rare_network_of_passt
+	wants $name || return 0
+	if ! type -P passt >"$work/err"; then
+		skip $name 'no passt'
+		return
+	fi
+	try $name 124 '^idle, 0 disks' idle --net user --timeout 2s
+}
+
+# The program that serves an image ends
+rare_daemon() {
+	local name=rare_daemon_ends
+	wants $name || return 0
+	if ! qemu-img create -q -f qed "$work/image" 4M 2>"$work/err" ||
+		[ ! -x "$(PATH=$PATH:/usr/lib/qemu:/usr/libexec type -P qemu-storage-daemon)" ]; then
+		skip $name 'no qemu-img or no qemu-storage-daemon'
+		return
+	fi
+	: >"$work/out"
+	"$microvm" --kernel "$payloads/idle" --disk "$work/image,format=qed" --timeout "${LIMIT}s" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await said '^idle, 1 disks' 1
+	kill "$(pgrep -P "$(vmm_of "$pid")")"
+	await ended_or_said 'qemu-storage-daemon'
+	finish $name 143 '' 'qemu-storage-daemon.* ended'
+}
+
+# A report whose directory takes no other file: written over, as it runs and at the end
+rare_report() {
+	local name=rare_report_written_over plain=(setpriv --bounding-set=-all --inh-caps=-all)
+	wants $name || return 0
+	mkdir -p "$work/closed" && : >"$work/closed/report" && chown 1 "$work/closed" 2>"$work/err"
+	if ! "${plain[@]}" test ! -w "$work/closed" -a -w "$work/closed/report"; then
+		skip $name 'every directory can be written here'
+		return
+	fi
+	: >"$work/out"
+	"${plain[@]}" "$microvm" --kernel "$payloads/hang" --timeout "${LIMIT}s" --report "$work/closed/report" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$work/out"
+	kill -USR1 "$pid"
+	await grep -qs '"cause":"running".*}}$' "$work/closed/report" || not_ok $name 'no report while it ran'
+	finish $name 143 ''
+	[ "$(grep -o '"cause":"[a-z]*"' "$work/closed/report")" = '"cause":"sigterm"' ] ||
+		not_ok $name 'its last report'
+}
+
+rare_test() {
+	local vmm keys
+	if grep -qE '__(asan|tsan)_init' "$microvm"; then
+		skip rare 'a sanitizer has calls of its own'
+		return
+	fi
+	rare_clients
+	rare_clock
+	rare_words
+	rare_passt
+	rare_daemon
+	rare_report
+}
