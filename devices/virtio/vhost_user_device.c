@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 
 #define VU_DEAD_MS   500        /* for a daemon to die after it has hung up */
 #define VU_SETTLE_NS 1000000000 /* for requests that were under way at a reset */
-#define VU_SETTLE_US 100
+#define VU_SETTLE_MS 1
 #define VU_RING_FEATURES                                                    \
 	((1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_RING_F_EVENT_IDX) | \
 	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC))
@@ -263,7 +264,7 @@ static void vu_settle(const struct vu_dev *d, const struct vhost_ring *ring,
 		const uint8_t *used = d->vq[ring[i].index].used_p;
 
 		while (shared_load16(used + 2) != ring[i].base && monotonic_ns() < end)
-			(void)usleep(VU_SETTLE_US);
+			(void)poll(NULL, 0, VU_SETTLE_MS);
 	}
 }
 

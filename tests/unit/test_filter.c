@@ -250,6 +250,8 @@ static unsigned int count(unsigned int threads, unsigned int extras)
 START_TEST(threads_have_as_few_calls_as_promised)
 {
 	ck_assert_uint_le(count(VCPU, JAIL_EXTRAS_ALL), 8);
+	ck_assert_uint_le(count(HELPER, 0), 17);
+	ck_assert_uint_le(count(WORKER, 0), 19);
 	ck_assert_uint_le(count(ALL, 0), 35);
 	ck_assert_uint_le(count(ALL, JAIL_EXTRAS_ALL), 43);
 }
