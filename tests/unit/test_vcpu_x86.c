@@ -183,11 +183,12 @@ static int run_for_ever(struct kvm_run *run)
 {
 	sigset_t all, mine;
 
-	(void)run;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mine);
 	(void)sem_post(&entered);
-	(void)sigsuspend(&mine);
+	/* a signal that came since the entry has been handled, and KVM would have seen it */
+	if (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
+		(void)sigsuspend(&mine);
 	pthread_sigmask(SIG_SETMASK, &mine, NULL);
 	errno = EINTR;
 	return -1;
