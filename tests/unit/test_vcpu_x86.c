@@ -2,10 +2,12 @@
 /* test_vcpu_x86 - a vCPU's thread: how it stops, and what it does with KVM's exits. */
 #include "tests/unit/fake_kvm.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "tests/lib/unit.h"
 #include "vmm/core/thread.h"
@@ -765,12 +767,44 @@ START_TEST(vcpu_that_was_never_let_go_is_stopped)
 }
 END_TEST
 
+static sem_t vcpu_has_begun;
+static unsigned int nrun_before; /* when the helper had not begun */
+
+static void helper_is_late(enum thread_kind kind)
+{
+	if (kind != THREAD_HELPER) {
+		(void)sem_post(&vcpu_has_begun);
+		return;
+	}
+	while (sem_wait(&vcpu_has_begun) < 0 && errno == EINTR)
+		;
+	usleep(5000); /* time enough to enter the guest for a vCPU that does not wait */
+	nrun_before = nrun;
+}
+
+START_TEST(no_guest_runs_before_each_thread_has_begun)
+{
+	host.early = true;
+	ck_assert_int_eq(sem_init(&vcpu_has_begun, 0, 0), 0);
+	thread_set_entry(helper_is_late);
+	on_run[0] = run_for_ever;
+	start();
+	threads_begun();
+	ck_assert_uint_eq(nrun_before, 0);
+	wait_entered();
+	thread_set_entry(NULL);
+	vcpu_stop(&vcpu);
+	vcpu_join(&vcpu);
+}
+END_TEST
+
 UNIT_MAIN("vcpu_x86", setup, NULL, t)
 {
 	fake_kvm = on_ioctl;
 	tcase_add_loop_test(t, slow_write_is_the_helpers_and_no_other, 0, 2);
 	tcase_add_test(t, vcpu_that_waits_for_its_helper_rests_and_leaves_afterwards);
 	tcase_add_loop_test(t, vcpu_that_was_never_let_go_is_stopped, 0, 2);
+	tcase_add_test(t, no_guest_runs_before_each_thread_has_begun);
 	tcase_add_test(t, interrupted_run_goes_on);
 	tcase_add_test(t, a_guest_that_was_stopped_is_told);
 	tcase_add_test(t, who_was_outside_of_the_guest_is_told_as_well);

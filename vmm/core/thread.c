@@ -27,7 +27,8 @@ static void thread_count(int n)
 {
 	pthread_mutex_lock(&thread_lock);
 	thread_due += (unsigned int)n;
-	pthread_cond_broadcast(&thread_cond);
+	if (!thread_due)
+		pthread_cond_broadcast(&thread_cond);
 	pthread_mutex_unlock(&thread_lock);
 }
 

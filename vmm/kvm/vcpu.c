@@ -74,14 +74,16 @@ int vcpu_create(struct vcpu *c, struct kvm *k, unsigned int id, unsigned int ncp
 
 void vcpu_destroy(struct vcpu *c)
 {
-	if (c->started || c->helper.started) /* they stay, and what they wait for */
-		return;
+	/* A thread that stays has left both. The VM ends with the last of them: at the process's
+	 * exit that would take the kernel two waits more
+	 */
 	if (c->run)
 		munmap(c->run, c->run_size);
-	if (c->fd >= 0)
-		close(c->fd);
+	cleanup_close_fd(&c->fd);
 	c->run = NULL;
 	c->fd = -1;
+	if (c->started || c->helper.started) /* they stay, and what they wait for */
+		return;
 	vcpu_helper_fini(&c->helper);
 	pthread_cond_destroy(&c->moved);
 	pthread_mutex_destroy(&c->lock);
@@ -214,6 +216,8 @@ static void *vcpu_thread(void *arg)
 	c->tid = gettid(); /* later this thread has no call for either */
 	thread_begins(THREAD_VCPU, c->id);
 	vcpu_park(c);
+	if (stay) /* the loop, which let it go, does not wait for the others */
+		threads_begun();
 	if (c->id == 0)
 		c->host->first_run_ns = monotonic_ns();
 	while (on && c->want != VCPU_LEAVE && !c->host->over) {
@@ -260,7 +264,7 @@ static void vcpu_kick(struct vcpu *c)
 
 void vcpu_stop(struct vcpu *c)
 {
-	if (!c->started)
+	if (!c->started || c->left)
 		return;
 	c->want = VCPU_LEAVE;
 	vcpu_kick(c);

@@ -311,9 +311,7 @@ struct exit_verdict machine_run(struct machine *m)
 	vcpu_init_signals();
 	if (machine_start_ttys(m, &e) < 0 || machine_start_threads(m, &e) < 0)
 		machine_end(m, CAUSE_HOST_ERROR, "%s", e.msg);
-	thread_begins(THREAD_LOOP, 0); /* while the others begin */
-	if (m->cfg->early)
-		threads_begun();
+	thread_begins(THREAD_LOOP, 0);            /* while the others begin */
 	for (unsigned int i = m->nvcpu; i-- > 0;) /* vCPU 0 last: it wakes the others */
 		vcpu_resume(&m->vcpu[i]);
 	rc = loop_run(m->loop);
