@@ -2,6 +2,7 @@
 /* command_machine - options to config to machine to report to exit status. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -144,6 +145,8 @@ static int run(const struct config *said, uint64_t start_ns)
 	int status;
 
 	cfg.early |= cfg.jail != JAIL_OFF; /* what is jailed opens nothing later */
+	if (cfg.jail != JAIL_OFF)
+		fds_look();
 	signals_hold();
 	if (pidfile_open(&pid, cfg.pidfile, &e) < 0)
 		return command_fail(&e);
@@ -161,6 +164,8 @@ static int run(const struct config *said, uint64_t start_ns)
 	pidfile_close(&pid); /* last: then nothing of ours is left */
 	if (job.stuck)
 		_exit(status);
+	if (cfg.jail != JAIL_OFF)
+		exit(status); /* to free memory is to copy what the child has had */
 	return status;
 }
 

@@ -119,6 +119,26 @@ START_TEST(only_what_is_ours_and_the_standard_streams_stay)
 }
 END_TEST
 
+/* Likewise */
+START_TEST(what_was_inherited_is_found_before_there_is_anything_of_ours)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int theirs;
+
+		(void)close_range(STDERR_FILENO + 1, ~0U, 0);
+		theirs = _i ? dup(STDERR_FILENO) : -1;
+		fds_look();
+		fds_drop_inherited();
+		_exit(fcntl(theirs, F_GETFD) == -1 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 UNIT_MAIN("fds", NULL, NULL, t)
 {
 	tcase_add_test(t, without_a_jail_a_descriptor_stays);
@@ -128,4 +148,6 @@ UNIT_MAIN("fds", NULL, NULL, t)
 	tcase_add_test(t, a_hard_limit_below_the_blocks_is_said);
 	tcase_add_test(t, a_soft_limit_is_raised);
 	tcase_add_test(t, only_what_is_ours_and_the_standard_streams_stay);
+	tcase_add_loop_test(
+		t, what_was_inherited_is_found_before_there_is_anything_of_ours, 0, 2);
 }

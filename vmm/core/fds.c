@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
@@ -29,6 +30,8 @@ FD_BLOCKS(FD_BLOCK_CHECK)
 
 /* Written once, by the first thread before there is a second */
 static bool fds_on;
+/* Likewise. To list them makes the kernel make a file of each */
+static bool fds_inherited = true;
 
 int fds_number(struct err *e)
 {
@@ -54,6 +57,14 @@ int fds_number(struct err *e)
 	return 0;
 }
 
+void fds_look(void)
+{
+	struct stat st;
+
+	/* Linux 6.2: how many are open; before, 0 */
+	fds_inherited = stat("/proc/self/fd", &st) < 0 || st.st_size != STDERR_FILENO + 1;
+}
+
 static void fd_drop_inherited(long fd)
 {
 	int flags = fd > STDERR_FILENO ? fcntl((int)fd, F_GETFD) : -1;
@@ -64,8 +75,12 @@ static void fd_drop_inherited(long fd)
 
 void fds_drop_inherited(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *de;
+	DIR *dir;
+
+	if (!fds_inherited)
+		return;
+	dir = opendir("/proc/self/fd");
 
 	if (!dir) /* to try each takes longer */
 		for (long fd = sysconf(_SC_OPEN_MAX) - 1; fd > STDERR_FILENO; fd--)

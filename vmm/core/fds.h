@@ -49,6 +49,10 @@ enum fd_block {
  * Return: 0, or -errno with a sentence in @e: the hard limit is too low
  */
 int fds_number(struct err *e);
+/* fds_look() - has the process that started us left anything open but the standard streams? Before
+ * anything of ours is open: what it finds saves fds_drop_inherited() its work
+ */
+void fds_look(void);
 /* fds_drop_inherited() - close what the process that started us had open and no setting names: all
  * but the standard streams that execve(2) would pass on. What a setting names has to be taken
  * before, close-on-exec. There is one thread

@@ -32,15 +32,16 @@ static struct {
  */
 static int signals_ends_fd = -1;
 
+/* Those that our parent made us ignore, as signals_init() found them */
+static sigset_t signals_ignored;
+
 /* An ignored signal must not be blocked: the kernel keeps blocked signals, ignored or not, and we
  * would read it.
  */
 static void signals_add(sigset_t *set, const int *sigs, size_t n)
 {
-	struct sigaction sa;
-
 	for (size_t i = 0; i < n; i++)
-		if (sigaction(sigs[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+		if (sigismember(&signals_ignored, sigs[i]) == 0)
 			sigaddset(set, sigs[i]);
 }
 
@@ -56,8 +57,15 @@ static void signals_set(sigset_t *set, bool all)
 
 void signals_init(void)
 {
+	struct sigaction sa;
 	sigset_t set;
 
+	sigemptyset(&signals_ignored);
+	signals_set(&set, true);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigismember(&set, sig) == 1 && sigaction(sig, NULL, &sa) == 0 &&
+		    sa.sa_handler == SIG_IGN)
+			sigaddset(&signals_ignored, sig);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);

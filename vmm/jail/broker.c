@@ -116,8 +116,7 @@ static void broker_on_wire(struct broker *b)
 		return;
 	/* it hung up, which only its end does, or it talks nonsense */
 	(void)broker_kill(b, SIGKILL);
-	cleanup_close_fd(&b->child.wire);
-	b->child.wire = -1;
+	child_reap(&b->child);
 }
 
 /* A child that does not read them gets them later, each at least once; one that has closed its end,

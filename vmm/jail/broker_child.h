@@ -23,7 +23,7 @@ struct child {
  */
 int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ctx,
 		struct err *e);
-/* child_reap() - after its pidfd is readable, or it did not stop when told to */
+/* child_reap() - wait for its end, which has begun */
 void child_reap(struct child *c);
 /* child_verdict() - its exit status, or -errno and in @e what ended it without one */
 int child_verdict(const struct child *c, struct err *e);
