@@ -24,7 +24,8 @@
 #include "devices/backend/ring.h"
 
 #define DISK_SECTOR 512
-#define DISK_LANES  4 /* blocking calls that one disk has under way at most */
+#define DISK_LANES \
+	4 /* blocking calls that a disk without io_uring has under way at most */
 
 /* DISK_DISCARD: the content of the range no longer matters, so its space may be freed. DISK_ZERO:
  * it reads as zeroes from now on, and with @unmap its space may also be freed
@@ -61,11 +62,12 @@ struct disk {
 	char *path; /* for messages */
 	int fd;     /* -1: it stands on other disks (overlay, disk_sector.h) */
 	bool readonly, direct;
-	bool unsaved;     /* at rest: the guest wrote bits that an overlay's file lacks */
-	bool had;         /* its device was activated: objects made for it stay */
-	bool device;      /* a block device, not a file */
-	bool remote;      /* another host or process serves it, or hangs */
-	bool can_discard; /* DISK_DISCARD frees space; otherwise it does nothing */
+	bool unsaved; /* at rest: the guest wrote bits that an overlay's file lacks */
+	bool had;     /* its device was activated: objects made for it stay */
+	bool device;  /* a block device, not a file */
+	bool remote;  /* another host or process serves it, or hangs */
+	unsigned int lanes; /* blocking calls under way at most; before disk_start() */
+	bool can_discard;   /* DISK_DISCARD frees space; otherwise it does nothing */
 	uint32_t discard_align; /* bytes: smaller pieces free nothing */
 	bool zeroes_below; /* a block device: its driver cannot mark a range as zeroes */
 	enum disk_zeroes zeroes[2]; /* with @unmap and without; dev->lock */

@@ -19,6 +19,7 @@ struct disk *disk_alloc(const char *path, bool readonly, bool direct, struct err
 		return NULL;
 	}
 	d->fd = -1;
+	d->lanes = DISK_LANES;
 	d->readonly = readonly;
 	d->direct = direct;
 	return d;

@@ -4,7 +4,7 @@
  *
  * Theory of operation. A read that the page cache can answer is answered at once, in
  * disk_commit(), by RWF_NOWAIT: no thread is woken. All other requests go on one list, from which
- * up to DISK_LANES lanes (each one struct work) take requests one at a time. A lane comes back
+ * up to d->lanes lanes (each one struct work) take requests one at a time. A lane comes back
  * when the list is empty or its time slice is over, with all requests it finished: a burst costs
  * a few thread hops and interrupts, not one a request, and a slow disk does not delay finished
  * requests.
@@ -196,7 +196,7 @@ static void disk_start_lanes(struct disk_sync *en)
 	pthread_mutex_lock(&en->lock);
 	n = en->pending.n;
 	pthread_mutex_unlock(&en->lock);
-	for (unsigned int i = 0; i < DISK_LANES && n; i++) {
+	for (unsigned int i = 0; i < en->d->lanes && n; i++) {
 		struct disk_lane *lane = &en->lane[i];
 
 		if (lane->busy)
@@ -321,12 +321,14 @@ static int disk_sync_start(struct disk *d, struct work_pool *pool, struct device
 {
 	struct disk_sync *en = d->engine;
 
+	if (!en->pool)
+		work_pool_grow(pool, d->lanes);
 	en->pool = pool;
 	en->dev = dev;
 	en->done = done;
 	en->ctx = ctx;
 	d->how = "sync";
-	for (unsigned int i = 0; i < DISK_LANES && d->direct; i++) {
+	for (unsigned int i = 0; i < d->lanes && d->direct; i++) {
 		if (!en->lane[i].bounce)
 			en->lane[i].bounce = aligned_alloc(PAGE_SIZE, DISK_BOUNCE);
 		if (!en->lane[i].bounce)

@@ -141,6 +141,10 @@ static int disk_uring_start(struct disk *d, struct work_pool *pool, struct devic
 		en->live = rc == 0;
 	}
 	d->how = en->live ? "uring" : "sync";
+	/* for what the ring does not take: a thread each costs the start of a jailed machine, where
+	 * all are there from the start
+	 */
+	en->blocking.lanes = en->live ? 1 : DISK_LANES;
 	if (!en->live) {
 		log_info("disk %s: no io_uring on this host (%s): blocking calls instead",
 			 d->path, strerror(-rc));

@@ -254,6 +254,7 @@ static int pmem_open(struct pmem *p, const struct config_pmem *c, struct err *e)
 	p->disk = disk_open_file(c->path, c->readonly, false, true, e);
 	if (!p->disk)
 		return -e->code;
+	p->disk->lanes = 1; /* a guest only flushes */
 	rc = pmem_check_size(c->path, p->disk->size, c->readonly, e);
 	return rc < 0 ? rc : pmem_map(p, e);
 }

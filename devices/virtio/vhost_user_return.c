@@ -146,6 +146,7 @@ int vu_return_arm(struct vu_dev *d)
 			.dev = d->v.dev,
 			.fn = vu_return_on_timer};
 		d->again = r;
+		work_pool_grow(d->v.env->pool, 1);
 	}
 	return r->timer.fd < 0 ? -EMFILE : MIN(r->slot, 0);
 }

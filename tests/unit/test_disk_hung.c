@@ -81,7 +81,7 @@ static void setup(void)
 	struct itimerspec it = {.it_value = {.tv_sec = WAIT_S}};
 
 	loop = loop_create();
-	pool = work_pool_create(loop, 2 * DISK_LANES);
+	pool = work_pool_create(loop, 0);
 	ring = ring_create(loop);
 	for (unsigned int i = 0; i < 2; i++)
 		open_disk(i);

@@ -124,7 +124,7 @@ static void setup(void)
 	make_file(SIZE, model, SIZE);
 	disk_sys = &large_sys;
 	loop = loop_create();
-	pool = work_pool_create(loop, DISK_LANES);
+	pool = work_pool_create(loop, 0);
 	device_init(&dev, &nop_ops, DEVICE_VIRTIO_MMIO, "blk", 0, 4096);
 	disk = disk_sector_fit(host_disk(BLOCK), 512, &err);
 	ck_assert_msg(disk != NULL, "%s", err.msg);

@@ -102,7 +102,7 @@ static void setup(void)
 	sem_init(&gate, 0, 0);
 	disk_sys = &slow_sys;
 	loop = loop_create();
-	pool = work_pool_create(loop, NDISK * DISK_LANES);
+	pool = work_pool_create(loop, 0);
 	for (unsigned int i = 0; i < NDISK; i++)
 		open_disk(i);
 	quick_fd = disk[NDISK - 1]->fd;

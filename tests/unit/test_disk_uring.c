@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/backend/ring.h"
@@ -495,6 +496,30 @@ START_TEST(more_at_once_than_a_turn_may_take_goes_to_threads)
 }
 END_TEST
 
+static nlink_t count_threads(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat("/proc/self/task", &st), 0);
+	return st.st_nlink;
+}
+
+/* A thread costs the start of a jailed machine, where all are there from the start */
+START_TEST(one_thread_is_kept_for_what_the_ring_does_not_take)
+{
+	nlink_t before;
+
+	work_pool_destroy(pool);
+	pool = work_pool_create(loop, 0);
+	start(&t[0]);
+	before = count_threads();
+	ck_assert_int_eq(work_pool_arm(pool), 0);
+	ck_assert_uint_gt(count_threads(), before);
+	ck_assert_uint_lt(count_threads(),
+			  before + DISK_LANES); /* TSan adds one of its own */
+}
+END_TEST
+
 /* One disk's submissions fill the ring while the kernel takes nothing: the other's also wait,
  * and go on when it does; or fail with them.
  */
@@ -630,6 +655,7 @@ UNIT_MAIN("disk_uring", setup, teardown, tc)
 		tcase_add_test(tc, other_operations_are_refused);
 		tcase_add_test(tc, more_than_the_ring_takes_all_finish);
 		tcase_add_test(tc, more_at_once_than_a_turn_may_take_goes_to_threads);
+		tcase_add_test(tc, one_thread_is_kept_for_what_the_ring_does_not_take);
 		tcase_add_test(tc, full_ring_makes_another_disk_wait_and_not_fail);
 		tcase_add_test(tc, two_disks_share_it);
 		tcase_add_test(tc, cancel_from_another_thread_finishes_everything);

@@ -265,6 +265,22 @@ START_TEST(one_idle_worker_is_not_promised_to_two)
 }
 END_TEST
 
+START_TEST(a_pool_that_grew_has_as_many_more)
+{
+	struct job j[2] = {0};
+
+	teardown();
+	setup_pool(0);
+	work_pool_grow(pool, 1);
+	work_pool_grow(pool, 1);
+	meeting = ARRAY_SIZE(j);
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++)
+		submit(&j[i], 0, job_run_meeting);
+	drain(0);
+	ck_assert_msg(j[0].ran && j[1].ran, "two calls did not block side by side");
+}
+END_TEST
+
 START_TEST(a_drain_waits_for_its_device_only)
 {
 	struct job mine[3] = {0}, other = {0};
@@ -477,6 +493,7 @@ UNIT_MAIN("work", setup, teardown, t)
 	tcase_add_test(t, done_may_submit_again);
 	tcase_add_test(t, blocked_work_does_not_hold_up_other_work);
 	tcase_add_test(t, one_idle_worker_is_not_promised_to_two);
+	tcase_add_test(t, a_pool_that_grew_has_as_many_more);
 	tcase_add_test(t, a_drain_waits_for_its_device_only);
 	tcase_add_test(t, a_drain_does_not_hold_up_the_loop);
 	tcase_add_test(t, a_drain_takes_what_done_submits);

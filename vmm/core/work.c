@@ -215,6 +215,13 @@ struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads)
 	return p;
 }
 
+void work_pool_grow(struct work_pool *p, unsigned int n)
+{
+	pthread_mutex_lock(&p->lock);
+	p->nworker_max = MIN(p->nworker_max + n, WORKERS_MAX);
+	pthread_mutex_unlock(&p->lock);
+}
+
 bool work_pool_stop(struct work_pool *p)
 {
 	bool busy = false;

@@ -25,6 +25,10 @@ struct work {
 
 /* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL: -ENOMEM */
 struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
+/* work_pool_grow() - its caller may have @n more pieces of work under way at once: as many more
+ * workers at most (and WORKERS_MAX), so that they delay no other's. Before work_pool_arm()
+ */
+void work_pool_grow(struct work_pool *p, unsigned int n);
 /* work_pool_arm() - start all threads and open what they need now: afterwards the pool starts
  * none and opens nothing, and its threads stay until the process ends (thread_stays()). Any number
  * of times, before work is submitted; the thread that made the pool. Return: 0 or -errno, and then

@@ -112,17 +112,11 @@ static int machine_check_memory(const struct config *cfg, struct err *e)
 
 static int machine_build_workers(struct machine *m, struct err *e)
 {
-	/* As many as all disks can keep busy, so that a slow one delays no other disk. Threads
+	/* Disks add as many as they can keep busy, and cards that another process serves. Threads
 	 * are started only when needed.
 	 */
-	unsigned int nworker = m->cfg->ndisk * DISK_LANES + m->cfg->nnet +
-			       m->cfg->balloon.on + m->cfg->npmem +
-			       (m->cfg->report != NULL);
-
-	for (unsigned int i = 0; i < m->cfg->ndisk; i++)
-		nworker += m->cfg->disk[i].overlay ? DISK_LANES
-						   : 0; /* two disks in one */
-	m->pool = work_pool_create(m->loop, nworker);
+	m->pool = work_pool_create(m->loop,
+				   m->cfg->balloon.on + (m->cfg->report ? 1U : 0U));
 	m->ring = ring_create(m->loop);
 	if (!m->pool || !m->ring)
 		return err_set(e, ENOMEM, "no memory for the workers");
