@@ -79,6 +79,78 @@ static size_t gen_export(scmp_filter_ctx ctx, struct sock_filter *code)
 	return (size_t)len / sizeof(*code);
 }
 
+/* ---- without what is always so ---- */
+
+#define GEN_LD  (BPF_LD | BPF_W | BPF_ABS)
+#define GEN_AND (BPF_ALU | BPF_AND | BPF_K)
+#define GEN_JEQ (BPF_JMP | BPF_JEQ | BPF_K)
+#define GEN_JA  (BPF_JMP | BPF_JA)
+
+/* Where does @at go on, if no more than the high half of a C int is looked at there? */
+static size_t gen_skip(const struct sock_filter *code, size_t n, size_t at)
+{
+	const struct sock_filter *c = code + at;
+	size_t to;
+
+	if (at + 3 >= n || c[0].code != GEN_LD || c[1].code != GEN_AND || c[1].k ||
+	    c[2].code != GEN_JEQ || c[2].k)
+		return at;
+	to = at + 3 + c[2].jt;
+	return code[to].code == GEN_LD ? gen_skip(code, n, to) : at;
+}
+
+static void gen_jump(const struct sock_filter *code, size_t n, size_t at, uint8_t *jump)
+{
+	size_t to = gen_skip(code, n, at + 1 + *jump) - at - 1;
+
+	if (to <= UINT8_MAX)
+		*jump = (uint8_t)to;
+}
+
+/* For an argument of which the low half matters libseccomp also loads the high half, and compares
+ * none of it. The kernel's time for a program is by instructions, thrice: it checks, compiles and
+ * runs them.  Return: how many are left
+ */
+static size_t gen_shorten(struct sock_filter *code, size_t n)
+{
+	static size_t left[GEN_CODE_MAX +
+			   1]; /* of those before it; in place of that, is it run? */
+	static bool run[GEN_CODE_MAX + 1];
+	size_t out = 0;
+
+	memset(run, 0, sizeof(run));
+	run[0] = true;
+	for (size_t i = 0; i < n; i++) {
+		struct sock_filter *c = &code[i];
+		bool jump = BPF_CLASS(c->code) == BPF_JMP;
+
+		left[i] = out;
+		if (!run[i])
+			continue;
+		out++;
+		if (jump && c->code != GEN_JA) {
+			gen_jump(code, n, i, &c->jt);
+			gen_jump(code, n, i, &c->jf);
+			run[i + 1 + c->jt] = run[i + 1 + c->jf] = true;
+		} else if (BPF_CLASS(c->code) != BPF_RET) {
+			run[i + 1 + (jump ? c->k : 0)] = true;
+		}
+	}
+	left[n] = out;
+	for (size_t i = 0; i < n; i++) {
+		struct sock_filter c = code[i];
+
+		if (!run[i])
+			continue;
+		if (c.code == GEN_JA)
+			c.k = (uint32_t)(left[i + 1 + c.k] - left[i] - 1);
+		c.jt = (uint8_t)(left[i + 1 + c.jt] - left[i] - 1);
+		c.jf = (uint8_t)(left[i + 1 + c.jf] - left[i] - 1);
+		code[left[i]] = c;
+	}
+	return out;
+}
+
 static size_t gen_program(enum thread_kind kind, unsigned int extras,
 			  struct sock_filter *code)
 {
@@ -108,7 +180,7 @@ static size_t gen_program(enum thread_kind kind, unsigned int extras,
 	}
 	n = gen_export(ctx, code);
 	seccomp_release(ctx);
-	return n;
+	return gen_shorten(code, n);
 }
 
 /* The same program is written once */

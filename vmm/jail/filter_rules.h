@@ -89,9 +89,9 @@ extern const unsigned int filter_rules_arch_n;
 	{                                                \
 		call, threads, extra, {__VA_ARGS__}, why \
 	}
-#define IOCTL(cmd, role, threads, why)                                \
-	{                                                             \
-		"ioctl", threads, 0, {ON(0, role), LONG(1, cmd)}, why \
+#define IOCTL(cmd, role, threads, why)                               \
+	{                                                            \
+		"ioctl", threads, 0, {ON(0, role), INT(1, cmd)}, why \
 	}
 
 /* filter_rule() - the rule @i, those of all architectures first.  Return: NULL after the last */
