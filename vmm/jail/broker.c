@@ -114,14 +114,11 @@ static void broker_on_wire(struct broker *b)
 				  : n == -EMSGSIZE;
 	if (n > 0 && !b->child.nonsense)
 		return;
-	/* it hung up, which only its end does, or it talks nonsense */
 	(void)broker_kill(b, SIGKILL);
 	child_reap(&b->child);
 }
 
-/* A child that does not read them gets them later, each at least once; one that has closed its end,
- * none
- */
+/* A child that does not read them gets them later, each at least once */
 static void broker_relay(struct broker *b)
 {
 	for (uint8_t sig = 1; b->owed && sig < 64; sig++)
@@ -162,9 +159,7 @@ static int broker_open(struct broker *b)
 		rc = broker_watch(b, EPOLL_CTL_ADD, b->signals, EPOLLIN, ON_SIGNALS);
 	if (rc == 0)
 		rc = broker_watch(b, EPOLL_CTL_ADD, b->child.pidfd, EPOLLIN, ON_CHILD);
-	/* once, if the child closes its end and lives */
-	return rc < 0 ? rc
-		      : broker_watch(b, EPOLL_CTL_ADD, b->child.relay, EPOLLET, ON_RELAY);
+	return rc;
 }
 
 static void broker_serve(struct broker *b)
@@ -188,8 +183,8 @@ static void broker_serve(struct broker *b)
 			child_reap(&b->child);
 		if (owed != (b->owed != 0)) {
 			owed = !owed;
-			(void)broker_watch(b, EPOLL_CTL_MOD, b->child.relay,
-					   EPOLLET | (owed ? EPOLLOUT : 0), ON_RELAY);
+			(void)broker_watch(b, owed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
+					   b->child.relay, EPOLLET | EPOLLOUT, ON_RELAY);
 		}
 	}
 }

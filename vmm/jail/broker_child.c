@@ -140,8 +140,12 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 	gid_t gid = getegid();
 	int rc = ends_open(&x);
 
-	*c = (struct child){
-		.pidfd = -1, .lock = -1, .wire = x.wire[0], .relay = x.relay[0]};
+	*c = (struct child){.pidfd = -1,
+			    .lock = -1,
+			    .wire = x.wire[0],
+			    .relay = x.relay[0],
+			    .its_wire = x.wire[1],
+			    .its_relay = x.relay[1]};
 	if (rc < 0)
 		return err_set(e, -rc, "no sockets for the jail: %s", strerror(-rc));
 	c->pid = child_fork(c, j);
@@ -149,8 +153,6 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 		cleanup_close_fd(&c->lock);
 		child_run(j, &x, uid, gid, vmm, ctx);
 	}
-	close(x.wire[1]);
-	close(x.relay[1]);
 	if (c->pid > 0)
 		return 0;
 	rc = c->pid;
@@ -178,6 +180,8 @@ void child_close(struct child *c)
 	cleanup_close_fd(&c->pidfd);
 	cleanup_close_fd(&c->wire);
 	cleanup_close_fd(&c->relay);
+	cleanup_close_fd(&c->its_wire);
+	cleanup_close_fd(&c->its_relay);
 	cleanup_close_fd(&c->lock);
 }
 

@@ -12,8 +12,10 @@
 struct child {
 	pid_t pid;
 	int pidfd, wire, relay; /* -1: none.  @wire: questions; @relay: signals */
-	int lock;               /* of its identity */
-	int status;             /* as of waitpid(2), once it has @ended */
+	int its_wire,
+		its_relay; /* the child's ends: what it closes as it ends wakes nobody */
+	int lock;          /* of its identity */
+	int status;        /* as of waitpid(2), once it has @ended */
 	bool ended;
 	bool nonsense; /* it asked what cannot be asked, and was killed */
 };
