@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define COMMANDS_MAX 16
 #define SAMPLES_MAX  100000
@@ -156,6 +157,8 @@ int main(int argc, char **argv)
 				      "(-- NAME STATUS COMMAND [ARGUMENT...])...\n");
 		return 2;
 	}
+	(void)close_range(3, ~0U,
+			  0); /* they inherit what a shell leaves open, not our caller */
 	for (unsigned int i = 0; i < n; i++) {
 		c[i].ns = calloc(rounds * samples, sizeof(*c[i].ns));
 		if (!c[i].ns)

@@ -15,8 +15,10 @@
 #include <string.h>
 
 struct run {
-	uint64_t end, len;   /* accessible and touching so far */
-	uint64_t priv, anon; /* KiB: private, and those of no file */
+	uint64_t end, len; /* accessible and touching so far */
+	uint64_t priv;     /* KiB: of no other process */
+	uint64_t anon;     /* of no file; a broker may have the same */
+	uint64_t file;     /* private, of a file */
 };
 
 static struct run outside, inside;
@@ -28,6 +30,7 @@ static void uss_close(struct run *r, uint64_t guest)
 	sum->len += r->len;
 	sum->priv += r->priv;
 	sum->anon += r->anon;
+	sum->file += r->file;
 	*r = (struct run){0};
 }
 
@@ -58,6 +61,8 @@ int main(int argc, char **argv)
 		} else if (sscanf(line, "%63[^:]: %" SCNu64, key, &kib) == 2) {
 			if (!strncmp(key, "Private_", 8))
 				r.priv += kib;
+			if (!strcmp(key, "Private_Clean"))
+				r.file += kib;
 			else if (!strcmp(key, "Anonymous"))
 				r.anon += kib;
 		}
@@ -70,6 +75,6 @@ int main(int argc, char **argv)
 	}
 	(void)printf("guest memory %" PRIu64 " KiB; besides it %" PRIu64
 		     " KiB of our own, %" PRIu64 " KiB of files\n",
-		     inside.priv, outside.anon, outside.priv - outside.anon);
+		     inside.priv, outside.anon, outside.file);
 	return 0;
 }
