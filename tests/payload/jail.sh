@@ -40,6 +40,22 @@ jail_threads() {
 	finish $name 143 "$bad"
 }
 
+# Which filters leave a thread its speculation: those of vCPUs
+jail_speculation() {
+	local name=jail_leaves_vcpus_their_speculation of
+	wants $name || return 0
+	if ! strace -qq -o /dev/null true 2>"$work/err"; then
+		skip $name 'no strace that works here'
+		return
+	fi
+	strace -f -qq -Y -o "$work/calls" -e trace=seccomp "$microvm" --kernel "$payloads/smp" --cpus 2 \
+		--append cpus=2 </dev/null >"$work/out" 2>"$work/err"
+	status=$?
+	of=$(sed -nE 's/^[0-9]+<([a-z]+)[0-9]*> +seccomp\(SECCOMP_SET_MODE_FILTER, .*SPEC_ALLOW.*/\1/p' "$work/calls" |
+		sort | uniq -c)
+	if [ "${of//  /}" = '2 vcpu' ]; then judge $name $status 0; else not_ok $name "they are: $of"; fi
+}
+
 jail_surroundings() {
 	local name=jail_has_nothing_of_the_host ns bad='' them=''
 	wants $name || return 0
@@ -262,6 +278,7 @@ jail_test() {
 	fi
 	idle_machine
 	jail_threads
+	jail_speculation
 	jail_surroundings
 	jail_descriptors
 	jail_kills
