@@ -52,9 +52,10 @@ wants() {
 	[ ${#wanted[@]} = 0 ]
 }
 
-# await COMMAND... - until it succeeds; after five minutes nobody is that slow, and it fails
+# await COMMAND... - until it succeeds; after five minutes, or $AWAIT seconds, nobody is that slow, and it
+# fails
 await() {
-	local end=$((EPOCHSECONDS + 300))
+	local end=$((EPOCHSECONDS + ${AWAIT:-300}))
 	until "$@"; do
 		[ $EPOCHSECONDS -lt $end ] || return 1
 		sleep 0.1

@@ -62,10 +62,11 @@ int main(void)
 	    !vq_init(&rx, &con, 0, 16) || !vq_init(&tx, &con, 1, 16))
 		return 1;
 	vio_driver_ok(&con);
-	if (con.features >> VIRTIO_CONSOLE_F_EMERG_WRITE & 1)
+	for (const char *p = "!\n";
+	     con.features >> VIRTIO_CONSOLE_F_EMERG_WRITE & 1 && *p; p++)
 		write32(con.base + VIRTIO_MMIO_CONFIG +
 				offsetof(struct virtio_console_config, emerg_wr),
-			'!');
+			(uint32_t)*p);
 	if (!console_say(hello, sizeof(hello) - 1))
 		return 1;
 	for (;;) {

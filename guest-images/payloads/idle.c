@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * idle - every virtio device is brought to life, with all its queues and nothing in them; each
- * disk is read from for a while; then nothing more happens. With typed=N, N times, whenever a byte is
+ * idle - every virtio device is brought to life, with all its queues and nothing in them; the balloon
+ * gets a page, and each disk is read from for a while; then nothing more happens. With typed=N, N times, whenever a byte is
  * typed on COM1, all devices are reset and come to life again; with late=1 the first time as well.
  */
 #include <linux/serial_reg.h>
@@ -16,7 +16,11 @@
 static void idle_live(unsigned int i)
 {
 	static struct vio v[32];
+	static uint8_t page[4096] __attribute__((aligned(4096)));
+	uint32_t pfn = (uint32_t)((uintptr_t)page >> 12);
+	struct vbuf given = {&pfn, sizeof(pfn), false};
 	struct vio *d = &v[i];
+	struct vq first;
 
 	d->base = vio_window(i);
 	d->id = vio_read(d, VIRTIO_MMIO_DEVICE_ID);
@@ -29,8 +33,12 @@ static void idle_live(unsigned int i)
 
 		if (!vq_init(&q, d, qi, QUEUE_SIZE))
 			break;
+		if (qi == 0)
+			first = q;
 	}
 	vio_driver_ok(d);
+	if (d->id == VIRTIO_ID_BALLOON && !vq_request(&first, &given, 1, NULL))
+		print("FAIL: a page is not taken\n");
 	print("device %u: id %u, status %x\n", i, d->id, vio_status(d));
 }
 

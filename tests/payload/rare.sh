@@ -137,6 +137,90 @@ rare_report() {
 		not_ok $name 'its last report'
 }
 
+# stopped_for_a_moment - the machine: what slept for a time goes on by another system call
+stopped_for_a_moment() {
+	kill -STOP "$vmm"
+	await is_stopped "$vmm"
+	kill -CONT "$vmm"
+}
+
+# Stopped while a helper waits for the program that serves an image
+rare_stopped_helper() {
+	local name=rare_stopped_in_a_question server
+	wants $name || return 0
+	if ! qemu-img create -q -f qed "$work/image" 4M 2>"$work/err"; then
+		skip $name 'no qemu-img'
+		return
+	fi
+	typing "$microvm" --kernel "$payloads/idle" --disk "$work/image,format=qed" --append late=1 --timeout "${LIMIT}s"
+	await said '^waiting' 1
+	vmm=$(vmm_of "$pid") && server=$(pgrep -P "$vmm")
+	kill -STOP "$server"
+	printf x >&"$keys"
+	sleep 0.5 # until it is asked
+	stopped_for_a_moment
+	kill -CONT "$server"
+	await said '^idle, 1 disks' 1
+	rare_end $name 143 '' '^idle, 1 disks'
+}
+
+# Stopped while the end waits for a disk that hangs
+rare_stopped_loop() {
+	local name=rare_stopped_in_a_nap
+	wants $name || return 0
+	: >"$work/hung"
+	if ! "$tools/hung-disk" --probe; then
+		skip $name 'no FUSE'
+		return
+	fi
+	hung_disk reading ',io=sync' --timeout "${LIMIT}s"
+	vmm=$(vmm_of "$pid")
+	kill -TERM "$pid"
+	hung_disk_says
+	stopped_for_a_moment
+	sleep 0.2 # what it does wrong, it does at once
+	kill -TERM "$pid"
+	hung_disk_ends 200
+	judge $name "$status" 143 'the host does not answer'
+}
+
+# A file is cut short under its disk: a worker says so
+rare_cut() {
+	local name=rare_disk_is_cut_short
+	wants $name || return 0
+	scratch_disk
+	typing "$microvm" --kernel "$payloads/idle" --disk "$work/disk,io=sync" --append typed=1 --timeout "${LIMIT}s"
+	await said '^idle, 1 disks' 1
+	: >"$work/disk"
+	typed 'FAIL: a read' 1
+	await ended "$pid"
+	rare_end $name 70 '' "$work/disk"
+}
+
+# A terminal's mode, and one that changes it
+rare_terminal() {
+	local name=rare_raw_terminal
+	wants $name || return 0
+	sleep 3 | "$tools/terminal" "$microvm" --kernel "$payloads/hang" --timeout 1s >"$work/out" 2>"$work/err"
+	judge $name "${PIPESTATUS[1]}" 0 '^hanging' 'timeout ran out'
+}
+
+# Its tap is deleted as it runs
+rare_tap() {
+	local name=rare_tap_is_deleted
+	wants $name || return 0
+	idle_machine
+	if [[ ${idle[*]} != *tap=idle0* ]] || ! type -P ip nsenter >"$work/err"; then
+		skip $name 'no tap here'
+		return
+	fi
+	typing "${apart[@]}" "${idle[@]}"
+	await said '^idle, 3 disks' 1
+	nsenter --preserve-credentials -U -n -t "$pid" ip link del idle0 2>/dev/null || nsenter -n -t "$pid" ip link del idle0
+	await ended_or_said 'tap idle0 is gone'
+	rare_end $name 143 '' 'tap idle0 is gone'
+}
+
 rare_test() {
 	local vmm keys
 	if grep -qE '__(asan|tsan)_init' "$microvm"; then
@@ -149,4 +233,9 @@ rare_test() {
 	rare_passt
 	rare_daemon
 	rare_report
+	rare_terminal
+	rare_tap
+	rare_stopped_helper
+	rare_stopped_loop
+	rare_cut
 }

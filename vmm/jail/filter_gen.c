@@ -2,7 +2,8 @@
 /*
  * filter_gen - make the BPF programs of all threads' filters, while microvm is built.
  *
- * usage: filter_gen x86|arm64 >filter_code.h
+ * usage: filter_gen x86|arm64 [RULE KIND] >filter_code.h    (RULE, a number, is taken from threads of
+ *                                                           KIND: tests/jail/needs)
  *
  * It runs on the machine that builds, with that machine's libseccomp, whatever the architecture
  * is that the programs are for.
@@ -24,6 +25,7 @@
 #define GEN_CALLS    600
 
 static uint32_t gen_arch;
+static int gen_without = -1, gen_without_kind;
 
 static void gen_fail(const char *what, const char *which, int code)
 {
@@ -175,6 +177,8 @@ static size_t gen_program(enum thread_kind kind, unsigned int extras,
 	for (unsigned int i = 0; filter_rule(i); i++) {
 		const struct filter_rule *r = filter_rule(i);
 
+		if ((int)i == gen_without && (int)kind == gen_without_kind)
+			continue;
 		if (r->threads & 1U << kind && (!r->extra || r->extra & extras))
 			gen_rule(ctx, r, (uint8_t)(255 - MIN(i, 255U)));
 	}
@@ -254,8 +258,12 @@ static void gen_numbers(void)
 
 int main(int argc, char **argv)
 {
-	gen_arch = argc == 2 && !strcmp(argv[1], "arm64") ? SCMP_ARCH_AARCH64
+	gen_arch = argc >= 2 && !strcmp(argv[1], "arm64") ? SCMP_ARCH_AARCH64
 							  : SCMP_ARCH_X86_64;
+	if (argc == 4) {
+		gen_without = atoi(argv[2]);
+		gen_without_kind = atoi(argv[3]);
+	}
 	(void)printf("/* made by filter_gen from filter_rules.c */\n");
 	gen_programs();
 	gen_names();
