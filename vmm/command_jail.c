@@ -46,6 +46,21 @@ static unsigned int lock_extras(const struct config *cfg)
 	return extras;
 }
 
+static void describe_cgroup(const struct config *cfg, FILE *f)
+{
+	struct cgroup_want w;
+
+	if (!command_cgroup(cfg, &w))
+		return;
+	(void)fprintf(f, "  control group%s: %llu MiB, %u processes and threads",
+		      w.must ? "" : ", if there is one for us",
+		      (unsigned long long)(w.memory / MIB), w.tasks);
+	if (w.cpus_milli)
+		(void)fprintf(f, ", %u.%03u processors", w.cpus_milli / 1000,
+			      w.cpus_milli % 1000);
+	(void)fputc('\n', f);
+}
+
 void command_describe_jail(const struct config *cfg, FILE *f)
 {
 	static const struct {
@@ -68,6 +83,7 @@ void command_describe_jail(const struct config *cfg, FILE *f)
 		comma = ", ";
 	}
 	(void)fputc('\n', f);
+	describe_cgroup(cfg, f);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		(void)fprintf(f, "  %s may call:", kinds[i].name);
 		jail_filter_describe(f, kinds[i].kind, lock_extras(cfg));

@@ -24,6 +24,12 @@ struct machine_job {
 
 /* command_describe_jail() - the jail that a machine of @cfg would get, for --dry-run */
 void command_describe_jail(const struct config *cfg, FILE *f);
+/* command_tasks() - threads and processes that a machine of @cfg has at most, its helpers' and those
+ * that the kernel makes for it included
+ */
+unsigned int command_tasks(const struct config *cfg);
+/* command_cgroup() - in @w, the control group that a machine of @cfg should get.  Return: false, none */
+bool command_cgroup(const struct config *cfg, struct cgroup_want *w);
 /* command_report_jail() - into @r: how @job is jailed */
 void command_report_jail(const struct machine_job *job, struct report *r);
 /* command_lock() - lock the process up around @m, which is built and does not run yet: the threads

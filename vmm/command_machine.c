@@ -116,6 +116,7 @@ static int run_lost(const struct machine_job *job, const struct err *lost)
 
 static int run_jailed(struct machine_job *job)
 {
+	struct cgroup_want group;
 	struct err e = {0};
 	int status;
 
@@ -127,6 +128,8 @@ static int run_jailed(struct machine_job *job)
 		return command_fail(&e);
 	}
 	job->jail->mode = job->cfg->jail;
+	job->jail->tasks = command_tasks(job->cfg);
+	job->jail->group = command_cgroup(job->cfg, &group) ? &group : NULL;
 	status = broker_run(job->jail, run_here, job, &e);
 	if (status < 0)
 		status = run_lost(job, &e);

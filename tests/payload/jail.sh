@@ -68,6 +68,8 @@ jail_surroundings() {
 	done
 	! tr '\0' '\n' <"/proc/$vmm/environ" | grep -q . || bad='it has an environment'
 	grep -qE '^Max core file size +0 +0 ' "/proc/$vmm/limits" || bad='it may dump core'
+	[ "$(awk '/^Max processes/ { print ($3 == $4 && $3 < 1000) }' "/proc/$vmm/limits")" = 1 ] ||
+		bad='it may have any number of processes'
 	[ "$(awk '/^Max open files/ { print ($4 == $5) }' "/proc/$vmm/limits")" = 1 ] ||
 		bad='it may raise its number of files'
 	finish $name 143 "$bad"

@@ -67,6 +67,8 @@ static const struct example {
 	{"dump-dtb", {"/dtb"}},
 	{"dtb-overlay", {"/dtbo"}},
 	{"jail", {"strict", "off"}},
+	{"cgroup", {"own", "off", "/sys/fs/cgroup/m"}},
+	{"cpu-limit", {"1.5", "2"}},
 	{"early", {"on", "off"}},
 	{"log-level", {"debug"}},
 };
@@ -93,6 +95,7 @@ static void strings(struct config *c, char **at[], unsigned int *n)
 	STRING(c->name);
 	STRING(c->pidfile);
 	STRING(c->report);
+	STRING(c->cgroup);
 	STRING(c->dump_dtb);
 	STRING(c->dtb_overlay);
 	for (unsigned int i = 0; i < CONFIG_INITRDS_MAX; i++)

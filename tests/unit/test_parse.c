@@ -88,6 +88,40 @@ START_TEST(number_past_its_end)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int rc;
+	uint64_t value;
+} decimals[] = {
+	{"2", 0, 2000},
+	{"0.5", 0, 500},
+	{"1.25", 0, 1250},
+	{"0.001", 0, 1},
+	{"007.010", 0, 7010},
+	{"64", 0, 64000},
+	{"64.001", -ERANGE, UNTOUCHED},
+	{"65", -ERANGE, UNTOUCHED},
+	{"99999999999999999999", -ERANGE, UNTOUCHED},
+	{"1.0001", -EINVAL, UNTOUCHED},
+	{"1.", -EINVAL, UNTOUCHED},
+	{".5", -EINVAL, UNTOUCHED},
+	{"1.5.5", -EINVAL, UNTOUCHED},
+	{"1,5", -EINVAL, UNTOUCHED},
+	{"-1", -EINVAL, UNTOUCHED},
+	{"1.-5", -EINVAL, UNTOUCHED},
+	{"1e3", -EINVAL, UNTOUCHED},
+	{"", -EINVAL, UNTOUCHED},
+};
+
+START_TEST(decimal_is_read_wrongly)
+{
+	uint64_t v = UNTOUCHED;
+
+	ck_assert_int_eq(parse_milli(decimals[_i].text, 64, &v), decimals[_i].rc);
+	ck_assert_uint_eq(v, decimals[_i].value);
+}
+END_TEST
+
 START_TEST(mac_is_cut_or_bent)
 {
 	static const char good[] = "0a:1B:2c:3D:4e:5F";
@@ -149,6 +183,7 @@ UNIT_MAIN("parse", NULL, NULL, t)
 	tcase_add_loop_test(t, size_is_read_wrongly, 0, ARRAY_SIZE(sizes));
 	tcase_add_loop_test(t, duration_is_read_wrongly, 0, ARRAY_SIZE(durations));
 	tcase_add_test(t, number_past_its_end);
+	tcase_add_loop_test(t, decimal_is_read_wrongly, 0, ARRAY_SIZE(decimals));
 	tcase_add_test(t, mac_is_cut_or_bent);
 	tcase_add_test(t, switch_that_is_neither);
 	tcase_add_test(t, name_is_guessed_wrongly);

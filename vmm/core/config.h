@@ -198,7 +198,9 @@ struct config {
 	char *name;
 	uint64_t timeout_ns; /* 0: none */
 	enum jail_mode jail;
-	bool early; /* open all that the devices need before the guest runs */
+	char *cgroup; /* "own", "off" or a directory; NULL: where it costs nothing */
+	unsigned int cpu_limit; /* thousandths of a processor; 0: none */
+	bool early;             /* open all that the devices need before the guest runs */
 	uint64_t stop_timeout_ns; /* for the guest to end after SIGTERM; 0: no time */
 	char *pidfile;            /* NULL: none */
 	char *report;             /* NULL: none */

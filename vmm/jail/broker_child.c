@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -107,19 +108,61 @@ static pid_t child_clone(struct child *c, unsigned long flags)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-static pid_t child_fork(struct child *c, struct jail *j)
+/* Linux 5.7 */
+static pid_t child_clone_into(struct child *c, unsigned long flags)
+{
+	struct clone_args a = {.flags = flags | CLONE_PIDFD | CLONE_INTO_CGROUP,
+			       .pidfd = (uintptr_t)&c->pidfd,
+			       .exit_signal = SIGCHLD,
+			       .cgroup = (unsigned int)c->group.dir};
+	long pid = syscall(SYS_clone3, &a, sizeof(a));
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/* Into its namespaces, or without */
+static pid_t child_fork_by(pid_t (*clone)(struct child *c, unsigned long flags),
+			   struct child *c, struct jail *j)
 {
 	unsigned long flags = child_flags(j);
-	pid_t pid;
+	pid_t pid = clone(c, flags);
 
-	if (j->root)
-		j->identity = jail_claim(&c->lock);
-	pid = child_clone(c, flags);
 	if (pid >= 0 || !flags)
 		return pid;
 	j->clone_errno = -pid;
 	j->user_ns = j->pid_ns = false;
-	return child_clone(c, 0);
+	return clone(c, 0);
+}
+
+static pid_t child_fork(struct child *c, struct jail *j)
+{
+	pid_t pid;
+
+	(void)child_flags(j);
+	if (j->root)
+		j->identity = jail_claim(&c->lock);
+	if (c->group.dir < 0)
+		return child_fork_by(child_clone, c, j);
+	j->grouped = true;
+	pid = child_fork_by(child_clone_into, c, j);
+	if (pid >= 0)
+		return pid;
+	err_set(&j->no_group, -pid,
+		"no process can be started in a control group: %s; use Linux 5.7 or later, "
+		"and as an ordinary user start microvm in a group that is delegated to it",
+		strerror(-pid));
+	cgroup_remove(&c->group);
+	j->clone_errno = 0;
+	j->grouped = false;
+	return j->group->must ? pid : child_fork_by(child_clone, c, j);
+}
+
+/* Return: 0, or -errno: there has to be one, and there is none */
+static int child_group(struct child *c, struct jail *j)
+{
+	int rc = j->group ? cgroup_make(&c->group, j->group, &j->no_group) : 0;
+
+	return rc < 0 && j->group->must ? rc : 0;
 }
 
 static int ends_open(struct ends *x)
@@ -145,18 +188,24 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 			    .wire = x.wire[0],
 			    .relay = x.relay[0],
 			    .its_wire = x.wire[1],
-			    .its_relay = x.relay[1]};
+			    .its_relay = x.relay[1],
+			    .group = {.parent = -1, .dir = -1, .events = -1}};
 	if (rc < 0)
 		return err_set(e, -rc, "no sockets for the jail: %s", strerror(-rc));
-	c->pid = child_fork(c, j);
+	rc = child_group(c, j);
+	c->pid = rc < 0 ? rc : child_fork(c, j);
 	if (c->pid == 0) {
 		cleanup_close_fd(&c->lock);
+		cgroup_close(&c->group);
 		child_run(j, &x, uid, gid, vmm, ctx);
 	}
 	if (c->pid > 0)
 		return 0;
 	rc = c->pid;
 	child_close(c);
+	if (j->no_group.code && j->group->must)
+		return err_set(e, -rc, "no control group for the machine: %.400s",
+			       j->no_group.msg);
 	return err_set(e, -rc,
 		       "no process for the machine: %s; raise ulimit -u, or the "
 		       "pids.max of the control group",
@@ -183,6 +232,7 @@ void child_close(struct child *c)
 	cleanup_close_fd(&c->its_wire);
 	cleanup_close_fd(&c->its_relay);
 	cleanup_close_fd(&c->lock);
+	cgroup_remove(&c->group);
 }
 
 int child_verdict(const struct child *c, struct err *e)
@@ -198,6 +248,8 @@ int child_verdict(const struct child *c, struct err *e)
 			e, EPROTO,
 			"the machine's process asked for what no machine needs, and "
 			"was killed: its guest may have taken it over");
+	if (sig == SIGKILL && cgroup_starved(&c->group, e) < 0)
+		return -e->code;
 	if (!sig || sig == SIGSYS)
 		return err_set(
 			e, EPERM,

@@ -15,13 +15,15 @@ struct child {
 	int its_wire,
 		its_relay; /* the child's ends: what it closes as it ends wakes nobody */
 	int lock;          /* of its identity */
-	int status;        /* as of waitpid(2), once it has @ended */
+	struct cgroup group;
+	int status; /* as of waitpid(2), once it has @ended */
 	bool ended;
 	bool nonsense; /* it asked what cannot be asked, and was killed */
 };
 
 /* child_start() - clone it: as root into a pid namespace, as a user without capabilities into a user
- * namespace as well, where the host allows that.  Return: 0; -errno in @e
+ * namespace as well, where the host allows that; in a control group, if @j wants one.
+ * Return: 0; -errno in @e
  */
 int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ctx,
 		struct err *e);
@@ -29,6 +31,6 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 void child_reap(struct child *c);
 /* child_verdict() - its exit status, or -errno and in @e what ended it without one */
 int child_verdict(const struct child *c, struct err *e);
-void child_close(struct child *c);
+void child_close(struct child *c); /* and its control group ends */
 
 #endif

@@ -39,6 +39,7 @@ static const struct {
 	[JAIL_UTS_NS] = {"uts namespace", NULL},
 	[JAIL_CGROUP_NS] = {"cgroup namespace", NULL},
 	[JAIL_NET_NS] = {"network namespace", NULL},
+	[JAIL_CGROUP] = {"control group", "see --cgroup"},
 	[JAIL_IDENTITY] =
 		{"user of its own",
 		 "let root alone own and write /run/microvm, or start it as a user "
@@ -56,6 +57,8 @@ bool jail_layer_wanted(enum jail_layer l, enum jail_mode mode)
 {
 	if (l == JAIL_NET_NS)
 		return mode == JAIL_STRICT;
+	if (l == JAIL_CGROUP)
+		return false; /* it is described with its limits */
 	return mode != JAIL_OFF && (l != JAIL_IDENTITY || geteuid() == 0);
 }
 
@@ -94,6 +97,9 @@ void jail_take(struct jail *j)
 
 	/* what needs a capability comes before those are dropped */
 	jail_namespaces(j, jail_note);
+	/* a host without it is no reason for a warning: who asks for limits is refused without them */
+	jail_note(j, JAIL_CGROUP, j->grouped ? 0 : -EALREADY);
+	j->why[JAIL_CGROUP] = j->no_group.code;
 	rc = j->held & BIT(JAIL_MOUNT_NS) ? jail_root_cover() : -EPERM;
 	if (rc == 0 && j->mode == JAIL_STRICT)
 		rc = jail_root_swap();
@@ -101,7 +107,7 @@ void jail_take(struct jail *j)
 	if (j->root)
 		jail_note(j, JAIL_USER_NS, jail_user_namespace());
 	jail_note(j, JAIL_ROOT, rc == 0 ? jail_root_enter() : rc);
-	jail_note(j, JAIL_LIMITS, jail_limits());
+	jail_note(j, JAIL_LIMITS, jail_limits(j));
 	jail_environment();
 	jail_note(j, JAIL_CAPS, jail_no_capabilities());
 	jail_note(j, JAIL_NO_PRIVS, jail_no_privileges());

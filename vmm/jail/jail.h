@@ -15,6 +15,7 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/jail/cgroup.h"
 
 /* In the order in which they are put on; a bit each */
 enum jail_layer {
@@ -26,6 +27,7 @@ enum jail_layer {
 	JAIL_UTS_NS,
 	JAIL_CGROUP_NS,
 	JAIL_NET_NS,   /* --jail strict; the filter allows no socket in any case */
+	JAIL_CGROUP,   /* no more memory, processes and time than it is given */
 	JAIL_IDENTITY, /* started as root: a user and a group of its own */
 	JAIL_LIMITS,   /* no core dump, no more descriptors */
 	JAIL_CAPS,     /* no capabilities */
@@ -44,9 +46,13 @@ struct jail {
 	int clone_errno;      /* why not; 0: not tried */
 	bool root;            /* it has CAP_SYS_ADMIN over the host until it is locked */
 	int identity;         /* as root: of jail_claim() */
-	uint32_t held;        /* a bit for each layer */
-	uint32_t spared;      /* left out on purpose: no warning */
-	int why[JAIL_LAYERS]; /* errno of those that are neither */
+	unsigned int tasks;   /* most threads and processes that it needs; 0: not told */
+	const struct cgroup_want *group; /* that it should be in; NULL: none */
+	bool grouped;                    /* it is */
+	struct err no_group;             /* why not */
+	uint32_t held;                   /* a bit for each layer */
+	uint32_t spared;                 /* left out on purpose: no warning */
+	int why[JAIL_LAYERS];            /* errno of those that the host does not give */
 };
 
 /* jail_claim() - a number that no other machine of this host has while the descriptor @lock, the

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "vmm/core/landlock.h"
@@ -19,7 +21,32 @@
 #define PR_MDWE_REFUSE_EXEC_GAIN 1UL
 #endif
 
-int jail_limits(void)
+/* RLIMIT_NPROC counts what a user has in the whole host, and from Linux 5.14 on in a user namespace */
+static bool tasks_are_ours(const struct jail *j)
+{
+	struct utsname u;
+	unsigned int major, minor;
+
+	if (j->root)
+		return j->held >> JAIL_IDENTITY & 1;
+	return j->user_ns && uname(&u) == 0 &&
+	       sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 5 || (major == 5 && minor >= 14));
+}
+
+static int limit_tasks(const struct jail *j)
+{
+	struct rlimit l;
+
+	if (!j->tasks || !tasks_are_ours(j))
+		return 0;
+	if (getrlimit(RLIMIT_NPROC, &l) < 0)
+		return -errno;
+	l.rlim_cur = l.rlim_max = MIN(l.rlim_cur, j->tasks);
+	return setrlimit(RLIMIT_NPROC, &l) < 0 ? -errno : 0;
+}
+
+int jail_limits(const struct jail *j)
 {
 	const struct rlimit none = {0, 0};
 	struct rlimit files;
@@ -27,7 +54,7 @@ int jail_limits(void)
 	if (setrlimit(RLIMIT_CORE, &none) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	files.rlim_max = files.rlim_cur;
-	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : limit_tasks(j);
 }
 
 /* It may hold the operator's secrets; argv is public anyhow. */

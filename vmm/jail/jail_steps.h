@@ -31,7 +31,7 @@ int jail_root_enter(void);
 int jail_identity(const struct jail *j);
 
 /* jail_rights.c */
-int jail_limits(void);
+int jail_limits(const struct jail *j); /* after jail_identity() and all namespaces */
 void jail_environment(void);
 int jail_no_capabilities(void);
 /* Of the capabilities that a change of uid left: what jail_root_enter() and jail_no_capabilities() need,

@@ -119,6 +119,7 @@ void config_fini(struct config *cfg)
 	free(cfg->name);
 	free(cfg->pidfile);
 	free(cfg->report);
+	free(cfg->cgroup);
 	free(cfg->dump_dtb);
 	free(cfg->dtb_overlay);
 	said_fini(cfg);
@@ -270,6 +271,21 @@ static int config_check_balloon(const struct config *cfg, struct err *e)
 			 (unsigned long long)(cfg->memory / MIB));
 }
 
+static int config_check_limits(const struct config *cfg, struct err *e)
+{
+	bool off = cfg->cgroup && strcmp(cfg->cgroup, "off") == 0;
+
+	if (cfg->cpu_limit && (off || cfg->jail == JAIL_OFF))
+		return err_usage(e,
+				 "--cpu-limit is a limit of the machine's control group, "
+				 "which %s does not make; leave one of them out",
+				 off ? "--cgroup off" : "--jail off");
+	if (cfg->cgroup && !off && cfg->jail == JAIL_OFF)
+		return err_usage(e, "--cgroup makes a group for a jailed machine, and "
+				    "--jail off jails none; leave one of them out");
+	return 0;
+}
+
 int config_validate(struct config *cfg, struct err *e)
 {
 	int rc;
@@ -284,6 +300,8 @@ int config_validate(struct config *cfg, struct err *e)
 	rc = config_check_memory(cfg, e);
 	if (rc == 0)
 		rc = config_check_balloon(cfg, e);
+	if (rc == 0)
+		rc = config_check_limits(cfg, e);
 	if (rc == 0)
 		rc = config_check_net(cfg, e);
 	if (rc == 0)

@@ -46,6 +46,30 @@ int parse_uint(const char *s, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+int parse_milli(const char *s, uint64_t max, uint64_t *out)
+{
+	const char *end;
+	uint64_t v, part = 0;
+	int rc = parse_digits(s, &v, &end);
+
+	if (rc < 0)
+		return rc;
+	if (*end == '.') {
+		s = end + 1;
+		rc = parse_digits(s, &part, &end);
+		if (rc < 0 || end - s > 3)
+			return -EINVAL;
+		for (long n = end - s; n < 3; n++)
+			part *= 10;
+	}
+	if (*end != '\0')
+		return -EINVAL;
+	if (v > max || (v == max && part))
+		return -ERANGE;
+	*out = v * 1000 + part;
+	return 0;
+}
+
 static int parse_scaled(const char *s, const struct parse_unit *units, unsigned int n,
 			uint64_t *out)
 {

@@ -13,6 +13,8 @@
 
 /* parse_uint() - a decimal number of at most @max */
 int parse_uint(const char *s, uint64_t max, uint64_t *out);
+/* parse_milli() - thousandths of a decimal number of at most @max, with three places at most */
+int parse_milli(const char *s, uint64_t max, uint64_t *out);
 /* parse_size() - bytes: a number with B, K, M, G, T (or KiB, MiB, GiB, TiB), either case;
  * always powers of 1024
  */

@@ -3,6 +3,7 @@
 #include "vmm/settings/setting_parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/settings/config_life.h"
@@ -139,6 +140,34 @@ static int set_jail(struct config *cfg, const char *value, struct err *e)
 			     "give auto, strict or off", e);
 }
 
+static int set_cgroup(struct config *cfg, const char *value, struct err *e)
+{
+	if (strcmp(value, "auto") == 0) {
+		free(cfg->cgroup);
+		cfg->cgroup = NULL;
+		return 0;
+	}
+	if (value[0] == '/' || strcmp(value, "own") == 0 || strcmp(value, "off") == 0)
+		return config_string(&cfg->cgroup, value, e);
+	return parts_no_word(value, "is not a control group", "auto own off",
+			     "give auto, own, off or DIR, a directory like "
+			     "/sys/fs/cgroup/microvm",
+			     e);
+}
+
+static int set_cpu_limit(struct config *cfg, const char *value, struct err *e)
+{
+	uint64_t milli;
+
+	if (parse_milli(value, SETTING_CPUS_MAX, &milli) < 0 || milli < 10)
+		return err_usage(e,
+				 "\"%.60s\" is not a number of processors; give 0.01 to "
+				 "%d, like 0.5 or 2",
+				 value, SETTING_CPUS_MAX);
+	cfg->cpu_limit = (unsigned int)milli;
+	return 0;
+}
+
 static int set_log_level(struct config *cfg, const char *value, struct err *e)
 {
 	int level = log_level_parse(value);
@@ -243,6 +272,15 @@ const struct setting setting_table[] = {
 	 .arg = "auto|strict|off",
 	 .help = "what a guest that broke out finds: nothing (auto)",
 	 .set = set_jail},
+	{.name = "cgroup",
+	 .arg = "DIR|own|off",
+	 .help = "control group that limits the machine (auto)",
+	 .set = set_cgroup},
+	{.name = "cpu-limit",
+	 .arg = "N",
+	 .help = "processors that it may use up, like 0.5 or 2",
+	 .type = SETTING_QUANTITY,
+	 .set = set_cpu_limit},
 	{.name = "early",
 	 .arg = "on|off",
 	 .help = "open at the start what devices need, as jails do (off)",
