@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
@@ -482,6 +483,27 @@ START_TEST(no_guest_runs_before_each_thread_has_begun)
 }
 END_TEST
 
+/* Or its VM ends with its process, which takes longer */
+START_TEST(a_thread_that_stays_keeps_nothing_of_kvm)
+{
+	void *run = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char there;
+
+	ck_assert_ptr_ne(run, MAP_FAILED);
+	host.early = true;
+	host.over = false;
+	vcpu.run = run;
+	vcpu.run_size = PAGE_SIZE;
+	on_run[0] = run_ends;
+	start();
+	vcpu_join(&vcpu);
+	vcpu_destroy(&vcpu);
+	ck_assert_int_eq(vcpu.fd, -1);
+	ck_assert_int_eq(mincore(run, PAGE_SIZE, &there), -1);
+}
+END_TEST
+
 UNIT_MAIN("vcpu_x86", setup, NULL, t)
 {
 	fake_kvm = on_ioctl;
@@ -489,6 +511,7 @@ UNIT_MAIN("vcpu_x86", setup, NULL, t)
 	tcase_add_test(t, vcpu_that_waits_for_its_helper_rests_and_leaves_afterwards);
 	tcase_add_loop_test(t, vcpu_that_was_never_let_go_is_stopped, 0, 2);
 	tcase_add_test(t, no_guest_runs_before_each_thread_has_begun);
+	tcase_add_test(t, a_thread_that_stays_keeps_nothing_of_kvm);
 	tcase_add_test(t, interrupted_run_goes_on);
 	tcase_add_test(t, a_guest_that_was_stopped_is_told);
 	tcase_add_test(t, who_was_outside_of_the_guest_is_told_as_well);
