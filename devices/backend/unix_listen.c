@@ -122,7 +122,7 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path,
 	if (rc == 0)
 		rc = listen(l->fd, UNIX_BACKLOG) < 0 ? -errno : 0;
 	if (rc == 0) {
-		l->slot = outside_socket(path);
+		l->slot = outside_ours(path);
 		rc = l->slot < 0 ? l->slot : 0;
 	}
 	if (rc == 0)

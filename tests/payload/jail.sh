@@ -227,19 +227,22 @@ jail_hosts() {
 	host first_process 0 '' auto unshare -pf --mount-proc
 }
 
-# The report's directory gets another name: what is asked for by path says so, and nothing else ends
+# The report's directory gets another name, and stays the one that is written to; that it is gone is said
 jail_renamed() {
 	local name=jail_of_a_renamed_directory jail said=()
 	wants $name || return 0
 	for jail in auto off; do
 		rm -rf "$work/was" "$work/is" && mkdir "$work/was"
 		hanging --jail $jail --report "$work/was/report"
-		mv "$work/was" "$work/is"
+		mv "$work/was" "$work/is" && mkdir "$work/was"
+		kill -USR1 "$pid"
+		await grep -qs '"running"' "$work/is/report"
+		rm -r "$work/is"
 		kill -USR1 "$pid"
 		await grep -q 'cannot write .*/was/report: No such file' "$work/err"
 		kill "$pid"
 		wait "$pid"
-		said+=("$? $(sed "s/.*was.report/report/" "$work/err")")
+		said+=("$? $(ls "$work/was") $(sed "s/.*was.report/report/" "$work/err")")
 	done
 	if [ "${said[0]}" = "${said[1]}" ]; then
 		ok $name

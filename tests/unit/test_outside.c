@@ -18,6 +18,7 @@
 #include "devices/backend/unix_listen.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/outside_wire.h"
+#include "vmm/core/util.h"
 
 static char dir[] = "/tmp/test-outside-XXXXXX";
 static char path[64], other[80];
@@ -73,36 +74,78 @@ START_TEST(full_log_is_put_aside_and_keeps_its_mode)
 }
 END_TEST
 
-/* As another user who owns a directory above ours can do it */
-START_TEST(link_in_place_of_a_directory_is_not_followed)
-{
-	char ours[80], moved[80], log[96], victim[96];
-	struct stat st;
-	int fd, report, first, slot;
+/* A directory of ours gets another name, and a link to @dir takes its place: as another user who owns
+ * a directory above ours can do it
+ */
+static char ours[80], moved[80];
 
-	/* before Linux 5.6, and under QEMU's user emulation */
-	if (syscall(SYS_openat2, AT_FDCWD, "/", NULL, 0UL) < 0 && errno == ENOSYS)
-		return;
-	(void)snprintf(ours, sizeof(ours), "%s/ours", dir);
-	(void)snprintf(moved, sizeof(moved), "%s/moved", dir);
-	(void)snprintf(log, sizeof(log), "%s/log", ours);
-	(void)snprintf(victim, sizeof(victim), "%s/log", dir);
-	ck_assert_int_eq(mkdir(ours, 0700), 0);
-	fd = make(log, 0600);
-	report = outside_file(log, NULL, &first);
-	ck_assert_int_ge(report, 0);
-	slot = outside_log(log, fd);
-	ck_assert_int_ge(slot, 0);
+static void swap_directory(void)
+{
 	ck_assert_int_eq(rename(ours, moved), 0);
 	ck_assert_int_eq(symlink(dir, ours), 0);
-	ck_assert_int_eq(outside_do(OUTSIDE_ANEW, slot, 0), -ELOOP);
-	ck_assert_int_eq(outside_do(OUTSIDE_REWRITE, report, 0), -ELOOP);
-	ck_assert_int_eq(outside_do(OUTSIDE_PUT, report, 0), -ELOOP);
-	ck_assert_int_lt(lstat(victim, &st), 0);
+}
+
+static const char *in(const char *where, const char *name)
+{
+	static char text[2][160];
+	static unsigned int i;
+
+	i ^= 1;
+	(void)snprintf(text[i], sizeof(text[i]), "%s/%s", where, name);
+	return text[i];
+}
+
+static void make_ours(void)
+{
+	(void)snprintf(ours, sizeof(ours), "%s/ours", dir);
+	(void)snprintf(moved, sizeof(moved), "%s/moved", dir);
+	ck_assert_int_eq(mkdir(ours, 0700), 0);
+}
+
+START_TEST(link_in_place_of_a_directory_is_not_followed)
+{
+	int fd, report, first, slot;
+
+	make_ours();
+	fd = make(in(ours, "log"), 0600);
+	report = outside_file(in(ours, "report"), NULL, &first);
+	ck_assert_int_ge(report, 0);
+	slot = outside_log(in(ours, "log"), fd);
+	ck_assert_int_ge(slot, 0);
+	swap_directory();
+	ck_assert_int_ge(outside_do(OUTSIDE_ANEW, slot, 0), 0);
+	ck_assert_int_ge(outside_do(OUTSIDE_REWRITE, report, 0), 0);
+	ck_assert_int_eq(outside_do(OUTSIDE_PUT, report, 1), 0);
+	ck_assert(is_there(in(moved, "log.1")) && is_there(in(moved, "report")));
+	ck_assert(!is_there(in(dir, "log")) && !is_there(in(dir, "report")));
 	outside_drop(slot);
 	outside_drop(report);
 	close(first);
 	close(fd);
+	/* what was written for the end and not put there is gone */
+	ck_assert_int_eq(unlink(in(moved, "log")) | unlink(in(moved, "log.1")), 0);
+	ck_assert_int_eq(unlink(in(moved, "report")), 0);
+	ck_assert_int_eq(rmdir(moved), 0);
+}
+END_TEST
+
+/* There is a file of ours with the same name, by which a path would lead to it */
+START_TEST(file_is_removed_where_it_was_made)
+{
+	int slot, made;
+
+	make_ours();
+	close(make(in(ours, "s"), 0600));
+	slot = outside_ours(in(ours, "s"));
+	made = outside_made(in(ours, "m"), make(in(ours, "m"), 0600));
+	ck_assert_int_ge(MIN(slot, made), 0);
+	ck_assert_int_eq(link(in(ours, "s"), in(dir, "s")), 0);
+	ck_assert_int_eq(link(in(ours, "m"), in(dir, "m")), 0);
+	swap_directory();
+	outside_drop(slot);
+	ck_assert_int_eq(outside_do(OUTSIDE_REMOVE, made, 0), 0);
+	ck_assert(is_there(in(dir, "s")) && is_there(in(dir, "m")));
+	ck_assert(!is_there(in(moved, "s")) && !is_there(in(moved, "m")));
 }
 END_TEST
 
@@ -361,7 +404,14 @@ START_TEST(slots_that_are_none_are_not_heard)
 		told.kind = kind;
 		told.slot = 10 + kind;
 		ck_assert_int_eq(outside_hear(&told, head + 7, -1),
-				 kind >= 1 && kind <= 4 ? 0 : -EINVAL);
+				 kind == 1 ? 0 : -EINVAL);
+		told.slot += 10;
+		/* a helper has a process, all others their directory */
+		ck_assert_int_eq(outside_hear(&told, head + 7, open("/tmp", O_PATH)),
+				 (kind >= 2 && kind <= 4) || kind == 6 ? 0 : -EINVAL);
+		told.slot += 10;
+		ck_assert_int_eq(outside_hear(&told, head + 7, open("/dev/null", O_PATH)),
+				 kind == 6 ? 0 : -EINVAL);
 	}
 	told.kind = 1;
 	told.slot = 11; /* is taken */
@@ -380,6 +430,7 @@ UNIT_MAIN("outside", setup, teardown, t)
 	tcase_add_test(t, full_log_is_put_aside_and_keeps_its_mode);
 	tcase_add_test(t, file_that_we_made_is_removed_unless_it_is_another_by_now);
 	tcase_add_test(t, link_in_place_of_a_directory_is_not_followed);
+	tcase_add_test(t, file_is_removed_where_it_was_made);
 	tcase_add_test(t, log_of_another_process_is_not_renamed);
 	tcase_add_test(t, log_that_became_a_link_is_not_followed);
 	tcase_add_test(t, peer_is_reached_with_and_without_a_port);

@@ -238,10 +238,31 @@ START_TEST(directory_is_gone_when_a_live_report_is_asked_for)
 	ck_assert_int_eq(rmdir(dir), 0);
 	ck_assert_int_eq(report_refresh(&f, &live, &e), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(e.msg, path));
+	/* a new one may be another user's */
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	ck_assert_int_eq(report_refresh(&f, &live, &e), -ENOENT);
+	report_close(&f);
+	ck_assert_uint_eq(names(), 0);
+}
+END_TEST
+
+/* Whatever name the directory has by then */
+START_TEST(directory_is_renamed_while_the_machine_runs)
+{
+	struct report_file f;
+	char moved[96];
+
+	ck_assert_int_eq(report_open(&f, path, &e), 0);
+	(void)snprintf(moved, sizeof(moved), "%s.moved", dir);
+	ck_assert_int_eq(rename(dir, moved), 0);
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	ck_assert_int_eq(report_refresh(&f, &live, &e), 0);
-	expect_cause("running");
 	report_close(&f);
+	ck_assert_uint_eq(names(), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+	ck_assert_int_eq(rename(moved, dir), 0);
+	ck_assert_uint_eq(names(), 1);
+	expect_cause("running");
 }
 END_TEST
 
@@ -535,6 +556,7 @@ UNIT_MAIN("report", setup, teardown, t)
 	tcase_add_test(t, live_report_is_not_the_last);
 	tcase_add_test(t, live_report_is_replaced_in_one_step);
 	tcase_add_test(t, directory_is_gone_when_a_live_report_is_asked_for);
+	tcase_add_test(t, directory_is_renamed_while_the_machine_runs);
 	tcase_add_test(t, live_reports_by_a_pipe_are_lines);
 	tcase_add_test(t, run_died_before_its_report);
 	tcase_add_test(t, older_report_keeps_its_mode_and_its_link);

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "vmm/core/landlock.h"
+
 #define OUTSIDE_SLOTS_MAX 128
 #define OUTSIDE_NO_PORT   UINT32_MAX
 #define OUTSIDE_TELL_MAX  (PATH_MAX + 32)
@@ -41,19 +43,20 @@ struct outside_question {
 	uint32_t verb, slot, arg;
 };
 
-/* All that register a path.  Return: its slot; -errno: it is not there, no memory, no slot left
+/* All that register a path.  What is done later is done in its directory as that is now, whatever
+ * name the directory has by then.  Return: a slot; -errno: it is not there, no memory, no slot left
  *
  * outside_peer() - a unix socket that others listen on; with a port: at PATH_PORT
  */
 int outside_peer(const char *path);
-/* outside_socket() - a socket of ours at @path, removed when it is dropped, if it is still there */
-int outside_socket(const char *path);
+/* outside_ours() - a socket or file of ours at @path, removed when it is dropped, if it is still there */
+int outside_ours(const char *path);
 /* outside_made() - the file @path, which we made and have open as @fd; it stays when it is dropped */
 int outside_made(const char *path, int fd);
 /* outside_log() - the regular file @path, as @fd has it open */
 int outside_log(const char *path, int fd);
 /* outside_file() - a regular file to be replaced in one step.  @older: there is one, and it is
- * @path by its own name. @fd: the descriptor to write to
+ * @path by its own name. @fd: the descriptor to write to, open for as long as the slot is there
  */
 int outside_file(const char *path, const struct stat *older, int *fd);
 /* outside_helper() - a process of ours, by the descriptor @pidfd, which stays the caller's */
@@ -91,8 +94,12 @@ bool outside_is_gone(void);
  * verb that has nothing to do with paths
  */
 int outside_serve(const struct outside_question *q, int *fd);
-/* outside_peak_rss_of() - as outside_peak_rss_kib(), of process @pid; 0: our own */
-int outside_peak_rss_of(int pid);
+/* outside_watch() - from now on outside_peak_rss_kib() is about the process @pid */
+void outside_watch(int pid);
+/* outside_rules() - what outside_serve() and outside_drop() do with paths: the rights that they
+ * need, one @rule for each directory. @peers: do they connect to sockets?  Return: how many rules
+ */
+unsigned int outside_rules(struct landlock_rule rule[OUTSIDE_SLOTS_MAX], bool *peers);
 /* outside_hear() - a slot as outside_ask() tells it, in @msg, OUTSIDE_TELL_MAX bytes at most, and
  * with it descriptor @passed, or -1, which is ours from now on.
  * Return: 0; -EINVAL: it is none; -ENOMEM

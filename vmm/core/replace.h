@@ -9,24 +9,23 @@
 #include <sys/stat.h>
 
 struct replace {
-	char *tmp; /* the file that is being written; NULL: none */
+	char *tmp; /* the name of the file that is being written; NULL: none */
 };
 
-/* replace_dir() - the directory of @path, and in @base the name there.  @path has no link in its
- * directories, as realpath(3) returns it: another user who owns one of them may put a link to a
- * directory of ours in its place, and that is not followed (-ELOOP; before Linux 5.6 it is).
- * Return: a descriptor (O_PATH), the caller's; or -errno
- */
-int replace_dir(const char *path, const char **base);
-/* replace_open() - make a file of a random name beside @path.  @older: of the file that is there,
- * whose owner, group, mode and access list it gets; no user that cannot open that one can open the
- * new one, even for a moment. NULL: there is none.
+/* All are about the name @base in the directory that @dir, a descriptor, is.
+ *
+ * replace_open() - make a file of a random name beside @base.  @older: of the file that is there,
+ * @path, whose owner, group, mode and access list it gets; no user that cannot open that one can
+ * open the new one, even for a moment. NULL: there is none.
  * Return: a descriptor to write to, the caller's; or -errno
  */
-int replace_open(struct replace *r, const char *path, const struct stat *older);
-/* replace_put() - it is whole: from now on it is @path.  Return: 0 or -errno */
-int replace_put(struct replace *r, const char *path);
+int replace_open(struct replace *r, int dir, const char *base, const struct stat *older,
+		 const char *path);
+/* replace_again() - as replace_open(), like the file that descriptor @like is */
+int replace_again(struct replace *r, int dir, const char *base, int like);
+/* replace_put() - it is whole: from now on it is @base.  Return: 0 or -errno */
+int replace_put(struct replace *r, int dir, const char *base);
 /* replace_drop() - remove what was not put in place, free */
-void replace_drop(struct replace *r);
+void replace_drop(struct replace *r, int dir);
 
 #endif

@@ -66,7 +66,7 @@ static int broker_answer(struct broker *b, const struct outside_question *q, int
 	case OUTSIDE_FOREGROUND:
 		return broker_foreground();
 	case OUTSIDE_PEAK_RSS:
-		return outside_peak_rss_of(b->child.pid);
+		return outside_peak_rss_kib();
 	default:
 		return outside_serve(q, fd);
 	}
@@ -150,6 +150,7 @@ static int broker_open(struct broker *b)
 {
 	int rc = b->signals = signals_open();
 
+	outside_watch(b->child.pid);
 	b->events = rc < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
 	if (rc >= 0 && b->events < 0)
 		rc = -errno;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
 #define PIDFILE_MODE  0644 /* a process's number is no secret */
@@ -100,7 +101,7 @@ int pidfile_open(struct pidfile *p, const char *path, struct err *e)
 {
 	int rc = -EAGAIN;
 
-	*p = (struct pidfile){.fd = -1, .path = path};
+	*p = (struct pidfile){.fd = -1, .slot = -1};
 	if (!path)
 		return 0;
 	for (int i = 0; rc == -EAGAIN && i < PIDFILE_TRIES; i++) {
@@ -117,6 +118,8 @@ int pidfile_open(struct pidfile *p, const char *path, struct err *e)
 	if (rc == 0) {
 		rc = pidfile_write(p->fd);
 		if (rc == 0)
+			rc = p->slot = outside_ours(path);
+		if (rc >= 0)
 			return 0;
 		(void)unlink(path); /* it is locked, and ours */
 	}
@@ -129,8 +132,7 @@ void pidfile_close(struct pidfile *p)
 {
 	if (p->fd < 0)
 		return;
-	if (pidfile_is(p->fd, p->path))
-		(void)unlink(p->path);
+	outside_drop(p->slot);
 	cleanup_close_fd(&p->fd);
 	p->fd = -1;
 }

@@ -12,12 +12,12 @@
 #include "vmm/core/err.h"
 
 struct pidfile {
-	int fd;           /* -1: there is none */
-	const char *path; /* not owned */
+	int fd;   /* -1: there is none */
+	int slot; /* of its path */
 };
 
 /* pidfile_open() - make @path, or take over one whose owner is gone, and write our number and a
- * line feed to it; NULL: none. @path has to outlive @p.
+ * line feed to it; NULL: none.
  * Return: 0, or -errno with a sentence in @e and nothing made, also if another machine uses it,
  * or it is a symbolic link, no regular file, or holds something else
  */
