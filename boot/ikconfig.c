@@ -2,6 +2,7 @@
 /* ikconfig - the configuration that a kernel with CONFIG_IKCONFIG=y carries inside. */
 #include "boot/ikconfig.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,41 @@
 #define IKCONFIG_MARK_LEN 8
 static const char ikconfig_begin[] = IKCONFIG_MARK "\x1f\x8b\x08";
 
+/* Untouched pages cost nothing.  Return: NULL: there is no memory */
+static uint8_t *ikconfig_room(void)
+{
+	void *p = mmap(NULL, IKCONFIG_KERNEL_MAX, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void ikconfig_room_free(uint8_t *room)
+{
+	if (room)
+		munmap(room, IKCONFIG_KERNEL_MAX);
+}
+
+/* Read, not mapped: a jail has no call for that. Return: length of what @p is unpacked to; -errno */
+static int64_t ikconfig_unpack(const struct kernel_file *f,
+			       const struct kernel_payload *p, uint8_t *dst)
+{
+	uint8_t *src = p->len <= IKCONFIG_KERNEL_MAX ? ikconfig_room() : NULL;
+	int64_t n = src ? pread_full(f->file.fd, src, p->len, p->off) : -ENOMEM;
+
+	if (n >= 0)
+		n = p->how(src, (uint64_t)n, dst, IKCONFIG_KERNEL_MAX);
+	ikconfig_room_free(src);
+	return n;
+}
+
 /* Return: length of the kernel in @f, as it is in memory, at @dst; -errno */
 static int64_t ikconfig_kernel(const struct kernel_file *f, uint8_t *dst)
 {
 	struct kernel_payload p;
 
 	if (kernel_arch_payload(f, &p))
-		return unpack(p.how, f->file.fd, p.off, p.len, dst, IKCONFIG_KERNEL_MAX);
+		return ikconfig_unpack(f, &p, dst);
 	return pread_full(f->file.fd, dst, MIN(f->file.size, IKCONFIG_KERNEL_MAX), 0);
 }
 
@@ -44,25 +73,12 @@ static char *ikconfig_find(const uint8_t *kernel, size_t len, size_t max)
 	return text;
 }
 
-char *ikconfig_read(const char *path, size_t max)
+char *ikconfig_read(const struct kernel_file *f, size_t max)
 {
-	struct kernel_file f;
-	struct err ignored;
-	char *text = NULL;
-	uint8_t *room;
-	int64_t n;
+	uint8_t *room = ikconfig_room();
+	int64_t n = room ? ikconfig_kernel(f, room) : 0;
+	char *text = n > 0 ? ikconfig_find(room, (size_t)n, max) : NULL;
 
-	if (kernel_open(&f, path, &ignored) < 0)
-		return NULL;
-	/* Untouched pages cost nothing */
-	room = mmap(NULL, IKCONFIG_KERNEL_MAX, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (room != MAP_FAILED) {
-		n = ikconfig_kernel(&f, room);
-		if (n > 0)
-			text = ikconfig_find(room, (size_t)n, max);
-		munmap(room, IKCONFIG_KERNEL_MAX);
-	}
-	kernel_close(&f);
+	ikconfig_room_free(room);
 	return text;
 }

@@ -10,16 +10,18 @@
 
 #include <stddef.h>
 
+#include "boot/kernel.h"
 #include "vmm/core/util.h"
 
 /* The most of a kernel that is read, or unpacked; Debian's cloud kernel is 50 MiB */
 #define IKCONFIG_KERNEL_MAX (128 * MIB)
 
-/* ikconfig_read() - the configuration inside the kernel @path, which may be packed in a way that
- * kernel_arch_payload() knows. At most @max bytes; the caller checks whether it is valid.
+/* ikconfig_read() - the configuration inside the kernel @f, which may be packed in a way that
+ * kernel_arch_payload() knows. At most @max bytes; the caller checks whether it is valid. It makes
+ * no system call that a jailed loop may not make.
  * Return: text, which the caller frees; NULL: there is none, it is longer, the file is damaged,
  * or there is no memory
  */
-char *ikconfig_read(const char *path, size_t max);
+char *ikconfig_read(const struct kernel_file *f, size_t max);
 
 #endif

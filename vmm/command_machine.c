@@ -83,17 +83,24 @@ static int run_here(void *ctx)
 	struct report r = {.name = job->cfg->name, .start_ns = job->start_ns};
 	struct err e = {0};
 
+	m.kernel.file.fd = -1;
 	if (job->jail) /* an operator trusts the number that is in it */
 		cleanup_close_fd(&job->pidfile);
 	run_machine(&m, job, &r);
 	job->stuck = m.stuck;
 	r.end_ns = monotonic_ns();
 	command_report_jail(job, &r);
-	if (report_commit(job->file, &r, &e) == 0)
-		return r.verdict.status;
-	command_complain(e.msg);
-	/* what the guest's end says stays; a good end does not hide the loss */
-	return r.verdict.status ? r.verdict.status : exit_status(CAUSE_HOST_ERROR);
+	if (report_commit(job->file, &r, &e) < 0) {
+		command_complain(e.msg);
+		/* what the guest's end says stays; a good end does not hide the loss */
+		if (!r.verdict.status)
+			r.verdict.status = exit_status(CAUSE_HOST_ERROR);
+	}
+	/* without its root's driver a kernel panics, without another's it may wait for ever */
+	if (r.verdict.cause == CAUSE_PANIC || r.verdict.cause == CAUSE_TIMEOUT)
+		kernel_config_warn_inside(job->cfg, &m.kernel);
+	kernel_close(&m.kernel);
+	return r.verdict.status;
 }
 
 /* The child ended without a word: say why in its place */
@@ -160,9 +167,6 @@ static int run(const struct config *said, uint64_t start_ns)
 	}
 	job.pidfile = pid.fd;
 	status = cfg.jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
-	/* without its root's driver a kernel panics, without another's it may wait for ever */
-	if (status == exit_status(CAUSE_PANIC) || status == exit_status(CAUSE_TIMEOUT))
-		kernel_config_warn_inside(&cfg);
 	report_close(&f);
 	pidfile_close(&pid); /* last: then nothing of ours is left */
 	if (job.stuck)
@@ -193,15 +197,17 @@ static int dry_run(const struct config *cfg)
 	struct err e = {0};
 	int status = 0;
 
+	m.kernel.file.fd = -1;
 	if (build(&m, cfg, &loop, &e) < 0) {
 		status = command_fail(&e);
 	} else if (cfg->json) {
 		status = print_settings(cfg);
 	} else {
-		kernel_config_warn_inside(cfg);
+		kernel_config_warn_inside(cfg, &m.kernel);
 		machine_describe(&m, stdout);
 		command_describe_jail(cfg, stdout);
 	}
+	kernel_close(&m.kernel);
 	take_apart(&m, loop);
 	return command_flush(status);
 }

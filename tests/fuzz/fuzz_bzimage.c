@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (rc == 0)
 		fuzz_zeropage(&m, &k);
 	gmem_fini(&m);
-	free(ikconfig_read(f.file.path, FUZZ_CONFIG_MAX));
+	free(ikconfig_read(&f, FUZZ_CONFIG_MAX));
 	kernel_close(&f);
 	return 0;
 }

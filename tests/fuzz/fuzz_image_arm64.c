@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	else
 		fuzz_check_image(&k, &m);
 	gmem_fini(&m);
-	free(ikconfig_read(f.file.path, FUZZ_CONFIG_MAX));
+	free(ikconfig_read(&f, FUZZ_CONFIG_MAX));
 	kernel_close(&f);
 	return 0;
 }

@@ -92,7 +92,7 @@ fd_wrong() {
 	FD_WAKE) allowed='^anon_inode:\[eventfd\]$' ;;
 	*)
 		allowed='^(anon_inode:\[(eventfd|eventpoll|timerfd|io_uring)\]|socket:\[[0-9]+\]|/dev/(null|ptmx|pts/[0-9]+)'
-		allowed+="|/memfd:.*|$work/(disk2?|base|cow|pmem|report\.[0-9a-f]+\.tmp))$"
+		allowed+="|/memfd:.*|$payloads/idle|$work/(disk2?|base|cow|pmem|report\.[0-9a-f]+\.tmp))$"
 		;;
 	esac
 	[[ $2 =~ $allowed ]] || echo "$1 (${block:-no block}) is $2"

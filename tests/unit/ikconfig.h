@@ -8,6 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "boot/ikconfig.h"
+
 #define IKC_TEXT                                                    \
 	"#\n# Automatically generated file; DO NOT EDIT.\n"         \
 	"# Linux/x86 6.1.0 Kernel Configuration\n#\nCONFIG_SMP=y\n" \
@@ -39,6 +41,20 @@ static inline struct ikc ikc_of(const char *text, size_t len)
 	memcpy(i.bytes + i.len, "IKCFG_ED", IKC_END_LEN);
 	i.len += IKC_END_LEN;
 	return i;
+}
+
+/* What is found in the kernel @path, of @max bytes; NULL: nothing, or it is no kernel */
+static inline char *ikc_read(const char *path, size_t max)
+{
+	struct kernel_file f;
+	struct err e;
+	char *text;
+
+	if (kernel_open(&f, path, &e) < 0)
+		return NULL;
+	text = ikconfig_read(&f, max);
+	kernel_close(&f);
+	return text;
 }
 
 #endif

@@ -271,7 +271,7 @@ static void pack(uint32_t at)
 /* Is the configuration found in @b? */
 static bool has_config(void)
 {
-	char *text = ikconfig_read(file_of(b, sizeof(*b)), 4096);
+	char *text = ikc_read(file_of(b, sizeof(*b)), 4096);
 	bool has = text && strcmp(text, IKC_TEXT) == 0;
 
 	ck_assert(has || !text);

@@ -13,7 +13,7 @@ static uint8_t kernel[64 * 1024];
 /* The configuration that is found in the first @len bytes of @kernel; NULL: none */
 static void found(size_t len, const char *want)
 {
-	char *text = ikconfig_read(file_of(kernel, len), ROOM);
+	char *text = ikc_read(file_of(kernel, len), ROOM);
 
 	if (want)
 		ck_assert_str_eq(text, want);
@@ -92,10 +92,10 @@ START_TEST(no_more_of_a_file_is_read_than_the_limit)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ck_assert_int_eq(ftruncate(fd, (off_t)(4 * GIB)), 0);
 	ck_assert(pwrite(fd, ikc.bytes, ikc.len, (off_t)IKCONFIG_KERNEL_MAX) > 0);
-	ck_assert_ptr_null(ikconfig_read(path, ROOM));
+	ck_assert_ptr_null(ikc_read(path, ROOM));
 	ck_assert(pwrite(fd, ikc.bytes, ikc.len, (off_t)(IKCONFIG_KERNEL_MAX - ikc.len)) >
 		  0);
-	text = ikconfig_read(path, ROOM);
+	text = ikc_read(path, ROOM);
 	ck_assert_str_eq(text, IKC_TEXT);
 	free(text);
 	close(fd);
@@ -104,9 +104,9 @@ END_TEST
 
 START_TEST(what_is_no_file_has_none)
 {
-	ck_assert_ptr_null(ikconfig_read("/nowhere/bzImage", ROOM));
-	ck_assert_ptr_null(ikconfig_read("/dev/zero", ROOM));
-	ck_assert_ptr_null(ikconfig_read("/", ROOM));
+	ck_assert_ptr_null(ikc_read("/nowhere/bzImage", ROOM));
+	ck_assert_ptr_null(ikc_read("/dev/zero", ROOM));
+	ck_assert_ptr_null(ikc_read("/", ROOM));
 }
 END_TEST
 

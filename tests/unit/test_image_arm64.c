@@ -386,7 +386,7 @@ END_TEST
 
 static bool has_config(const void *bytes, size_t len)
 {
-	char *text = ikconfig_read(file_of(bytes, len), 4096);
+	char *text = ikc_read(file_of(bytes, len), 4096);
 	bool has = text && strcmp(text, IKC_TEXT) == 0;
 
 	ck_assert(has || !text);

@@ -89,6 +89,8 @@ END_TEST
 START_TEST(the_one_inside_is_read_if_it_is_one)
 {
 	struct ikc ikc = ikc_of(IKC_TEXT, strlen(IKC_TEXT));
+	struct kernel_file k;
+	struct err e;
 	char *text;
 	FILE *f = fopen("vmlinux", "w");
 
@@ -96,7 +98,9 @@ START_TEST(the_one_inside_is_read_if_it_is_one)
 	ck_assert_uint_eq(fwrite(ikc.bytes, 1, ikc.len, f), ikc.len);
 	ck_assert_int_eq(fclose(f), 0);
 	found("vmlinux", NULL);
-	text = kernel_config_inside("vmlinux");
+	ck_assert_int_eq(kernel_open(&k, "vmlinux", &e), 0);
+	text = kernel_config_inside(&k);
+	kernel_close(&k);
 	ck_assert_str_eq(text, IKC_TEXT);
 	free(text);
 	ikc = ikc_of("#!/bin/sh\n", 10);
@@ -104,7 +108,9 @@ START_TEST(the_one_inside_is_read_if_it_is_one)
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(ikc.bytes, 1, ikc.len, f), ikc.len);
 	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_ptr_null(kernel_config_inside("vmlinux"));
+	ck_assert_int_eq(kernel_open(&k, "vmlinux", &e), 0);
+	ck_assert_ptr_null(kernel_config_inside(&k));
+	kernel_close(&k);
 }
 END_TEST
 

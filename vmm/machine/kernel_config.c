@@ -215,9 +215,9 @@ bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned in
 	return false;
 }
 
-char *kernel_config_inside(const char *path)
+char *kernel_config_inside(const struct kernel_file *f)
 {
-	return config_or_nothing(ikconfig_read(path, KERNEL_CONFIG_MAX));
+	return config_or_nothing(ikconfig_read(f, KERNEL_CONFIG_MAX));
 }
 
 static void kernel_config_tell(const struct config *cfg, const char *text,
@@ -239,21 +239,22 @@ static void kernel_config_tell(const struct config *cfg, const char *text,
 			 cfg->kernel, lack.option, lack.setting, where);
 }
 
-void kernel_config_warn(const struct config *cfg)
+void kernel_config_warn(const struct config *cfg, struct kernel_file *f)
 {
 	char *text = kernel_config_read(cfg->kernel);
+	struct err ignored; /* the kernel is refused by its loader */
 
+	f->file.fd = -1;
 	kernel_config_tell(cfg, text, "beside");
+	if (!text)
+		(void)kernel_open(f, cfg->kernel, &ignored);
 	free(text);
 }
 
-void kernel_config_warn_inside(const struct config *cfg)
+void kernel_config_warn_inside(const struct config *cfg, struct kernel_file *f)
 {
-	char *text = kernel_config_read(cfg->kernel);
+	char *text = f->file.fd < 0 ? NULL : kernel_config_inside(f);
 
-	if (!text) {
-		text = kernel_config_inside(cfg->kernel);
-		kernel_config_tell(cfg, text, "inside");
-	}
+	kernel_config_tell(cfg, text, "inside");
 	free(text);
 }

@@ -9,6 +9,7 @@
 #ifndef MICROVM_KERNEL_CONFIG_H
 #define MICROVM_KERNEL_CONFIG_H
 
+#include "boot/kernel.h"
 #include "vmm/core/config.h"
 
 /* kernel_config_read() - the configuration beside the kernel @path: config-VERSION beside
@@ -18,10 +19,10 @@
  */
 char *kernel_config_read(const char *path);
 
-/* kernel_config_inside() - likewise the one inside the kernel @path, CONFIG_IKCONFIG's.  It is
+/* kernel_config_inside() - likewise the one inside the kernel @f, CONFIG_IKCONFIG's.  It is
  * slow: see boot/ikconfig.h
  */
-char *kernel_config_inside(const char *path);
+char *kernel_config_inside(const struct kernel_file *f);
 
 struct kernel_lack {
 	const char *option;  /* without CONFIG_ */
@@ -42,10 +43,13 @@ bool kernel_config_lacks(const struct config *cfg, const char *text, unsigned in
 const char *kernel_config_module(const struct config *cfg, const char *text);
 
 /* kernel_config_warn() - a warning for each option that the configuration beside the kernel
- * lacks. kernel_config_warn_inside(): if there is none beside it, the one inside. That takes tens
- * of milliseconds, so it is for a dry run, and for a guest that has failed
+ * lacks. If there is none beside it, the kernel is @f from now on, the caller's to close; else -1
+ * is its descriptor, and its kernel_config_warn_inside() says nothing.
  */
-void kernel_config_warn(const struct config *cfg);
-void kernel_config_warn_inside(const struct config *cfg);
+void kernel_config_warn(const struct config *cfg, struct kernel_file *f);
+/* kernel_config_warn_inside() - likewise the one inside. That takes tens of milliseconds, so it is
+ * for a dry run, and for a guest that has failed; a jailed loop may call it
+ */
+void kernel_config_warn_inside(const struct config *cfg, struct kernel_file *f);
 
 #endif

@@ -258,7 +258,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct loop *loop
 	int rc;
 
 	machine_init(m, cfg, loop);
-	kernel_config_warn(cfg);
+	kernel_config_warn(cfg, &m->kernel);
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 ||

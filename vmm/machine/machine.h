@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "boot/boot.h"
+#include "boot/kernel.h"
 #include "devices/backend/tty.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/virtio.h"
@@ -85,6 +86,7 @@ struct machine_stop {
 
 struct machine {
 	const struct config *cfg;
+	struct kernel_file kernel; /* of kernel_config_warn() */
 	struct gmem mem;
 	struct bus mmio, pio;
 	struct loop *loop;
