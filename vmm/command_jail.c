@@ -18,15 +18,20 @@
 
 static unsigned int filter_extras; /* written before there are threads */
 
-/* A thread without its filter must not run a guest */
+static struct jail *filter_jail; /* likewise */
+
+/* A thread without its filter must not run a guest. None does before all have begun: so the broker
+ * may believe what this says
+ */
 static void thread_enter(enum thread_kind kind)
 {
 	struct err e;
 
 	if (jail_filter_enter(kind, filter_extras, &e) == 0)
 		return;
-	command_complain(e.msg);
-	_exit(exit_status(CAUSE_HOST_ERROR));
+	if (mprotect(filter_jail, sizeof(*filter_jail), PROT_READ | PROT_WRITE) == 0)
+		jail_note(filter_jail, JAIL_SECCOMP, -e.code);
+	_exit(JAIL_FILTER_STATUS);
 }
 
 /* Which features of the machine need calls that others do not */
@@ -126,6 +131,7 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	(void)mprotect(job->jail, sizeof(*job->jail), PROT_READ);
 	gmem_guard_last();
 	filter_extras = lock_extras(job->cfg);
+	filter_jail = job->jail;
 	thread_set_entry(thread_enter);
 	return 0;
 }

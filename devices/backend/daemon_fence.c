@@ -81,7 +81,7 @@ static int fence_rules(const struct daemon_fence *f, const char *path)
 		       path);
 	r[n++] = (struct landlock_rule){lib, -1, LANDLOCK_EXEC};
 	memcpy(r + n, s->reach, s->nreach * sizeof(*r));
-	return landlock_open(r, n + s->nreach);
+	return landlock_open(r, n + s->nreach, 0);
 }
 
 int daemon_fence_init(struct daemon_fence *f, const struct daemon_spec *s,

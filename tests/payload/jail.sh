@@ -36,6 +36,9 @@ jail_threads() {
 		[ "$(grep -cE '^(Seccomp:.2|NoNewPrivs:.1|Cap(Inh|Prm|Eff|Bnd|Amb):.0{16})$' "$task/status")" = 7 ] ||
 			bad="$(cat "$task/comm"): $(grep -E '^(Seccomp|NoNew|Cap)' "$task/status" | tr '\t\n' '  ')"
 	done
+	# the broker keeps four capabilities, of which root has more
+	[ "$(grep -cE '^(Seccomp:.2|NoNewPrivs:.1|Cap(Prm|Eff):.0{14}[0-9a-f]{2})$' "/proc/$pid/status")" = 4 ] ||
+		bad="the broker: $(grep -E '^(Seccomp|NoNew|Cap)' "/proc/$pid/status" | tr '\t\n' '  ')"
 	[ "$(find /proc/"$vmm"/task -mindepth 1 -maxdepth 1 | wc -l)" -gt 5 ] || bad='few threads were seen'
 	finish $name 143 "$bad"
 }
@@ -251,6 +254,32 @@ jail_renamed() {
 	fi
 }
 
+# Its directory cannot be written, the report can, again and again; root without capabilities is such
+# a user
+jail_in_place() {
+	local name=jail_report_in_place none=(setpriv --bounding-set=-all --inh-caps=-all)
+	wants $name || return 0
+	if ! "${none[@]}" true 2>/dev/null; then
+		skip $name 'capabilities cannot be dropped here'
+		return
+	fi
+	rm -rf "$work/fixed" && mkdir "$work/fixed" && : >"$work/fixed/report" && chmod 555 "$work/fixed"
+	"${none[@]}" "$microvm" --kernel "$payloads/hang" --timeout ${LIMIT}s --report "$work/fixed/report" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$work/out"
+	kill -USR1 "$pid"
+	await grep -qs '"running"' "$work/fixed/report"
+	kill "$pid"
+	wait "$pid"
+	status=$? pid=''
+	if [ "$(wc -l <"$work/fixed/report")" = 1 ] && grep -q '"sigterm"' "$work/fixed/report"; then
+		judge $name $status 143
+	else
+		not_ok $name "$(cat "$work/fixed/report")"
+	fi
+}
+
 # A block device that grows is looked at again
 jail_device() {
 	local name=jail_of_a_device_that_grows loop
@@ -291,5 +320,6 @@ jail_test() {
 	jail_terminal
 	jail_hosts
 	jail_renamed
+	jail_in_place
 	jail_device
 }

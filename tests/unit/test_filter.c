@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <string.h>
@@ -91,8 +92,8 @@ static void load(struct program *p, int kind, unsigned int extras)
 	p->arch = p->code[1].k;
 }
 
-#define for_each_filter(kind, extras)                          \
-	for (int kind = 0; kind <= (int)THREAD_WORKER; kind++) \
+#define for_each_filter(kind, extras)                        \
+	for (int kind = 0; kind < (int)THREAD_KINDS; kind++) \
 		for (unsigned int extras = 0; extras <= JAIL_EXTRAS_ALL; extras++)
 
 START_TEST(rules_are_the_same_where_they_were_read)
@@ -160,16 +161,24 @@ START_TEST(another_architecture_ends_the_process)
 END_TEST
 
 /* Whatever the table says */
+static void never_allowed(unsigned int threads, const char *const *name, size_t n)
+{
+	const struct filter_rule *r;
+
+	for (unsigned int i = 0; (r = filter_rule(i)); i++)
+		for (size_t k = 0; k < n && r->threads & threads; k++)
+			ck_assert_msg(strcmp(filter_call_name(filter_rule_call(i)),
+					     name[k]) != 0,
+				      "%s is allowed", name[k]);
+}
+
 START_TEST(some_calls_nobody_may_make)
 {
 	static const char *const never[] = {
 		"open",
-		"openat",
 		"openat2",
 		"creat",
-		"socket",
 		"socketpair",
-		"connect",
 		"bind",
 		"execve",
 		"execveat",
@@ -180,7 +189,6 @@ START_TEST(some_calls_nobody_may_make)
 		"ptrace",
 		"process_vm_readv",
 		"process_vm_writev",
-		"kill",
 		"tkill",
 		"mount",
 		"bpf",
@@ -189,7 +197,6 @@ START_TEST(some_calls_nobody_may_make)
 		"io_uring_setup",
 		"io_uring_register",
 		"pidfd_getfd",
-		"pidfd_send_signal",
 		"mprotect",
 		"pkey_mprotect",
 		"shmat",
@@ -208,13 +215,40 @@ START_TEST(some_calls_nobody_may_make)
 		"ioperm",
 		"iopl",
 	};
-	const struct filter_rule *r;
+	/* and these the broker alone */
+	static const char *const jailed[] = {"openat", "socket", "connect", "kill",
+					     "pidfd_send_signal"};
 
-	for (unsigned int i = 0; (r = filter_rule(i)); i++)
-		for (size_t n = 0; n < ARRAY_SIZE(never); n++)
-			ck_assert_msg(strcmp(filter_call_name(filter_rule_call(i)),
-					     never[n]) != 0,
-				      "%s is allowed", never[n]);
+	never_allowed(BROKER | ALL, never, ARRAY_SIZE(never));
+	never_allowed(ALL, jailed, ARRAY_SIZE(jailed));
+}
+END_TEST
+
+START_TEST(broker_opens_only_what_it_writes)
+{
+	static const int good[] = {O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+				   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW};
+	static const int bad[] = {O_RDONLY,
+				  O_RDWR | O_CREAT,
+				  O_WRONLY,
+				  O_PATH,
+				  O_WRONLY | O_CREAT | O_TRUNC,
+				  O_TMPFILE | O_WRONLY};
+	static struct program prog;
+	uint64_t args[FILTER_SYS_ARGS] = {0};
+
+	load(&prog, THREAD_BROKER, JAIL_EXTRA_PATHS);
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		args[2] = (uint64_t)good[i];
+		ck_assert_int_eq(ask(&prog, SYS_openat, args), PROBE_ALLOWED);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		args[2] = (uint64_t)bad[i];
+		ck_assert_int_eq(ask(&prog, SYS_openat, args), PROBE_DENIED);
+	}
+	load(&prog, THREAD_BROKER, JAIL_EXTRA_SOCKETS);
+	args[2] = (uint64_t)good[0];
+	ck_assert_int_eq(ask(&prog, SYS_openat, args), PROBE_DENIED);
 }
 END_TEST
 
@@ -267,6 +301,8 @@ START_TEST(threads_have_as_few_calls_as_promised)
 	ck_assert_uint_le(count(VCPU, JAIL_EXTRAS_ALL), 8);
 	ck_assert_uint_le(count(HELPER, 0), 17);
 	ck_assert_uint_le(count(WORKER, 0), 19);
+	ck_assert_uint_le(count(BROKER, 0), 26);
+	ck_assert_uint_le(count(BROKER, JAIL_EXTRAS_ALL), 37);
 	ck_assert_uint_le(count(ALL, 0), 35);
 	ck_assert_uint_le(count(ALL, JAIL_EXTRAS_ALL), 43);
 }
@@ -277,8 +313,7 @@ START_TEST(a_filter_that_was_not_built_is_none)
 	struct sock_filter code[FILTER_CODE_MAX];
 
 	ck_assert_uint_eq(filter_code(THREAD_LOOP, JAIL_EXTRAS_ALL + 1, PID, code), 0);
-	ck_assert_uint_eq(
-		filter_code((enum thread_kind)(THREAD_WORKER + 1), 0, PID, code), 0);
+	ck_assert_uint_eq(filter_code(THREAD_KINDS, 0, PID, code), 0);
 }
 END_TEST
 
@@ -298,6 +333,7 @@ UNIT_MAIN("filter", NULL, NULL, t)
 	tcase_add_test(t, filters_do_not_look_at_what_they_do_not_compare);
 	tcase_add_test(t, another_architecture_ends_the_process);
 	tcase_add_test(t, some_calls_nobody_may_make);
+	tcase_add_test(t, broker_opens_only_what_it_writes);
 	tcase_add_test(t, no_memory_can_be_executed_or_be_a_file);
 	tcase_add_test(t, threads_have_as_few_calls_as_promised);
 	tcase_add_test(t, a_filter_that_was_not_built_is_none);

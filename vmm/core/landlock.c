@@ -72,7 +72,7 @@ static int landlock_add(int ruleset, const struct landlock_rule *r, uint64_t han
 		       : 0;
 }
 
-int landlock_open(const struct landlock_rule *r, unsigned int n)
+int landlock_open(const struct landlock_rule *r, unsigned int n, unsigned int may)
 {
 	int abi = landlock_abi(), fd, rc = 0;
 	const struct landlock_rights *has;
@@ -83,7 +83,7 @@ int landlock_open(const struct landlock_rule *r, unsigned int n)
 	has = &landlock_versions[MIN((size_t)abi, ARRAY_SIZE(landlock_versions) - 1)];
 	handled[0] = (1ULL << has->fs) - 1;
 	handled[1] = (1ULL << has->net) - 1;
-	handled[2] = (1ULL << has->scope) - 1;
+	handled[2] = ((1ULL << has->scope) - 1) & ~(uint64_t)may;
 	fd = (int)syscall(SYS_landlock_create_ruleset, handled, sizeof(handled), 0);
 	if (fd < 0)
 		return -errno;
@@ -102,7 +102,7 @@ int landlock_enter(int ruleset)
 
 int landlock_restrict(const struct landlock_rule *r, unsigned int n, struct err *e)
 {
-	cleanup_close int ruleset = landlock_open(r, n);
+	cleanup_close int ruleset = landlock_open(r, n, 0);
 	int rc = ruleset < 0 ? ruleset : landlock_enter(ruleset);
 
 	if (landlock_abi() < 0)

@@ -33,8 +33,11 @@ struct landlock_rule {
  */
 int landlock_abi(void);
 const char *landlock_why(void);
-/* landlock_open() - a rule set of @n rules; none: all is denied.  Return: its descriptor or -errno */
-int landlock_open(const struct landlock_rule *r, unsigned int n);
+/* landlock_open() - a rule set of @n rules; none: all is denied, but what @may says: LANDLOCK_SIGNALS,
+ * or 0.  Return: its descriptor or -errno
+ */
+#define LANDLOCK_SIGNALS 2U
+int landlock_open(const struct landlock_rule *r, unsigned int n, unsigned int may);
 /* landlock_enter() - this thread enters it; it must have no_new_privs.  One system call, so a
  * vfork(2)ed process may.  Return: 0 or -errno
  */

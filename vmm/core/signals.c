@@ -144,6 +144,16 @@ int signals_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+int signals_of_child(int fd)
+{
+	sigset_t set;
+
+	signals_set(&set, true);
+	sigaddset(&set, SIGCHLD);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(fd, &set, 0) < 0 ? -errno : 0;
+}
+
 static int signals_ending_relayed(void)
 {
 	uint8_t byte[SIGNALS_CHUNK];

@@ -31,6 +31,8 @@ void signals_hold(void);
  * Return: it, or -errno
  */
 int signals_open(void);
+/* signals_of_child() - from now on @fd, of signals_open(), has SIGCHLD as well.  Return: 0 or -errno */
+int signals_of_child(int fd);
 /* signals_read() - take one signal from @fd, of signals_open().  Return: its number, 0: none.  Loop
  * thread
  */

@@ -12,7 +12,15 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-enum thread_kind { THREAD_LOOP, THREAD_VCPU, THREAD_HELPER, THREAD_WORKER };
+/* The last is the one thread of another process (vmm/jail/broker.h) */
+enum thread_kind {
+	THREAD_LOOP,
+	THREAD_VCPU,
+	THREAD_HELPER,
+	THREAD_WORKER,
+	THREAD_BROKER,
+	THREAD_KINDS
+};
 
 /* thread_set_entry() - what thread_begins() calls, before the first thread is started; NULL: nothing */
 void thread_set_entry(void (*fn)(enum thread_kind kind));

@@ -16,14 +16,18 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/broker_child.h"
-#include "vmm/jail/jail_steps.h"
+#include "vmm/jail/broker_lock.h"
 
 struct broker {
 	struct child child;
+	enum jail_mode mode;
+	pid_t self;
 	int signals;
 	int events;    /* epoll: poll(2) takes no more descriptors than ulimit -n says */
 	uint64_t owed; /* a bit for each signal that the child has to be told */
 	bool locked;   /* the child has told its paths */
+	bool stopping; /* it asked for OUTSIDE_STOP, and waits for the answer */
+	struct err *e; /* why we are not locked ourselves, which is the child's end */
 };
 
 static int broker_kill(const struct broker *b, int sig)
@@ -31,91 +35,122 @@ static int broker_kill(const struct broker *b, int sig)
 	return (int)syscall(SYS_pidfd_send_signal, b->child.pidfd, sig, NULL, 0);
 }
 
-/* The child is at rest, and waits for the answer */
-static int broker_stop_both(struct broker *b)
-{
-	int status;
-
-	(void)broker_kill(b, SIGSTOP);
-	while (waitpid(b->child.pid, &status, WUNTRACED) < 0 && errno == EINTR)
-		;
-	if (!WIFSTOPPED(status)) { /* it ended instead, and its status is known now */
-		b->child.status = status;
-		b->child.ended = true;
-		return -ESRCH;
-	}
-	(void)kill(getpid(), SIGSTOP);
-	(void)broker_kill(b, SIGCONT);
-	return 0;
-}
-
 /* A terminal that is not our controlling one has no foreground: it is ours. */
 static bool broker_foreground(void)
 {
 	pid_t group = tcgetpgrp(STDIN_FILENO);
 
-	return group < 0 || group == getpgrp();
+	return group < 0 || group == (pid_t)syscall(SYS_getpgid, 0);
 }
 
-static int broker_answer(struct broker *b, const struct outside_question *q, int *fd)
-{
-	*fd = -1;
-	switch (q->verb) {
-	case OUTSIDE_STOP:
-		return broker_stop_both(b);
-	case OUTSIDE_FOREGROUND:
-		return broker_foreground();
-	case OUTSIDE_PEAK_RSS:
-		return outside_peak_rss_kib();
-	default:
-		return outside_serve(q, fd);
-	}
-}
-
-/* A message of the child, who may be anybody by now: before it is locked a slot or a question,
- * afterwards a question.  Return: false, it is garbage, and the child's end
+/* A child that reads no answers must not make us wait: it asks one at a time. One that waits for an
+ * answer that cannot be given must not wait for ever.  Return: 0; or the child's end: -EPROTO, its
+ * fault; another -errno in @b->e; -EPIPE, it has ended
  */
-static bool broker_hear(struct broker *b, const void *msg, size_t len, int passed)
+static int broker_say(struct broker *b, int32_t answer, int fd)
 {
-	int fd;
-	int32_t answer, rc;
+	int32_t rc = wire_send(b->child.wire, &answer, sizeof(answer), true, fd);
+
+	if (fd >= 0 && rc < 0 && rc != -EAGAIN) /* such as ETOOMANYREFS: never silent */
+		rc = wire_send(b->child.wire, &rc, sizeof(rc), true, -1);
+	if (rc == 0 || rc == -EPIPE)
+		return rc;
+	return rc == -EAGAIN
+		       ? -EPROTO
+		       : err_set(b->e, -rc, "the jail's two processes cannot talk: %s",
+				 strerror(-rc));
+}
+
+/* The child is at rest, and waits for the answer. It may take long, if the host does not answer one
+ * of its threads
+ */
+static void broker_stop(struct broker *b)
+{
+	b->stopping = true;
+	(void)broker_kill(b, SIGSTOP);
+}
+
+static void broker_end_child(struct broker *b, int rc)
+{
+	b->child.nonsense = rc == -EPROTO;
+	(void)broker_kill(b, SIGKILL);
+	child_reap(&b->child);
+}
+
+/* It has stopped, gone on, or ended */
+static void broker_on_child(struct broker *b)
+{
+	int rc;
+
+	if (!b->stopping || !child_stopped(&b->child))
+		return;
+	b->stopping = false;
+	(void)kill(b->self, SIGSTOP);
+	(void)broker_kill(b, SIGCONT);
+	rc = broker_say(b, 0, -1);
+	if (rc < 0)
+		broker_end_child(b, rc);
+}
+
+/* Return: as broker_say(); -EPROTO also for what is no question */
+static int broker_ask(struct broker *b, const struct outside_question *q)
+{
+	int fd = -1, answer, rc;
+
+	switch (q->verb) {
+	case OUTSIDE_LOCKED:
+		rc = b->locked ? -EPROTO : broker_lock(b->mode, b->e);
+		b->locked = true;
+		return rc;
+	case OUTSIDE_STOP:
+		broker_stop(b);
+		return 0;
+	case OUTSIDE_FOREGROUND:
+		answer = broker_foreground();
+		break;
+	case OUTSIDE_PEAK_RSS:
+		answer = outside_peak_rss_kib();
+		break;
+	default:
+		if (q->verb >= OUTSIDE_VERBS)
+			return -EPROTO;
+		answer = outside_serve(q, &fd);
+	}
+	rc = broker_say(b, answer, fd);
+	cleanup_close_fd(&fd);
+	return rc;
+}
+
+/* A message of the child, which may be anybody's by now: before it is locked a slot or a question,
+ * afterwards a question.  Return: as broker_ask()
+ */
+static int broker_hear(struct broker *b, const void *msg, size_t len, int passed)
+{
 	struct outside_question q;
 
 	if (len != sizeof(q) && !b->locked)
-		return outside_hear(msg, len, passed) == 0;
+		return outside_hear(msg, len, passed) < 0 ? -EPROTO : 0;
 	cleanup_close_fd(&passed);
-	if (len != sizeof(q))
-		return false;
+	if (len != sizeof(q) || b->stopping)
+		return -EPROTO;
 	memcpy(&q, msg, sizeof(q));
-	if (q.verb == OUTSIDE_LOCKED) {
-		b->locked = true;
-		return true;
-	}
-	if (q.verb >= OUTSIDE_VERBS)
-		return false;
-	answer = broker_answer(b, &q, &fd);
-	rc = wire_send(b->child.wire, &answer, sizeof(answer), true, fd);
-	if (fd >= 0 && rc < 0 && rc != -EAGAIN) /* such as ETOOMANYREFS: never silent */
-		rc = wire_send(b->child.wire, &rc, sizeof(rc), true, -1);
-	cleanup_close_fd(&fd);
-	/* A child that reads no answers must not make us wait: it asks one at a time */
-	return rc != -EAGAIN;
+	return broker_ask(b, &q);
 }
 
 static void broker_on_wire(struct broker *b)
 {
 	_Alignas(uint64_t) uint8_t msg[OUTSIDE_TELL_MAX]; /* as outside_hear() reads it */
-	int passed;
+	int passed, rc;
 	long n = wire_receive(b->child.wire, msg, sizeof(msg), true, &passed);
 
 	if (n == -EAGAIN)
 		return;
-	b->child.nonsense = n > 0 ? !broker_hear(b, msg, (size_t)n, passed)
-				  : n == -EMSGSIZE;
-	if (n > 0 && !b->child.nonsense)
-		return;
-	(void)broker_kill(b, SIGKILL);
-	child_reap(&b->child);
+	if (n > 0)
+		rc = broker_hear(b, msg, (size_t)n, passed);
+	else /* it hung up, which only its end does */
+		rc = n == -EMSGSIZE ? -EPROTO : -EPIPE;
+	if (rc < 0)
+		broker_end_child(b, rc);
 }
 
 /* A child that does not read them gets them later, each at least once */
@@ -131,8 +166,12 @@ static void broker_on_signals(struct broker *b)
 {
 	int sig;
 
-	while ((sig = signals_read(b->signals)))
-		b->owed |= UINT64_C(1) << sig;
+	while ((sig = signals_read(b->signals))) {
+		if (sig == SIGCHLD)
+			broker_on_child(b);
+		else
+			b->owed |= UINT64_C(1) << sig;
+	}
 	broker_relay(b);
 }
 
@@ -151,6 +190,8 @@ static int broker_open(struct broker *b)
 	int rc = b->signals = signals_open();
 
 	outside_watch(b->child.pid);
+	if (rc >= 0)
+		rc = signals_of_child(b->signals);
 	b->events = rc < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
 	if (rc >= 0 && b->events < 0)
 		rc = -errno;
@@ -180,7 +221,8 @@ static void broker_serve(struct broker *b)
 			broker_relay(b);
 		if (on >> ON_WIRE & 1)
 			broker_on_wire(b);
-		else if (on >> ON_CHILD & 1) /* after its last question */
+		else if (on >> ON_CHILD & 1 &&
+			 !b->child.ended) /* after its last question */
 			child_reap(&b->child);
 		if (owed != (b->owed != 0)) {
 			owed = !owed;
@@ -204,15 +246,15 @@ static void terminal_restore(const struct termios *mode)
 
 int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 {
-	struct broker b = {.signals = -1, .events = -1};
+	struct broker b = {
+		.mode = j->mode, .self = getpid(), .signals = -1, .events = -1, .e = e};
 	struct termios mode;
 	bool terminal = tcgetattr(STDIN_FILENO, &mode) == 0;
 	int rc = child_start(&b.child, j, vmm, ctx, e);
 
 	if (rc < 0)
 		return rc;
-	(void)jail_no_privileges();
-	jail_few_capabilities();
+	broker_begin();
 	rc = broker_open(&b);
 	if (rc < 0) {
 		err_set(e, -rc, "cannot wait for signals: %s", strerror(-rc));
@@ -222,7 +264,7 @@ int broker_run(struct jail *j, int (*vmm)(void *ctx), void *ctx, struct err *e)
 	broker_serve(&b);
 	outside_drop_heard();
 	if (rc == 0)
-		rc = child_verdict(&b.child, e);
+		rc = child_verdict(&b.child, j, e);
 	/* it may have died in raw mode */
 	if (terminal && (rc < 0 || broker_foreground()))
 		terminal_restore(&mode);

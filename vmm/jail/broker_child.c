@@ -224,6 +224,19 @@ void child_reap(struct child *c)
 	c->ended = true;
 }
 
+bool child_stopped(struct child *c)
+{
+	int status;
+
+	if (waitpid(c->pid, &status, WUNTRACED | WNOHANG) != c->pid)
+		return false;
+	if (WIFSTOPPED(status))
+		return true;
+	c->status = status;
+	c->ended = true;
+	return false;
+}
+
 void child_close(struct child *c)
 {
 	cleanup_close_fd(&c->pidfd);
@@ -235,7 +248,7 @@ void child_close(struct child *c)
 	cgroup_remove(&c->group);
 }
 
-int child_verdict(const struct child *c, struct err *e)
+int child_verdict(const struct child *c, const struct jail *j, struct err *e)
 {
 	int sig = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
 
@@ -243,6 +256,15 @@ int child_verdict(const struct child *c, struct err *e)
 		sig = SIGBUS;
 	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != JAIL_FILTER_STATUS)
 		return WEXITSTATUS(c->status);
+	if (e->code) /* the broker's own trouble, for which it was killed */
+		return -e->code;
+	if (!sig && j->why[JAIL_SECCOMP])
+		return err_set(
+			e, j->why[JAIL_SECCOMP],
+			"the jail is not closed, and no guest ran: the kernel gave a "
+			"thread no filter of system calls (%s); give the host more "
+			"memory, or start with --jail off",
+			strerror(j->why[JAIL_SECCOMP]));
 	if (c->nonsense)
 		return err_set(
 			e, EPROTO,

@@ -29,8 +29,12 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 		struct err *e);
 /* child_reap() - wait for its end, which has begun */
 void child_reap(struct child *c);
-/* child_verdict() - its exit status, or -errno and in @e what ended it without one */
-int child_verdict(const struct child *c, struct err *e);
+/* child_stopped() - has it stopped?  Waits for nothing. If it has ended, @c says so */
+bool child_stopped(struct child *c);
+/* child_verdict() - its exit status, or -errno and in @e what ended it without one, unless that is
+ * there already. @j: as it left it
+ */
+int child_verdict(const struct child *c, const struct jail *j, struct err *e);
 void child_close(struct child *c); /* and its control group ends */
 
 #endif

@@ -26,7 +26,7 @@ unsigned short filter_code(enum thread_kind kind, unsigned int extras, uint32_t 
 	const struct filter_program *p;
 	unsigned int pids = 0;
 
-	if (kind >= ARRAY_SIZE(filter_program) || extras > JAIL_EXTRAS_ALL)
+	if (kind >= THREAD_KINDS || extras > JAIL_EXTRAS_ALL)
 		return 0;
 	p = &filter_program[kind][extras];
 	if (p->n > FILTER_CODE_MAX)

@@ -19,6 +19,8 @@ enum jail_extra {
 	JAIL_EXTRA_SOCKETS =
 		1, /* consoles and ports on sockets, vsock, passt, back ends, taps */
 	JAIL_EXTRA_DAEMONS = 2, /* programs that we started, to be reaped */
+	/* The broker has these two instead: SOCKETS, if it connects to peers, and */
+	JAIL_EXTRA_PATHS = 2, /* files that it writes or removes */
 };
 #define JAIL_EXTRAS_ALL (JAIL_EXTRA_SOCKETS | JAIL_EXTRA_DAEMONS)
 

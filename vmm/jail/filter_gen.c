@@ -20,7 +20,7 @@
 #include "vmm/jail/filter.h"
 #include "vmm/jail/filter_rules.h"
 
-#define GEN_KINDS    (THREAD_WORKER + 1)
+#define GEN_KINDS    THREAD_KINDS
 #define GEN_CODE_MAX 4096
 #define GEN_CALLS    600
 

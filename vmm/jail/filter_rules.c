@@ -26,15 +26,6 @@
 #define WAIT  (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) /* with any operation */
 #define SPACE (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
-/* What the C library makes of fstat() */
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33) && !__GLIBC_PREREQ(2, 39)
-#define FSTAT       "newfstatat"
-#define FSTAT_FLAGS FILTER_INT
-#else
-#define FSTAT       "fstat"
-#define FSTAT_FLAGS 0
-#endif
-
 static const struct filter_rule filter_rules[] = {
 	/* ---- the guest runs ---- */
 	IOCTL(KVM_RUN, FD_VCPU, VCPU, "the guest runs"),
@@ -143,6 +134,9 @@ const struct filter_rule *filter_rule(unsigned int i)
 	if (i < ARRAY_SIZE(filter_rules))
 		return &filter_rules[i];
 	i -= (unsigned int)ARRAY_SIZE(filter_rules);
+	if (i < filter_rules_broker_n)
+		return &filter_rules_broker[i];
+	i -= filter_rules_broker_n;
 	return i < filter_rules_arch_n ? &filter_rules_arch[i] : NULL;
 }
 

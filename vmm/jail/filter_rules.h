@@ -39,21 +39,33 @@ struct filter_rule {
 	char why[80];
 };
 
-/* This architecture's own */
+/* The broker's, and this architecture's own */
+extern const struct filter_rule filter_rules_broker[];
+extern const unsigned int filter_rules_broker_n;
 extern const struct filter_rule filter_rules_arch[];
 extern const unsigned int filter_rules_arch_n;
 
 #define FILTER_INT UINT64_C(0xffffffff) /* the low half */
 
-/* For a rule's threads */
+/* What the C library makes of fstat() */
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33) && !__GLIBC_PREREQ(2, 39)
+#define FSTAT       "newfstatat"
+#define FSTAT_FLAGS FILTER_INT
+#else
+#define FSTAT       "fstat"
+#define FSTAT_FLAGS 0
+#endif
+
+/* For a rule's threads; ALL are those of the jailed process */
 #define LOOP   (1U << THREAD_LOOP)
 #define VCPU   (1U << THREAD_VCPU)
 #define HELPER (1U << THREAD_HELPER)
 #define WORKER (1U << THREAD_WORKER)
+#define BROKER (1U << THREAD_BROKER)
 #define ALL    (LOOP | VCPU | HELPER | WORKER)
 
-/* For a rule's arguments: a descriptor of that role; an int; one that has no other bits; a long;
- * one that has no other bits; one that is @v but for these bits
+/* For a rule's arguments: a descriptor of that role; an int; one that has no other bits; one
+ * that is @v but for these bits; and likewise a long
  */
 #define ON(n, role)                                                         \
 	{                                                                   \
@@ -66,6 +78,10 @@ extern const unsigned int filter_rules_arch_n;
 #define INT_IN(n, bits)                              \
 	{                                            \
 		FILTER_INT & ~(uint64_t)(bits), 0, n \
+	}
+#define INT_BUT(n, bits, v)                                      \
+	{                                                        \
+		FILTER_INT & ~(uint64_t)(bits), (uint32_t)(v), n \
 	}
 #define LONG(n, v)               \
 	{                        \
@@ -94,7 +110,7 @@ extern const unsigned int filter_rules_arch_n;
 		"ioctl", threads, 0, {ON(0, role), INT(1, cmd)}, why \
 	}
 
-/* filter_rule() - the rule @i, those of all architectures first.  Return: NULL after the last */
+/* filter_rule() - the rule @i, those of all architectures first, the broker's after them.  Return: NULL after the last */
 const struct filter_rule *filter_rule(unsigned int i);
 /* filter_rule_allows() - does @r allow its call with these arguments, were it a thread of @kind,
  * with @extras?  @pid is the process

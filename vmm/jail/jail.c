@@ -80,9 +80,9 @@ const char *jail_layer_cure(enum jail_layer l)
 	return jail_layers[l].cure ? jail_layers[l].cure : CURE_USERNS;
 }
 
-/* @rc of the step that puts @l on: 0, -EALREADY (not needed), or -errno */
-static void jail_note(struct jail *j, enum jail_layer l, int rc)
+void jail_note(struct jail *j, enum jail_layer l, int rc)
 {
+	j->held &= ~BIT(l);
 	if (rc == 0)
 		j->held |= BIT(l);
 	else if (rc == -EALREADY)

@@ -64,6 +64,8 @@ bool jail_layer_wanted(enum jail_layer l, enum jail_mode mode);
 const char *jail_mode_name(enum jail_mode m);
 const char *jail_layer_name(enum jail_layer l);
 const char *jail_layer_cure(enum jail_layer l); /* where the host does not give it */
+/* jail_note() - @rc of the step that puts @l on: 0, -EALREADY (not needed), or -errno */
+void jail_note(struct jail *j, enum jail_layer l, int rc);
 /* jail_take() - all layers but the filters, on the one thread that there is; threads that start later
  * inherit them. @j says which hold
  */

@@ -120,7 +120,7 @@ int jail_no_dump(void)
 
 int jail_landlock(void)
 {
-	cleanup_close int none = landlock_open(NULL, 0);
+	cleanup_close int none = landlock_open(NULL, 0, 0);
 
 	return none < 0 ? none : landlock_enter(none);
 }

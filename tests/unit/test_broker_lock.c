@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_broker_lock - what a broker can still do once it has locked itself up. */
+#include "vmm/jail/broker_lock.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "devices/backend/unix_listen.h"
+#include "tests/lib/unit.h"
+#include "vmm/core/landlock.h"
+#include "vmm/core/outside.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/filter.h"
+
+static char dir[] = "/tmp/test-broker-lock-XXXXXX";
+static char ours[64], log_path[80], foreign[80];
+static int theirs = -1; /* a directory that no slot is in */
+static struct err e;
+
+static void setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(ours, sizeof(ours), "%s/ours", dir);
+	(void)snprintf(log_path, sizeof(log_path), "%s/log", ours);
+	(void)snprintf(foreign, sizeof(foreign), "%s/foreign", dir);
+	ck_assert_int_eq(mkdir(ours, 0700), 0);
+	theirs = open(dir, O_PATH | O_DIRECTORY);
+	ck_assert_int_eq(close(open(foreign, O_WRONLY | O_CREAT, 0600)), 0);
+}
+
+static void teardown(void)
+{
+	char cmd[64];
+
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	(void)!system(cmd);
+}
+
+/* Run @fn in a process that has locked itself up.  Return: its status, as of waitpid(2) */
+static int locked(int (*fn)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		(void)close(STDERR_FILENO); /* a filter's sentence */
+		broker_begin();
+		_exit(broker_lock(JAIL_AUTO, &e) == 0 ? fn() : 98);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static int a_log;
+
+static int does_what_a_slot_needs(void)
+{
+	int fd = outside_do(OUTSIDE_ANEW, a_log, 0);
+
+	if (fd < 0 || write(fd, "x", 1) != 1)
+		return 1;
+	fd = outside_do(OUTSIDE_ANEW, a_log, 0);
+	return fd < 0;
+}
+
+static int writes_elsewhere(void)
+{
+	return openat(theirs, "new", O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+}
+
+static int removes_elsewhere(void)
+{
+	return unlinkat(theirs, "foreign", 0) < 0 ? errno : 0;
+}
+
+START_TEST(names_below_a_slots_directory_alone_can_be_written)
+{
+	a_log = outside_log(log_path, open(log_path, O_WRONLY | O_CREAT, 0600));
+	ck_assert_int_ge(a_log, 0);
+	ck_assert_int_eq(locked(does_what_a_slot_needs), 0);
+	if (landlock_abi() < 0)
+		return;
+	ck_assert_int_eq(WEXITSTATUS(locked(writes_elsewhere)), EACCES);
+	ck_assert_int_eq(WEXITSTATUS(locked(removes_elsewhere)), EACCES);
+	ck_assert_int_eq(access(foreign, F_OK), 0);
+}
+END_TEST
+
+static int ours_fd = -1;
+
+static int writes_where_it_may_remove(void)
+{
+	return openat(ours_fd, "new", O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+}
+
+START_TEST(a_socket_gives_the_right_to_remove_alone)
+{
+	struct unix_listener l;
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "%s/s", ours);
+	ck_assert_int_eq(unix_listen(&l, "test", path, &e), 0);
+	ours_fd = open(ours, O_PATH | O_DIRECTORY);
+	if (landlock_abi() >= 0)
+		ck_assert_int_eq(WEXITSTATUS(locked(writes_where_it_may_remove)), EACCES);
+	unix_unlisten(&l);
+}
+END_TEST
+
+static int peer;
+
+static int connects(void)
+{
+	return outside_do(OUTSIDE_CONNECT, peer, OUTSIDE_NO_PORT) >= 0 ? 7 : 1;
+}
+
+static int reads(void)
+{
+	return open("/dev/null", O_RDONLY) >= 0;
+}
+
+static int executes(void)
+{
+	return execl("/bin/true", "true", NULL) == 0;
+}
+
+static int forks(void)
+{
+	return fork() > 0;
+}
+
+static int signals_its_parent(void)
+{
+	return kill(getppid(), 0) == 0;
+}
+
+START_TEST(calls_are_those_of_its_slots)
+{
+	static int (*const never[])(void) = {reads,
+					     executes,
+					     forks,
+					     signals_its_parent,
+					     writes_elsewhere,
+					     removes_elsewhere};
+	struct unix_listener l;
+	char path[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		ck_assert_int_eq(WEXITSTATUS(locked(never[i])), JAIL_FILTER_STATUS);
+	/* a peer gives calls for sockets, and none for files */
+	(void)snprintf(path, sizeof(path), "%s/s", ours);
+	peer = outside_peer(path);
+	ck_assert_int_ge(peer, 0);
+	ck_assert_int_eq(WEXITSTATUS(locked(connects)), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		ck_assert_int_eq(WEXITSTATUS(locked(never[i])), JAIL_FILTER_STATUS);
+	ck_assert_int_eq(unix_listen(&l, "test", path, &e), 0);
+	ck_assert_int_eq(WEXITSTATUS(locked(connects)), 7);
+	unix_unlisten(&l);
+}
+END_TEST
+
+UNIT_MAIN("broker_lock", setup, teardown, t)
+{
+	tcase_add_test(t, names_below_a_slots_directory_alone_can_be_written);
+	tcase_add_test(t, a_socket_gives_the_right_to_remove_alone);
+	tcase_add_test(t, calls_are_those_of_its_slots);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker_lock - the broker gives up what it does not need. */
+#include "vmm/jail/broker_lock.h"
+
+#include <string.h>
+
+#include "vmm/core/landlock.h"
+#include "vmm/core/limits.h"
+#include "vmm/core/outside.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/filter.h"
+#include "vmm/jail/jail_steps.h"
+
+void broker_begin(void)
+{
+	limits_lock(); /* what a sentence has to say of them */
+	(void)jail_limits();
+	(void)jail_no_privileges();
+	jail_few_capabilities();
+}
+
+/* It signals its child, and helpers, which are not below it */
+static int broker_landlock(const struct landlock_rule *rule, unsigned int n)
+{
+	cleanup_close int set = landlock_open(rule, n, LANDLOCK_SIGNALS);
+
+	return set < 0 ? set : landlock_enter(set);
+}
+
+int broker_lock(enum jail_mode mode, struct err *e)
+{
+	struct landlock_rule rule[OUTSIDE_SLOTS_MAX];
+	bool peers;
+	unsigned int n = outside_rules(rule, &peers);
+	int rc = broker_landlock(rule, n);
+
+	/* else the child lacks it as well, and warns */
+	if (rc < 0 && mode == JAIL_STRICT)
+		return err_set(e, -rc, "--jail strict: no Landlock for the broker: %s",
+			       strerror(-rc));
+	return jail_filter_enter(
+		THREAD_BROKER,
+		(peers ? JAIL_EXTRA_SOCKETS : 0) | (n ? JAIL_EXTRA_PATHS : 0), e);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker_lock - the broker gives up what it does not need. */
+#ifndef MICROVM_JAIL_BROKER_LOCK_H
+#define MICROVM_JAIL_BROKER_LOCK_H
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+/* broker_begin() - when there is a child: no core dump, no_new_privs, four capabilities at most */
+void broker_begin(void);
+/* broker_lock() - all slots are known: from now on, and until the program's end, paths below their
+ * directories alone can be written or removed, nothing can be opened for reading or executed, and
+ * there is a list of system calls (filter_rules_broker.c). A host without Landlock does not limit
+ * paths, unless @mode is strict.
+ * Return: 0; -errno in @e: the child must not run a guest
+ */
+int broker_lock(enum jail_mode mode, struct err *e);
+
+#endif
