@@ -27,6 +27,7 @@
 
 static char dir[] = FUZZ_DIR;
 static int ended = -1; /* a process that has ended */
+static int where = -1;
 
 static void each_file(void (*fn)(const char *path))
 {
@@ -65,7 +66,8 @@ static void begin(void)
 	if (pid == 0)
 		_exit(0);
 	ended = (int)syscall(SYS_pidfd_open, pid, 0);
-	fuzz_check(ended >= 0 && atexit(leave) == 0);
+	where = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fuzz_check(ended >= 0 && where >= 0 && atexit(leave) == 0);
 }
 
 /* As struct slot_told has it: the path behind the head */
@@ -116,6 +118,7 @@ static bool hear(struct fuzz_in *in, bool *locked)
 {
 	unsigned int how = fuzz_u16(in);
 	size_t len = how & FUZZ_LEN;
+	int passed;
 	struct outside_question q;
 	struct fuzz_told t = {0};
 
@@ -131,7 +134,12 @@ static bool hear(struct fuzz_in *in, bool *locked)
 		return false;
 	if (len > FUZZ_HEAD)
 		len = told_confine(&t, len, how & FUZZ_IDENTITY);
-	return outside_hear(&t, len, how & FUZZ_PASSES ? dup(ended) : -1) == 0;
+	/* what has a name has its directory; or what it should not have */
+	if (len > FUZZ_HEAD && t.kind >= 2 && t.kind <= 4)
+		passed = how & FUZZ_PASSES ? ended : where;
+	else
+		passed = how & FUZZ_PASSES ? ended : -1;
+	return outside_hear(&t, len, passed < 0 ? -1 : dup(passed)) == 0;
 }
 
 static int lowest_free(void)

@@ -85,7 +85,7 @@ fd_wrong() {
 		[ "$1" -lt "$first" ] || [ "$1" -ge $((first + count)) ] || block=$role
 	done < <(sed -nE 's/^\tX\((FD_[A-Z]+), ([0-9]+), ([0-9]+)\).*/\1 \2 \3/p' "$here/../../vmm/core/fds.h")
 	case $block in
-	FD_STDIO) allowed="^(/dev/null|$work/(out|err)|anon_inode:\[eventpoll\])$" ;;
+	FD_STDIO) allowed="^(/dev/null|$work/(out|err))$" ;;
 	FD_TAP) allowed='^/dev/net/tun$' ;;
 	FD_VHOST) allowed='^/dev/vhost-net$' ;;
 	FD_DISK) allowed='^/dev/(loop|vd|sd|nvme)' ;;
@@ -223,6 +223,15 @@ jail_hosts() {
 	done
 	host container_auto 0 "$warn pid namespace \(.*start it with CAP_SYS_ADMIN" auto "${container[@]}"
 	host container_strict 1 "$no pid namespace \(.*start it with CAP_SYS_ADMIN" strict "${container[@]}"
+	"${container[@]}" "$microvm" --kernel "$payloads/hello" --dry-run >"$work/out" 2>"$work/err"
+	status=$?
+	if wants jail_container_dry; then
+		if [ $status = 0 ] && grep -q 'layers: ' "$work/out" && ! grep -q 'user of its own' "$work/out"; then
+			ok jail_container_dry
+		else
+			not_ok jail_container_dry 'a user of its own is promised'
+		fi
+	fi
 	host flat_root_auto 0 "$warn user namespace \(No space.*user.max_user_namespaces" auto "${flat[@]}"
 	host flat_root_strict 1 "$no user namespace" strict "${flat[@]}"
 	host flat_user_auto 0 "$warn user namespace, .*empty root.*\(.*user.max_user_namespaces" auto "${flat[@]}" "${none[@]}"

@@ -22,6 +22,7 @@
 static char dir[] = "/tmp/test-broker-lock-XXXXXX";
 static char ours[64], log_path[80], foreign[80];
 static int theirs = -1; /* a directory that no slot is in */
+static int groups = -1; /* where the child's control group is */
 static struct err e;
 
 static void setup(void)
@@ -52,7 +53,7 @@ static int locked(int (*fn)(void))
 	if (pid == 0) {
 		(void)close(STDERR_FILENO); /* a filter's sentence */
 		broker_begin();
-		_exit(broker_lock(JAIL_AUTO, &e) == 0 ? fn() : 98);
+		_exit(broker_lock(JAIL_AUTO, groups, &e) == 0 ? fn() : 98);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return status;
@@ -114,6 +115,27 @@ START_TEST(a_socket_gives_the_right_to_remove_alone)
 }
 END_TEST
 
+static int removes_a_group(void)
+{
+	return unlinkat(groups, "group", AT_REMOVEDIR) < 0 ? errno : 0;
+}
+
+static int removes_a_file_of_groups(void)
+{
+	return unlinkat(groups, "file", 0) < 0 ? errno : 0;
+}
+
+START_TEST(a_control_group_can_be_removed_and_nothing_beside_it)
+{
+	groups = open(ours, O_RDONLY | O_DIRECTORY);
+	ck_assert_int_eq(mkdirat(groups, "group", 0700), 0);
+	ck_assert_int_eq(close(openat(groups, "file", O_WRONLY | O_CREAT, 0600)), 0);
+	ck_assert_int_eq(locked(removes_a_group), 0);
+	if (landlock_abi() >= 0)
+		ck_assert_int_eq(WEXITSTATUS(locked(removes_a_file_of_groups)), EACCES);
+}
+END_TEST
+
 static int peer;
 
 static int connects(void)
@@ -171,5 +193,6 @@ UNIT_MAIN("broker_lock", setup, teardown, t)
 {
 	tcase_add_test(t, names_below_a_slots_directory_alone_can_be_written);
 	tcase_add_test(t, a_socket_gives_the_right_to_remove_alone);
+	tcase_add_test(t, a_control_group_can_be_removed_and_nothing_beside_it);
 	tcase_add_test(t, calls_are_those_of_its_slots);
 }

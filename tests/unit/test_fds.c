@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,32 @@ START_TEST(a_descriptor_moves_into_its_block_and_closes_on_exec)
 	ck_assert_int_eq(eventfd_read(to, &v), 0);
 	ck_assert_int_eq(fd_place(other(), FD_WAKE), FD_WAKE_FIRST + 1);
 	ck_assert_int_eq(fd_place(to, FD_WAKE), to);
+}
+END_TEST
+
+static bool three_is_standard_error(void)
+{
+	struct stat three, err;
+
+	return fstat(3, &three) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+	       three.st_dev == err.st_dev && three.st_ino == err.st_ino;
+}
+
+/* What a filter allows on a standard stream it allows on number 3 */
+START_TEST(number_3_is_no_other_descriptor)
+{
+	int fd = other();
+
+	ck_assert_int_eq(close_range(3, 3, 0), 0);
+	number();
+	ck_assert(three_is_standard_error());
+	/* the operator's, until it has its place */
+	ck_assert_int_eq(dup2(fd, 3), 3);
+	ck_assert_int_ge(fd_place(3, FD_WAKE), FD_WAKE_FIRST);
+	ck_assert(three_is_standard_error());
+	ck_assert_int_eq(dup2(fd, 3), 3);
+	fds_drop_inherited();
+	ck_assert(three_is_standard_error());
 }
 END_TEST
 
@@ -143,6 +170,7 @@ UNIT_MAIN("fds", NULL, NULL, t)
 {
 	tcase_add_test(t, without_a_jail_a_descriptor_stays);
 	tcase_add_test(t, a_descriptor_moves_into_its_block_and_closes_on_exec);
+	tcase_add_test(t, number_3_is_no_other_descriptor);
 	tcase_add_test(t, a_failed_open_keeps_its_error);
 	tcase_add_test(t, a_full_block_takes_no_other_number_and_keeps_nothing_open);
 	tcase_add_test(t, a_hard_limit_below_the_blocks_is_said);

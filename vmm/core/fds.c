@@ -33,6 +33,17 @@ static bool fds_on;
 /* Likewise. To list them makes the kernel make a file of each */
 static bool fds_inherited = true;
 
+/* What a filter lets a thread do with a standard stream it lets it do with number 3, which is in the
+ * block: so that is one
+ */
+static void fds_fill_stdio(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd >= FD_STDIO_FIRST + FD_STDIO_COUNT)
+		close(fd);
+}
+
 int fds_number(struct err *e)
 {
 	struct rlimit l;
@@ -54,6 +65,7 @@ int fds_number(struct err *e)
 			       FDS_END - 1, strerror(errno));
 	close(fd);
 	fds_on = true;
+	fds_fill_stdio();
 	return 0;
 }
 
@@ -89,6 +101,8 @@ void fds_drop_inherited(void)
 		fd_drop_inherited(strtol(de->d_name, NULL, 10));
 	if (dir)
 		(void)closedir(dir);
+	if (fds_on)
+		fds_fill_stdio();
 }
 
 bool fds_numbered(void)
@@ -106,6 +120,7 @@ int fd_place(int fd, enum fd_role role)
 		return fd;
 	to = fcntl(fd, F_DUPFD_CLOEXEC, first);
 	cleanup_close_fd(&fd);
+	fds_fill_stdio();
 	if (to < end)
 		return to < 0 ? -errno : to;
 	close(to);

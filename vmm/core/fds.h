@@ -43,7 +43,8 @@ enum fd_block {
 #undef FD_BLOCK_RANGE
 };
 
-/* fds_number() - from now on fd_place() moves descriptors. Before there is a second thread: the
+/* fds_number() - from now on fd_place() moves descriptors, and number 3 is standard error as well,
+ * unless it was open. Before there is a second thread: the
  * table of descriptors grows here, which later would wait for all processors. It raises the soft
  * limit where that is too low.
  * Return: 0, or -errno with a sentence in @e: the hard limit is too low

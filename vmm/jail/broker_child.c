@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/filter.h"
+#include "vmm/jail/jail_steps.h"
 
 /* ---- the child's side ---- */
 
@@ -68,25 +68,14 @@ static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_
 
 /* ---- the broker's side ---- */
 
-/* Return: a bit for each capability in effect */
-static uint64_t capabilities(void)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	if (syscall(SYS_capget, &head, d) < 0)
-		return 0;
-	return (uint64_t)d[1].effective << 32 | d[0].effective;
-}
-
 /* Which namespaces does the clone itself give? A user with some capabilities over the host has them
  * for a reason, such as taps, and would lose them in a user namespace: that one comes with the lock.
  */
 static unsigned long child_flags(struct jail *j)
 {
-	uint64_t caps = capabilities();
+	uint64_t caps = jail_capabilities();
 
-	j->root = caps >> CAP_SYS_ADMIN & 1;
+	j->root = jail_is_root();
 	j->user_ns = !caps;
 	j->pid_ns = j->root || !caps;
 	return (j->user_ns ? (unsigned long)CLONE_NEWUSER : 0) |

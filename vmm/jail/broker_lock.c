@@ -14,7 +14,7 @@
 void broker_begin(void)
 {
 	limits_lock(); /* what a sentence has to say of them */
-	(void)jail_limits();
+	(void)jail_limits(NULL);
 	(void)jail_no_privileges();
 	jail_few_capabilities();
 }
@@ -27,13 +27,17 @@ static int broker_landlock(const struct landlock_rule *rule, unsigned int n)
 	return set < 0 ? set : landlock_enter(set);
 }
 
-int broker_lock(enum jail_mode mode, struct err *e)
+int broker_lock(enum jail_mode mode, int groups, struct err *e)
 {
-	struct landlock_rule rule[OUTSIDE_SLOTS_MAX];
+	struct landlock_rule rule[OUTSIDE_SLOTS_MAX + 1];
 	bool peers;
 	unsigned int n = outside_rules(rule, &peers);
-	int rc = broker_landlock(rule, n);
+	int rc;
 
+	if (groups >= 0)
+		rule[n++] = (struct landlock_rule){.fd = groups,
+						   .may = LANDLOCK_ACCESS_FS_REMOVE_DIR};
+	rc = broker_landlock(rule, n);
 	/* else the child lacks it as well, and warns */
 	if (rc < 0 && mode == JAIL_STRICT)
 		return err_set(e, -rc, "--jail strict: no Landlock for the broker: %s",

@@ -11,9 +11,10 @@ void broker_begin(void);
 /* broker_lock() - all slots are known: from now on, and until the program's end, paths below their
  * directories alone can be written or removed, nothing can be opened for reading or executed, and
  * there is a list of system calls (filter_rules_broker.c). A host without Landlock does not limit
- * paths, unless @mode is strict.
+ * paths, unless @mode is strict. @groups: in this directory the child's control group is removed; -1: there
+ * is none.
  * Return: 0; -errno in @e: the child must not run a guest
  */
-int broker_lock(enum jail_mode mode, struct err *e);
+int broker_lock(enum jail_mode mode, int groups, struct err *e);
 
 #endif

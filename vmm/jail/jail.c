@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
@@ -59,7 +58,7 @@ bool jail_layer_wanted(enum jail_layer l, enum jail_mode mode)
 		return mode == JAIL_STRICT;
 	if (l == JAIL_CGROUP)
 		return false; /* it is described with its limits */
-	return mode != JAIL_OFF && (l != JAIL_IDENTITY || geteuid() == 0);
+	return mode != JAIL_OFF && (l != JAIL_IDENTITY || jail_is_root());
 }
 
 const char *jail_mode_name(enum jail_mode m)

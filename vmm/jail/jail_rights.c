@@ -54,7 +54,9 @@ int jail_limits(const struct jail *j)
 	if (setrlimit(RLIMIT_CORE, &none) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	files.rlim_max = files.rlim_cur;
-	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : limit_tasks(j);
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	return j ? limit_tasks(j) : 0;
 }
 
 /* It may hold the operator's secrets; argv is public anyhow. */
@@ -65,6 +67,21 @@ void jail_environment(void)
 	for (char **v = environ; v && *v; v++)
 		explicit_bzero(*v, strlen(*v));
 	(void)clearenv();
+}
+
+uint64_t jail_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return 0;
+	return (uint64_t)d[1].effective << 32 | d[0].effective;
+}
+
+bool jail_is_root(void)
+{
+	return jail_capabilities() >> CAP_SYS_ADMIN & 1;
 }
 
 int jail_no_capabilities(void)

@@ -31,7 +31,10 @@ int jail_root_enter(void);
 int jail_identity(const struct jail *j);
 
 /* jail_rights.c */
-int jail_limits(const struct jail *j); /* after jail_identity() and all namespaces */
+uint64_t jail_capabilities(void); /* a bit for each in effect */
+bool jail_is_root(void);          /* may it have a user of its own, and namespaces? */
+/* @j: of processes as well, after jail_identity() and all namespaces; NULL: not of those */
+int jail_limits(const struct jail *j);
 void jail_environment(void);
 int jail_no_capabilities(void);
 /* Of the capabilities that a change of uid left: what jail_root_enter() and jail_no_capabilities() need,
