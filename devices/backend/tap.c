@@ -25,9 +25,6 @@ void tap_close(struct tap *t)
 	for (unsigned int i = 0; i < t->n; i++)
 		close(t->fd[i]);
 	t->n = 0;
-	if (t->claim >= 0)
-		close(t->claim);
-	t->claim = -1;
 	tap_link_close(&t->link);
 	if (t->changes.loop)
 		rate_fini(&t->changes);

@@ -41,7 +41,6 @@
 struct tap {
 	unsigned int n;         /* queues */
 	int fd[TAP_QUEUES_MAX]; /* non-blocking */
-	int claim;              /* -1, or the claim that keeps our others from it */
 	char name[IFNAMSIZ];
 	uint64_t offloads;    /* of TAP_OFFLOADS, those that the host's kernel can do */
 	uint64_t told;        /* those of them that were set last */

@@ -61,8 +61,8 @@ static int tap_link_filter(int fd, unsigned int index)
 		       : 0;
 }
 
-/* Ask for its state. The answer is ready to be read when this returns */
-static int tap_link_ask(const struct tap_link *l)
+/* Ask for the state of @index. The answer is ready to be read when this returns */
+static int tap_link_ask(int fd, unsigned int index)
 {
 	struct {
 		struct nlmsghdr h;
@@ -70,31 +70,48 @@ static int tap_link_ask(const struct tap_link *l)
 	} ask = {.h = {.nlmsg_len = sizeof(ask),
 		       .nlmsg_type = RTM_GETLINK,
 		       .nlmsg_flags = NLM_F_REQUEST},
-		 .i = {.ifi_family = AF_UNSPEC, .ifi_index = (int)l->index}};
+		 .i = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index}};
 
-	return send(l->fd, &ask, sizeof(ask), MSG_DONTWAIT) < 0 ? -errno : 0;
+	return send(fd, &ask, sizeof(ask), MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* Attribute IFLA_MASTER of @m, of which @len bytes are there; 0: none */
-static uint32_t tap_link_master(const struct tap_link_message *m, size_t len)
+/* Attribute @type of the @len bytes of attributes at @p.  Return: its data, @size bytes; NULL: there is
+ * none
+ */
+static const uint8_t *tap_link_attr(const uint8_t *p, size_t len, int type, size_t *size)
 {
-	size_t at = offsetof(struct tap_link_message, attrs);
 	struct rtattr a;
-	uint32_t master;
 
-	while (at + sizeof(a) <= len) {
-		memcpy(&a, (const uint8_t *)m + at, sizeof(a));
+	for (size_t at = 0; at + sizeof(a) <= len; at += RTA_ALIGN(a.rta_len)) {
+		memcpy(&a, p + at, sizeof(a));
 		if (a.rta_len < sizeof(a) || a.rta_len > len - at)
 			break;
-		if (a.rta_type == IFLA_MASTER &&
-		    a.rta_len == RTA_LENGTH(sizeof(master))) {
-			memcpy(&master, (const uint8_t *)m + at + sizeof(a),
-			       sizeof(master));
-			return master;
-		}
-		at += RTA_ALIGN(a.rta_len);
+		*size = a.rta_len - sizeof(a);
+		if ((a.rta_type & NLA_TYPE_MASK) == type)
+			return p + at + sizeof(a);
 	}
-	return 0;
+	return NULL;
+}
+
+/* Likewise a number; 0: there is none */
+static uint32_t tap_link_u32(const uint8_t *p, size_t len, int type)
+{
+	uint32_t v = 0;
+	size_t size;
+	const uint8_t *at = tap_link_attr(p, len, type, &size);
+
+	if (at && size == sizeof(v))
+		memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+/* How many of @len bytes of @m are attributes */
+static size_t tap_link_attrs_len(const struct tap_link_message *m, size_t len)
+{
+	const size_t at = offsetof(struct tap_link_message, attrs);
+
+	len = MIN(len, m->h.nlmsg_len);
+	return len > at ? len - at : 0;
 }
 
 /* Return: as tap_link_read() */
@@ -116,7 +133,7 @@ static bool tap_link_hear(struct tap_link *l, const struct tap_link_message *m,
 		return false;
 	}
 	l->up = (m->link.ifi_flags & IFF_UP) && (m->link.ifi_flags & TAP_LINK_CARRY);
-	master = tap_link_master(m, MIN(len, m->h.nlmsg_len));
+	master = tap_link_u32(m->attrs, tap_link_attrs_len(m, len), IFLA_MASTER);
 	if (master == l->master)
 		return l->up && !was_up;
 	l->master = master;
@@ -126,12 +143,12 @@ static bool tap_link_hear(struct tap_link *l, const struct tap_link_message *m,
 /* One message from the kernel; other processes may send some as well. Return: its length; 0: a
  * message that is not for us; -errno
  */
-static ssize_t tap_link_next(const struct tap_link *l, struct tap_link_message *m)
+static ssize_t tap_link_next(int fd, struct tap_link_message *m)
 {
 	struct sockaddr_nl from = {0};
 	socklen_t size = sizeof(from);
-	ssize_t len = recvfrom(l->fd, m, sizeof(*m), MSG_DONTWAIT,
-			       (struct sockaddr *)&from, &size);
+	ssize_t len = recvfrom(fd, m, sizeof(*m), MSG_DONTWAIT, (struct sockaddr *)&from,
+			       &size);
 
 	if (len < 0)
 		return -errno;
@@ -144,7 +161,7 @@ bool tap_link_read(struct tap_link *l)
 	bool moved = false;
 
 	for (unsigned int i = 0; i < TAP_LINK_READS; i++) {
-		ssize_t len = tap_link_next(l, &m);
+		ssize_t len = tap_link_next(l->fd, &m);
 
 		if (len >= 0) {
 			moved |= tap_link_hear(l, &m, (size_t)len);
@@ -153,7 +170,7 @@ bool tap_link_read(struct tap_link *l)
 			l->lost = true;
 		} else if (len == -EAGAIN && l->lost) {
 			moved = true; /* it may have been: messages were lost */
-			l->lost = tap_link_ask(l) < 0;
+			l->lost = tap_link_ask(l->fd, l->index) < 0;
 			if (l->lost)
 				break; /* ask again, with the next message */
 		} else {
@@ -182,7 +199,7 @@ int tap_link_open(struct tap_link *l, const char *name)
 	if (rc == 0 && bind(l->fd, (const struct sockaddr *)&us, sizeof(us)) < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = tap_link_ask(l);
+		rc = tap_link_ask(l->fd, l->index);
 	if (rc == 0) {
 		(void)tap_link_read(l);
 		rc = l->master == TAP_LINK_UNKNOWN ? -ENODATA : 0;
@@ -192,6 +209,27 @@ int tap_link_open(struct tap_link *l, const char *name)
 		l->index = 0;
 	}
 	return rc;
+}
+
+unsigned int tap_link_queues(const char *name)
+{
+	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct tap_link_message m;
+	const uint8_t *at;
+	size_t size = 0;
+	ssize_t len;
+
+	if (fd < 0 || tap_link_ask(fd, if_nametoindex(name)) < 0)
+		return 0;
+	len = tap_link_next(fd, &m);
+	if (len <= 0 || m.h.nlmsg_type != RTM_NEWLINK)
+		return 0;
+	at = tap_link_attr(m.attrs, tap_link_attrs_len(&m, (size_t)len), IFLA_LINKINFO,
+			   &size);
+	at = at ? tap_link_attr(at, size, IFLA_INFO_DATA, &size) : NULL;
+	return at ? tap_link_u32(at, size, IFLA_TUN_NUM_QUEUES) +
+			       tap_link_u32(at, size, IFLA_TUN_NUM_DISABLED_QUEUES)
+		  : 0;
 }
 
 void tap_link_close(struct tap_link *l)

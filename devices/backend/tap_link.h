@@ -27,6 +27,10 @@ struct tap_link {
 int tap_link_open(struct tap_link *l, const char *name);
 void tap_link_close(struct tap_link *l); /* any number of times; nothing if index is 0 */
 
+/* tap_link_queues() - how many queues of the tap @name, which can have several, processes have open;
+ * 0: none, or the kernel does not say (Linux 4.17)
+ */
+unsigned int tap_link_queues(const char *name);
 /* tap_link_read() - read the messages there are, or a part if there are many.
  * Return: did it come up or change its master, if only for a while?  Then other peers than before
  * may be on its other side

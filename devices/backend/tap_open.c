@@ -4,12 +4,10 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "devices/backend/netns.h"
@@ -124,24 +122,6 @@ static void tap_follow(struct tap *t)
 			 t->name, SHELL_WORD(t->name));
 }
 
-/* Any number of users can open a tap with several queues, and each would get some of the frames:
- * take a name that only one machine has, in this network namespace.  No datagrams, which could be
- * sent to any socket of the host.  Return: 0 or -errno
- */
-static int tap_claim(struct tap *t)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	const size_t at = offsetof(struct sockaddr_un, sun_path) + 1;
-	int len = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "microvm/tap/%s",
-			   t->name);
-
-	t->claim = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (t->claim >= 0 &&
-	    bind(t->claim, (struct sockaddr *)&a, (socklen_t)(at + (size_t)len)) == 0)
-		return 0;
-	return errno == EADDRINUSE ? -EBUSY : -errno;
-}
-
 /* @fd becomes one more queue (@multi: of a tap that can have several). Return: 0 or -errno */
 static int tap_attach(struct tap *t, int fd, bool multi)
 {
@@ -155,20 +135,24 @@ static int tap_attach(struct tap *t, int fd, bool multi)
 	return 0;
 }
 
-/* An existing interface has several queues or one, and must be opened with the same flag. */
+/* An existing interface has several queues or one, and must be opened with the same flag. One with
+ * several can be opened by any number of processes, and each would get some of the frames: the
+ * kernel says how many there are. So no other user can keep us from it who may not open it.
+ */
 static int tap_attach_either(struct tap *t, int fd, bool *multi, bool exists)
 {
 	int rc = 0;
 
 	for (int i = 0; i < 2; i++) {
-		if (*multi && (rc = tap_claim(t)) < 0)
-			break;
+		if (*multi && exists && tap_link_queues(t->name) > 0)
+			return -EBUSY;
 		rc = tap_attach(t, fd, *multi);
 		if (rc != -EINVAL || !exists || i > 0)
 			break;
 		*multi = !*multi;
 	}
-	return rc;
+	/* two at the same moment both give way */
+	return rc == 0 && *multi && tap_link_queues(t->name) > 1 ? -EBUSY : rc;
 }
 
 /* The first queue.  @multi, in: of several; out: the tap has several.  @exists, out: it is not
@@ -176,14 +160,15 @@ static int tap_attach_either(struct tap *t, int fd, bool *multi, bool exists)
  */
 static int tap_attach_first(struct tap *t, bool *multi, bool *exists, struct err *e)
 {
-	int fd = tap_open_device(t->name, e), rc;
 	bool wanted = *multi;
+	int rc;
 
-	if (fd < 0)
-		return fd;
 	for (unsigned int n = 0;; n++) {
 		unsigned int before = if_nametoindex(t->name);
+		int fd = tap_open_device(t->name, e);
 
+		if (fd < 0)
+			return fd;
 		*multi = wanted;
 		*exists = before != 0;
 		rc = tap_attach_either(t, fd, multi, *exists);
@@ -191,19 +176,18 @@ static int tap_attach_first(struct tap *t, bool *multi, bool *exists, struct err
 		*exists = before && before == if_nametoindex(t->name);
 		if (rc == 0)
 			return 0;
-		cleanup_close_fd(&t->claim);
-		t->claim = -1;
+		close(fd);
+		t->n = 0;
 		if (rc != -EBUSY || !signals_outwait(n))
 			break;
 	}
-	close(fd);
 	return tap_attach_error(t->name, -rc, *exists, e);
 }
 
 static int tap_by_name(struct tap *t, const struct config_net *c, unsigned int queues,
 		       struct err *e)
 {
-	bool exists, multi = queues > 1;
+	bool exists = false, multi = queues > 1;
 	int rc;
 
 	rc = tap_check_name(c->tap, e);
@@ -371,7 +355,7 @@ int tap_open(struct tap *t, const struct config *cfg, unsigned int i, unsigned i
 	int rc;
 
 	BUG_ON(!queues || queues > TAP_QUEUES_MAX);
-	*t = (struct tap){.claim = -1};
+	*t = (struct tap){0};
 	rc = tap_check_twice(cfg, i, e);
 	if (rc == 0)
 		rc = netns_run(cfg->net[i].netns, tap_do, &job, e);

@@ -111,7 +111,7 @@ struct virtio_dev *net_create_on(const struct virtio_env *env, unsigned int i,
 struct virtio_dev *net_create_stream(const struct virtio_env *env, unsigned int i, int fd,
 				     struct err *e)
 {
-	const struct tap none = {.claim = -1, .name = "passt"};
+	const struct tap none = {.name = "passt"};
 	struct netstream *s = netstream_create(fd);
 	struct virtio_dev *v;
 

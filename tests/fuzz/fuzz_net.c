@@ -23,7 +23,7 @@ static uint8_t frame[NET_READ_MAX];
  */
 static void fuzz_make(void)
 {
-	struct tap tap = {.n = 2, .claim = -1, .name = "tap0"};
+	struct tap tap = {.n = 2, .name = "tap0"};
 	int sv[2], size = MIB;
 
 	log_threshold = LOG_ERROR;

@@ -32,7 +32,7 @@ static struct config_net fixture_limits; /* .rx and .tx: none, or the test's */
 
 static inline void plug(int fd)
 {
-	struct tap tap = {.n = 1, .fd = {fd}, .claim = -1, .name = "tap0"};
+	struct tap tap = {.n = 1, .fd = {fd}, .name = "tap0"};
 
 	driver_init(&d, RAM);
 	d.cfg.nnet = 1;

@@ -94,7 +94,7 @@ static void use_all_queues(void)
 
 START_TEST(network_card)
 {
-	struct tap tap = {.n = 1, .claim = -1, .name = "tap0"};
+	struct tap tap = {.n = 1, .name = "tap0"};
 	struct ring *ring = d.env.ring = ring_create(d.loop);
 	int sv[2];
 

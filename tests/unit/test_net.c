@@ -298,7 +298,7 @@ START_TEST(mac_is_stable_local_and_differs_by_name)
 	setup();
 	ck_assert_uint_eq(driver_read_n(&d, VIRTIO_MMIO_CONFIG, 4), a);
 	driver_fini(&d);
-	struct tap tap = {.n = 1, .fd = {dup(wire)}, .claim = -1, .name = "tap1"};
+	struct tap tap = {.n = 1, .fd = {dup(wire)}, .name = "tap1"};
 
 	driver_init(&d, RAM);
 	d.cfg.nnet = 1;

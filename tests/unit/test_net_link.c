@@ -24,7 +24,7 @@ static gpa_t cmd;
 
 static void plug_link(bool up)
 {
-	struct tap tap = {.n = PAIRS, .claim = -1, .name = "tap0"};
+	struct tap tap = {.n = PAIRS, .name = "tap0"};
 	int sv[2];
 
 	log_threshold = LOG_ERROR;

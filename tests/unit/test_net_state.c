@@ -32,7 +32,7 @@ static void new_loop(void)
 /* Another card: @given is its configuration, @name its tap's */
 static void replug(const struct config_net *given, const char *name, unsigned int queues)
 {
-	struct tap tap = {.n = queues, .claim = -1};
+	struct tap tap = {.n = queues};
 	int sv[2];
 
 	(void)snprintf(tap.name, sizeof(tap.name), "%s", name);

@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -203,21 +204,31 @@ START_TEST(tap_with_several_queues_is_ours_alone)
 }
 END_TEST
 
-/* A filter that lets a machine write to its sockets lets it name any address */
-START_TEST(name_that_we_take_sends_nothing)
+/* Any process may take any abstract name, whatever it may do with taps */
+START_TEST(name_that_another_process_took_keeps_nobody_out)
 {
-	const struct sockaddr_un a = {AF_UNIX, "\0test-tap-hears"};
-	cleanup_close int hears = socket(AF_UNIX, SOCK_DGRAM, 0);
-	struct err e = {0};
-	struct tap t;
+	const struct sockaddr_un a = {AF_UNIX, "\0microvm/tap/mvtest0"};
+	cleanup_close int squats = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	ck_assert_int_eq(bind(hears, (const struct sockaddr *)&a, sizeof(a)), 0);
-	ck_assert_msg(tap_open(&t, &real_cfg, 0, 2, &e) == 0, "%s", e.msg);
-	ck_assert_int_ge(t.claim, 0);
-	ck_assert_int_lt(sendto(t.claim, "x", 1, MSG_NOSIGNAL,
-				(const struct sockaddr *)&a, sizeof(a)),
+	ck_assert_int_eq(bind(squats, (const struct sockaddr *)&a,
+			      offsetof(struct sockaddr_un, sun_path) +
+				      sizeof("\0microvm/tap/mvtest0") - 1),
 			 0);
-	tap_close(&t);
+	expect_queues(2, 2);
+}
+END_TEST
+
+/* Not one of ours: it has no claim but the queue itself */
+START_TEST(queue_of_any_process_is_in_our_way)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+					 IFF_MULTI_QUEUE,
+			    .ifr_name = "mvtest0"};
+	cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	make_tap(IFF_MULTI_QUEUE);
+	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
+	refused(&real_cfg, 0, "in use by another process");
 }
 END_TEST
 
@@ -350,7 +361,8 @@ UNIT_MAIN("tap", setup, teardown, t)
 		tcase_add_test(real, tap_with_one_queue_is_taken_as_it_is);
 		tcase_add_test(real, tap_with_several_queues_is_taken_as_it_is);
 		tcase_add_test(real, tap_with_several_queues_is_ours_alone);
-		tcase_add_test(real, name_that_we_take_sends_nothing);
+		tcase_add_test(real, name_that_another_process_took_keeps_nobody_out);
+		tcase_add_test(real, queue_of_any_process_is_in_our_way);
 		tcase_add_test(real, tap_is_opened_in_the_namespace_that_is_named);
 		tcase_add_test(real, what_is_no_namespace_is_refused);
 		tcase_add_test(real, interface_that_is_no_tap_is_refused);
