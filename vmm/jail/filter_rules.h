@@ -110,7 +110,7 @@ extern const unsigned int filter_rules_arch_n;
 		"ioctl", threads, 0, {ON(0, role), INT(1, cmd)}, why \
 	}
 
-/* filter_rule() - the rule @i, those of all architectures first, the broker's after them.  Return: NULL after the last */
+/* filter_rule() - the rule @i, those of all architectures first, the broker's last.  Return: NULL after the last */
 const struct filter_rule *filter_rule(unsigned int i);
 /* filter_rule_allows() - does @r allow its call with these arguments, were it a thread of @kind,
  * with @extras?  @pid is the process
