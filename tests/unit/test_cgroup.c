@@ -87,6 +87,7 @@ static struct cgroup *group_with(struct cgroup *g, const char *events)
 	ck_assert_int_ge(g->events, 0);
 	unlink(fresh);
 	ck_assert_int_eq(write(g->events, events, strlen(events)), (long)strlen(events));
+	ck_assert_int_eq(lseek(g->events, 0, SEEK_SET), 0);
 	e = (struct err){0};
 	return g;
 }

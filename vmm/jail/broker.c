@@ -99,7 +99,8 @@ static int broker_ask(struct broker *b, const struct outside_question *q)
 
 	switch (q->verb) {
 	case OUTSIDE_LOCKED:
-		rc = b->locked ? -EPROTO : broker_lock(b->mode, b->child.group.parent, b->e);
+		rc = b->locked ? -EPROTO
+			       : broker_lock(b->mode, b->child.group.parent, b->e);
 		b->locked = true;
 		return rc;
 	case OUTSIDE_STOP:
