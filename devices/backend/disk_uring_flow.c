@@ -13,6 +13,7 @@
 
 #include <errno.h>
 
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
 #define URING_TRIES 8 /* of EAGAIN and the like from the kernel, in a row */
@@ -72,6 +73,14 @@ static bool uring_start_one(struct disk_uring *en, struct disk_req *r)
 	return false;
 }
 
+/* By the other engine; it still is the only one that runs */
+static void uring_sync_leaves(struct disk_uring *en)
+{
+	en->flush = (struct disk_req){.op = DISK_FLUSH};
+	disk_submit(&en->blocking, &en->flush);
+	en->left = true;
+}
+
 static void uring_start_sync(struct disk_uring *en)
 {
 	struct io_uring_sqe *sqe;
@@ -84,11 +93,15 @@ static void uring_start_sync(struct disk_uring *en)
 			uring_finish(en, r, -EIO);
 		return;
 	}
-	sqe = ring_get(en->ring, &en->user, &en->sync);
-	if (!sqe)
-		return;
-	io_uring_prep_fsync(sqe, (int)en->user.file, IORING_FSYNC_DATASYNC);
-	ring_set(sqe, &en->sync);
+	if (!en->alone) {
+		sqe = ring_get(en->ring, &en->user, &en->sync);
+		if (!sqe)
+			return;
+		io_uring_prep_fsync(sqe, (int)en->user.file, IORING_FSYNC_DATASYNC);
+		ring_set(sqe, &en->sync);
+	} else {
+		uring_sync_leaves(en);
+	}
 	en->sync_runs = true;
 	disk_list_move(&en->syncing, &en->unsynced);
 }
@@ -129,8 +142,8 @@ static void uring_synced(struct disk_uring *en, int res)
 		disk_list_move(&en->unsynced, &en->syncing);
 		return;
 	}
-	/* a discard that did not run lost nothing */
-	if (res < 0 && res != -ECANCELED && !en->sync_again) {
+	/* one that did not run lost nothing */
+	if (res < 0 && res != -ECANCELED && res != RING_WITHDRAWN && !en->sync_again) {
 		en->sync_failed = true;
 		disk_log_sync_failed(en->d, res);
 	}
@@ -138,15 +151,29 @@ static void uring_synced(struct disk_uring *en, int res)
 		uring_finish(en, r, res < 0 ? -EIO : 0);
 }
 
+/* Each try would cost the submitting thread milliseconds */
+static void uring_stays_alone(struct disk_uring *en)
+{
+	if (!en->alone)
+		log_warn(
+			"disk %s: the host's kernel gets no thread for it: blocking calls from "
+			"now on; raise ulimit -u, or the pids.max of the control group",
+			en->d->path);
+	en->alone = true;
+	en->d->how = "sync";
+}
+
 static void uring_came(struct disk_uring *en, struct disk_req *r, int res)
 {
 	if (res > 0)
 		disk_req_eat(r, MIN((size_t)res, r->len));
-	if (res == 0 || res == -ECANCELED)
+	if (res == 0 || res == RING_WITHDRAWN)
 		res = -EIO; /* end of file (we know the size); or not even begun */
 	if (uring_again(res, &r->again) || (res > 0 && r->len)) {
 		disk_list_add(&en->staged, r);
-	} else if (r->again) {
+	} else if (r->again || res == -ECANCELED) {
+		if (res == -ECANCELED)
+			uring_stays_alone(en);
 		uring_leave(en, r);
 		en->left = true;
 	} else if (res < 0) {
@@ -166,10 +193,14 @@ static bool uring_take(struct disk_uring *en, struct ring_op *list)
 		struct ring_op *op = list;
 
 		list = list->next;
-		if (op == &en->sync)
+		if (op == &en->sync && op->res == -ECANCELED) {
+			uring_stays_alone(en);
+			uring_sync_leaves(en);
+		} else if (op == &en->sync) {
 			uring_synced(en, op->res);
-		else
+		} else {
 			uring_came(en, container_of(op, struct disk_req, ring), op->res);
+		}
 	}
 	return any;
 }
@@ -216,6 +247,10 @@ void uring_on_blocking(void *ctx, struct disk_req *list)
 		struct disk_req *r = list;
 
 		list = list->next;
+		if (r == &en->flush) {
+			uring_synced(en, r->result);
+			continue;
+		}
 		r->durable = r->ring.res;
 		if (r->result == 0)
 			uring_moved(en, r);

@@ -13,6 +13,7 @@ struct disk_uring {
 	struct ring *ring;
 	struct ring_user user;
 	bool live;     /* the ring has @user; else all goes to @blocking */
+	bool alone;    /* the kernel got no thread: from then on all goes to @blocking */
 	uint64_t room; /* bytes left of this commit's */
 	disk_done_fn done;
 	void *ctx;
@@ -22,6 +23,7 @@ struct disk_uring {
 	struct disk_list unsynced; /* wait for an fdatasync that begins after they came */
 	struct disk_list syncing;  /* wait for the one that runs */
 	struct ring_op sync;
+	struct disk_req flush; /* in place of @sync, by the other engine */
 	unsigned int sync_again;
 	bool sync_runs, sync_failed;
 	bool left; /* the other engine has staged requests that are not committed */

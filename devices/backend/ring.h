@@ -21,13 +21,16 @@
 #define RING_USERS_MAX 64
 #define RING_SHARE     256 /* operations that one user has under way at most */
 
+#define RING_WITHDRAWN (-ETIME)
+
 struct ring_user;
 
 /* One operation, in memory of its user that stays valid until it is done */
 struct ring_op {
 	struct ring_user *user;
-	/* As the kernel says: a count, 0 or -errno. -EAGAIN, -EINTR: try again;
-	 * -ECANCELED: never begun, since the kernel took nothing for too long
+	/* As the kernel says: a count, 0 or -errno. -EAGAIN, -EINTR: try again; -ECANCELED: never
+	 * begun, since the kernel got no thread for it (ulimit -u); RING_WITHDRAWN: never begun,
+	 * since the kernel took nothing for too long
 	 */
 	int res;
 	struct ring_op *next;

@@ -123,7 +123,7 @@ static void ring_refused(struct ring *r, int rc)
 		if (log_limit_ok(&limit))
 			log_warn("the host's io_uring takes nothing: %s; requests fail",
 				 strerror(-rc));
-		ring_withdraw(r, -ECANCELED);
+		ring_withdraw(r, RING_WITHDRAWN);
 		return;
 	}
 	it.it_value.tv_nsec = r->nap * 1000000L;

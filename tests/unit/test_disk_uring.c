@@ -240,6 +240,43 @@ START_TEST(kernel_that_always_says_again_is_no_spin)
 END_TEST
 
 /* Nothing else is under way that would bring the ring to the kernel again */
+/* At the limit of processes the kernel gets no thread for what may wait */
+START_TEST(what_the_kernel_has_no_thread_for_is_done_by_ours)
+{
+	char got[512];
+
+	start(&t[0]);
+	memset(buf[0], 'w', 512);
+	lie_res = -ECANCELED;
+	lie_left = UINT_MAX;
+	ck_assert_int_eq(run_one(DISK_WRITE, 0, buf[0], 512), 0);
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), 0);
+	ck_assert_int_eq(run_one(DISK_READ, 0, got, 512), 0);
+	ck_assert_mem_eq(got, buf[0], 512);
+	lie_left = 0;
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), 0);
+}
+END_TEST
+
+/* Nothing of them stays with either engine */
+START_TEST(reset_while_ours_flushes_for_the_kernel)
+{
+	struct disk_req r[2] = {{.op = DISK_FLUSH}, {.op = DISK_FLUSH}};
+
+	start(&t[0]);
+	lie_res = -ECANCELED;
+	lie_left = UINT_MAX;
+	submit(&t[0], r, 2);
+	pthread_mutex_lock(&t[0].dev.lock);
+	t[0].wanted = 0;
+	disk_cancel(t[0].disk);
+	pthread_mutex_unlock(&t[0].dev.lock);
+	ck_assert_uint_eq(t[0].nfinished, 2);
+	lie_left = 0;
+	ck_assert_int_eq(run_one(DISK_FLUSH, 0, NULL, 0), 0);
+}
+END_TEST
+
 START_TEST(submission_the_kernel_does_not_take_is_tried_again)
 {
 	memset(buf[0], 'b', 512);
@@ -642,6 +679,8 @@ UNIT_MAIN("disk_uring", setup, teardown, tc)
 		tcase_add_test(tc, short_counts_are_continued);
 		tcase_add_test(tc, errors_reach_the_request_and_the_rest_lives);
 		tcase_add_test(tc, kernel_that_always_says_again_is_no_spin);
+		tcase_add_test(tc, what_the_kernel_has_no_thread_for_is_done_by_ours);
+		tcase_add_test(tc, reset_while_ours_flushes_for_the_kernel);
 		tcase_add_test(tc, submission_the_kernel_does_not_take_is_tried_again);
 		tcase_add_test(tc, kernel_that_never_takes_it_is_an_error_and_no_spin);
 		tcase_add_test(tc, reset_does_not_wait_for_a_kernel_that_takes_nothing);
