@@ -26,8 +26,8 @@ static bool uring_is_ours(struct disk_uring *en, const struct disk_req *r)
 {
 	if (r->op == DISK_FLUSH)
 		return true;
-	if (en->alone || (r->op != DISK_READ && r->op != DISK_WRITE) || r->len > en->room ||
-	    (en->d->direct && !disk_req_aligned(en->d, r)))
+	if (en->alone || (r->op != DISK_READ && r->op != DISK_WRITE) ||
+	    r->len > en->room || (en->d->direct && !disk_req_aligned(en->d, r)))
 		return false;
 	en->room -= r->len;
 	return true;
