@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# stage.sh - fill the tree of an image: files with what they need to run, and the refusal of what
-# cannot run there.  lib.sh sources it.
+# stage.sh - fill the tree of an image: files with what they need to run, a kernel's modules, and the
+# refusal of what cannot run there.  lib.sh sources it.
 
 # stage ROOT SRC[:DST] - copy a file or a directory into the tree ROOT, by default to the
 # path it has here, with what its programs need: shared libraries and interpreters
@@ -120,4 +120,80 @@ stage_cpio()
 	(cd "$1" && find . -exec touch -hd @0 {} + &&
 		find . -mindepth 1 -print0 | LC_ALL=C sort -z |
 		cpio --null --create --format=newc --owner=0:0 --reproducible --quiet)
+}
+
+# find_modules DIR - print where its modules.dep is
+find_modules()
+{
+	local found
+	for found in "$1/modules" "$1"; do
+		[ ! -f "$found/modules.dep" ] || { printf '%s\n' "$found" && return; }
+	done
+	mapfile -t found < <(find "$1"/lib/modules "$1"/usr/lib/modules -mindepth 2 -maxdepth 2 \
+		-name modules.dep -printf '%h\n' 2>/dev/null)
+	[ ${#found[@]} -lt 2 ] || die "$1 holds modules of several kernels: name one, like ${found[0]}"
+	[ ${#found[@]} = 1 ] ||
+		die "$1 holds no modules.dep: give a directory from fetch-debian, or the INSTALL_MOD_PATH of make modules_install (depmod makes the file)"
+	printf '%s\n' "${found[0]}"
+}
+
+# modules_in_order MODULES_DIR NAME... - paths below it, each after what it depends on; NAME? if
+# there is one.  Fail at one that there is not, whose name is the last line
+modules_in_order()
+{
+	awk -v want="${*:2}" '
+	function name(path)
+	{
+		sub(/.*\//, "", path)
+		sub(/\.ko.*/, "", path)
+		gsub(/-/, "_", path)
+		return path
+	}
+	FILENAME ~ /builtin$/ { builtin[name($1)] = 1; next }
+	{
+		# A line names a module, then all it needs, nearest first
+		file = $1
+		sub(/:$/, "", file)
+		list = file
+		for (i = 2; i <= NF; i++)
+			list = $i " " list
+		line[name(file)] = list
+	}
+	END {
+		n = split(want, names, " ")
+		for (i = 1; i <= n; i++) {
+			key = name(names[i])
+			optional = sub(/\?$/, "", key)
+			if (!(key in line)) {
+				if (key in builtin || optional)
+					continue
+				print names[i]
+				exit 1
+			}
+			m = split(line[key], part, " ")
+			for (j = 1; j <= m; j++)
+				if (!(part[j] in done)) {
+					done[part[j]] = 1
+					print part[j]
+				}
+		}
+	}' "$1/modules.builtin" "$1/modules.dep"
+}
+
+# module_file PATH - print the name of a module's file in an image, where none is packed
+module_file()
+{
+	local name=${1##*/}
+	printf '%s\n' "${name%%.ko*}.ko"
+}
+
+# stage_module FILE DST - copy a module, unpacked
+stage_module()
+{
+	case $1 in
+	*.xz) xz -dc "$1" >"$2" ;;
+	*.gz) gzip -dc "$1" >"$2" ;;
+	*.zst) need zstd && zstd -dcq "$1" >"$2" ;;
+	*) cp "$1" "$2" ;;
+	esac
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_agent_proto - frames from the other end of a job's port, in pieces of any size */
+/*
+ * fuzz_agent_proto - frames from the other end of a job's port, in pieces of any size; and what the
+ * network may answer to the agent
+ */
 #include "tests/fuzz/fuzz.h"
 
+#include "guest-images/agent/net.h"
 #include "guest-images/agent/proto.h"
 
 static struct agent_reader r;
@@ -76,6 +80,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int rc = 0;
 
 	texts(data, size);
+	if (size > 8) {
+		struct dhcp d = {0};
+
+		memcpy(&d.xid, data + 4, sizeof(d.xid));
+		(void)dhcp_take(data, size, &d, DHCP_OFFER);
+	}
 	r.begin = r.end = 0;
 	r.from = fuzz_u8(&in) & 1 ? AGENT_GUEST : AGENT_HOST;
 	while (in.n && rc >= 0) {

@@ -3,7 +3,7 @@
 import os
 import re
 
-SOURCES = ("vmm", "devices", "boot")
+SOURCES = ("vmm", "devices", "boot", "guest-images/agent")
 
 
 class Unfit(Exception):
