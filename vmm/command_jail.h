@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/command_machine.h"
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 #include "vmm/jail/jail.h"
@@ -14,12 +15,17 @@
 
 /* What one process makes of the command line, and another runs */
 struct machine_job {
-	const struct config *cfg;
+	struct config *cfg;
+	const struct machine_hooks *hooks;
 	struct report_file *file;
 	uint64_t start_ns;
 	struct jail *jail; /* NULL: none */
-	bool stuck;        /* as of struct machine */
-	int pidfile;       /* its descriptor, for no machine that is jailed; -1: none */
+	/* with @jail, shared with the process that runs it: the status that it chose to end with, -1
+	 * before. The broker alone would take a job's 135 and 159 for an end by a signal
+	 */
+	int *status;
+	bool stuck;  /* as of struct machine */
+	int pidfile; /* its descriptor, for no machine that is jailed; -1: none */
 };
 
 /* command_describe_jail() - the jail that a machine of @cfg would get, for --dry-run */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command_machine - options to config to machine to report to exit status. */
+#include "vmm/command_machine.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,11 +60,17 @@ static void take_apart(struct machine *m, struct loop *loop)
 /* The run, from nothing to nothing: @r says how it went */
 static void run_machine(struct machine *m, struct machine_job *job, struct report *r)
 {
+	const struct machine_hooks *h = job->hooks;
 	struct loop *loop = NULL;
 	struct err e = {0};
 
-	if ((!job->jail || fds_number(&e) == 0) && build(m, job->cfg, &loop, &e) == 0 &&
+	if ((!job->jail || fds_number(&e) == 0) &&
+	    (!h->prepare || h->prepare(h->ctx, job->cfg, &e) == 0) &&
+	    build(m, job->cfg, &loop, &e) == 0 &&
+	    (!h->built || h->built(h->ctx, m, loop, &e) == 0) &&
 	    (!job->jail || command_lock(m, job, &e) == 0)) {
+		if (h->locked)
+			h->locked(h->ctx);
 		machine_report_live(m, job->file, r->start_ns);
 		command_report_jail(job, &m->live.report);
 		r->verdict = machine_run(m);
@@ -70,9 +78,21 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 	} else {
 		r->verdict = machine_not_built(&e);
 	}
+	if (h->over)
+		h->over(h->ctx, &r->verdict);
 	take_apart(m, loop);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
+}
+
+/* The status of a host that failed, as the command has it */
+static int host_failed(const struct machine_hooks *h)
+{
+	struct exit_verdict v = exit_verdict(CAUSE_HOST_ERROR);
+
+	if (h->over)
+		h->over(h->ctx, &v);
+	return v.status;
 }
 
 /* In this process, or in the broker's child */
@@ -94,12 +114,14 @@ static int run_here(void *ctx)
 		command_complain(e.msg);
 		/* what the guest's end says stays; a good end does not hide the loss */
 		if (!r.verdict.status)
-			r.verdict.status = exit_status(CAUSE_HOST_ERROR);
+			r.verdict.status = host_failed(job->hooks);
 	}
 	/* without its root's driver a kernel panics, without another's it may wait for ever */
 	if (r.verdict.cause == CAUSE_PANIC || r.verdict.cause == CAUSE_TIMEOUT)
 		kernel_config_warn_inside(job->cfg, &m.kernel);
 	kernel_close(&m.kernel);
+	if (job->jail)
+		*job->status = r.verdict.status;
 	return r.verdict.status;
 }
 
@@ -112,6 +134,8 @@ static int run_lost(const struct machine_job *job, const struct err *lost)
 	struct err e = {0};
 
 	(void)snprintf(r.verdict.detail, sizeof(r.verdict.detail), "%s", lost->msg);
+	if (job->hooks->over)
+		job->hooks->over(job->hooks->ctx, &r.verdict);
 	command_complain(lost->msg);
 	r.end_ns = monotonic_ns();
 	command_report_jail(job, &r);
@@ -125,31 +149,41 @@ static int run_jailed(struct machine_job *job)
 {
 	struct cgroup_want group;
 	struct err e = {0};
+	char *shared;
 	int status;
 
-	/* shared, so that the report of a child that is lost can say how it was jailed */
-	job->jail = mmap(NULL, sizeof(*job->jail), PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (job->jail == MAP_FAILED) {
+	/* so that the report of a child that is lost can say how it was jailed. The status has a page
+	 * of its own: the other one cannot be written after the lock
+	 */
+	_Static_assert(sizeof(struct jail) <= PAGE_SIZE, "a page each");
+	shared = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED) {
 		err_set(&e, errno, "no memory for the jail: %s", strerror(errno));
 		return command_fail(&e);
 	}
+	job->jail = (void *)shared;
+	job->status = (void *)(shared + PAGE_SIZE);
+	*job->status = -1;
 	job->jail->mode = job->cfg->jail;
 	job->jail->tasks = command_tasks(job->cfg);
 	job->jail->group = command_cgroup(job->cfg, &group) ? &group : NULL;
 	status = broker_run(job->jail, run_here, job, &e);
 	if (status < 0)
-		status = run_lost(job, &e);
-	munmap(job->jail, sizeof(*job->jail));
+		status = *job->status >= 0 ? *job->status & 0xff : run_lost(job, &e);
+	munmap(shared, 2 * PAGE_SIZE);
 	job->jail = NULL;
 	return status;
 }
 
-static int run(const struct config *said, uint64_t start_ns)
+int command_machine_run(const struct config *said, const struct machine_hooks *h,
+			uint64_t start_ns)
 {
+	static const struct machine_hooks none;
 	struct config cfg = *said;
 	struct report_file f;
-	struct machine_job job = {.cfg = &cfg, .file = &f, .start_ns = start_ns};
+	struct machine_job job = {
+		.cfg = &cfg, .hooks = h ? h : &none, .file = &f, .start_ns = start_ns};
 	struct pidfile pid;
 	struct err e = {0};
 	int status;
@@ -158,12 +192,15 @@ static int run(const struct config *said, uint64_t start_ns)
 	if (cfg.jail != JAIL_OFF)
 		fds_look();
 	signals_hold();
-	if (pidfile_open(&pid, cfg.pidfile, &e) < 0)
-		return command_fail(&e);
+	if (pidfile_open(&pid, cfg.pidfile, &e) < 0) {
+		command_complain(e.msg);
+		return host_failed(job.hooks);
+	}
 	if (report_open(&f, cfg.report, &e) < 0) {
 		report_close(&f);
 		pidfile_close(&pid);
-		return command_fail(&e);
+		command_complain(e.msg);
+		return host_failed(job.hooks);
 	}
 	job.pidfile = pid.fd;
 	status = cfg.jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
@@ -226,7 +263,8 @@ static int machine_do(enum cli_action action, struct config *cfg, uint64_t start
 		config_console_reader(cfg, isatty(STDIN_FILENO), isatty(STDOUT_FILENO));
 		log_threshold = cfg->log_level;
 		log_set_name(strcmp(cfg->name, CONFIG_NAME) == 0 ? NULL : cfg->name);
-		return cfg->dry_run ? dry_run(cfg) : run(cfg, start_ns);
+		return cfg->dry_run ? dry_run(cfg)
+				    : command_machine_run(cfg, NULL, start_ns);
 	}
 }
 

@@ -27,6 +27,7 @@ static const struct {
 	{CAUSE_TIMEOUT, 124, "timeout"},
 	{CAUSE_SIGINT, 130, "sigint"},
 	{CAUSE_SIGTERM, 143, "sigterm"},
+	{CAUSE_JOB, 0, "job"},
 };
 
 START_TEST(cause_has_another_status)

@@ -87,6 +87,7 @@ START_TEST(what_our_parent_ignores_we_neither_hold_nor_read)
 	ignore_all();
 	block_all();
 	signals_init();
+	signals_more();
 	signals_hold();
 	fd = signals_open();
 	ck_assert_int_ge(fd, 0);
@@ -118,6 +119,26 @@ START_TEST(what_ends_us_is_held_and_read)
 		ck_assert_int_eq(si.ssi_signo, ends[i]);
 	}
 	ck_assert_int_eq(signals_ending(), 0);
+	close(fd);
+}
+END_TEST
+
+/* What a job may be sent besides: held and read, and no end of ours */
+START_TEST(what_a_job_gets_ends_us)
+{
+	static const int more[] = {SIGQUIT, SIGALRM};
+	int fd;
+
+	signals_init();
+	signals_more();
+	ck_assert(!blocked(SIGQUIT));
+	signals_hold();
+	fd = signals_open();
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		ck_assert_int_eq(kill(getpid(), more[i]), 0);
+		ck_assert_int_eq(signals_ending(), 0);
+		ck_assert_int_eq(signals_read(fd), more[i]);
+	}
 	close(fd);
 }
 END_TEST
@@ -181,6 +202,7 @@ UNIT_MAIN("signals", NULL, NULL, t)
 	tcase_add_test(t, children_are_not_reaped_behind_our_back);
 	tcase_add_test(t, what_our_parent_ignores_we_neither_hold_nor_read);
 	tcase_add_test(t, what_ends_us_is_held_and_read);
+	tcase_add_test(t, what_a_job_gets_ends_us);
 	tcase_add_test(t, a_question_is_held_from_the_start_and_no_end);
 	tcase_add_test(t, a_wait_ends_with_what_ends_us);
 	tcase_add_test(t, a_wait_does_not_end_with_a_question);

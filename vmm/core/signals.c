@@ -19,6 +19,8 @@
 static const int signals_ends[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 static const int signals_questions[] = {SIGUSR1, SIGUSR2};
 static const int signals_stops[] = {SIGTSTP};
+static const int signals_jobs[] = {SIGQUIT, SIGALRM};
+static bool signals_with_jobs; /* written before there are threads */
 
 /* Where another process reads them for us: a socket by which they come, a byte each, and its other
  * end, for a handler. The bytes stay in it until they are taken.
@@ -53,6 +55,8 @@ static void signals_set(sigset_t *set, bool all)
 		return;
 	signals_add(set, signals_ends, ARRAY_SIZE(signals_ends));
 	signals_add(set, signals_stops, ARRAY_SIZE(signals_stops));
+	if (signals_with_jobs)
+		signals_add(set, signals_jobs, ARRAY_SIZE(signals_jobs));
 }
 
 void signals_init(void)
@@ -62,6 +66,7 @@ void signals_init(void)
 
 	sigemptyset(&signals_ignored);
 	signals_set(&set, true);
+	signals_add(&set, signals_jobs, ARRAY_SIZE(signals_jobs));
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sigismember(&set, sig) == 1 && sigaction(sig, NULL, &sa) == 0 &&
 		    sa.sa_handler == SIG_IGN)
@@ -71,6 +76,11 @@ void signals_init(void)
 	(void)signal(SIGCHLD, SIG_DFL);
 	signals_set(&set, false);
 	(void)pthread_sigmask(SIG_SETMASK, &set, NULL);
+}
+
+void signals_more(void)
+{
+	signals_with_jobs = true;
 }
 
 void signals_hold(void)

@@ -4,12 +4,13 @@
  *
  *   SIGINT, SIGTERM, SIGHUP, SIGXCPU  end the machine in order
  *   SIGUSR1, SIGUSR2                  are questions and never an end
+ *   SIGQUIT, SIGALRM                  likewise, if they are asked for (signals_more())
  *   SIGTSTP                           stops the process once the machine is at rest
  *   SIGPIPE, SIGXFSZ                  are ignored: the call that they are about fails
  *   SIGCHLD                           has its default action, or the kernel would reap
  *                                     the daemons that we wait for
  *
- * Those of the first three lines that our parent made us ignore (nohup, a script's `&`)
+ * Those of the first four lines that our parent made us ignore (nohup, a script's `&`)
  * stay ignored.  A handler for any other signal is its owner's (tty_mode, vcpu, doctor).
  */
 #ifndef MICROVM_CORE_SIGNALS_H
@@ -27,6 +28,10 @@ void signals_init(void);
  * held as well, until they are read from signals_open()
  */
 void signals_hold(void);
+/* signals_more() - before signals_hold(): what a job may be sent besides is held as well, SIGQUIT
+ * and SIGALRM. Neither ends a wait
+ */
+void signals_more(void);
 /* signals_open() - a signalfd of all that is held; the caller's to close.
  * Return: it, or -errno
  */

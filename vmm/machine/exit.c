@@ -24,6 +24,7 @@ static const struct exit_row {
 	[CAUSE_TIMEOUT] = {124, "timeout"}, /* as timeout(1) has it */
 	[CAUSE_SIGINT] = {130, "sigint"},   /* 128 + the signal, as a shell has it */
 	[CAUSE_SIGTERM] = {143, "sigterm"},
+	[CAUSE_JOB] = {0, "job"},
 };
 _Static_assert(ARRAY_SIZE(exit_table) == CAUSE_COUNT, "a row for each cause");
 

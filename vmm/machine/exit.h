@@ -19,6 +19,7 @@ enum exit_cause {
 	CAUSE_TIMEOUT,      /* --timeout ran out */
 	CAUSE_SIGINT,
 	CAUSE_SIGTERM,
+	CAUSE_JOB, /* the job for which the machine was made has ended; the status is its own */
 	CAUSE_COUNT
 };
 

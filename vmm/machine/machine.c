@@ -22,18 +22,24 @@
 #include "vmm/machine/kernel_config.h"
 #include "vmm/machine/machine_parts.h"
 
-void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
+void machine_end_with(struct machine *m, const struct exit_verdict *v)
 {
-	va_list ap;
-
 	if (atomic_exchange(&m->has_verdict, true))
 		return;
-	m->verdict = exit_verdict(cause);
-	va_start(ap, fmt);
-	(void)vsnprintf(m->verdict.detail, sizeof(m->verdict.detail), fmt, ap);
-	va_end(ap);
+	m->verdict = *v;
 	m->vcpu_host.over = true;
 	loop_stop(m->loop);
+}
+
+void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
+{
+	struct exit_verdict v = exit_verdict(cause);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(v.detail, sizeof(v.detail), fmt, ap);
+	va_end(ap);
+	machine_end_with(m, &v);
 }
 
 /* A device becomes live: the first one also turns the register images into guest memory, so that

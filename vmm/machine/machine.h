@@ -126,6 +126,9 @@ struct machine {
 	struct machine_live live;
 	struct machine_ends ends;
 	struct machine_life life;
+	/* what machine_set_signals() gave */
+	bool (*on_signal)(void *ctx, int sig);
+	void *signal_ctx;
 	bool stuck; /* calls of our threads do not return: we must exit */
 	struct machine_stop stop;
 	_Atomic bool has_verdict;
@@ -161,6 +164,12 @@ void machine_resume(struct machine *m);
 /* machine_end() - the guest is over, for this reason; the first call counts.  Any thread */
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* machine_end_with() - likewise, with a verdict that may have a status of its own */
+void machine_end_with(struct machine *m, const struct exit_verdict *v);
+/* machine_set_signals() - between build and run: @fn is asked about each signal that is sent to us,
+ * on the loop's thread, and returns whether it has dealt with it; if not, it does what it always does
+ */
+void machine_set_signals(struct machine *m, bool (*fn)(void *ctx, int sig), void *ctx);
 /* machine_report() - what the machine knows of a finished run, or one that goes on.  Any
  * thread; takes the devices' locks, one after another
  */

@@ -40,6 +40,8 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 	int sig = signals_read(s->fd);
 
 	(void)events;
+	if (sig && m->on_signal && m->on_signal(m->signal_ctx, sig))
+		return;
 	switch (sig) {
 	case 0:
 		break;
@@ -68,6 +70,12 @@ static void machine_on_timeout(struct loop_source *s, uint32_t events)
 	(void)events;
 	machine_end(m, CAUSE_TIMEOUT, "--timeout ran out after %.3g seconds",
 		    (double)m->cfg->timeout_ns / 1e9);
+}
+
+void machine_set_signals(struct machine *m, bool (*fn)(void *ctx, int sig), void *ctx)
+{
+	m->on_signal = fn;
+	m->signal_ctx = ctx;
 }
 
 static int machine_watch_signals(struct machine *m, struct err *e)
