@@ -14,6 +14,7 @@
 
 #include "vmm/command.h"
 #include "vmm/core/util.h"
+#include "vmm/job/job_options.h"
 #include "vmm/settings/setting.h"
 
 /* ---- settings ---- */
@@ -116,10 +117,18 @@ static void page_synopsis(const struct command *c)
 /* The lines of `microvm NAME --help` */
 static void page_command(const struct command *c)
 {
+	char *more = NULL;
+	size_t len;
+	FILE *f = open_memstream(&more, &len);
+
+	if (!f)
+		exit(EXIT_FAILURE);
+	command_more(c, f);
+	(void)fclose(f);
 	(void)printf(".Ss microvm %s\n", c->usage);
 	page_text(c->help);
 	(void)fputs("\n.Bd -literal\n", stdout);
-	for (const char *line = c->more; *line;) {
+	for (const char *line = more; *line;) {
 		size_t n = strcspn(line, "\n");
 		char text[256];
 
@@ -129,11 +138,18 @@ static void page_command(const struct command *c)
 		(void)putchar('\n');
 	}
 	(void)fputs(".Ed\n", stdout);
+	free(more);
 }
 
 static void completion_command(const struct command *c)
 {
 	(void)printf("\t%s\n", c->name);
+}
+
+static void completion_job_options(void)
+{
+	for (unsigned int i = 0; job_option_name(i); i++)
+		(void)printf("\t%s\n", job_option_name(i));
 }
 
 /* ---- the templates ---- */
@@ -143,13 +159,15 @@ static const struct {
 	const char *kind, *line;
 	void (*setting)(const struct setting *s);
 	void (*command)(const struct command *c);
+	void (*other)(void);
 } marks[] = {
-	{"page", "@SYNOPSIS@\n", NULL, page_synopsis},
-	{"page", "@COMMANDS@\n", NULL, page_command},
-	{"page", "@SETTINGS@\n", page_row, NULL},
-	{"completion", "@COMMANDS@\n", NULL, completion_command},
-	{"completion", "@SETTINGS@\n", completion_row, NULL},
-	{"completion", "@NAMES@\n", completion_name, NULL},
+	{"page", "@SYNOPSIS@\n", .command = page_synopsis},
+	{"page", "@COMMANDS@\n", .command = page_command},
+	{"page", "@SETTINGS@\n", .setting = page_row},
+	{"completion", "@COMMANDS@\n", .command = completion_command},
+	{"completion", "@SETTINGS@\n", .setting = completion_row},
+	{"completion", "@NAMES@\n", .setting = completion_name},
+	{"completion", "@RUN@\n", .other = completion_job_options},
 };
 
 static void print(const char *kind, const char *line)
@@ -162,6 +180,8 @@ static void print(const char *kind, const char *line)
 		for (unsigned int n = 0; marks[i].command && n < command_count; n++)
 			if (command_table[n].name)
 				marks[i].command(&command_table[n]);
+		if (marks[i].other)
+			marks[i].other();
 		return;
 	}
 	(void)fputs(line, stdout);

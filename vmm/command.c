@@ -68,6 +68,11 @@ const struct command command_table[] = {
 	 .usage = "--kernel PATH [OPTION...]",
 	 .help = "run a machine; Ctrl-A x leaves it",
 	 .run = command_machine},
+	{.name = "run",
+	 .usage = "run [OPTION...] ROOT [COMMAND...]",
+	 .help = "a job in a machine of its own",
+	 .print = command_run_help,
+	 .run = command_run},
 	{.name = "doctor",
 	 .usage = "doctor",
 	 .help = "can this host run one?",
@@ -99,10 +104,19 @@ const struct command *command_find(int argc, char **argv, struct err *e)
 	return NULL;
 }
 
+void command_more(const struct command *c, FILE *out)
+{
+	if (c->print)
+		c->print(out);
+	else
+		(void)fputs(c->more, out);
+}
+
 void command_help(const struct command *c, FILE *out)
 {
 	if (c->name) {
-		(void)fprintf(out, "Usage: microvm %s\n\n%s", c->usage, c->more);
+		(void)fprintf(out, "Usage: microvm %s\n\n", c->usage);
+		command_more(c, out);
 		return;
 	}
 	for (unsigned int i = 0; i < command_count; i++)
@@ -128,9 +142,10 @@ int command_main(int argc, char **argv, uint64_t start_ns)
 
 	if (!c)
 		return command_fail(&e);
-	if (!c->name) /* only its reader can tell an option from an option's value */
+	/* only its reader can tell an option from an option's value, or from a job's */
+	if (!c->name)
 		return c->run(argc, argv, start_ns);
-	if (!command_wants_help(argc - 1, argv + 1))
+	if (c->print || !command_wants_help(argc - 1, argv + 1))
 		return c->run(argc - 1, argv + 1, start_ns);
 	command_help(c, stdout);
 	return command_flush(0);

@@ -17,7 +17,11 @@ struct command {
 	const char *name;  /* the first word; NULL: of the command that has none */
 	const char *usage; /* after "microvm", for --help */
 	const char *help;  /* what it is for, in a few words */
-	const char *more;  /* for `microvm NAME --help`, whole lines */
+	/* for `microvm NAME --help`: whole lines, or a function that prints them and leaves the words
+	 * after the command's own options to it
+	 */
+	const char *more;
+	void (*print)(FILE *out);
 	/* run the command.  @argv[0] is the word before its own arguments; @start_ns: when the
 	 * process began (CLOCK_MONOTONIC).  Return: the exit status, 0 to 255
 	 */
@@ -50,6 +54,12 @@ int command_fail(const struct err *e);
 /* command_flush() - Return: @status if all of our output reached stdout, else 1 */
 int command_flush(int status);
 
+/* command_more() - the lines of `microvm NAME --help` about @c */
+void command_more(const struct command *c, FILE *out);
+
+/* command_run(), command_run_help() - `microvm run` */
+int command_run(int argc, char **argv, uint64_t start_ns);
+void command_run_help(FILE *out);
 /* command_machine() - the command without a name: run the machine that the options describe */
 int command_machine(int argc, char **argv, uint64_t start_ns);
 

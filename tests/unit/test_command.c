@@ -110,6 +110,8 @@ START_TEST(help_omits_a_command)
 		(void)snprintf(line, sizeof(line), "Usage: microvm %s\n",
 			       command_table[i].usage);
 		says(line);
+		if (command_table[i].print) /* -h is an option of its own */
+			continue;
 		says(command_table[i].more);
 		(void)snprintf(line, sizeof(line), "%s -h", command_table[i].name);
 		ck_assert_int_eq(run(line, STDOUT_FILENO), 0);

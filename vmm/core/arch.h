@@ -9,6 +9,7 @@
  * architecture lacks; never to choose between code of two architectures.
  */
 extern const char arch_name[];
+extern const char arch_images[]; /* "amd64" or "arm64": what guest-images calls it */
 /* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
 extern const uint32_t arch_audit;
 

@@ -5,4 +5,5 @@
 #include <linux/audit.h>
 
 const char arch_name[] = "arm64";
+const char arch_images[] = "arm64";
 const uint32_t arch_audit = AUDIT_ARCH_AARCH64;

@@ -5,4 +5,5 @@
 #include <linux/audit.h>
 
 const char arch_name[] = "x86-64";
+const char arch_images[] = "amd64";
 const uint32_t arch_audit = AUDIT_ARCH_X86_64;

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+#
+# run.sh - `microvm run`: a job in a machine of its own.
+#
+# In the environment besides: RUN, a directory with kit/ (kernel and agent), root/, root.tar and
+# root.img; TERMINAL (terminal), with somebody who sits at it.
+#
+# shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
+
+export MICROVM_RUN_DIR="${RUN-}/kit"
+
+# job STATUS OPTION... - run one; what it printed is in ./out and ./err
+job()
+{
+	want=$1
+	shift
+	"$MICROVM" run --timeout $GUEST_TIMEOUT "$@" >out 2>err
+	status=$?
+	[ $status = "$want" ] || fail "status $status, not $want: $(head -c 300 err)"
+}
+
+# starts OPTION... - run one beside us, which says "ready"; $vmm is its process
+starts()
+{
+	"$MICROVM" run --timeout $GUEST_TIMEOUT "$@" >out 2>err &
+	vmm=$!
+	wait_for out ready
+}
+
+# ends STATUS - what was started ends with it
+ends()
+{
+	wait $vmm
+	status=$?
+	[ $status = "$1" ] || fail "status $status, not $1: $(head -c 300 err)"
+}
+
+empty()
+{
+	[ ! -s "$1" ] || fail "$1 is not empty: $(head -c 300 "$1")"
+}
+
+case_run_ends_with_the_jobs_status()
+{
+	job 42 "$RUN/root.img" -- sh -c 'exit 42' </dev/null
+	empty err
+	job 143 "$RUN/root.img" -- sh -c 'kill -TERM $$' </dev/null
+	job 127 "$RUN/root.img" -- nope </dev/null
+	complained nope
+	job 126 "$RUN/root.img" -- /etc/text </dev/null
+	complained /etc/text
+	# what the broker takes for its child's own end, and is the job's
+	job 159 "$RUN/root.img" -- sh -c 'exit 159' </dev/null
+	empty err
+}
+
+case_run_keeps_streams_apart_and_whole()
+{
+	dd if=/dev/urandom of=data bs=1M count=64 2>/dev/null
+	job 0 "$RUN/root.img" -- cat <data
+	cmp data out || fail 'what came back is not what was sent'
+	empty err
+	cat data | job 0 "$RUN/root.img" -- sh -c 'cat >&2; echo done' || exit 1
+	cmp data err || fail 'stderr is not what was sent'
+	said 'done'
+}
+
+case_run_gives_what_options_say()
+{
+	printf '# words\nC=three\n' >variables
+	A=one job 0 -e A -e B=two -e B=too --env-file variables -w /tmp/x -u joe -h other \
+		--ulimit nofile=77:88 --tmpfs '/t:size=1m' "$RUN/root.img" -- \
+		sh -c 'echo $A $B $C; pwd; id -u; id -g; hostname; ulimit -n; ulimit -Hn; mount | grep -c " /t type tmpfs"; echo $HOME' </dev/null
+	cat >want <<-END
+		one too three
+		/tmp/x
+		1000
+		1000
+		other
+		77
+		88
+		1
+		/home/joe
+	END
+	cmp want out || fail "$(cat out)"
+	job 0 -u 5:6 "$RUN/root.img" -- sh -c 'id -u; id -g' </dev/null
+	printf '5\n6\n' | cmp - out || fail "$(cat out)"
+	job 125 -u nobody "$RUN/root.img" -- true </dev/null
+	complained nobody
+}
+
+case_run_shares_volumes()
+{
+	[ -x /usr/lib/qemu/virtiofsd ] || [ -x /usr/libexec/virtiofsd ] || skip 'no virtiofsd'
+	mkdir 'a, b' c
+	echo hello >'a, b/file'
+	job 0 -v "$PWD/a, b:/in:ro" -v "$PWD/c:/new/out" "$RUN/root" -- \
+		sh -c 'cat /in/file; touch /in/x 2>/dev/null || echo denied; echo bye >/new/out/file; touch /bin/x && echo written' </dev/null
+	said hello
+	said denied
+	said written
+	[ "$(cat c/file)" = bye ] || fail 'what the job wrote is not there'
+	[ ! -e 'a, b/x' ] || fail 'it wrote what it may only read'
+	[ ! -e "$RUN/root/bin/x" ] || fail 'it wrote into the root'
+}
+
+case_run_takes_a_tar()
+{
+	job 0 "$RUN/root.tar" -- sh -c 'touch /bin/x; ls /bin/x /etc/text' </dev/null
+	said /bin/x
+	job 0 - -- sh -c 'cat /etc/text; cat' <"$RUN/root.tar"
+	said 'no program'
+	printf 'no tar' | job 125 - -- true
+	complained 'no directory, tar or image'
+	gzip -c "$RUN/root.tar" >root.tgz
+	job 125 root.tgz -- true </dev/null
+	complained 'gzip -d'
+	job 125 /nonexistent -- true </dev/null
+	complained 'No such file'
+}
+
+case_run_passes_signals()
+{
+	starts "$RUN/root.img" -- sh -c 'trap "echo usr1" USR1; trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done' </dev/null
+	kill -USR1 $vmm
+	wait_for out usr1
+	kill -TERM $vmm
+	ends 7
+	starts "$RUN/root.img" -- sh -c 'echo ready; exec sleep 999' </dev/null
+	kill -HUP $vmm # a script's & has its children ignore SIGINT
+	ends 129
+	starts "$RUN/root.img" -- sh -c 'trap "echo term" TERM; echo ready; while :; do sleep 0.1; done' </dev/null
+	kill -TERM $vmm
+	wait_for out term
+	kill -TERM $vmm
+	ends 143
+	complained 'second SIGTERM'
+	# in the boot
+	"$MICROVM" run "$RUN/root.img" -- true >out 2>err &
+	vmm=$!
+	sleep 1
+	kill -TERM $vmm
+	ends 143
+}
+
+case_run_ends_what_takes_too_much()
+{
+	job 137 -m 128M "$RUN/root.img" -- sh -c 'tail /dev/zero' </dev/null
+	complained memory
+	"$MICROVM" run --timeout 1s "$RUN/root.img" -- sleep 999 >out 2>err </dev/null
+	status=$?
+	[ $status = 124 ] || fail "status $status after --timeout"
+	# whose reader leaves
+	"$MICROVM" run --timeout $GUEST_TIMEOUT "$RUN/root.img" -- yes 2>err </dev/null | head -n 1 >out
+	said y
+	job 0 "$RUN/root.img" -- sh -c 'sleep 999 & echo left' </dev/null
+	said left
+}
+
+case_run_tells_what_ended_the_machine()
+{
+	cp "$RUN/kit/kernel" .
+	echo nothing >agent
+	job 125 --kernel kernel --agent agent --report report "$RUN/root.img" -- true </dev/null
+	complained 'console: .*Kernel panic'
+	complained 'the machine ended before its job began'
+	grep -q '"cause":"panic","status":125' report || fail "$(cat report)"
+	job 3 --report report "$RUN/root.img" -- sh -c 'exit 3' </dev/null
+	grep -q '"cause":"job","status":3' report || fail "$(cat report)"
+}
+
+case_run_at_a_terminal()
+{
+	mkfifo in
+	"$TERMINAL" 40x132 "$MICROVM" run --timeout "$GUEST_TIMEOUT" "$RUN/root.img" -- sh <in >out 2>err &
+	vmm=$!
+	exec 3>in
+	wait_for out '# '
+	printf 'stty size; tty; echo on=$((40 + 2)); sleep 999\r' >&3
+	wait_for out '^on=42'
+	said '40 132'
+	printf '\003' >&3
+	printf 'echo ended=$?; exit 9\r' >&3
+	wait_for out '^ended=130'
+	ends 9
+	exec 3>&-
+}
+
+case_run_with_a_network()
+{
+	command -v passt >/dev/null || skip 'no passt'
+	[ -n "${MICROVM_NESTED-}" ] || skip 'it would change the routes of this host'
+	a_way_out
+	outside=$(outside)
+	# passt becomes nobody
+	grep -qs ^nobody: /etc/passwd || echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
+	mkdir page
+	echo 'from the host' >page/file
+	httpd -f -p 8002 -h page &
+	server=$!
+	await listens 8002 || fail 'nobody listens here'
+	"$MICROVM" run --timeout $GUEST_TIMEOUT --net user -p 8089:80 "$RUN/root.img" -- \
+		sh -c "wget -q -O - http://$outside:8002/file; echo from the guest >/tmp/x; echo ready; nc -l -p 80 </tmp/x" \
+		>out 2>err </dev/null &
+	vmm=$!
+	wait_for out ready
+	said 'from the host'
+	await nc_says || fail "nobody answers at the published port: $(cat got err)"
+	ends 0
+	kill $server
+	job 0 "$RUN/root.img" -- sh -c "wget -q -T 5 -O - http://$outside:8002/file || echo none" </dev/null
+	said none
+}
+
+# what the guest says at the published port
+nc_says()
+{
+	nc -w 2 "$outside" 8089 </dev/null >got 2>/dev/null
+	grep -qx 'from the guest' got
+}

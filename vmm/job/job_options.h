@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * job_options - what the words after `microvm run` say: one table of options, named as docker's.
+ *
+ * Settings of the machine (memory, network, report and so on) are read by the settings' own rows
+ * (vmm/settings/setting.h), so a value means the same to both commands and has the same sentences.
+ */
+#ifndef MICROVM_JOB_OPTIONS_H
+#define MICROVM_JOB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+#define JOB_VOLUMES_MAX (CONFIG_SHARES_MAX - 1) /* the root may be one more */
+
+/* A directory of the host, and where the job has it */
+struct job_volume {
+	char *src;
+	const char *dst;
+	bool readonly;
+};
+
+/* Words that were given, in order. Strings are argv's, unless @owned */
+struct job_list {
+	char **word;
+	unsigned int n;
+};
+
+struct job_options {
+	const char *root;        /* ROOT as it was written */
+	char *const *argv;       /* COMMAND and its arguments */
+	int argc;                /* 0: none was given */
+	struct job_list env;     /* NAME=VALUE, the last of a name counts */
+	struct job_list ulimit;  /* NAME=SOFT:HARD as numbers, or "unlimited" */
+	struct job_list tmpfs;   /* DST[:OPTIONS] */
+	struct job_list publish; /* as --net user,publish= takes it */
+	struct job_volume volume[JOB_VOLUMES_MAX];
+	unsigned int nvolume;
+	const char *workdir, *user, *hostname, *net;
+	const char *agent; /* NULL: looked for, as is cfg->kernel */
+	bool terminal;     /* -t: the job gets a terminal even if we have none */
+	bool quiet, verbose;
+	bool help;
+};
+
+/* job_options_read() - fill @o and @cfg, which config_init() has made ready, from @argv[1] on.
+ * Return: 0, or -errno in @e; job_options_fini() in either case
+ */
+int job_options_read(struct job_options *o, struct config *cfg, int argc, char **argv,
+		     struct err *e);
+void job_options_fini(struct job_options *o);
+/* job_options_help() - a line for each option, in 80 columns */
+void job_options_help(FILE *out);
+/* job_option_name() - of the @i-th option; NULL: there is none. For the completion */
+const char *job_option_name(unsigned int i);
+
+/* Values (job_values.c).  Each adds to @o.  Return: 0, or a usage error in @e */
+int job_set_env(struct job_options *o, const char *value, struct err *e);
+int job_set_env_file(struct job_options *o, const char *path, struct err *e);
+int job_set_ulimit(struct job_options *o, const char *value, struct err *e);
+int job_set_volume(struct job_options *o, const char *value, struct err *e);
+int job_set_tmpfs(struct job_options *o, const char *value, struct err *e);
+/* job_list_add() - a copy of @word.  Return: 0, or -ENOMEM in @e */
+int job_list_add(struct job_list *l, const char *word, struct err *e);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * job_root - what ROOT is: a directory, a tar, or an image, by its content.
+ *
+ * Only magic numbers are looked at here.  The guest reads the rest: nothing on this side of the
+ * machine parses a tar or a file system.
+ */
+#ifndef MICROVM_JOB_ROOT_H
+#define MICROVM_JOB_ROOT_H
+
+#include "vmm/core/err.h"
+
+enum job_root_kind {
+	JOB_ROOT_DIR,
+	JOB_ROOT_TAR,
+	JOB_ROOT_IMAGE, /* of a file system, raw */
+	JOB_ROOT_QCOW2, /* of a disk, in another format, which holds a file system */
+};
+
+struct job_root {
+	enum job_root_kind kind;
+	const char *path; /* what the machine opens */
+	char own[32];     /* @path, where the tar came by stdin */
+	int fd;           /* the descriptor behind @own; -1: none */
+};
+
+/* job_root_find() - look at @word, "-" for a tar on @in (our stdin), which is then read to its end
+ * into a file that has no name. Before there is a second process; interrupted by signals.
+ * Return: 0; -errno in @e: it is none of the kinds. job_root_close() in either case
+ */
+int job_root_find(struct job_root *r, const char *word, int in, struct err *e);
+void job_root_close(struct job_root *r);
+
+#endif
