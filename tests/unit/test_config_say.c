@@ -226,6 +226,10 @@ static void parse_example(const struct setting *s, const struct example *ex, int
 		argv[argc++] = word("--console");
 		argv[argc++] = word("none");
 	}
+	if (strcmp(s->name, "jail") != 0) { /* a sanitizer's build has none unasked */
+		argv[argc++] = word("--jail");
+		argv[argc++] = word("auto");
+	}
 	for (int k = i < 0 ? 0 : i; ex->value[k] && (i < 0 || k == i); k++) {
 		argv[argc++] = option;
 		argv[argc++] = word(ex->value[k]);

@@ -24,6 +24,7 @@ static int cpus(const char *value)
 
 START_TEST(value_is_understood)
 {
+	cfg.jail = JAIL_AUTO; /* whatever the build's default is */
 	ck_assert_ptr_null(cfg.cgroup);
 	ck_assert_int_eq(group("/sys/fs/cgroup/a"), 0);
 	ck_assert_str_eq(cfg.cgroup, "/sys/fs/cgroup/a");
