@@ -308,6 +308,75 @@ START_TEST(both_stop_and_go_on)
 }
 END_TEST
 
+/* The number of its child */
+static pid_t child_of(pid_t broker)
+{
+	char name[64];
+	FILE *f;
+	int pid;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/task/%d/children", broker, broker);
+	f = fopen(name, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%d", &pid), 1);
+	(void)fclose(f);
+	return pid;
+}
+
+/* The state of a process's first thread, as ps(1) has it */
+static char state_of(pid_t pid)
+{
+	char name[64], state = 0;
+	FILE *f;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	f = fopen(name, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%*d %*s %c", &state), 1);
+	(void)fclose(f);
+	return state;
+}
+
+static int asks_to_stop_when_told(void *ctx)
+{
+	(void)ctx;
+	MUST(outside_ask() == 0);
+	MUST(outside_do(OUTSIDE_FOREGROUND, 0, 0) >= 0);
+	shared->stage = 1;
+	await_stage(2);
+	shared->stage = 1;
+	MUST(outside_do(OUTSIDE_STOP, 0, 0) == 0);
+	shared->stage = 2;
+	return 7;
+}
+
+static void await_state(pid_t pid, char state)
+{
+	while (state_of(pid) != state)
+		sched_yield();
+}
+
+/* Its question is on the way when an operator stops it: our SIGSTOP changes nothing */
+START_TEST(child_that_was_stopped_when_it_asked_to_be_stops)
+{
+	pid_t broker = start(asks_to_stop_when_told, NULL), child;
+	int status;
+
+	await_stage(1);
+	child = child_of(broker);
+	ck_assert_int_eq(kill(broker, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(broker, &status, WUNTRACED), broker);
+	shared->stage = 2;
+	while (shared->stage != 1)
+		sched_yield();
+	await_state(child, 'S'); /* for its answer */
+	ck_assert_int_eq(kill(child, SIGSTOP), 0);
+	await_state(child, 'T');
+	ck_assert_int_eq(kill(broker, SIGCONT), 0);
+	stop_and_go_on(broker);
+}
+END_TEST
+
 /* A parent of vfork(2) is as one that waits for a disk that does not answer: it does not stop. The
  * child lets it go when it sees a signal
  */
@@ -342,32 +411,27 @@ static int asks_to_stop_and_hangs(void *ctx)
 	return 7;
 }
 
-static bool first_thread_of_its_child_has_stopped(pid_t broker)
-{
-	char name[64], state = 0;
-	FILE *f;
-	int pid;
-
-	(void)snprintf(name, sizeof(name), "/proc/%d/task/%d/children", broker, broker);
-	f = fopen(name, "re");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(fscanf(f, "%d", &pid), 1);
-	(void)fclose(f);
-	(void)snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-	f = fopen(name, "re");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(fscanf(f, "%*d %*s %c", &state), 1);
-	(void)fclose(f);
-	return state == 'T';
-}
-
 START_TEST(broker_hears_signals_while_its_child_does_not_stop)
 {
 	pid_t broker = start(asks_to_stop_and_hangs, NULL);
 
 	await_stage(1);
-	while (!first_thread_of_its_child_has_stopped(broker))
-		sched_yield();
+	await_state(child_of(broker), 'T');
+	ck_assert_int_eq(kill(broker, SIGTERM), 0);
+	stop_and_go_on(broker);
+}
+END_TEST
+
+/* An operator's SIGCONT takes our SIGSTOP away while a thread has not stopped yet */
+START_TEST(child_that_was_told_to_go_on_meanwhile_stops)
+{
+	pid_t broker = start(asks_to_stop_and_hangs, NULL), child;
+
+	await_stage(1);
+	child = child_of(broker);
+	await_state(child, 'T');
+	ck_assert_int_eq(kill(child, SIGCONT), 0);
+	await_state(child, 'T');
 	ck_assert_int_eq(kill(broker, SIGTERM), 0);
 	stop_and_go_on(broker);
 }
@@ -541,7 +605,9 @@ UNIT_MAIN("broker", setup, teardown, t)
 	tcase_add_test(t, child_ignores_what_the_broker_reads);
 	tcase_add_test(t, child_dies_with_its_broker);
 	tcase_add_test(t, both_stop_and_go_on);
+	tcase_add_test(t, child_that_was_stopped_when_it_asked_to_be_stops);
 	tcase_add_test(t, broker_hears_signals_while_its_child_does_not_stop);
+	tcase_add_test(t, child_that_was_told_to_go_on_meanwhile_stops);
 	if (MICROVM_JAIL != JAIL_OFF)
 		tcase_add_test(t, broker_of_a_locked_child_is_locked);
 	tcase_add_test(t, thread_without_a_filter_is_a_sentence);

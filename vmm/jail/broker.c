@@ -18,6 +18,8 @@
 #include "vmm/jail/broker_child.h"
 #include "vmm/jail/broker_lock.h"
 
+#define BROKER_STOP_MS 100 /* until a child that has not stopped is told again */
+
 struct broker {
 	struct child child;
 	enum jail_mode mode;
@@ -61,15 +63,6 @@ static int broker_say(struct broker *b, int32_t answer, int fd)
 				 strerror(-rc));
 }
 
-/* The child is at rest, and waits for the answer. It may take long, if the host does not answer one
- * of its threads
- */
-static void broker_stop(struct broker *b)
-{
-	b->stopping = true;
-	(void)broker_kill(b, SIGSTOP);
-}
-
 static void broker_end_child(struct broker *b, int rc)
 {
 	b->child.nonsense = rc == -EPROTO;
@@ -77,7 +70,7 @@ static void broker_end_child(struct broker *b, int rc)
 	child_reap(&b->child);
 }
 
-/* It has stopped, gone on, or ended */
+/* It may have stopped, gone on, or ended */
 static void broker_on_child(struct broker *b)
 {
 	int rc;
@@ -90,6 +83,17 @@ static void broker_on_child(struct broker *b)
 	rc = broker_say(b, 0, -1);
 	if (rc < 0)
 		broker_end_child(b, rc);
+}
+
+/* The child is at rest, and waits for the answer. It may take long, if the host does not answer one
+ * of its threads.  An operator may have stopped it before, so that no SIGCHLD comes any more, or
+ * SIGCONT of an operator has taken our SIGSTOP away: broker_serve() calls this again and again
+ */
+static void broker_stop(struct broker *b)
+{
+	b->stopping = true;
+	(void)broker_kill(b, SIGSTOP);
+	broker_on_child(b);
 }
 
 /* Return: as broker_say(); -EPROTO also for what is no question */
@@ -211,7 +215,7 @@ static void broker_serve(struct broker *b)
 	bool owed = false;
 
 	while (!b->child.ended) {
-		int n = epoll_wait(b->events, ev, ONS, -1);
+		int n = epoll_wait(b->events, ev, ONS, b->stopping ? BROKER_STOP_MS : -1);
 		unsigned int on = 0;
 
 		for (int i = 0; i < n; i++)
@@ -220,10 +224,13 @@ static void broker_serve(struct broker *b)
 			broker_on_signals(b);
 		if (on >> ON_RELAY & 1)
 			broker_relay(b);
+		if (n == 0)
+			broker_stop(b);
+		if (b->child.ended)
+			break; /* the kernel has forgotten it: there is no second wait */
 		if (on >> ON_WIRE & 1)
 			broker_on_wire(b);
-		else if (on >> ON_CHILD & 1 &&
-			 !b->child.ended) /* after its last question */
+		else if (on >> ON_CHILD & 1) /* after its last question */
 			child_reap(&b->child);
 		if (owed != (b->owed != 0)) {
 			owed = !owed;
