@@ -55,6 +55,23 @@ START_TEST(event_of_another_name_is_counted)
 }
 END_TEST
 
+START_TEST(group_of_an_operator_is_taken_for_one_left_behind)
+{
+	static const char *const theirs[] = {
+		"microvm-4242",         "microvm-4242x",  "microvm-4242.web",
+		"microvm-4242.brokers", "microvm-4242.9", "microvm-4242.10",
+		"microvm-.0",           "microvm-web.0",  "microvm-99999999999.0",
+		"microvm-+1.0",         "microvm-0.0",    "other-4242.0",
+		"microvm-4242.",        "microvm.4242.0", ""};
+
+	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
+		ck_assert_msg(cgroup_broker(theirs[i]) == 0, "%s", theirs[i]);
+	ck_assert_int_eq(cgroup_broker("microvm-4242.0"), 4242);
+	ck_assert_int_eq(cgroup_broker("microvm-1.7"), 1);
+	ck_assert_int_eq(cgroup_broker("microvm-4194303.broker"), 4194303);
+}
+END_TEST
+
 static void refuses(const char *dir, const char *text)
 {
 	const struct cgroup_want want = {.dir = dir, .memory = MIB, .tasks = 1};
@@ -132,6 +149,7 @@ UNIT_MAIN("cgroup", NULL, NULL, t)
 {
 	tcase_add_loop_test(t, own_group_is_misread, 0, ARRAY_SIZE(groups));
 	tcase_add_test(t, event_of_another_name_is_counted);
+	tcase_add_test(t, group_of_an_operator_is_taken_for_one_left_behind);
 	tcase_add_test(t, directory_that_is_no_group_is_taken);
 	tcase_add_test(t, lack_of_memory_has_another_cause);
 	tcase_add_test(t, machine_starts_without_a_group_that_it_must_have);

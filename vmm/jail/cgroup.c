@@ -22,9 +22,7 @@
 #include "vmm/core/util.h"
 
 #define CGROUP_MOUNT  "/sys/fs/cgroup"
-#define CGROUP_OURS   "microvm-" /* and the broker's number */
-#define CGROUP_PERIOD 100000     /* microseconds, the kernel's default */
-#define CGROUP_TRIES  8
+#define CGROUP_PERIOD 100000 /* microseconds, the kernel's default */
 #define CGROUP_END_MS \
 	200 /* the last process has ended, and the kernel is not done with it yet */
 
@@ -53,46 +51,6 @@ file_write(int dir, const char *name, const char *fmt, ...)
 	n = vdprintf(fd, fmt, ap);
 	va_end(ap);
 	return n < 0 ? -errno : 0;
-}
-
-int cgroup_own(const char *text, char *path, size_t size)
-{
-	static const char gone[] = " (deleted)";
-	const char *p = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	size_t len;
-
-	if (!p)
-		return -ENOENT;
-	p = strchr(p, '/');
-	len = p ? strcspn(p, "\n") : 0;
-	if (!len || (len >= sizeof(gone) &&
-		     memcmp(p + len + 1 - sizeof(gone), gone, sizeof(gone) - 1) == 0))
-		return -ENOENT;
-	if (len >= size)
-		return -ENAMETOOLONG;
-	memcpy(path, p, len);
-	path[len] = '\0';
-	return 0;
-}
-
-/* The beginning of the line "@key ..." in @text, behind the key */
-static const char *line_of(const char *text, const char *key)
-{
-	size_t len = strlen(key);
-
-	for (const char *p = text; p; p = strchr(p, '\n')) {
-		p += *p == '\n';
-		if (strncmp(p, key, len) == 0 && p[len] == ' ')
-			return p + len;
-	}
-	return NULL;
-}
-
-uint64_t cgroup_count(const char *text, const char *event)
-{
-	const char *p = line_of(text, event);
-
-	return p ? strtoull(p, NULL, 10) : 0;
 }
 
 /* Is @word in @list, whose words have one space between? */
@@ -197,13 +155,13 @@ static bool parent_is_ours_alone(int parent)
 /* The kernel gives controllers to the groups below only if no process is in this one */
 static int parent_leave(int parent)
 {
-	char name[40], procs[64];
+	char name[CGROUP_NAME], procs[64];
 	int rc;
 
 	if (!parent_is_ours_alone(parent))
 		return -EBUSY;
-	(void)snprintf(name, sizeof(name), CGROUP_OURS "%d.broker", getpid());
-	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+	cgroup_name(name, getpid(), CGROUP_TRIES);
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	(void)snprintf(procs, sizeof(procs), "%s/cgroup.procs", name);
 	rc = file_write(parent, procs, "0");
@@ -266,8 +224,10 @@ static int parent_enable(int parent, const char *path, const struct cgroup_want 
 static void group_sweep(int parent, const char *name)
 {
 	cleanup_close int fd = -1;
-	int pid = atoi(name + strlen(CGROUP_OURS));
+	pid_t pid = cgroup_broker(name);
 
+	if (!pid)
+		return; /* an operator's, with nothing in it yet */
 	if (pid != getpid() && (kill(pid, 0) == 0 || errno != ESRCH))
 		return; /* most likely it lives, and this is quick */
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -282,8 +242,7 @@ static void parent_sweep(int parent)
 	const struct dirent *x;
 
 	while (d && (x = readdir(d)))
-		if (x->d_type == DT_DIR &&
-		    strncmp(x->d_name, CGROUP_OURS, strlen(CGROUP_OURS)) == 0)
+		if (x->d_type == DT_DIR)
 			group_sweep(parent, x->d_name);
 	if (d)
 		closedir(d);
@@ -310,19 +269,22 @@ static int group_try(struct cgroup *g, const struct cgroup_want *w, int nth)
 {
 	int rc;
 
-	(void)snprintf(g->name, sizeof(g->name), CGROUP_OURS "%d.%d", getpid(), nth);
+	cgroup_name(g->name, getpid(), nth);
 	if (mkdirat(g->parent, g->name, 0700) < 0)
 		return -errno;
 	g->dir = openat(g->parent, g->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rc = g->dir < 0 || flock(g->dir, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 	if (rc == 0)
 		rc = group_limit(g->dir, w);
+	if (rc == 0) {
+		g->events = openat(g->dir, "memory.events", O_RDONLY | O_CLOEXEC);
+		rc = g->events < 0 ? -errno : 0;
+	}
 	if (rc == 0)
-		rc = g->events = openat(g->dir, "memory.events", O_RDONLY | O_CLOEXEC);
-	if (rc >= 0)
 		return 0;
-	rc = g->events < 0 && rc == -1 ? -errno : rc;
-	(void)unlinkat(g->parent, g->name, AT_REMOVEDIR);
+	/* else a sweep removes it, and another process may have the name by now */
+	if (rc != -EWOULDBLOCK)
+		(void)unlinkat(g->parent, g->name, AT_REMOVEDIR);
 	cleanup_close_fd(&g->dir);
 	g->dir = -1;
 	return rc;

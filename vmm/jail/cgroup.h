@@ -12,8 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vmm/core/err.h"
+
+#define CGROUP_NAME  40
+#define CGROUP_TRIES 8 /* names that a broker has for its child's group */
 
 /* The group that a machine is to have */
 struct cgroup_want {
@@ -28,7 +32,7 @@ struct cgroup_want {
 /* One that was made. Its descriptors are open for as long as it is there: to end it takes no path */
 struct cgroup {
 	int parent, dir, events; /* -1: there is none */
-	char name[40];           /* below @parent */
+	char name[CGROUP_NAME];  /* below @parent */
 	uint64_t memory;         /* its limit */
 };
 
@@ -49,6 +53,10 @@ void cgroup_remove(struct cgroup *g);
 /* cgroup_close() - only our descriptors of it: of a process that is to be in it */
 void cgroup_close(struct cgroup *g);
 
+/* cgroup_name() - the name @nth of the group of that broker's child; CGROUP_TRIES: of its own group */
+void cgroup_name(char name[CGROUP_NAME], pid_t broker, int nth);
+/* cgroup_broker() - the number of the broker that made the group @name; 0: no broker did */
+pid_t cgroup_broker(const char *name);
 /* cgroup_own() - which group is ours by @text, /proc/self/cgroup?  Return: 0 and its path below the
  * mount of version 2 in @path; -ENOENT: none, or it was removed; -ENAMETOOLONG
  */
