@@ -5,6 +5,8 @@
 # refused. On a host of any kind; without cgroup v2, or as a user, there is nothing to see.
 GROUPS_AT=/sys/fs/cgroup
 
+freestanding() { [ "${PAYLOADS-}" ] || skip 'freestanding guests are for amd64'; }
+
 # own_groups - a group to work in, as $parent, and no group of a machine in it
 own_groups()
 {
@@ -64,6 +66,7 @@ has()
 
 case_cgroup_has_its_limits()
 {
+	freestanding
 	own_groups
 	hanging --memory 64M --cpus 2 --cpu-limit 0.25
 	has memory.max $(((64 + 2 + 128) << 20))
@@ -85,6 +88,7 @@ case_cgroup_has_its_limits()
 # As root in a group that is delegated, here the root group, a machine has one unasked
 case_cgroup_unasked()
 {
+	freestanding
 	own_groups
 	grep -qx '0::/' /proc/self/cgroup || skip 'this is not the root group'
 	CGROUP=auto grouped --kernel "$PAYLOADS/hello" --report report.json
@@ -100,6 +104,7 @@ case_cgroup_unasked()
 # The guest has all of its memory, and no word of the limits
 case_cgroup_leaves_the_guest_its_memory()
 {
+	freestanding
 	own_groups
 	grouped --kernel "$PAYLOADS/memsize" --memory 512M --report report.json
 	ends 0
@@ -111,6 +116,7 @@ case_cgroup_leaves_the_guest_its_memory()
 # What grows in the group is killed, and the broker says why
 case_cgroup_without_memory()
 {
+	freestanding
 	own_groups
 	hanging --memory 64M --report report.json
 	echo 1 >"$group/memory.oom.group"
@@ -125,6 +131,7 @@ case_cgroup_without_memory()
 # kernel's threads of io_uring find room
 case_cgroup_of_a_large_disk() # amd64 host: --scratch 3000
 {
+	freestanding
 	in_host --scratch 3000
 	own_groups
 	random_file disk 300
@@ -145,6 +152,7 @@ dd if=/dev/zero of=/dev/vda bs=1M count=300 conv=fsync && echo all; sleep 999\""
 # A broker that is killed leaves an empty group, and the next start removes it
 case_cgroup_of_a_killed_broker()
 {
+	freestanding
 	own_groups
 	hanging
 	left=$group machine=$(machine_of "$vmm")
@@ -161,6 +169,7 @@ case_cgroup_of_a_killed_broker()
 
 case_cgroup_of_twenty_at_once()
 {
+	freestanding
 	own_groups
 	pids=
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -187,6 +196,7 @@ refused()
 
 case_cgroup_that_is_not_ours()
 {
+	freestanding
 	own_groups
 	chmod 666 /dev/kvm
 	refused 'Permission denied.*Delegate=yes' "$SETPRIV" --reuid 65534 --regid 65534 --clear-groups
@@ -211,6 +221,7 @@ case_cgroup_that_is_not_ours()
 # An ordinary user's: delegated to it, and the one that it is in, alone
 case_cgroup_of_a_user()
 {
+	freestanding
 	own_groups
 	chmod 666 /dev/kvm
 	mkdir $parent/user

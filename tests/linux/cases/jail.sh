@@ -21,7 +21,7 @@ case_strict_jail_has_every_layer()
 	case $(uname -r) in
 	[1-5].* | 6.[0-2].*) sed -i '/^no executable memory$/d' wanted ;;
 	esac
-	layers >held
+	layers | grep -vx 'control group' >held # it is described by its limits
 	cmp -s wanted held || fail "held: $(tr '\n' ' ' <held)"
 }
 
