@@ -73,13 +73,12 @@ int command_run(int argc, char **argv, uint64_t start_ns)
 	struct err e = {0};
 	int status;
 
-	if (config_init(&cfg, &e) < 0 || job_read(&j, &cfg, argc, argv, &e) < 0) {
+	if (config_init(&cfg, &e) < 0 || job_read(&j, &cfg, argc, argv, &e) < 0 ||
+	    (!j.options.help && job_plan(&j, &cfg, &e) < 0)) {
 		status = run_failed(&e);
 	} else if (j.options.help) {
 		command_help(command_find(2, (char *[]){argv[0], argv[0]}, &e), stdout);
 		status = command_flush(0);
-	} else if (job_plan(&j, &cfg, &e) < 0) {
-		status = run_failed(&e);
 	} else {
 		status = run_job(&j, &cfg, start_ns);
 	}

@@ -319,7 +319,7 @@ int cgroup_make(struct cgroup *g, const struct cgroup_want *w, struct err *e)
 
 int cgroup_starved(const struct cgroup *g, struct err *e)
 {
-	char events[512];
+	char events[512] = "";
 	long n = g->events < 0 ? 0 : read(g->events, events, sizeof(events) - 1);
 
 	events[n > 0 ? n : 0] = '\0';
