@@ -165,12 +165,13 @@ static int run_jailed(struct machine_job *job)
 	job->jail = (void *)shared;
 	job->status = (void *)(shared + PAGE_SIZE);
 	*job->status = -1;
+	job->jail->said = job->status;
 	job->jail->mode = job->cfg->jail;
 	job->jail->tasks = command_tasks(job->cfg);
 	job->jail->group = command_cgroup(job->cfg, &group) ? &group : NULL;
 	status = broker_run(job->jail, run_here, job, &e);
 	if (status < 0)
-		status = *job->status >= 0 ? *job->status & 0xff : run_lost(job, &e);
+		status = run_lost(job, &e);
 	munmap(shared, 2 * PAGE_SIZE);
 	job->jail = NULL;
 	return status;

@@ -204,7 +204,10 @@ static int overlay_make(struct overlay *ov, const struct overlay_name *n, bool d
 	if (rc < 0)
 		return rc;
 	ov->made = n->made ? outside_made(n->path, n->fd) : -1;
-	return 0;
+	if (!n->made || ov->made >= 0)
+		return 0;
+	(void)unlink(n->path); /* else nobody would remove it */
+	return err_set(e, -ov->made, "overlay %s: %s", n->path, strerror(-ov->made));
 }
 
 struct disk *overlay_top(struct overlay *ov, const char *path, bool dry, struct err *e)

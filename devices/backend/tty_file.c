@@ -36,6 +36,12 @@ struct tty *tty_create_file(struct loop *l, const char *label, const char *path,
 	if (fd < 0 && errno == ENOENT) {
 		fd = open(path, flags | O_CREAT | O_EXCL, 0600);
 		t->made = fd < 0 ? -1 : outside_made(path, fd);
+		if (fd >= 0 && t->made < 0) { /* else nobody would remove it */
+			(void)unlink(path);
+			close(fd);
+			errno = -t->made;
+			fd = t->made;
+		}
 	}
 	if (fd < 0 && errno == EEXIST) /* a dangling link; or made at this moment */
 		fd = open(path, flags | O_CREAT, 0600);

@@ -106,6 +106,7 @@ static int unix_bind(int fd, const char *path)
 int unix_listen(struct unix_listener *l, const char *what, const char *path,
 		struct err *e)
 {
+	bool bound;
 	int rc;
 
 	*l = (struct unix_listener){.fd = unix_socket(), .path = path};
@@ -119,6 +120,7 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path,
 			goto fail;
 		rc = unix_bind(l->fd, path);
 	}
+	bound = rc == 0;
 	if (rc == 0)
 		rc = listen(l->fd, UNIX_BACKLOG) < 0 ? -errno : 0;
 	if (rc == 0) {
@@ -128,6 +130,8 @@ int unix_listen(struct unix_listener *l, const char *what, const char *path,
 	if (rc == 0)
 		return 0;
 	(void)unix_error(what, path, -rc, e);
+	if (bound)
+		(void)unlink(path);
 fail:
 	close(l->fd);
 	l->fd = -1;

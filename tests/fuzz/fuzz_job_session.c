@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct job_start start = {.machine = &machine,
 					.job = &job,
 					.stop_timeout_ns = 1000000000,
+					.late_ns = 1000000000,
 					.over = fuzz_over,
 					.ctx = &ends};
 	struct err e;

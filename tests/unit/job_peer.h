@@ -78,6 +78,7 @@ static void peer_open(void)
 	start = (struct job_start){.machine = &machine,
 				   .job = &job,
 				   .stop_timeout_ns = UINT64_C(60000000000),
+				   .late_ns = UINT64_C(60000000000),
 				   .over = peer_over};
 }
 

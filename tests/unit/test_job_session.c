@@ -408,6 +408,27 @@ START_TEST(job_that_ignores_sigterm_stays)
 END_TEST
 
 /* What the machine does with them is the machine's */
+/* As on a host whose KVM interprets a kernel: minutes without a word */
+START_TEST(job_that_never_begins_is_waited_for_in_silence)
+{
+	start.late_ns = 1000000;
+	peer_begin();
+	driver_until(&d, s.worried);
+	peer_greet();
+	ck_assert(!ended);
+}
+END_TEST
+
+START_TEST(job_that_has_begun_is_called_late)
+{
+	start.late_ns = 50000000;
+	peer_begin();
+	peer_greet();
+	driver_run(&d, 100);
+	ck_assert(!s.worried);
+}
+END_TEST
+
 START_TEST(stop_of_the_process_is_taken)
 {
 	begun();
@@ -510,6 +531,8 @@ UNIT_MAIN("job_session", setup, teardown, t)
 	tcase_add_test(t, signal_that_ends_nothing_waits_for_the_job);
 	tcase_add_test(t, second_sigterm_is_the_jobs);
 	tcase_add_test(t, job_that_ignores_sigterm_stays);
+	tcase_add_test(t, job_that_never_begins_is_waited_for_in_silence);
+	tcase_add_test(t, job_that_has_begun_is_called_late);
 	tcase_add_test(t, stop_of_the_process_is_taken);
 	tcase_add_test(t, something_before_its_greeting);
 	tcase_add_loop_test(t, offence_is_believed, 0, (int)ARRAY_SIZE(offences));

@@ -241,6 +241,9 @@ int child_verdict(const struct child *c, const struct jail *j, struct err *e)
 {
 	int sig = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
 
+	/* a job's may be any */
+	if (j->said && WIFEXITED(c->status) && *j->said == WEXITSTATUS(c->status))
+		return WEXITSTATUS(c->status);
 	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 128 + SIGBUS)
 		sig = SIGBUS;
 	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != JAIL_FILTER_STATUS)

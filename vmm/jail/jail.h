@@ -52,7 +52,9 @@ struct jail {
 	struct err no_group;             /* why not */
 	uint32_t held;                   /* a bit for each layer */
 	uint32_t spared;                 /* left out on purpose: no warning */
-	int why[JAIL_LAYERS];            /* errno of those that the host does not give */
+	const int *
+		said; /* the status that its process will end with, -1 before; NULL: none */
+	int why[JAIL_LAYERS]; /* errno of those that the host does not give */
 };
 
 /* jail_claim() - a number that no other machine of this host has while the descriptor @lock, the

@@ -12,6 +12,8 @@
 #include "vmm/core/util.h"
 #include "vmm/settings/setting.h"
 
+#define JOB_LATE_NS UINT64_C(30000000000) /* stock kernels need a second */
+
 int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct err *e)
 {
 	j->wire = j->console.source.fd = j->root.fd = -1;
@@ -88,6 +90,7 @@ int job_begin(struct job *j, struct machine *m, struct loop *loop, struct err *e
 	j->start.machine = &j->machine_text;
 	j->start.job = &j->job_text;
 	j->start.stop_timeout_ns = m->cfg->stop_timeout_ns;
+	j->start.late_ns = JOB_LATE_NS;
 	j->start.over = job_on_end;
 	j->start.ctx = j;
 	machine_set_signals(m, job_on_signal, j);

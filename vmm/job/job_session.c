@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/job/job_hear.h"
 
@@ -227,12 +228,31 @@ static void on_stop(struct loop_source *l, uint32_t events)
 		  "give it longer (--stop-timeout)");
 }
 
+static void on_late(struct loop_source *l, uint32_t events)
+{
+	struct job_session *s = container_of(l, struct job_session, late);
+
+	(void)events;
+	loop_want(s->loop, l, 0);
+	if (s->started || s->over)
+		return;
+	s->worried = true;
+	log_warn(
+		"the job has not begun yet: does this host's KVM boot a stock kernel "
+		"(microvm doctor)? --verbose shows what the kernel prints, Ctrl-C ends it");
+}
+
+static struct itimerspec in_ns(uint64_t ns)
+{
+	return (struct itimerspec){.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
+						.tv_nsec = (long)(ns % NS_PER_SECOND)}};
+}
+
 /* The first one is the job's, and begins the time that it has */
 static void signal_term(struct job_session *s)
 {
 	uint64_t ns = s->start->stop_timeout_ns;
-	struct itimerspec it = {.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
-					     .tv_nsec = (long)(ns % NS_PER_SECOND)}};
+	struct itimerspec it = in_ns(ns);
 
 	if (s->stopping || !ns) {
 		stop_ends(s,
@@ -276,22 +296,30 @@ bool job_session_signal(struct job_session *s, int sig)
 
 /* ---- life ---- */
 
+static int open_timer(struct job_session *s, struct loop_source *l,
+		      void (*fn)(struct loop_source *l, uint32_t events))
+{
+	*l = (struct loop_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.events = EPOLLIN,
+		.fn = fn};
+	return l->fd < 0 ? -errno : loop_add(s->loop, l);
+}
+
 static int open_wire(struct job_session *s, int wire, struct err *e)
 {
-	int rc = 0;
+	struct itimerspec late = in_ns(s->start->late_ns);
+	int rc;
 
 	tty_fd_open(&s->fd, wire, O_RDWR);
 	s->wire = (struct loop_source){.fd = wire, .events = EPOLLIN, .fn = on_wire};
-	s->stop = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = on_stop};
-	if (s->stop.fd < 0)
+	rc = loop_add(s->loop, &s->wire);
+	if (rc == 0)
+		rc = open_timer(s, &s->stop, on_stop);
+	if (rc == 0)
+		rc = open_timer(s, &s->late, on_late);
+	if (rc == 0 && timerfd_settime(s->late.fd, 0, &late, NULL) < 0)
 		rc = -errno;
-	if (rc == 0)
-		rc = loop_add(s->loop, &s->wire);
-	if (rc == 0)
-		rc = loop_add(s->loop, &s->stop);
 	return rc < 0 ? err_set(e, -rc, "the job's session cannot be watched: %s",
 				strerror(-rc))
 		      : 0;
@@ -320,7 +348,8 @@ int job_session_open(struct job_session *s, const struct job_start *start,
 	s->loop = loop;
 	s->in.from = AGENT_GUEST;
 	s->terminal.size = -1;
-	s->wire.fd = s->stop.fd = s->terminal.wake.fd = s->terminal.again.fd = -1;
+	s->wire.fd = s->stop.fd = s->late.fd = s->terminal.wake.fd =
+		s->terminal.again.fd = -1;
 	rc = open_wire(s, wire, e);
 	if (rc == 0)
 		rc = job_in_open(&s->stdin_, loop, stdio[0], on_stdin, e);
@@ -345,7 +374,9 @@ void job_session_close(struct job_session *s)
 	job_terminal_close(s);
 	loop_del(s->loop, &s->wire);
 	loop_del(s->loop, &s->stop);
+	loop_del(s->loop, &s->late);
 	cleanup_close_fd(&s->stop.fd);
+	cleanup_close_fd(&s->late.fd);
 	tty_fd_close(&s->fd);
 	job_in_close(&s->stdin_);
 	job_out_close(&s->out_[0]);

@@ -27,6 +27,7 @@ struct job_start {
 	const struct job_text *machine, *job;
 	bool terminal;            /* the job has one, of our terminal's size */
 	uint64_t stop_timeout_ns; /* from SIGTERM to the machine's end; 0: none */
+	uint64_t late_ns;         /* a job that has not begun by then is worth a word */
 	/* the session is over, and the machine is to end with this verdict. Called once; not after
 	 * job_session_close()
 	 */
@@ -49,7 +50,7 @@ struct job_session {
 	const struct job_start *start;
 	struct loop *loop;
 	struct tty_fd fd;
-	struct loop_source wire, stop;
+	struct loop_source wire, stop, late;
 	struct agent_reader in;
 	struct agent_writer out;
 	size_t machine_said, job_said; /* bytes of the texts */
@@ -58,6 +59,7 @@ struct job_session {
 	bool exited; /* its EXIT came; we end when the streams are written out */
 	bool over;
 	bool stopping;    /* SIGTERM came before */
+	bool worried;     /* it was said that the job has not begun */
 	bool resized;     /* to be said */
 	uint64_t signals; /* a bit for each, to be said */
 	struct agent_exit exit;
