@@ -273,6 +273,7 @@ jail_in_place() {
 		return
 	fi
 	rm -rf "$work/fixed" && mkdir "$work/fixed" && : >"$work/fixed/report" && chmod 555 "$work/fixed"
+	: >"$work/out" # what an earlier machine said is no sign of this one
 	"${none[@]}" "$microvm" --kernel "$payloads/hang" --timeout ${LIMIT}s --report "$work/fixed/report" \
 		</dev/null >"$work/out" 2>"$work/err" &
 	pid=$!
@@ -298,6 +299,7 @@ jail_device() {
 		skip $name 'there is no loop device'
 		return
 	fi
+	: >"$work/out" # what an earlier machine said is no sign of this one
 	"$microvm" --kernel "$payloads/idle" --disk "$loop" --stop-timeout 0 </dev/null >"$work/out" 2>"$work/err" &
 	pid=$!
 	await grep -qs '^idle, 1 disks' "$work/out"
