@@ -62,7 +62,13 @@ bool rt_let_go(void)
 
 void rt_map(uint64_t base, uint64_t len)
 {
-	static uint64_t pds[PDS_MAX][512] __attribute__((aligned(4096)));
+	/* A hostile guest whose used ring is a table as well has its device write at multiples of
+	 * 64 KiB: inside the image they are here, and in what is spare
+	 */
+	static struct {
+		uint64_t pd[PDS_MAX][512];
+		uint8_t spare[8192];
+	} pds __attribute__((aligned(65536)));
 	static unsigned int used;
 
 	for (uint64_t g = base / GIB1; g <= (base + len - 1) / GIB1; g++) {
@@ -73,8 +79,8 @@ void rt_map(uint64_t base, uint64_t len)
 		if (rt_pdpt[g])
 			continue;
 		for (unsigned int i = 0; i < 512; i++)
-			pds[used][i] = (g * GIB1 + ((uint64_t)i << 21)) | PTE_2M_PAGE;
-		rt_pdpt[g] = (uintptr_t)pds[used++] | PTE_TABLE;
+			pds.pd[used][i] = (g * GIB1 + ((uint64_t)i << 21)) | PTE_2M_PAGE;
+		rt_pdpt[g] = (uintptr_t)pds.pd[used++] | PTE_TABLE;
 	}
 	__asm__ volatile("" ::: "memory");
 }
