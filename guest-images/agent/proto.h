@@ -17,11 +17,11 @@
 #define AGENT_VERSION 1
 
 #define AGENT_HEAD    8
-#define AGENT_PAYLOAD 65536         /* bytes of a frame, at most, without its head */
-#define AGENT_WINDOW  (256U * 1024) /* bytes of one stream that may be under way */
+#define AGENT_PAYLOAD 65536   /* bytes of a frame, at most, without its head */
+#define AGENT_WINDOW  262144U /* 256 KiB: bytes of one stream that may be under way */
 #define AGENT_TEXT \
-	(2U * 1024 * 1024) /* bytes of all MACHINE, or of a session's JOB, frames */
-#define AGENT_SESSIONS 16  /* that may be open at a time */
+	2097152U          /* 2 MiB: bytes of all MACHINE, or of a session's JOB, frames */
+#define AGENT_SESSIONS 16 /* that may be open at a time */
 #define AGENT_SENTENCE 400 /* bytes of a sentence, at most, without a NUL */
 #define AGENT_ENTROPY  32
 

@@ -28,7 +28,7 @@ static int apply(struct config *cfg, const char *row, const char *path, const ch
 		if (*path == ',')
 			*p++ = ',';
 	}
-	(void)strcpy(p, more);
+	memcpy(p, more, strlen(more) + 1);
 	rc = setting_apply_text(setting_find(row, false), cfg, text, e);
 	free(text);
 	return rc < 0 ? err_wrap(e, "--%s", row) : 0;

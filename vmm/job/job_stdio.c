@@ -12,7 +12,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 
-#define OUT_BURST ((size_t)AGENT_WINDOW) /* bytes written before others have a turn */
+#define OUT_BURST AGENT_WINDOW /* bytes written before others have a turn */
 
 /* A source that sleeps.  Return: 1; 0: a file, which the loop cannot watch; -errno */
 static int stdio_watch(struct loop *l, struct loop_source *s, int fd,

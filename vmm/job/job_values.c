@@ -119,7 +119,7 @@ static int ulimit_number(const char *text, size_t len, char out[32])
 	memcpy(out, text, len);
 	out[len] = '\0';
 	if (strcmp(out, "-1") == 0 || strcmp(out, "unlimited") == 0) {
-		(void)strcpy(out, "unlimited");
+		memcpy(out, "unlimited", sizeof("unlimited"));
 		return 0;
 	}
 	return parse_uint(out, UINT64_MAX - 1, &n);
