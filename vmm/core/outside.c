@@ -16,6 +16,7 @@
 #include "vmm/core/util.h"
 
 struct slot outside_slots[OUTSIDE_SLOTS_MAX];
+unsigned int outside_slots_end;
 
 static int status_fd = -1; /* of outside_watch() */
 
@@ -66,6 +67,7 @@ static int slot_new(enum slot_kind kind, const char *path, int fd, const struct 
 		rc = s->path ? i : -ENOMEM;
 		if (rc < 0)
 			break;
+		outside_slots_end = MAX(outside_slots_end, (unsigned int)i + 1);
 		s->kind = kind;
 		s->base = slot_base(s->path);
 		if (st) {

@@ -131,7 +131,7 @@ unsigned int outside_rules(struct landlock_rule rule[OUTSIDE_SLOTS_MAX], bool *p
 	unsigned int n = 0;
 
 	*peers = false;
-	for (unsigned int i = 0; i < OUTSIDE_SLOTS_MAX; i++) {
+	for (unsigned int i = 0; i < outside_slots_end; i++) {
 		const struct slot *s = &outside_slots[i];
 		bool write = s->kind == SLOT_LOG || s->kind == SLOT_FILE;
 

@@ -24,7 +24,7 @@ static int slots_wire = -1; /* of outside_part() */
 void outside_part(int wire)
 {
 	slots_wire = wire;
-	for (int i = 0; i < OUTSIDE_SLOTS_MAX; i++)
+	for (unsigned int i = 0; i < outside_slots_end; i++)
 		outside_slots[i].both = outside_slots[i].kind != SLOT_FREE;
 }
 
@@ -59,7 +59,7 @@ int outside_ask(void)
 	const struct outside_question q = {.verb = OUTSIDE_LOCKED};
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < OUTSIDE_SLOTS_MAX; i++) {
+	for (uint32_t i = 0; rc == 0 && i < outside_slots_end; i++) {
 		if (outside_slots[i].kind != SLOT_FREE && !outside_slots[i].both)
 			rc = slot_tell(i);
 		if (rc == 0)
@@ -115,12 +115,13 @@ int outside_hear(const void *msg, size_t len, int passed)
 		return -ENOMEM;
 	}
 	s->base = slot_base(s->path);
+	outside_slots_end = MAX(outside_slots_end, t->slot + 1);
 	return 0;
 }
 
 void outside_drop_heard(void)
 {
-	for (int i = 0; i < OUTSIDE_SLOTS_MAX; i++)
+	for (unsigned int i = 0; i < outside_slots_end; i++)
 		if (outside_slots[i].heard)
-			outside_drop(i);
+			outside_drop((int)i);
 }
