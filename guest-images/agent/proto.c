@@ -5,7 +5,7 @@
 
 /* What a frame of each type may be */
 struct rule {
-	bool host, guest;     /* who sends it */
+	bool host, guest;     /* the sides that may send it */
 	bool machine;         /* session 0, and only that */
 	uint8_t streams;      /* bit n: stream n may be named; 0: none */
 	uint32_t least, most; /* bytes of payload; HELLO's differ by side */

@@ -155,7 +155,7 @@ START_TEST(who_is_not_there_is_named)
 }
 END_TEST
 
-/* No line of it makes a job root who is not meant to be */
+/* A job is root only where its user is: no line of the file changes that */
 START_TEST(lines_that_are_none_are_passed_over)
 {
 	ck_assert(find(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ROOT by its content, and the sentence for what is none; where kernel and agent are looked for */
+/* test_job_root - ROOT is told by its content, or refused; and where kernel and agent are looked for */
 #include "vmm/job/job_root.h"
 
 #include <check.h>
@@ -91,7 +91,34 @@ START_TEST(directory_and_tar)
 		file(1024, 0, (char *)h, sizeof(h));
 		ck_assert_msg(job_root_find(&r, name, -1, &e) == 0, "%s", e.msg);
 		ck_assert_int_eq(r.kind, JOB_ROOT_TAR);
+		ck_assert_uint_eq(r.size, 1024);
 	}
+}
+END_TEST
+
+/* What the guest is told of a tar is its length, and stat(2) knows none of a device */
+START_TEST(tar_on_a_device_is_empty)
+{
+	char loop[32] = "", cmd[160];
+	uint8_t h[512];
+	FILE *p;
+
+	tar_header(h, false);
+	file(4096, 0, (char *)h, sizeof(h));
+	(void)snprintf(cmd, sizeof(cmd), "losetup -r -f --show %s 2>/dev/null", name);
+	p = popen(cmd, "r");
+	ck_assert_ptr_nonnull(p);
+	if (!fgets(loop, sizeof(loop), p))
+		loop[0] = '\0';
+	(void)pclose(p);
+	if (!loop[0]) /* no root here, or no loop device */
+		return;
+	loop[strcspn(loop, "\n")] = '\0';
+	ck_assert_msg(job_root_find(&r, loop, -1, &e) == 0, "%s", e.msg);
+	(void)snprintf(cmd, sizeof(cmd), "losetup -d %s", loop);
+	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(r.kind, JOB_ROOT_TAR);
+	ck_assert_uint_eq(r.size, 4096);
 }
 END_TEST
 
@@ -202,6 +229,7 @@ UNIT_MAIN("job_root", setup, teardown, t)
 {
 	tcase_add_loop_test(t, kind_is_another, 0, (int)ARRAY_SIZE(kinds));
 	tcase_add_test(t, directory_and_tar);
+	tcase_add_test(t, tar_on_a_device_is_empty);
 	tcase_add_loop_test(t, what_is_no_root_is_taken, 0, (int)ARRAY_SIZE(refused));
 	tcase_add_test(t, what_is_no_file_is_waited_for);
 	tcase_add_test(t, tar_on_stdin_is_cut);

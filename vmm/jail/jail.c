@@ -96,7 +96,7 @@ void jail_take(struct jail *j)
 
 	/* what needs a capability comes before those are dropped */
 	jail_namespaces(j, jail_note);
-	/* a host without it is no reason for a warning: who asks for limits is refused without them */
+	/* A host without it is no reason for a warning: an operator that asks for limits is refused */
 	jail_note(j, JAIL_CGROUP, j->grouped ? 0 : -EALREADY);
 	j->why[JAIL_CGROUP] = j->no_group.code;
 	rc = j->held & BIT(JAIL_MOUNT_NS) ? jail_root_cover() : -EPERM;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "vmm/core/util.h"
 #include "vmm/job/job.h"
@@ -57,7 +56,6 @@ static int describe_boot(struct job *j, struct config *cfg, struct err *e)
 static int describe_root(struct job *j, struct config *cfg, struct err *e)
 {
 	const char *path = j->root.path;
-	struct stat st;
 	int rc;
 
 	switch (j->root.kind) {
@@ -66,13 +64,11 @@ static int describe_root(struct job *j, struct config *cfg, struct err *e)
 		return rc < 0 ? rc
 			      : job_text_add(&j->machine_text, e, "root=virtiofs:root");
 	case JOB_ROOT_TAR:
-		if (stat(path, &st) < 0)
-			return err_set(e, errno, "ROOT %s: %s", path, strerror(errno));
 		rc = apply(cfg, "disk", path, ",ro,format=raw", e);
 		return rc < 0 ? rc
 			      : job_text_add(&j->machine_text, e,
 					     "root=tar:/dev/vda:%llu",
-					     (unsigned long long)st.st_size);
+					     (unsigned long long)j->root.size);
 	case JOB_ROOT_IMAGE:
 	case JOB_ROOT_QCOW2:
 	default:

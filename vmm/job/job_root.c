@@ -119,6 +119,17 @@ static int root_kind(struct job_root *r, const char *path, const struct look *l,
 	return 0;
 }
 
+/* Of a device stat(2) says 0 */
+static int root_measure(struct job_root *r, int fd, const char *path, struct err *e)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	if (end < 0)
+		return err_set(e, errno, "ROOT %.200s: %s", path, strerror(errno));
+	r->size = (uint64_t)end;
+	return 0;
+}
+
 /* ---- a tar on stdin ---- */
 
 static int stdin_file(struct err *e)
@@ -181,7 +192,7 @@ static int root_from_stdin(struct job_root *r, int in, struct look *l, struct er
 		return -e->code;
 	n = pread_full(r->fd, l->head, sizeof(l->head), 0);
 	l->len = n > 0 ? (size_t)n : 0;
-	if (root_kind(r, "-", l, e) < 0)
+	if (root_kind(r, "-", l, e) < 0 || root_measure(r, r->fd, "-", e) < 0)
 		return -e->code;
 	(void)snprintf(r->own, sizeof(r->own), "/proc/self/fd/%d", r->fd);
 	r->path = r->own;
@@ -219,7 +230,7 @@ int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 	if (n < 0)
 		return err_set(e, (int)-n, "ROOT %.200s: %s", word, strerror((int)-n));
 	l.len = (size_t)n;
-	return root_kind(r, word, &l, e);
+	return root_kind(r, word, &l, e) < 0 ? -e->code : root_measure(r, fd, word, e);
 }
 
 void job_root_close(struct job_root *r)

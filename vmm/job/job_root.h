@@ -8,6 +8,8 @@
 #ifndef MICROVM_JOB_ROOT_H
 #define MICROVM_JOB_ROOT_H
 
+#include <stdint.h>
+
 #include "vmm/core/err.h"
 
 enum job_root_kind {
@@ -22,6 +24,7 @@ struct job_root {
 	const char *path; /* what the machine opens */
 	char own[32];     /* @path, where the tar came by stdin */
 	int fd;           /* the descriptor behind @own; -1: none */
+	uint64_t size;    /* bytes, of what is no directory; a block device's as well */
 };
 
 /* job_root_find() - look at @word, "-" for a tar on @in (our stdin), which is then read to its end
