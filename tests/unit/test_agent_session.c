@@ -306,10 +306,12 @@ END_TEST
 
 START_TEST(what_a_job_left_in_its_streams_comes_after_its_end)
 {
-	start(1, "yes | head -c 262144; yes | head -c 60000; exit 5", false);
 	give_credit = false;
-	for (int i = 0; i < 60; i++)
+	start(1, "yes | head -c 262144; yes | head -c 60000; exit 5", false);
+	while (seen[1].bytes[AGENT_STDOUT] < AGENT_WINDOW)
 		turn(10);
+	for (int i = 0; i < 20; i++)
+		turn(5);
 	ck_assert_uint_eq(seen[1].bytes[AGENT_STDOUT], AGENT_WINDOW);
 	ck_assert(!seen[1].over);
 	ck_assert(agent_put_u32(&from_host, AGENT_CREDIT, 1, AGENT_STDOUT, AGENT_WINDOW));
