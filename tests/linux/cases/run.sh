@@ -231,3 +231,52 @@ nc_says()
 	nc -w 2 "$outside" 8089 </dev/null >got 2>/dev/null
 	grep -qx 'from the guest' got
 }
+
+# traces - what a run could leave on this host: processes, files, mounts, network cards, cgroups
+traces()
+{
+	for dir in /proc/[0-9]*; do
+		name=$(tr '\0' ' ' <"$dir/cmdline") 2>/dev/null
+		case $name in
+		*microvm* | *virtiofsd* | *passt*) echo "process: $name" ;;
+		esac
+	done
+	find / -xdev \( -path /proc -o -path /sys -o -path "$PWD" \) -prune -o -print
+	find /tmp /run /dev /sys/fs/cgroup -type d 2>/dev/null
+	cat /proc/mounts
+	ls /sys/class/net
+}
+
+# one_job N - a root of one kind or another, with what a run makes for it
+one_job()
+{
+	case $(($1 % 4)) in
+	0) set -- "$RUN/root.img" ;;
+	1) set -- -v "$PWD/volume:/volume" "$RUN/root" ;;
+	2) set -- --tmpfs /x "$RUN/root.tar" ;;
+	3) set -- - ;;
+	esac
+	"$MICROVM" run --timeout $GUEST_TIMEOUT -m 96M "$@" -- echo done <"$RUN/root.tar" >>said 2>&1
+}
+
+# $JOBS in sequence, and up to twenty of them at once
+case_run_leaves_nothing()
+{
+	quick
+	mkdir volume
+	one_job 0 # the first one as root makes the directory of the uids' locks, which stays
+	traces >before
+	i=1
+	until [ $i -gt "$JOBS" ]; do
+		one_job $i
+		i=$((i + 1))
+	done
+	until [ $i -gt $((JOBS * 2)) ] || [ $i -gt $((JOBS + 20)) ]; do
+		one_job $i &
+		i=$((i + 1))
+	done
+	wait
+	[ "$(sort said | uniq -c | tr -s ' ')" = " $i done" ] || fail "$(sort said | uniq -c | head)"
+	traces >after
+	diff before after >out || fail 'something is left: see out'
+}
