@@ -19,11 +19,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "devices/backend/ring_open.h"
 #include "vmm/core/fds.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
@@ -56,9 +55,7 @@ static void ring_close(struct ring *r)
 	if (r->wake.fd >= 0)
 		loop_del(r->loop, &r->wake);
 	cleanup_close_fd(&r->wake.fd);
-	if (r->again.fd >= 0)
-		loop_del(r->loop, &r->again);
-	cleanup_close_fd(&r->again.fd);
+	loop_timer_close(r->loop, &r->again);
 	if (r->open)
 		io_uring_queue_exit(&r->uring);
 	r->open = false;
@@ -72,13 +69,10 @@ static int ring_watch(struct ring *r)
 	r->wake.fd = fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_WAKE);
 	if (r->wake.fd < 0)
 		return -errno;
-	r->again.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (r->again.fd < 0)
-		return -errno;
 	/* Asleep, if it was closed before */
-	r->source.events = r->wake.events = r->again.events = EPOLLIN;
+	r->source.events = r->wake.events = EPOLLIN;
 	if ((rc = loop_add(r->loop, &r->wake)) < 0 ||
-	    (rc = loop_add(r->loop, &r->again)) < 0)
+	    (rc = loop_timer_open(r->loop, &r->again)) < 0)
 		return rc;
 	return loop_add(r->loop, &r->source);
 }
@@ -151,10 +145,9 @@ static void ring_on_wake(struct loop_source *s, uint32_t events)
 static void ring_on_again(struct loop_source *s, uint32_t events)
 {
 	struct ring *r = container_of(s, struct ring, again);
-	uint64_t n;
 
 	(void)events;
-	(void)!read(s->fd, &n, sizeof(n));
+	(void)loop_timer_rang(s);
 	ring_lock(r);
 	r->nap = MIN(2 * r->nap, RING_NAP_MAX);
 	(void)ring_push(r);

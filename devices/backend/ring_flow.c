@@ -10,9 +10,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/timerfd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
 /* ---- completions ---- */
@@ -113,7 +113,6 @@ static void ring_refused(struct ring *r, int rc)
 {
 	static struct log_limit limit;
 	uint64_t now = monotonic_ns();
-	struct itimerspec it = {0};
 
 	if (!r->refused) {
 		r->refused = now;
@@ -126,8 +125,7 @@ static void ring_refused(struct ring *r, int rc)
 		ring_withdraw(r, RING_WITHDRAWN);
 		return;
 	}
-	it.it_value.tv_nsec = r->nap * 1000000L;
-	(void)timerfd_settime(r->again.fd, 0, &it, NULL);
+	loop_timer_set(&r->again, r->nap * UINT64_C(1000000));
 }
 
 bool ring_push(struct ring *r)

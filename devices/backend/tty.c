@@ -11,21 +11,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/timerfd.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "devices/backend/tty_mode.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
 #define TTY_DRAIN_MS 2000
-
-void tty_timer_set(const struct loop_source *s, long ns)
-{
-	struct itimerspec it = {.it_value = {.tv_nsec = ns}};
-
-	(void)timerfd_settime(s->fd, 0, &it, NULL);
-}
 
 void tty_winsize(struct tty *t, uint16_t *cols, uint16_t *rows)
 {
@@ -63,7 +56,7 @@ static void tty_source(struct loop_source *s, int fd,
 struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struct err *e)
 {
 	struct tty *t = calloc(1, sizeof(*t));
-	int tfl = TFD_CLOEXEC | TFD_NONBLOCK, efl = EFD_CLOEXEC | EFD_NONBLOCK;
+	int efl = EFD_CLOEXEC | EFD_NONBLOCK;
 
 	if (!t) {
 		err_set(e, ENOMEM, "%s: out of memory", label);
@@ -82,10 +75,11 @@ struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struc
 	tty_source(&t->out_source, -1, tty_on_out);
 	tty_source(&t->turn_source, eventfd(0, efl), tty_on_turn);
 	tty_source(&t->wake_source, eventfd(0, efl), tty_on_wake);
-	tty_source(&t->again_source, timerfd_create(CLOCK_MONOTONIC, tfl), tty_on_again);
-	tty_source(&t->hold_source, timerfd_create(CLOCK_MONOTONIC, tfl), tty_on_hold);
-	if (t->turn_source.fd < 0 || t->wake_source.fd < 0 || t->again_source.fd < 0 ||
-	    t->hold_source.fd < 0) {
+	tty_source(&t->again_source, -1, tty_on_again);
+	tty_source(&t->hold_source, -1, tty_on_hold);
+	if (t->turn_source.fd < 0 || t->wake_source.fd < 0 ||
+	    loop_timer_make(&t->again_source) < 0 ||
+	    loop_timer_make(&t->hold_source) < 0) {
 		err_set(e, errno, "%s: no more file descriptors; raise ulimit -n", label);
 		tty_destroy(t);
 		return NULL;

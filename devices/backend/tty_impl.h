@@ -67,13 +67,13 @@ struct tty {
 	bool armed, blocked, refused;   /* refused: the client waits for output_room() */
 	struct loop_task hold; /* a vCPU's thread leaves to the loop: set @hold_source */
 	struct loop_task
-		left;    /* what a vCPU's thread leaves to the loop: tty_on_left() */
-	long left_ns;    /* of it: set @hold_source to this, 0: do not */
-	bool left_input; /* of it: tty_input_wanted() */
-	bool moved;      /* a blocked pty took something since @hold_source was set */
-	bool nobody;     /* no reader: the oldest bytes are dropped when full */
-	bool told;       /* the operator was told that the file is full */
-	size_t burst;    /* written since the loop had a turn */
+		left;     /* what a vCPU's thread leaves to the loop: tty_on_left() */
+	uint64_t left_ns; /* of it: set @hold_source to this, 0: do not */
+	bool left_input;  /* of it: tty_input_wanted() */
+	bool moved;       /* a blocked pty took something since @hold_source was set */
+	bool nobody;      /* no reader: the oldest bytes are dropped when full */
+	bool told;        /* the operator was told that the file is full */
+	size_t burst;     /* written since the loop had a turn */
 	size_t head, n;
 	uint8_t ring[TTY_OUT_MAX];
 };
@@ -85,7 +85,6 @@ void tty_want(struct tty *t, struct loop_source *s, uint32_t events);
 void tty_sources(struct tty *t, struct loop_source *all[TTY_SOURCES]);
 /* tty.c. tty_alloc(): all fields but @in and @out; NULL with @e set */
 struct tty *tty_alloc(struct loop *l, enum tty_end end, const char *label, struct err *e);
-void tty_timer_set(const struct loop_source *s, long ns); /* once, @ns < 1 s from now */
 
 /* tty_in.c. tty_in_start(): give the sources their device, the terminal its client */
 int tty_in_start(struct tty *t);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/backend/tty_mode.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 
@@ -84,7 +85,7 @@ static void tty_end_input(struct tty *t)
 static void tty_look_again(struct tty *t)
 {
 	tty_want(t, &t->in_source, 0);
-	tty_timer_set(&t->again_source, TTY_LOOK_AGAIN_NS);
+	loop_timer_set(&t->again_source, TTY_LOOK_AGAIN_NS);
 }
 
 static void tty_read_terminal(struct tty *t)

@@ -20,6 +20,7 @@
 
 #include "vmm/core/limits.h"
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/thread.h"
 #include "vmm/core/util.h"
 
@@ -132,7 +133,7 @@ static size_t tty_hold(struct tty *t, const uint8_t *p, size_t n)
 	return taken;
 }
 
-static void tty_arm(struct tty *t, long ns)
+static void tty_arm(struct tty *t, uint64_t ns)
 {
 	t->armed = true;
 	if (thread_is_vcpu() && ns == TTY_HOLD_NS) {
@@ -141,7 +142,7 @@ static void tty_arm(struct tty *t, long ns)
 		t->left_ns = ns;
 		tty_leave(t);
 	} else {
-		tty_timer_set(&t->hold_source, ns);
+		loop_timer_set(&t->hold_source, ns);
 	}
 }
 
@@ -248,7 +249,7 @@ void tty_on_hold(struct loop_source *s, uint32_t events)
 void tty_do_left(struct tty *t)
 {
 	if (t->left_ns)
-		tty_timer_set(&t->hold_source, t->left_ns);
+		loop_timer_set(&t->hold_source, t->left_ns);
 	t->left_ns = 0;
 	if (t->left_input)
 		tty_input_wanted(t);
@@ -260,7 +261,7 @@ void tty_do_left(struct tty *t)
 /* Without the device's lock, which the vCPU's thread has when it posts this for each burst */
 void tty_hold_soon(struct loop_task *task)
 {
-	tty_timer_set(&container_of(task, struct tty, hold)->hold_source, TTY_HOLD_NS);
+	loop_timer_set(&container_of(task, struct tty, hold)->hold_source, TTY_HOLD_NS);
 }
 
 void tty_on_left(struct loop_task *task)

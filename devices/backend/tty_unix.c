@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
 #define TTY_UNIX_AGAIN_NS 500000000
@@ -73,7 +74,7 @@ static void tty_unix_pause(struct tty *t, int error)
 {
 	log_warn("%s: cannot take a connection now: %s", t->label, strerror(error));
 	tty_want(t, &t->listener.source, 0);
-	tty_timer_set(&t->again_source, TTY_UNIX_AGAIN_NS);
+	loop_timer_set(&t->again_source, TTY_UNIX_AGAIN_NS);
 }
 
 void tty_unix_again(struct tty *t)

@@ -5,10 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
 #define NET_UP       VIRTIO_NET_S_LINK_UP
@@ -88,30 +87,22 @@ static bool net_link_has_announce(uint64_t features)
 	return (features & both) == both;
 }
 
-static void net_link_set_timer(const struct net_link *l, long ms)
-{
-	struct itimerspec it = {.it_value = {.tv_nsec = ms * 1000000}};
-
-	(void)timerfd_settime(l->timer.fd, 0, &it, NULL);
-}
-
 void net_link_announce(struct net_link *l)
 {
 	if (!l->v->active || !net_link_has_announce(l->v->acked) || l->soon)
 		return;
 	l->soon = true;
 	if (!l->v->resting) /* else by net_link_wake() */
-		net_link_set_timer(l, NET_ANNOUNCE_MS);
+		loop_timer_set(&l->timer, NET_ANNOUNCE_MS * UINT64_C(1000000));
 }
 
 static void net_link_on_timer(struct loop_source *s, uint32_t events)
 {
 	struct net_link *l = container_of(s, struct net_link, timer);
 	unsigned int status = l->config->status;
-	uint64_t n;
 
 	(void)events;
-	(void)!read(s->fd, &n, sizeof(n));
+	(void)loop_timer_rang(s);
 	if (!l->soon || !l->v->active)
 		return;
 	l->soon = false;
@@ -151,20 +142,10 @@ void net_link_init(struct net_link *l, struct virtio_dev *v,
 
 int net_link_arm(struct net_link *l)
 {
-	struct loop *loop = l->v->env->loop;
-
 	if (l->timer.fd >= 0 || !net_link_has_announce(l->v->offered))
 		return 0;
 	l->timer.dev = l->v->dev;
-	l->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (l->timer.fd < 0)
-		return -errno;
-	loop_want(loop, &l->timer, EPOLLIN);
-	if (l->timer.events)
-		return 0;
-	close(l->timer.fd);
-	l->timer.fd = -1;
-	return -ENOSPC;
+	return loop_timer_open(l->v->env->loop, &l->timer);
 }
 
 int net_link_start(struct net_link *l)
@@ -177,13 +158,13 @@ void net_link_rest(struct net_link *l)
 {
 	loop_want(l->v->env->loop, &l->source, 0);
 	if (l->soon)
-		net_link_set_timer(l, 0);
+		loop_timer_set(&l->timer, 0);
 }
 
 int net_link_wake(struct net_link *l)
 {
 	if (l->soon)
-		net_link_set_timer(l, NET_ANNOUNCE_MS);
+		loop_timer_set(&l->timer, NET_ANNOUNCE_MS * UINT64_C(1000000));
 	if (!l->tap->link.index || l->lost)
 		return 0;
 	loop_want(l->v->env->loop, &l->source, EPOLLIN);
@@ -208,7 +189,7 @@ void net_link_loaded(struct net_link *l, uint16_t status)
 void net_link_stop(struct net_link *l)
 {
 	if (l->soon)
-		net_link_set_timer(l, 0);
+		loop_timer_set(&l->timer, 0);
 	l->soon = l->again = false;
 	loop_want(l->v->env->loop, &l->source, 0);
 	l->config->status &= NET_UP; /* the caller of reset shows it */
@@ -217,8 +198,5 @@ void net_link_stop(struct net_link *l)
 void net_link_fini(struct net_link *l)
 {
 	loop_del(l->v->env->loop, &l->source);
-	if (l->timer.fd < 0)
-		return;
-	loop_del(l->v->env->loop, &l->timer);
-	close(l->timer.fd);
+	loop_timer_close(l->v->env->loop, &l->timer);
 }

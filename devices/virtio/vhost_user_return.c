@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
@@ -71,9 +70,7 @@ static void vu_return_try(struct work *w)
 
 static void vu_return_sleep(struct vu_return *r)
 {
-	struct itimerspec it = {.it_value.tv_nsec = VU_RETRY_NS};
-
-	(void)timerfd_settime(r->timer.fd, 0, &it, NULL);
+	loop_timer_set(&r->timer, VU_RETRY_NS);
 	loop_want(r->d->v.env->loop, &r->timer, EPOLLIN);
 }
 
@@ -110,10 +107,9 @@ static void vu_return_on_timer(struct loop_source *s, uint32_t events)
 {
 	struct vu_return *r = container_of(s, struct vu_return, timer);
 	struct vu_dev *d = r->d;
-	uint64_t n;
 
 	(void)events;
-	(void)!read(s->fd, &n, sizeof(n));
+	(void)loop_timer_rang(s);
 	loop_want(d->v.env->loop, s, 0);
 	if (!d->v.active)
 		return;
@@ -141,10 +137,9 @@ int vu_return_arm(struct vu_dev *d)
 		r->u.fd = -1;
 		r->work.run = vu_return_try;
 		r->work.done = vu_return_tried;
-		r->timer = (struct loop_source){
-			.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-			.dev = d->v.dev,
-			.fn = vu_return_on_timer};
+		r->timer =
+			(struct loop_source){.dev = d->v.dev, .fn = vu_return_on_timer};
+		(void)loop_timer_make(&r->timer);
 		d->again = r;
 		work_pool_grow(d->v.env->pool, 1);
 	}
@@ -180,8 +175,7 @@ void vu_return_fini(struct vu_dev *d)
 {
 	if (!d->again)
 		return;
-	loop_del(d->v.env->loop, &d->again->timer);
-	cleanup_close_fd(&d->again->timer.fd);
+	loop_timer_close(d->v.env->loop, &d->again->timer);
 	vhost_user_close(&d->again->u);
 	outside_drop(d->again->slot);
 	free(d->again);

@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -109,10 +107,9 @@ void rate_bucket_state(struct rate_bucket *b, struct state *s, uint64_t now)
 static void rate_timer(struct loop_source *s, uint32_t events)
 {
 	struct rate *r = container_of(s, struct rate, timer);
-	uint64_t n;
 
 	(void)events;
-	if (read(s->fd, &n, sizeof(n)) != (ssize_t)sizeof(n) || !r->asleep)
+	if (!loop_timer_rang(s) || !r->asleep)
 		return; /* stopped, or set anew, since the loop saw it */
 	r->asleep = false;
 	r->go_on(r);
@@ -133,11 +130,7 @@ void rate_init(struct rate *r, const struct config_rate *c, struct loop *l,
 
 void rate_fini(struct rate *r)
 {
-	if (r->timer.fd < 0)
-		return;
-	loop_del(r->loop, &r->timer);
-	close(r->timer.fd);
-	r->timer.fd = -1;
+	loop_timer_close(r->loop, &r->timer);
 }
 
 /* The tokens stay: a driver that resets its device gains nothing by it. */
@@ -146,33 +139,21 @@ int rate_start(struct rate *r, struct device *dev)
 	if (!r->limited || r->timer.fd >= 0)
 		return 0;
 	r->timer.dev = dev;
-	r->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (r->timer.fd < 0)
-		return -errno;
-	loop_want(r->loop, &r->timer, EPOLLIN);
-	if (r->timer.events)
-		return 0;
-	rate_fini(r);
-	return -ENOSPC;
+	return loop_timer_open(r->loop, &r->timer);
 }
 
 void rate_stop(struct rate *r)
 {
-	struct itimerspec off = {0};
-
 	if (r->asleep)
-		(void)timerfd_settime(r->timer.fd, 0, &off, NULL);
+		loop_timer_set(&r->timer, 0);
 	r->asleep = false;
 }
 
 /* One shot, and none while one is set: all that ask meanwhile wait for the same. */
 static void rate_sleep(struct rate *r, uint64_t ns)
 {
-	struct itimerspec it = {.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
-					     .tv_nsec = (long)(ns % NS_PER_SECOND)}};
-
 	if (!r->asleep)
-		(void)timerfd_settime(r->timer.fd, 0, &it, NULL);
+		loop_timer_set(&r->timer, ns);
 	r->asleep = true;
 }
 

@@ -14,19 +14,18 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
-#define ENDS_LOOK_NS      100000000
-#define ENDS_LOOKS_QUICK  50 /* then once a second: a program may print the words */
-#define ENDS_LOOK_LATER_S 1
-#define ENDS_HALTED       3 /* checks in a row in which no vCPU runs */
+#define ENDS_LOOK_NS       100000000
+#define ENDS_LOOKS_QUICK   50 /* then once a second: a program may print the words */
+#define ENDS_LOOK_LATER_NS UINT64_C(1000000000)
+#define ENDS_HALTED        3 /* checks in a row in which no vCPU runs */
 #define ENDS_PANICKED \
 	20 /* and in which only one does, in the kernel: a busy guest can look so */
-#define ENDS_PANIC_S 1 /* for the rest of its words, and for its reset */
+#define ENDS_PANIC_NS \
+	UINT64_C(1000000000) /* for the rest of its words, and for its reset */
 
 static void machine_end_panic(struct machine *m)
 {
@@ -70,14 +69,6 @@ static void machine_end_fault(struct machine *m)
 			    "the guest's processor shut down (triple fault)");
 }
 
-static void machine_ends_every(struct machine *m, time_t s, long ns)
-{
-	struct itimerspec it = {.it_value = {.tv_sec = s, .tv_nsec = ns},
-				.it_interval = {.tv_sec = s, .tv_nsec = ns}};
-
-	(void)timerfd_settime(m->ends.timer.fd, 0, &it, NULL);
-}
-
 /* The loop: its kernel panicked, or printed its last words; a vCPU's thread saw it */
 static void machine_ends_begin(struct loop_task *t)
 {
@@ -85,9 +76,9 @@ static void machine_ends_begin(struct loop_task *t)
 
 	m->ends.tries = 0;
 	if (m->ends.witness.panicked)
-		machine_ends_every(m, ENDS_PANIC_S, 0);
+		loop_timer_every(&m->ends.timer, ENDS_PANIC_NS);
 	else
-		machine_ends_every(m, 0, ENDS_LOOK_NS);
+		loop_timer_every(&m->ends.timer, ENDS_LOOK_NS);
 }
 
 /* A device: the guest wants to end, or its kernel does.  vCPU thread */
@@ -186,7 +177,7 @@ static void machine_look(struct machine *m)
 	bool panic = ends->witness.said == SAID_PANIC_OVER;
 
 	if (tries == ENDS_LOOKS_QUICK)
-		machine_ends_every(m, ENDS_LOOK_LATER_S, 0);
+		loop_timer_every(&m->ends.timer, ENDS_LOOK_LATER_NS);
 	if (tries == 0) /* this one only asks */
 		ends->agreed = 0;
 	else if (!machine_answered(m))
@@ -206,10 +197,9 @@ static void machine_look(struct machine *m)
 static void machine_on_ends(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, ends.timer);
-	uint64_t n;
 
 	(void)events;
-	if (read(s->fd, &n, sizeof(n)) != (ssize_t)sizeof(n))
+	if (!loop_timer_rang(s))
 		return;
 	if (m->ends.witness.panicked)
 		machine_end_panic(m);
@@ -228,11 +218,8 @@ int machine_watch_ends(struct machine *m, struct err *e)
 {
 	int rc;
 
-	m->ends.timer = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = machine_on_ends};
-	rc = m->ends.timer.fd < 0 ? -errno : loop_add(m->loop, &m->ends.timer);
+	m->ends.timer.fn = machine_on_ends;
+	rc = loop_timer_open(m->loop, &m->ends.timer);
 	if (rc < 0)
 		return err_set(e, -rc, "no timer for the guest's end: %s", strerror(-rc));
 	if (m->tty)

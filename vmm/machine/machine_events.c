@@ -6,10 +6,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "devices/virtio/devices.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 
@@ -90,19 +89,12 @@ static int machine_watch_signals(struct machine *m, struct err *e)
 
 static int machine_watch_timeout(struct machine *m, struct err *e)
 {
-	struct itimerspec it = {
-		.it_value = {.tv_sec = (time_t)(m->cfg->timeout_ns / NS_PER_SECOND),
-			     .tv_nsec = (long)(m->cfg->timeout_ns % NS_PER_SECOND)}};
-	int rc = 0;
+	int rc;
 
-	m->timeout = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = machine_on_timeout};
-	if (m->timeout.fd < 0 || timerfd_settime(m->timeout.fd, 0, &it, NULL) < 0)
-		rc = -errno;
-	else
-		rc = loop_add(m->loop, &m->timeout);
+	m->timeout.fn = machine_on_timeout;
+	rc = loop_timer_open(m->loop, &m->timeout);
+	if (rc == 0)
+		loop_timer_set(&m->timeout, m->cfg->timeout_ns);
 	return rc < 0 ? err_set(e, -rc, "--timeout: no timer: %s", strerror(-rc)) : 0;
 }
 

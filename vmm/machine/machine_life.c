@@ -12,12 +12,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "devices/backend/tty.h"
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 #include "vmm/machine/machine_parts.h"
 
@@ -71,9 +69,7 @@ static const char *life_whom(const struct machine *m)
 
 static void life_nap(struct machine *m)
 {
-	struct itimerspec it = {.it_value = {.tv_nsec = (long)m->life.nap_ns}};
-
-	(void)timerfd_settime(m->life.timer.fd, 0, &it, NULL);
+	loop_timer_set(&m->life.timer, m->life.nap_ns);
 	m->life.nap_ns = MIN(2 * m->life.nap_ns, LIFE_NAP_MAX_NS);
 }
 
@@ -123,11 +119,9 @@ static void life_step(struct machine *m)
 static void life_on_timer(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, life.timer);
-	uint64_t n;
 
 	(void)events;
-	if (read(s->fd, &n, sizeof(n)) == (ssize_t)sizeof(n) &&
-	    m->life.phase == MACHINE_PAUSING)
+	if (loop_timer_rang(s) && m->life.phase == MACHINE_PAUSING)
 		life_step(m);
 }
 
@@ -190,10 +184,7 @@ int machine_watch_life(struct machine *m, struct err *e)
 {
 	int rc;
 
-	m->life.timer = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = life_on_timer};
-	rc = m->life.timer.fd < 0 ? -errno : loop_add(m->loop, &m->life.timer);
+	m->life.timer.fn = life_on_timer;
+	rc = loop_timer_open(m->loop, &m->life.timer);
 	return rc < 0 ? err_set(e, -rc, "no timer for a pause: %s", strerror(-rc)) : 0;
 }

@@ -11,14 +11,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
-#define LIVE_ANSWER_S 1 /* for a guest to tell its memory figures */
+#define LIVE_ANSWER_NS UINT64_C(1000000000) /* for a guest to tell its memory figures */
 
 static void report_exits(const struct machine *m, struct report *r)
 {
@@ -95,22 +93,14 @@ static void live_write(struct machine_live *l)
 	work_submit(m->pool, &l->work);
 }
 
-/* The guest's answer, or the end of LIVE_ANSWER_S */
+/* The guest's answer, or the end of LIVE_ANSWER_NS */
 static void live_on_timer(struct loop_source *s, uint32_t events)
 {
 	struct machine_live *l = container_of(s, struct machine_live, timer);
-	uint64_t n;
 
 	(void)events;
-	if (read(s->fd, &n, sizeof(n)) == (ssize_t)sizeof(n) && l->state == LIVE_ASKED)
+	if (loop_timer_rang(s) && l->state == LIVE_ASKED)
 		live_write(l);
-}
-
-static void live_set_timer(struct machine_live *l, time_t s, long ns)
-{
-	struct itimerspec it = {.it_value = {.tv_sec = s, .tv_nsec = ns}};
-
-	(void)timerfd_settime(l->timer.fd, 0, &it, NULL);
 }
 
 /* The balloon's lock is held, and the report takes all locks: so the loop starts it */
@@ -119,27 +109,18 @@ static void live_on_told(struct balloon_asker *a)
 	struct machine_live *l = container_of(a, struct machine_live, asker);
 
 	if (l->state == LIVE_ASKED)
-		live_set_timer(l, 0, 1);
+		loop_timer_set(&l->timer, 1);
 }
 
 /* Return: 0 or -errno */
 static int live_open_timer(struct machine_live *l)
 {
 	const struct machine *m = container_of(l, struct machine, live);
-	int rc;
 
 	if (l->timer.fd >= 0)
 		return 0;
-	l->timer = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = live_on_timer};
-	rc = l->timer.fd < 0 ? -errno : loop_add(m->loop, &l->timer);
-	if (rc < 0) {
-		cleanup_close_fd(&l->timer.fd);
-		l->timer.fd = -1;
-	}
-	return rc;
+	l->timer.fn = live_on_timer;
+	return loop_timer_open(m->loop, &l->timer);
 }
 
 int machine_report_arm(struct machine *m, struct err *e)
@@ -158,12 +139,12 @@ static bool live_ask(struct machine_live *l)
 	if (!m->balloon || live_open_timer(l) < 0)
 		return false;
 	l->state = LIVE_ASKED;
-	live_set_timer(l, LIVE_ANSWER_S, 0);
+	loop_timer_set(&l->timer, LIVE_ANSWER_NS);
 	pthread_mutex_lock(&m->balloon->dev->lock);
 	asked = balloon_ask(m->balloon, &l->asker);
 	pthread_mutex_unlock(&m->balloon->dev->lock);
 	if (!asked)
-		live_set_timer(l, 0, 0);
+		loop_timer_set(&l->timer, 0);
 	return asked;
 }
 

@@ -10,32 +10,20 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 
 #define STOP_AGAIN_NS UINT64_C(1000000000)
-#define NS_PER_SECOND UINT64_C(1000000000)
-
-/* The timer comes once, in @ns, which is not 0 */
-static void machine_stop_arm(struct machine *m, uint64_t ns)
-{
-	struct itimerspec it = {.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
-					     .tv_nsec = (long)(ns % NS_PER_SECOND)}};
-
-	(void)timerfd_settime(m->stop.timer.fd, 0, &it, NULL);
-}
 
 static void machine_on_stop(struct loop_source *s, uint32_t events)
 {
 	struct machine *m = container_of(s, struct machine, stop.timer);
-	uint64_t limit = m->cfg->stop_timeout_ns, past, n;
+	uint64_t limit = m->cfg->stop_timeout_ns, past;
 
 	(void)events;
-	if (read(s->fd, &n, sizeof(n)) != (ssize_t)sizeof(n))
+	if (!loop_timer_rang(s))
 		return;
 	past = monotonic_ns() - m->stop.since_ns;
 	if (past >= limit) {
@@ -48,7 +36,7 @@ static void machine_on_stop(struct loop_source *s, uint32_t events)
 		return;
 	}
 	(void)machine_arch_press(m);
-	machine_stop_arm(m, MIN(limit - past, STOP_AGAIN_NS));
+	loop_timer_set(&m->stop.timer, MIN(limit - past, STOP_AGAIN_NS));
 }
 
 bool machine_stop(struct machine *m)
@@ -66,7 +54,7 @@ bool machine_stop(struct machine *m)
 	log_info("SIGTERM: the guest's power button was pressed; it has %.3g seconds",
 		 (double)limit / 1e9);
 	m->stop.since_ns = monotonic_ns();
-	machine_stop_arm(m, MIN(limit, STOP_AGAIN_NS));
+	loop_timer_set(&m->stop.timer, MIN(limit, STOP_AGAIN_NS));
 	return true;
 }
 
@@ -88,11 +76,8 @@ int machine_watch_stop(struct machine *m, struct err *e)
 {
 	int rc;
 
-	m->stop.timer = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = machine_on_stop};
-	rc = m->stop.timer.fd < 0 ? -errno : loop_add(m->loop, &m->stop.timer);
+	m->stop.timer.fn = machine_on_stop;
+	rc = loop_timer_open(m->loop, &m->stop.timer);
 	return rc < 0 ? err_set(e, -rc, "--stop-timeout: no timer: %s", strerror(-rc))
 		      : 0;
 }
