@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_work - blocking calls in the worker pool, brought back under their device's lock. */
 #include <check.h>
-#include <sys/resource.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 struct job {
 	struct work w;
 	bool ran, in_worker;
+	pthread_t worker;
 	unsigned int again; /* done() submits it that many times more */
 };
 
@@ -41,6 +43,7 @@ static void job_run(struct work *w)
 	struct job *j = container_of(w, struct job, w);
 
 	j->ran = true;
+	j->worker = pthread_self();
 	j->in_worker = !pthread_equal(pthread_self(), owner);
 }
 
@@ -183,6 +186,46 @@ START_TEST(an_armed_pool_starts_and_opens_nothing_more)
 	ck_assert(j[0].in_worker);
 	ck_assert_uint_eq(count_threads(), threads);
 	ck_assert_uint_eq(count_fds(), fds);
+}
+END_TEST
+
+/* Do all threads but this one sleep? Then no worker is between its work and its rest */
+static bool others_sleep(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	const struct dirent *d;
+	bool sleep = true;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((d = readdir(dir))) {
+		char path[300], state = 0;
+		FILE *f;
+
+		if (d->d_name[0] == '.' || atoi(d->d_name) == getpid())
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/self/task/%s/stat", d->d_name);
+		f = fopen(path, "r");
+		ck_assert_ptr_nonnull(f);
+		sleep &= fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'S';
+		(void)fclose(f);
+	}
+	(void)closedir(dir);
+	return sleep;
+}
+
+START_TEST(of_idle_workers_the_last_is_taken)
+{
+	struct job j[10] = {0};
+
+	ck_assert_int_eq(work_pool_arm(pool), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(j); i++) {
+		while (!others_sleep())
+			usleep(100);
+		submit(&j[i], 0, job_run);
+		want = i + 1;
+		ck_assert_int_eq(loop_run(loop), 0);
+		ck_assert(pthread_equal(j[i].worker, j[0].worker));
+	}
 }
 END_TEST
 
@@ -488,6 +531,7 @@ UNIT_MAIN("work", setup, teardown, t)
 {
 	tcase_add_test(t, an_unused_pool_starts_no_thread);
 	tcase_add_test(t, an_armed_pool_starts_and_opens_nothing_more);
+	tcase_add_test(t, of_idle_workers_the_last_is_taken);
 	tcase_add_test(t, pool_that_cannot_be_armed_says_so_and_works);
 	tcase_add_test(t, finished_work_comes_back_on_the_loop);
 	tcase_add_test(t, done_may_submit_again);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -27,6 +28,8 @@ struct worker {
 	struct work_pool *pool;
 	pthread_t thread;
 	struct work *current; /* in run() */
+	sem_t wanted;
+	struct worker *next; /* of those that are idle */
 };
 
 /* A drain under way, on the stack of the thread that drains. It hands finished work back by
@@ -41,15 +44,15 @@ struct work_pool {
 	struct loop *loop;
 	struct loop_source finished_source; /* eventfd: look at finished */
 	pthread_mutex_t lock;
-	pthread_cond_t queued_cond, finished_cond;
+	pthread_cond_t finished_cond;
 	struct work_list queued, finished;
 	struct worker worker[WORKERS_MAX];
 	unsigned int nworker, nworker_max;
-	unsigned int nidle, nqueued; /* each queued piece has an idle worker reserved */
-	struct work_drain *drains;   /* under way */
-	bool stopping, told;         /* told: finished_source is signalled */
-	bool stay;                   /* workers do not end: thread_stays() */
-	unsigned int nleft;          /* workers that touch nothing any more */
+	struct worker *idle;       /* the last to become so first: its cache is warm */
+	struct work_drain *drains; /* under way */
+	bool stopping, told;       /* told: finished_source is, or will be, signalled */
+	bool stay;                 /* workers do not end: thread_stays() */
+	unsigned int nleft;        /* workers that touch nothing any more */
 };
 
 static void list_init(struct work_list *l)
@@ -100,6 +103,29 @@ static bool list_has(const struct work_list *l, const struct device *dev)
 	return false;
 }
 
+/* pool->lock held. Return: a worker that is no longer idle, to be told by sem_post() once the lock,
+ * which it takes at once, is released; NULL: all are at work, and look at the queue afterwards
+ */
+static struct worker *work_take_idle(struct work_pool *p)
+{
+	struct worker *w = p->idle;
+
+	if (w)
+		p->idle = w->next;
+	return w;
+}
+
+/* pool->lock held, but while it waits. Not by a condition: glibc's makes one more system call */
+static void work_wait(struct work_pool *p, struct worker *me)
+{
+	me->next = p->idle;
+	p->idle = me;
+	pthread_mutex_unlock(&p->lock);
+	while (sem_wait(&me->wanted) < 0)
+		;
+	pthread_mutex_lock(&p->lock);
+}
+
 static void *work_thread(void *arg)
 {
 	struct worker *me = arg;
@@ -110,14 +136,12 @@ static void *work_thread(void *arg)
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
 		struct work *w = list_take_first(&p->queued);
+		bool tell;
 
 		if (!w) {
-			p->nidle++;
-			pthread_cond_wait(&p->queued_cond, &p->lock);
-			p->nidle--;
+			work_wait(p, me);
 			continue;
 		}
-		p->nqueued--;
 		me->current = w;
 		pthread_mutex_unlock(&p->lock);
 		w->run(w);
@@ -126,9 +150,14 @@ static void *work_thread(void *arg)
 
 		list_append(&p->finished, w);
 		pthread_cond_broadcast(&p->finished_cond);
-		if (!p->told)
-			(void)!eventfd_write(p->finished_source.fd, 1);
+		tell = !p->told;
 		p->told = true;
+		if (!tell)
+			continue;
+		/* the loop, which this wakes, takes the lock */
+		pthread_mutex_unlock(&p->lock);
+		(void)!eventfd_write(p->finished_source.fd, 1);
+		pthread_mutex_lock(&p->lock);
 	}
 	p->nleft++;
 	stay = p->stay;
@@ -174,10 +203,8 @@ static void work_hand_back(struct work_pool *p, const struct device *dev)
 static void work_deliver(struct loop_source *s, uint32_t events)
 {
 	struct work_pool *p = container_of(s, struct work_pool, finished_source);
-	eventfd_t v;
 
 	(void)events;
-	(void)eventfd_read(s->fd, &v);
 	for (;;) {
 		const struct work *first;
 		struct device *dev;
@@ -208,10 +235,10 @@ struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads)
 	list_init(&p->queued);
 	list_init(&p->finished);
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->queued_cond, NULL);
 	pthread_cond_init(&p->finished_cond, NULL);
-	p->finished_source =
-		(struct loop_source){.fd = -1, .events = EPOLLIN, .fn = work_deliver};
+	/* by its edges: each write is one, and none has to be read */
+	p->finished_source = (struct loop_source){
+		.fd = -1, .events = EPOLLIN | EPOLLET, .fn = work_deliver};
 	return p;
 }
 
@@ -224,11 +251,13 @@ void work_pool_grow(struct work_pool *p, unsigned int n)
 
 bool work_pool_stop(struct work_pool *p)
 {
+	struct worker *idle;
 	bool busy = false;
 
 	pthread_mutex_lock(&p->lock);
 	p->stopping = true;
-	pthread_cond_broadcast(&p->queued_cond);
+	while ((idle = work_take_idle(p)))
+		(void)sem_post(&idle->wanted);
 	for (unsigned int i = 0; i < p->nworker; i++)
 		busy |= p->worker[i].current != NULL;
 	pthread_mutex_unlock(&p->lock);
@@ -244,14 +273,15 @@ void work_pool_destroy(struct work_pool *p)
 	while (p->nleft < p->nworker)
 		pthread_cond_wait(&p->finished_cond, &p->lock);
 	pthread_mutex_unlock(&p->lock);
-	for (unsigned int i = 0; i < p->nworker && !p->stay; i++)
+	for (unsigned int i = 0; i < p->nworker && !p->stay; i++) {
 		pthread_join(p->worker[i].thread, NULL);
+		sem_destroy(&p->worker[i].wanted);
+	}
 	if (p->finished_source.fd >= 0) {
 		loop_del(p->loop, &p->finished_source);
 		close(p->finished_source.fd);
 	}
 	pthread_cond_destroy(&p->finished_cond);
-	pthread_cond_destroy(&p->queued_cond);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -284,6 +314,7 @@ static int work_start_worker(struct work_pool *p)
 	if (rc < 0)
 		return rc;
 	w->pool = p;
+	(void)sem_init(&w->wanted, 0, 0);
 	rc = thread_start(&w->thread, 0, work_thread, w);
 	p->nworker += rc == 0;
 	return -rc;
@@ -303,18 +334,19 @@ int work_pool_arm(struct work_pool *p)
 
 void work_submit(struct work_pool *p, struct work *w)
 {
+	struct worker *idle;
 	bool here;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->nidle <= p->nqueued && p->nworker < p->nworker_max)
+	idle = work_take_idle(p);
+	if (!idle && p->nworker < p->nworker_max)
 		(void)work_start_worker(p);
 	here = p->nworker == 0;
-	if (!here) {
+	if (!here)
 		list_append(&p->queued, w);
-		p->nqueued++;
-		pthread_cond_signal(&p->queued_cond);
-	}
 	pthread_mutex_unlock(&p->lock);
+	if (idle)
+		(void)sem_post(&idle->wanted);
 	if (here) {
 		w->run(w);
 		w->done(w);
