@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command_cgroup - the limits of a machine's control group, from its settings. */
+/* command_cgroup - the limits of a machine and of its control group, from its settings. */
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,13 @@
 #define GROUP_TASKS_VCPU   2
 #define GROUP_TASKS_HELPER 128
 
+static bool disk_is_helpers(const struct config_disk *d)
+{
+	return d->path &&
+	       (d->format == DISK_FORMAT_BY_NAME ? disk_format_of_path(d->path)
+						 : d->format) != DISK_FORMAT_RAW;
+}
+
 /* Programs that we start: virtiofsd, passt, qemu-storage-daemon. They are in the group */
 static unsigned int group_helpers(const struct config *cfg)
 {
@@ -33,13 +40,8 @@ static unsigned int group_helpers(const struct config *cfg)
 		n += !cfg->share[i].socket;
 	for (unsigned int i = 0; i < cfg->nnet; i++)
 		n += cfg->net[i].user;
-	for (unsigned int i = 0; i < cfg->ndisk; i++) {
-		const struct config_disk *d = &cfg->disk[i];
-
-		n += d->path &&
-		     (d->format == DISK_FORMAT_BY_NAME ? disk_format_of_path(d->path)
-						       : d->format) != DISK_FORMAT_RAW;
-	}
+	for (unsigned int i = 0; i < cfg->ndisk; i++)
+		n += disk_is_helpers(&cfg->disk[i]);
 	return n;
 }
 
@@ -126,4 +128,52 @@ bool command_cgroup(const struct config *cfg, struct cgroup_want *w)
 		    group_helpers(cfg) * GROUP_MEMORY_HELPER + group_files(cfg);
 	w->tasks = command_tasks(cfg);
 	return true;
+}
+
+/* ---- the largest file that it may write ---- */
+
+#define FILE_SIZE_REPORT MIB /* one that cannot be replaced is written over */
+#define FILE_SIZE_ANY    UINT64_MAX
+
+static uint64_t file_size_of_fd(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? FILE_SIZE_ANY : 0;
+}
+
+static uint64_t file_size_of_end(const struct config_end *end)
+{
+	if (end->kind == END_FD)
+		return file_size_of_fd(end->fd);
+	if (end->kind != END_FILE)
+		return 0;
+	return end->file_size ? end->file_size : FILE_SIZE_ANY;
+}
+
+/* An overlay has its size from the beginning; any other file may grow, which SIGUSR2 makes known */
+static uint64_t file_size_of_disk(const struct config_disk *d)
+{
+	struct stat st;
+
+	if (!d->path || (!d->overlay && (d->readonly || disk_is_helpers(d))))
+		return 0;
+	if (stat(d->overlay ? d->overlay : d->path, &st) < 0)
+		return FILE_SIZE_ANY;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	return d->overlay ? (uint64_t)st.st_size : FILE_SIZE_ANY;
+}
+
+uint64_t command_file_size(const struct config *cfg)
+{
+	uint64_t most =
+		MAX(file_size_of_fd(STDOUT_FILENO), file_size_of_fd(STDERR_FILENO));
+
+	for (unsigned int i = 0; i < cfg->ndisk; i++)
+		most = MAX(most, file_size_of_disk(&cfg->disk[i]));
+	for (unsigned int i = 0; i < cfg->nport; i++)
+		most = MAX(most, file_size_of_end(&cfg->port[i].end));
+	most = MAX(most, file_size_of_end(&cfg->console_end));
+	return most == FILE_SIZE_ANY ? 0 : MAX(most, FILE_SIZE_REPORT);
 }

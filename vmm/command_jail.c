@@ -121,6 +121,8 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	if (rc < 0)
 		return err_set(e, -rc, "the jail's two processes cannot talk: %s",
 			       strerror(-rc));
+	/* a command with a part in the machine's life writes files of its own */
+	job->jail->file_size = job->hooks->ctx ? 0 : command_file_size(job->cfg);
 	rc = jail_lock(job->jail, e);
 	if (rc < 0)
 		return rc;

@@ -34,6 +34,10 @@ void command_describe_jail(const struct config *cfg, FILE *f);
  * that the kernel makes for it included
  */
 unsigned int command_tasks(const struct config *cfg);
+/* command_file_size() - of the files that a machine of @cfg writes after its build, the largest that one
+ * may become, in bytes; 0: there is no knowing
+ */
+uint64_t command_file_size(const struct config *cfg);
 /* command_cgroup() - in @w, the control group that a machine of @cfg should get.  Return: false, none */
 bool command_cgroup(const struct config *cfg, struct cgroup_want *w);
 /* command_report_jail() - into @r: how @job is jailed */

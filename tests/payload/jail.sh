@@ -114,6 +114,38 @@ jail_descriptors() {
 	finish $name 143 "$bad"
 }
 
+# file_limit OPTION... - the largest file that a machine with a console in a file may write
+file_limit() {
+	rm -f "$work/log"
+	"$microvm" --kernel "$payloads/hang" --timeout ${LIMIT}s --console "file=$work/log,file-size=3M" --pidfile "$work/pid" \
+		"$@" </dev/null >"$to" 2>/dev/null &
+	pid=$!
+	await grep -qs hanging "$work/log"
+	awk '/^Max file size/ { if ($4 == $5) print $4 }' "/proc/$(vmm_of "$pid")/limits"
+	kill $pid
+	wait $pid
+}
+
+# It is that of the largest log or overlay, where no file may grow without a limit
+jail_file_size() {
+	local name=jail_has_a_limit_of_file_sizes to=/dev/null said
+	wants $name || return 0
+	rm -f "$work/small" "$work/over" && truncate -s 16M "$work/small"
+	said=$(
+		file_limit --disk "$work/small,ro"
+		file_limit --disk "$work/small,overlay=$work/over"
+		file_limit --disk "$work/small"
+		to=$work/out
+		file_limit
+	)
+	rm -f "$work/small" "$work/over"
+	if [ "${said//$'\n'/ }" = "3145728 16842752 unlimited unlimited" ]; then # an overlay adds 64 KiB
+		ok $name
+	else
+		not_ok $name "they are $said"
+	fi
+}
+
 # left - of a machine that ended: processes, sockets, reports that were not finished
 left() {
 	! [ -e "/proc/$1/exe" ] || echo 'a process'
@@ -325,6 +357,7 @@ jail_test() {
 	jail_threads
 	jail_speculation
 	jail_surroundings
+	jail_file_size
 	jail_descriptors
 	jail_kills
 	jail_forbidden_call

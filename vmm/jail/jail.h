@@ -29,7 +29,7 @@ enum jail_layer {
 	JAIL_NET_NS,   /* --jail strict; the filter allows no socket in any case */
 	JAIL_CGROUP,   /* no more memory, processes and time than it is given */
 	JAIL_IDENTITY, /* started as root: a user and a group of its own */
-	JAIL_LIMITS,   /* no core dump, no more descriptors */
+	JAIL_LIMITS,   /* no core dump, no more descriptors, no larger files */
 	JAIL_CAPS,     /* no capabilities */
 	JAIL_NO_PRIVS, /* no_new_privs */
 	JAIL_NO_DUMP,  /* no process of the same user reads its memory */
@@ -47,6 +47,8 @@ struct jail {
 	bool root;            /* it has CAP_SYS_ADMIN over the host until it is locked */
 	int identity;         /* as root: of jail_claim() */
 	unsigned int tasks;   /* most threads and processes that it needs; 0: not told */
+	uint64_t
+		file_size; /* bytes of the largest file that it may write; 0: not known */
 	const struct cgroup_want *group; /* that it should be in; NULL: none */
 	bool grouped;                    /* it is */
 	struct err no_group;             /* why not */

@@ -34,29 +34,28 @@ static bool tasks_are_ours(const struct jail *j)
 	       (major > 5 || (major == 5 && minor >= 14));
 }
 
-static int limit_tasks(const struct jail *j)
+/* No more than now, and than @most, and never again */
+static int limit_lower(__rlimit_resource_t what, uint64_t most)
 {
 	struct rlimit l;
 
-	if (!j->tasks || !tasks_are_ours(j))
-		return 0;
-	if (getrlimit(RLIMIT_NPROC, &l) < 0)
+	if (getrlimit(what, &l) < 0)
 		return -errno;
-	l.rlim_cur = l.rlim_max = MIN(l.rlim_cur, j->tasks);
-	return setrlimit(RLIMIT_NPROC, &l) < 0 ? -errno : 0;
+	l.rlim_cur = l.rlim_max = MIN(l.rlim_cur, most);
+	return setrlimit(what, &l) < 0 ? -errno : 0;
 }
 
 int jail_limits(const struct jail *j)
 {
-	const struct rlimit none = {0, 0};
-	struct rlimit files;
+	int rc = limit_lower(RLIMIT_CORE, 0);
 
-	if (setrlimit(RLIMIT_CORE, &none) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return -errno;
-	files.rlim_max = files.rlim_cur;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		return -errno;
-	return j ? limit_tasks(j) : 0;
+	if (rc == 0)
+		rc = limit_lower(RLIMIT_NOFILE, RLIM_INFINITY);
+	if (rc == 0 && j && j->tasks && tasks_are_ours(j))
+		rc = limit_lower(RLIMIT_NPROC, j->tasks);
+	if (rc == 0 && j && j->file_size)
+		rc = limit_lower(RLIMIT_FSIZE, j->file_size);
+	return rc;
 }
 
 /* It may hold the operator's secrets; argv is public anyhow. */

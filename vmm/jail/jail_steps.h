@@ -33,7 +33,7 @@ int jail_identity(const struct jail *j);
 /* jail_rights.c */
 uint64_t jail_capabilities(void); /* a bit for each in effect */
 bool jail_is_root(void);          /* may it have a user of its own, and namespaces? */
-/* @j: of processes as well, after jail_identity() and all namespaces; NULL: not of those */
+/* @j: of processes and file sizes as well, after jail_identity() and all namespaces; NULL: not of those */
 int jail_limits(const struct jail *j);
 void jail_environment(void);
 int jail_no_capabilities(void);
