@@ -231,10 +231,16 @@ static int print_settings(const struct config *cfg)
 static int dry_run(const struct config *cfg)
 {
 	static struct machine m;
+	struct cgroup_want group;
 	struct loop *loop;
 	struct err e = {0};
 	int status = 0;
 
+	/* as a start, whose first step it is */
+	if (command_cgroup(cfg, &group) && group.must && cgroup_look(&group, &e) < 0) {
+		(void)err_wrap(&e, "no control group for the machine");
+		return command_fail(&e);
+	}
 	m.kernel.file.fd = -1;
 	if (build(&m, cfg, &loop, &e) < 0) {
 		status = command_fail(&e);

@@ -82,6 +82,9 @@ static void refuses(const char *dir, const char *text)
 	ck_assert_int_eq(g.parent, -1);
 	ck_assert_int_eq(g.dir, -1);
 	cgroup_remove(&g); /* of nothing */
+	/* a dry run says the same */
+	ck_assert_int_lt(cgroup_look(&want, &e), 0);
+	ck_assert_msg(strstr(e.msg, text) != NULL, "%s", e.msg);
 }
 
 START_TEST(directory_that_is_no_group_is_taken)

@@ -185,28 +185,43 @@ static int parent_refuses(const char *path, int code, struct err *e)
 		       path, strerror(code));
 }
 
-static int parent_enable(int parent, const char *path, const struct cgroup_want *w,
-			 struct err *e)
+static const char *const controllers[] = {"memory", "pids", "cpu"};
+
+static size_t controllers_of(const struct cgroup_want *w)
 {
-	static const char *const names[] = {"memory", "pids", "cpu"};
-	char has[512], on[512], add[64] = "";
-	size_t n = w->cpus_milli ? 3 : 2;
-	int rc;
+	return w->cpus_milli ? 3 : 2;
+}
+
+static int parent_has(int parent, const char *path, const struct cgroup_want *w,
+		      struct err *e)
+{
+	char has[512];
 
 	(void)file_read(parent, "cgroup.controllers", has, sizeof(has));
-	(void)file_read(parent, "cgroup.subtree_control", on, sizeof(on));
-	for (size_t i = 0; i < n; i++) {
-		if (!list_has(has, names[i]))
+	for (size_t i = 0; i < controllers_of(w); i++)
+		if (!list_has(has, controllers[i]))
 			return err_set(
 				e, ENOTSUP,
 				"%.200s has no controller \"%s\"; write +%s to "
 				"cgroup.subtree_control of the group above it, or use a "
 				"host without that controller in version 1",
-				path, names[i], names[i]);
-		if (!list_has(on, names[i]))
+				path, controllers[i], controllers[i]);
+	return 0;
+}
+
+static int parent_enable(int parent, const char *path, const struct cgroup_want *w,
+			 struct err *e)
+{
+	char on[512], add[64] = "";
+	int rc = parent_has(parent, path, w, e);
+
+	if (rc < 0)
+		return rc;
+	(void)file_read(parent, "cgroup.subtree_control", on, sizeof(on));
+	for (size_t i = 0; i < controllers_of(w); i++)
+		if (!list_has(on, controllers[i]))
 			(void)snprintf(add + strlen(add), sizeof(add) - strlen(add),
-				       "+%s ", names[i]);
-	}
+				       "+%s ", controllers[i]);
 	rc = add[0] ? file_write(parent, "cgroup.subtree_control", "%s", add) : 0;
 	if (rc == -EBUSY) {
 		rc = parent_leave(parent);
@@ -288,6 +303,16 @@ static int group_try(struct cgroup *g, const struct cgroup_want *w, int nth)
 	cleanup_close_fd(&g->dir);
 	g->dir = -1;
 	return rc;
+}
+
+int cgroup_look(const struct cgroup_want *w, struct err *e)
+{
+	char path[sizeof(CGROUP_MOUNT) + PATH_MAX];
+	cleanup_close int parent = -1;
+
+	*e = (struct err){0};
+	parent = parent_open(w, path, sizeof(path), e);
+	return parent < 0 ? parent : parent_has(parent, path, w, e);
 }
 
 int cgroup_make(struct cgroup *g, const struct cgroup_want *w, struct err *e)

@@ -44,6 +44,10 @@ bool cgroup_here(void);
  * Return: 0; -errno with a sentence in @e, and nothing was made
  */
 int cgroup_make(struct cgroup *g, const struct cgroup_want *w, struct err *e);
+/* cgroup_look() - would cgroup_make() find a group to make it in?  It makes nothing.  Return: 0; -errno
+ * with the same sentence in @e
+ */
+int cgroup_look(const struct cgroup_want *w, struct err *e);
 /* cgroup_starved() - after a process in it was killed: did the lack of memory do that? Then a sentence
  * is in @e.  Return: 0: no; -errno
  */
