@@ -70,6 +70,11 @@ static int vu_daemon_failed(struct vu_dev *d, int code, struct err *e)
 {
 	if (daemon_dead(&d->daemon, VU_DEAD_MS, e) < 0)
 		return -e->code;
+	if (code == ETIMEDOUT)
+		return err_set(e, code,
+			       "%s runs and has not answered in time; is the host "
+			       "overloaded, or its disk stuck? Try again",
+			       d->daemon.program);
 	return err_set(e, code,
 		       "%s does not work: %s; it may be too old, or another program of "
 		       "that name: try %s --version",
