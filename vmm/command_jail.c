@@ -51,6 +51,16 @@ static unsigned int lock_extras(const struct config *cfg)
 	return extras;
 }
 
+/* Root has the host's own */
+bool command_wants_users(const struct config *cfg)
+{
+	bool serves = false;
+
+	for (unsigned int i = 0; i < cfg->nshare; i++)
+		serves |= cfg->share[i].path != NULL;
+	return serves && geteuid() != 0;
+}
+
 static void describe_cgroup(const struct config *cfg, FILE *f)
 {
 	struct cgroup_want w;

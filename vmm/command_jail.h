@@ -40,6 +40,10 @@ unsigned int command_tasks(const struct config *cfg);
 uint64_t command_file_size(const struct config *cfg);
 /* command_cgroup() - in @w, the control group that a machine of @cfg should get.  Return: false, none */
 bool command_cgroup(const struct config *cfg, struct cgroup_want *w);
+/* command_wants_users() - should the machine's user namespace have the subordinate ids of this user?
+ * For the users in its shared directories
+ */
+bool command_wants_users(const struct config *cfg);
 /* command_report_jail() - into @r: how @job is jailed */
 void command_report_jail(const struct machine_job *job, struct report *r);
 /* command_lock() - lock the process up around @m, which is built and does not run yet: the threads

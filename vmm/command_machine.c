@@ -168,6 +168,7 @@ static int run_jailed(struct machine_job *job)
 	job->jail->said = job->status;
 	job->jail->mode = job->cfg->jail;
 	job->jail->tasks = command_tasks(job->cfg);
+	job->jail->users = command_wants_users(job->cfg);
 	job->jail->group = command_cgroup(job->cfg, &group) ? &group : NULL;
 	status = broker_run(job->jail, run_here, job, &e);
 	if (status < 0)

@@ -33,6 +33,15 @@ struct daemon_dir {
 	int fd;         /* ours; O_PATH is enough.  The program does not get it */
 	const char *at; /* absolute; a directory that the program does not need */
 	bool readonly;  /* for the program and all processes that it starts */
+	bool host;      /* not @fd, but what daemon_tree.h shows of the host's root */
+};
+
+/* The user that it is */
+enum daemon_users {
+	DAEMON_OURS, /* ours, in our user namespace */
+	DAEMON_ROOM, /* root of a user namespace of its own, and outside of it ours */
+	/* likewise, but outside a user that owns nothing, in no group: it may do what every user may */
+	DAEMON_OTHER,
 };
 
 /* What to start */
@@ -46,8 +55,7 @@ struct daemon_spec {
 	const struct daemon_dir *dir; /* NULL: none */
 	/* lines with one of these words are logged, not quoted; NULL at the end; NULL: none */
 	const char *const *noise;
-	/* it is root in a user namespace of its own, and has our user outside of it */
-	bool userns;
+	enum daemon_users users;
 	/* It isolates itself with nothing of its own: it may open these @nreach files, its program and
 	 * the system's libraries alone, has no network and makes no sockets, and has an empty
 	 * environment and the capabilities @keep (a bit each). NULL: it does isolate itself

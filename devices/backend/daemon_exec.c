@@ -23,6 +23,13 @@ static _Noreturn void daemon_give_up(const char *lost, int status)
 	_exit(status);
 }
 
+static void daemon_end_with(pid_t parent)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent) /* it died before that */
+		_exit(DAEMON_NOT_RUN);
+}
+
 /* The new process until exec; it shares our memory, so it makes only system calls and changes no
  * data of ours.
  */
@@ -32,9 +39,7 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	const char *lost;
 	sigset_t none;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != x->parent) /* the parent died before that */
-		_exit(DAEMON_NOT_RUN);
+	daemon_end_with(x->parent);
 	(void)setsid();
 	(void)dup2(x->null, STDIN_FILENO);
 	(void)dup2(x->out, STDOUT_FILENO);
@@ -56,6 +61,7 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if ((lost = daemon_room_enter(&x->room)))
 		daemon_give_up(lost, DAEMON_NOT_RUN);
+	daemon_end_with(x->parent); /* a change of user clears it */
 	if ((lost = daemon_fence_enter(x->fence, x->ruleset >= 0 ? last : -1)))
 		daemon_give_up(lost, DAEMON_NOT_RUN);
 	(void)execve(x->path, (char *const *)(uintptr_t)x->argv, x->env);
@@ -72,6 +78,7 @@ static _Noreturn void daemon_become(const struct daemon_exec *x)
  */
 pid_t daemon_fork(const struct daemon_exec *x)
 {
+	int dumps = prctl(PR_GET_DUMPABLE);
 	sigset_t all, old;
 	pid_t pid;
 
@@ -80,6 +87,8 @@ pid_t daemon_fork(const struct daemon_exec *x)
 	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 	if (pid == 0)
 		daemon_become(x); /* NOLINT(clang-analyzer-unix.Vfork) */
+	/* a change of user takes it from the memory, which was ours, and our /proc/self with it */
+	(void)prctl(PR_SET_DUMPABLE, dumps, 0, 0, 0);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return pid < 0 ? -errno : pid;
 }
@@ -113,7 +122,9 @@ int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s,
 	x->fence = fence;
 	x->env = s->reach && s->jail != JAIL_OFF ? no_env : environ;
 	x->argv[0] = s->program;
-	daemon_room_init(&x->room, s);
+	n = daemon_room_init(&x->room, s);
+	if (n < 0)
+		return n;
 	for (; s->args[n]; n++) {
 		BUG_ON(n == DAEMON_ARGS_MAX);
 		x->argv[n + 1] = s->args[n];

@@ -127,7 +127,12 @@ int daemon_fence_held(const struct daemon_fence *f, struct err *e)
 
 int room_write(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return room_write_at(AT_FDCWD, path, text);
+}
+
+int room_write_at(int dir, const char *path, const char *text)
+{
+	int fd = openat(dir, path, O_WRONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
 	int saved = errno;
 

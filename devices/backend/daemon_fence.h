@@ -35,11 +35,12 @@ const char *daemon_fence_enter(struct daemon_fence *f, int ruleset);
 /* daemon_fence_held() - after the new process' exec: what it could not do.  As daemon_fence_init() */
 int daemon_fence_held(const struct daemon_fence *f, struct err *e);
 
-/* Of the new process: system calls only.  Both return 0, or -1 and errno.
- * room_write() - @text into a file of /proc; room_answer() - a seccomp filter: calls @nr[@n] return
+/* Of the new process: system calls only.  All return 0, or -1 and errno.
+ * room_write() - @text into a file of /proc; room_write_at() - in directory @dir; room_answer() - a seccomp filter: calls @nr[@n] return
  * @errnum without effect (0: they "succeed"), as do all of another architecture
  */
 int room_write(const char *path, const char *text);
+int room_write_at(int dir, const char *path, const char *text);
 int room_answer(const unsigned int *nr, unsigned int n, unsigned int errnum);
 
 #endif

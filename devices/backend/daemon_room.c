@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * daemon_room - a user namespace in which a daemon is root, and a mount namespace in which
- * a directory has a name that we chose.
+ * a directory, or some of the host's root, has a name that we chose.
  */
 #include "devices/backend/daemon_room.h"
 
@@ -9,12 +9,13 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
-#include <stdio.h>
-#include <string.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "devices/backend/daemon_fence.h"
+#include "devices/backend/daemon_tree.h"
 
 /* not every C library allows <sys/mount.h> together with <linux/mount.h> */
 #define ROOM_MS_BIND    4096UL
@@ -23,11 +24,14 @@
 #define ROOM_MS_SLAVE   (1UL << 19)
 #define ROOM_RECURSIVE  0x8000 /* AT_RECURSIVE */
 
-void daemon_room_init(struct daemon_room *r, const struct daemon_spec *s)
+int daemon_room_init(struct daemon_room *r, const struct daemon_spec *s)
 {
-	*r = (struct daemon_room){.dir = s->dir, .userns = s->userns};
-	(void)snprintf(r->uids, sizeof(r->uids), "0 %u 1", geteuid());
-	(void)snprintf(r->gids, sizeof(r->gids), "0 %u 1", getegid());
+	*r = (struct daemon_room){.dir = s->dir, .users = s->users};
+	if (s->users == DAEMON_OTHER)
+		return daemon_map_other(&r->map);
+	if (s->users == DAEMON_ROOM)
+		daemon_map_ours(&r->map);
+	return 0;
 }
 
 /* A process that is not root outside may not leave its groups. virtiofsd tries to, for safety,
@@ -58,8 +62,11 @@ static int room_mount(const struct daemon_dir *d)
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 	unsigned long kind = d->readonly ? ROOM_MS_PRIVATE : ROOM_MS_SLAVE;
 
-	if (syscall(SYS_mount, "none", "/", NULL, ROOM_MS_REC | kind, NULL) < 0 ||
-	    syscall(SYS_mount, ".", d->at, NULL, ROOM_MS_BIND | ROOM_MS_REC, NULL) < 0 ||
+	if (syscall(SYS_mount, "none", "/", NULL, ROOM_MS_REC | kind, NULL) < 0)
+		return -1;
+	if (d->host)
+		return daemon_tree_mount(d->at);
+	if (syscall(SYS_mount, ".", d->at, NULL, ROOM_MS_BIND | ROOM_MS_REC, NULL) < 0 ||
 	    chdir("/") < 0)
 		return -1;
 	if (!d->readonly)
@@ -68,16 +75,83 @@ static int room_mount(const struct daemon_dir *d)
 			    sizeof(ro));
 }
 
+/* ---- users ---- */
+
+/* Our user alone: what every user may say for itself */
+static int room_map_alone(const struct daemon_map *m)
+{
+	return room_write("/proc/self/setgroups", "deny") < 0 ||
+			       room_write("/proc/self/uid_map", m->uids) < 0 ||
+			       room_write("/proc/self/gid_map", m->gids) < 0
+		       ? -1
+		       : 0;
+}
+
+/* A process that stays in our user namespace, where it has the rights to give others' ids: it writes
+ * the maps of the one whose /proc directory is @proc once it is told to, and ends with the errno
+ */
+static _Noreturn void room_map_others(const struct daemon_map *m, int proc, int told)
+{
+	char go;
+
+	if (read(told, &go, 1) == 1 && room_write_at(proc, "uid_map", m->uids) == 0 &&
+	    room_write_at(proc, "gid_map", m->gids) == 0)
+		_exit(0);
+	_exit(errno ? errno : ECANCELED);
+}
+
+/* Into the namespaces of @flags, with maps that another process writes.  We may share our memory with
+ * what started us, so clone(2) as it is. Return: 0, or -1 with errno
+ */
+static int room_unshare_with(const struct daemon_map *m, int flags)
+{
+	int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC), go[2], status;
+	int rc, saved;
+	pid_t pid;
+
+	if (proc < 0 || pipe2(go, O_CLOEXEC) < 0)
+		return -1;
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		close(go[1]);
+		room_map_others(m, proc, go[0]);
+	}
+	rc = pid < 0 ? -1 : unshare(flags);
+	saved = errno;
+	if (rc == 0)
+		(void)!write(go[1], "", 1);
+	close(go[0]);
+	close(go[1]);
+	close(proc);
+	errno = saved;
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || rc < 0)
+		return -1;
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return errno ? -1 : 0;
+}
+
+/* The library's own functions would do it to all threads that share our memory */
+static int room_become_root(void)
+{
+	return syscall(SYS_setgroups, 0, NULL) < 0 ||
+			       syscall(SYS_setresgid, 0, 0, 0) < 0 ||
+			       syscall(SYS_setresuid, 0, 0, 0) < 0
+		       ? -1
+		       : 0;
+}
+
 const char *daemon_room_enter(const struct daemon_room *r)
 {
-	int flags = (r->userns ? CLONE_NEWUSER : 0) | (r->dir ? CLONE_NEWNS : 0);
+	int flags = (r->users ? CLONE_NEWUSER : 0) | (r->dir ? CLONE_NEWNS : 0);
+	bool with = r->users && !r->map.alone;
 
-	if (flags && unshare(flags) < 0)
+	if (with && room_unshare_with(&r->map, flags) < 0)
+		return "cannot have a user namespace with other users: ";
+	if (!with && flags && unshare(flags) < 0)
 		return "cannot have namespaces of its own: ";
-	if (r->userns && (room_write("/proc/self/setgroups", "deny") < 0 ||
-			  room_write("/proc/self/uid_map", r->uids) < 0 ||
-			  room_write("/proc/self/gid_map", r->gids) < 0 ||
-			  room_pretend_setgroups() < 0))
+	if (r->users && ((!with && room_map_alone(&r->map) < 0) ||
+			 (r->users == DAEMON_OTHER ? room_become_root()
+						   : room_pretend_setgroups()) < 0))
 		return "cannot be root in a user namespace: ";
 	if (r->dir && room_mount(r->dir) < 0)
 		return "cannot have its directory in a namespace of its own: ";

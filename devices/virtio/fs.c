@@ -23,8 +23,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/backend/daemon_users.h"
 #include "devices/virtio/vhost_user_device.h"
 #include "vmm/core/log.h"
+#include "vmm/core/subids.h"
 #include "vmm/core/util.h"
 
 #define FS_QUEUES   2 /* one for urgent messages, one for requests */
@@ -134,14 +136,38 @@ static const char *const fs_args[][3][5] = {
 };
 _Static_assert(DAEMON_FD_FIRST == 3, "what --fd and FS_PLACE_4 say");
 
+/* The host's root, and no user to read it who is neither ours nor anybody's */
+static int fs_no_other(struct err *e)
+{
+	struct subids ids;
+
+	if (geteuid() == 0)
+		return err_set(
+			e, EPERM,
+			"the user namespace that this is root of has one user, and "
+			"virtiofsd needs another one to read the host's root with");
+	if (subids_find(&ids, e) < 0)
+		return -e->code;
+	return err_set(e, EPERM,
+		       "virtiofsd needs a user that owns nothing, a subordinate id, and "
+		       "this machine has got none; leave out --jail off");
+}
+
 static int fs_start(struct vu_dev *d, const struct config_share *c, int dir,
 		    enum fs_box box, enum fs_options how, struct err *e)
 {
-	const struct daemon_dir at = {.fd = dir, .at = FS_PLACE, .readonly = c->readonly};
+	const struct daemon_dir at = {
+		.fd = dir, .at = FS_PLACE, .readonly = c->readonly, .host = c->host};
 	struct daemon_spec s = virtiofsd;
+	struct daemon_map map;
 
+	if (c->host && daemon_map_other(&map) < 0)
+		return fs_no_other(e);
 	s.args = fs_args[how][box];
-	s.userns = geteuid() != 0;
+	if (c->host)
+		s.users = DAEMON_OTHER;
+	else if (geteuid() != 0)
+		s.users = DAEMON_ROOM;
 	s.jail = d->v.env->cfg->jail;
 	if (box == FS_CHROOT_4) {
 		s.fd = &dir;
@@ -235,7 +261,9 @@ static struct vu_dev *fs_open(const struct virtio_env *env, unsigned int i, stru
 	if (!d && e->code == ECHILD && env->cfg->jail == JAIL_STRICT)
 		(void)err_wrap(e, "--jail strict takes no sandbox but namespaces of its "
 				  "own, --jail auto also chroot(2)");
-	if (!d && c->path)
+	if (!d && c->host)
+		(void)err_wrap(e, "--root host");
+	else if (!d && c->path)
 		(void)err_wrap(e, "share %s", c->path);
 	return d;
 }

@@ -115,6 +115,14 @@ static const char *find_env(char **env, const char *name)
 	return "";
 }
 
+/* Where programs keep their settings.  A user whose home is elsewhere has it by the root's maker's will
+ */
+static void make_home(const struct user *u)
+{
+	if (strncmp(u->home, "/home/", 6) == 0 && mkdir(u->home, 0700) == 0)
+		(void)!lchown(u->home, u->uid, u->gid);
+}
+
 static bool become(const struct spec *s, struct note *note, struct user *u)
 {
 	struct text passwd = load("/etc/passwd"), group = load("/etc/group");
@@ -123,6 +131,7 @@ static bool become(const struct spec *s, struct note *note, struct user *u)
 
 	if (!user_find(u, s->user, passwd, group, note->sentence))
 		return cannot(note, 125);
+	make_home(u);
 	/* /dev/stdout can be opened again, and the terminal */
 	for (int i = 0; i < 3; i++)
 		if (fstat(i, &st) == 0 && (s->terminal || S_ISFIFO(st.st_mode)))

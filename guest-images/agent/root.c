@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 #include "guest-images/agent/spec.h"
 #include "guest-images/agent/tar.h"
 
-#define LOWER "/run/lower"
-#define UPPER "/run/upper"
+#define LOWER  "/run/lower"
+#define UPPER  "/run/upper"
+#define SHARED "/run/shared"
+#define EMPTY  "/run/empty"
 
 bool root_mount(const char *source, const char *target, const char *type,
 		unsigned long flags, const char *options, char why[AGENT_SENTENCE + 1])
@@ -92,6 +95,42 @@ static bool mount_disk(const char *disk, const char *where, unsigned long flags,
 			  strcmp(type, "xfs") ? NULL : "norecovery", why);
 }
 
+/* The capability to act as any file's owner, for what a mount remembers of this process */
+static bool be_owner(bool of_all)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	const uint32_t bit = 1U << CAP_FOWNER;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return false;
+	data[0].effective = of_all ? data[0].effective | bit : data[0].effective & ~bit;
+	return syscall(SYS_capset, &head, data) == 0;
+}
+
+/* A directory of the host.  An overlay opens what is below it without a change of access times, which
+ * a host allows the owner of a file alone: virtiofsd may not be that, and then nothing can be
+ * opened. An overlay whose mounter was nobody's owner does without; so one is put between. (One
+ * without an upper layer has two lower ones.)
+ */
+static bool mount_shared(const char *tag, const char *where, char why[AGENT_SENTENCE + 1])
+{
+	bool ok;
+
+	modules_load("virtiofs");
+	modules_load("overlay");
+	(void)mkdir(SHARED, 0755);
+	(void)mkdir(EMPTY, 0755);
+	if (!root_mount(tag, SHARED, "virtiofs", MS_RDONLY | MS_NOATIME, NULL, why))
+		return false;
+	if (!be_owner(false))
+		return sentence(why, "a capability cannot be put down: %s",
+				strerror(errno));
+	ok = root_mount("overlay", where, "overlay", MS_RDONLY | MS_NOATIME,
+			"lowerdir=" SHARED ":" EMPTY, why);
+	return be_owner(true) && ok;
+}
+
 /* Where the jobs' files go: memory, half of it at most, or a disk that is theirs */
 static bool make_upper(const struct root *r, char why[AGENT_SENTENCE + 1])
 {
@@ -154,9 +193,7 @@ bool root_make(const struct root *r, char why[AGENT_SENTENCE + 1])
 	if (!strcmp(r->kind, "tar"))
 		return make_tar(r->source, why);
 	if (!strcmp(r->kind, "virtiofs")) {
-		modules_load("virtiofs");
-		if (!root_mount(r->source, LOWER, "virtiofs", MS_RDONLY | MS_NOATIME,
-				NULL, why))
+		if (!mount_shared(r->source, LOWER, why))
 			return false;
 	} else if (!strcmp(r->kind, "disk")) {
 		if (!mount_disk(r->source, LOWER, MS_RDONLY | MS_NOATIME, why))

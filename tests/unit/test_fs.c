@@ -18,6 +18,7 @@
 #include "tests/lib/namespaces.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/vhost_peer.h"
+#include "vmm/core/subids.h"
 #include "vmm/core/util.h"
 
 static struct driver d;
@@ -231,6 +232,27 @@ START_TEST(mount_point_of_a_container)
 }
 END_TEST
 
+/* Not as root, and not all of it */
+START_TEST(hosts_root_is_read_as_root)
+{
+	static char root[] = "/";
+	struct subids_range all;
+
+	if (geteuid() != 0 || !namespaces_allowed() ||
+	    !subids_mapped("/proc/self/uid_map", &all) || all.count != UINT32_MAX)
+		return; /* where the number is another */
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	d.cfg.share[0] = (struct config_share){
+		.path = root, .tag = share0, .readonly = true, .host = true};
+	install(OLD_HELP, "never",
+		"'$(read x user x </proc/self/uid_map; set -- /sys/root/*; echo $user $1)'");
+	ck_assert_ptr_null(fs_create(&d.env, 0, &d.err));
+	ck_assert_msg(strstr(d.err.msg, "--root host: virtiofsd ended with") &&
+			      strstr(d.err.msg, "2046885888 /sys/root/*"),
+		      "%s", d.err.msg);
+}
+END_TEST
+
 START_TEST(none_is_installed)
 {
 	if (access("/usr/libexec/virtiofsd", F_OK) == 0 ||
@@ -266,6 +288,7 @@ static void add_tests(Suite *suite, TCase *t)
 	tcase_add_test(t, one_that_explains_nothing_is_quoted);
 	tcase_add_test(t, endless_help);
 	tcase_add_test(t, mount_point_of_a_container);
+	tcase_add_test(t, hosts_root_is_read_as_root);
 	tcase_add_test(t, none_is_installed);
 }
 

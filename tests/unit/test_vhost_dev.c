@@ -262,7 +262,8 @@ END_TEST
 START_TEST(daemon_that_hangs_at_the_start_is_given_up)
 {
 	ck_assert_ptr_null(share_by("exec /bin/sleep 100"));
-	share_failed("virtiofsd runs and has not answered in time; is the host overloaded");
+	share_failed(
+		"virtiofsd runs and has not answered in time; is the host overloaded");
 }
 END_TEST
 

@@ -92,6 +92,10 @@ struct config_share {
 	char *socket; /* of the process that serves it */
 	char *tag;    /* the guest's name for it */
 	bool readonly;
+	/* not @path, but what every user of this host may see of its root (docs/run.md).  No option
+	 * of a machine sets it
+	 */
+	bool host;
 };
 
 #define CONFIG_PUBLISH_MAX 16

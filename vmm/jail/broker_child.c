@@ -20,6 +20,7 @@
 #include "vmm/core/outside_wire.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
+#include "vmm/jail/broker_users.h"
 #include "vmm/jail/filter.h"
 #include "vmm/jail/jail_steps.h"
 
@@ -49,9 +50,21 @@ static void map_self(uid_t uid, gid_t gid)
 
 struct ends {
 	int wire[2], relay[2]; /* the broker's, the child's */
+	int mapped[2]; /* the child's, the broker's, which says whether it mapped it */
 };
 
-static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_t uid,
+/* Wait until the broker says it */
+static bool is_mapped(struct ends *x)
+{
+	char yes = 0;
+
+	cleanup_close_fd(&x->mapped[1]);
+	(void)read_full(x->mapped[0], &yes, 1);
+	cleanup_close_fd(&x->mapped[0]);
+	return yes;
+}
+
+static _Noreturn void child_run(const struct jail *j, struct ends *x, uid_t uid,
 				gid_t gid, int (*vmm)(void *ctx), void *ctx)
 {
 	close(x->wire[0]);
@@ -59,7 +72,7 @@ static _Noreturn void child_run(const struct jail *j, const struct ends *x, uid_
 	/* the parent's number is of no use: in a pid namespace below its own it has none */
 	if (wire_is_closed(x->wire[1]))
 		_exit(1);
-	if (j->user_ns)
+	if (j->user_ns && !(j->users && is_mapped(x)))
 		map_self(uid, gid);
 	signals_adopt(x->relay[1], x->relay[0]);
 	outside_part(x->wire[1]);
@@ -154,9 +167,10 @@ static int child_group(struct child *c, struct jail *j)
 	return rc < 0 && j->group->must ? rc : 0;
 }
 
-static int ends_open(struct ends *x)
+static int ends_open(struct ends *x, const struct jail *j)
 {
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, x->wire) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, x->wire) < 0 ||
+	    (j->users && pipe2(x->mapped, O_CLOEXEC) < 0))
 		return -errno;
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 			  x->relay) < 0
@@ -167,10 +181,10 @@ static int ends_open(struct ends *x)
 int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ctx,
 		struct err *e)
 {
-	struct ends x = {{-1, -1}, {-1, -1}};
+	struct ends x = {{-1, -1}, {-1, -1}, {-1, -1}};
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	int rc = ends_open(&x);
+	int rc = ends_open(&x, j);
 
 	*c = (struct child){.pidfd = -1,
 			    .lock = -1,
@@ -188,6 +202,13 @@ int child_start(struct child *c, struct jail *j, int (*vmm)(void *ctx), void *ct
 		cgroup_close(&c->group);
 		child_run(j, &x, uid, gid, vmm, ctx);
 	}
+	cleanup_close_fd(&x.mapped[0]);
+	if (c->pid > 0 && j->users) {
+		bool yes = j->user_ns && broker_users(c->pid);
+
+		(void)!write(x.mapped[1], &yes, 1);
+	}
+	cleanup_close_fd(&x.mapped[1]);
 	if (c->pid > 0)
 		return 0;
 	rc = c->pid;

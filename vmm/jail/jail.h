@@ -49,6 +49,7 @@ struct jail {
 	unsigned int tasks;   /* most threads and processes that it needs; 0: not told */
 	uint64_t
 		file_size; /* bytes of the largest file that it may write; 0: not known */
+	bool users; /* its user namespace should have the subordinate ids of this user */
 	const struct cgroup_want *group; /* that it should be in; NULL: none */
 	bool grouped;                    /* it is */
 	struct err no_group;             /* why not */

@@ -22,7 +22,9 @@ int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct er
 
 int job_plan(struct job *j, struct config *cfg, struct err *e)
 {
-	int rc = job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
+	int rc = j->options.host
+			 ? job_root_host(&j->root, e)
+			 : job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
 
 	if (rc < 0)
 		return rc;
@@ -54,6 +56,7 @@ int job_prepare(struct job *j, struct config *cfg, struct err *e)
 {
 	int pair[2], console, rc;
 
+	job_users_warn(&j->options);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		return err_set(e, errno, "no socket for the job: %s", strerror(errno));
 	j->wire = pair[0];

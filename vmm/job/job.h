@@ -51,4 +51,9 @@ void job_over(struct job *j, struct exit_verdict *v);
 /* job_machine.c: what the machine and the agent are told */
 int job_describe(struct job *j, struct config *cfg, struct err *e);
 
+/* job_users.c: a warning, if the job's user is not root and may not write to a volume as it may here.
+ * In the machine's process: it knows the users that there are
+ */
+void job_users_warn(const struct job_options *o);
+
 #endif

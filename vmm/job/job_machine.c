@@ -60,7 +60,10 @@ static int describe_root(struct job *j, struct config *cfg, struct err *e)
 
 	switch (j->root.kind) {
 	case JOB_ROOT_DIR:
+	case JOB_ROOT_HOST:
 		rc = apply(cfg, "share", path, ",tag=root,ro", e);
+		if (rc == 0)
+			cfg->share[cfg->nshare - 1].host = j->root.kind == JOB_ROOT_HOST;
 		return rc < 0 ? rc
 			      : job_text_add(&j->machine_text, e, "root=virtiofs:root");
 	case JOB_ROOT_TAR:

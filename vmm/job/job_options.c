@@ -111,6 +111,14 @@ static int set_net(struct reader *r, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_root(struct reader *r, const char *value, struct err *e)
+{
+	(void)e;
+	r->o->root = value;
+	r->o->host = strcmp(value, "host") == 0;
+	return 0;
+}
+
 static int set_agent(struct reader *r, const char *value, struct err *e)
 {
 	(void)e;
@@ -177,6 +185,8 @@ static const struct job_option {
 	{'h', false, "hostname", "NAME", "the machine's name for the job", set_hostname},
 	{'v', true, "volume", "SRC:DST[:ro]", "a directory of this host, at DST",
 	 set_volume},
+	{0, false, "root", "ROOT|host", "in place of ROOT; host: this host's own",
+	 set_root},
 	{0, true, "tmpfs", "DST[:OPTIONS]", "memory as a directory, like /x:size=64m",
 	 set_tmpfs},
 	{0, true, "ulimit", "NAME=SOFT[:HARD]", "a limit, like nofile=1024", set_ulimit},
@@ -337,8 +347,13 @@ int job_options_read(struct job_options *o, struct config *cfg, int argc, char *
 	}
 	if (rc < 0)
 		return rc;
-	if (w.i < argc)
+	if (w.i < argc && !o->root)
 		o->root = argv[w.i++];
+	else if (w.i + 1 < argc && strcmp(argv[w.i + 1], "--") == 0)
+		return err_usage(e,
+				 "ROOT is given twice, by --root %.60s and as %.60s; "
+				 "give it once",
+				 o->root, argv[w.i]);
 	if (w.i < argc && strcmp(argv[w.i], "--") == 0)
 		w.i++;
 	o->argv = argv + w.i;

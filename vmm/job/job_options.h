@@ -32,6 +32,7 @@ struct job_list {
 
 struct job_options {
 	const char *root;        /* ROOT as it was written */
+	bool host;               /* it is --root host */
 	char *const *argv;       /* COMMAND and its arguments */
 	int argc;                /* 0: none was given */
 	struct job_list env;     /* NAME=VALUE, the last of a name counts */

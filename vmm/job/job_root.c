@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "vmm/core/limits.h"
+#include "vmm/core/subids.h"
 #include "vmm/core/util.h"
 
 #define ROOT_LOOK  (70 * 1024) /* up to the farthest magic number, btrfs' */
@@ -231,6 +232,17 @@ int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 		return err_set(e, (int)-n, "ROOT %.200s: %s", word, strerror((int)-n));
 	l.len = (size_t)n;
 	return root_kind(r, word, &l, e) < 0 ? -e->code : root_measure(r, fd, word, e);
+}
+
+int job_root_host(struct job_root *r, struct err *e)
+{
+	struct subids ids;
+
+	*r = (struct job_root){.kind = JOB_ROOT_HOST, .path = "/", .fd = -1};
+	if (geteuid() == 0 || subids_find(&ids, e) == 0)
+		return 0;
+	return err_wrap(e, "--root host is read as a user that owns nothing, a "
+			   "subordinate id of yours, and there is none");
 }
 
 void job_root_close(struct job_root *r)

@@ -14,6 +14,7 @@
 
 enum job_root_kind {
 	JOB_ROOT_DIR,
+	JOB_ROOT_HOST, /* some of this host's own (docs/run.md) */
 	JOB_ROOT_TAR,
 	JOB_ROOT_IMAGE, /* of a file system, raw */
 	JOB_ROOT_QCOW2, /* of a disk, in another format, which holds a file system */
@@ -32,6 +33,10 @@ struct job_root {
  * Return: 0; -errno in @e: it is none of the kinds. job_root_close() in either case
  */
 int job_root_find(struct job_root *r, const char *word, int in, struct err *e);
+/* job_root_host() - --root host.  Return: 0; -ENOENT in @e: this user has no subordinate id, as which
+ * virtiofsd may read what every user may
+ */
+int job_root_host(struct job_root *r, struct err *e);
 void job_root_close(struct job_root *r);
 
 #endif
