@@ -206,6 +206,8 @@ int command_machine_run(const struct config *said, const struct machine_hooks *h
 	}
 	job.pidfile = pid.fd;
 	status = cfg.jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
+	if (job.hooks->ended)
+		job.hooks->ended(job.hooks->ctx);
 	report_close(&f);
 	pidfile_close(&pid); /* last: then nothing of ours is left */
 	if (job.stuck)

@@ -27,6 +27,8 @@ struct machine_hooks {
 	 * that was started where one that is jailed ended without a word or never began
 	 */
 	void (*over)(void *ctx, struct exit_verdict *v);
+	/* in the process that was started, when the machine's is gone */
+	void (*ended)(void *ctx);
 };
 
 /* command_machine_run() - run the machine that @cfg describes, jailed if it says so, and write its

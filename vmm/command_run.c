@@ -9,6 +9,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
+#include "vmm/jail/broker_lock.h"
 #include "vmm/job/job.h"
 #include "vmm/settings/config_life.h"
 
@@ -32,6 +33,20 @@ static void run_over(void *ctx, struct exit_verdict *v)
 	job_over(ctx, v);
 }
 
+static void run_ended(void *ctx)
+{
+	job_ended(ctx);
+}
+
+/* In the copier */
+static int run_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
+		    struct err *e)
+{
+	const struct config *cfg = ctx;
+
+	return cfg->jail == JAIL_OFF ? 0 : copier_lock(cfg->jail, rule, n, e);
+}
+
 static int run_failed(const struct err *e)
 {
 	static const char hint[] = "Try 'microvm run --help'.\n";
@@ -48,7 +63,8 @@ static int run_job(struct job *j, const struct config *cfg, uint64_t start_ns)
 					    .prepare = run_prepare,
 					    .built = run_built,
 					    .locked = run_locked,
-					    .over = run_over};
+					    .over = run_over,
+					    .ended = run_ended};
 
 	log_threshold = cfg->log_level;
 	log_set_name(strcmp(cfg->name, CONFIG_NAME) == 0 ? NULL : cfg->name);
@@ -74,7 +90,8 @@ int command_run(int argc, char **argv, uint64_t start_ns)
 	int status;
 
 	if (config_init(&cfg, &e) < 0 || job_read(&j, &cfg, argc, argv, &e) < 0 ||
-	    (!j.options.help && job_plan(&j, &cfg, &e) < 0)) {
+	    (!j.options.help && (job_plan(&j, &cfg, &e) < 0 ||
+				 job_copier_start(&j.copier, run_lock, &cfg, &e) < 0))) {
 		status = run_failed(&e);
 	} else if (j.options.help) {
 		command_help(command_find(2, (char *[]){argv[0], argv[0]}, &e), stdout);

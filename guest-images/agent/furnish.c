@@ -18,10 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest-images/agent/copy.h"
+
 #define SECURE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/* The directory and those above it */
-static bool make_dir(const char *path, char why[AGENT_SENTENCE + 1])
+bool root_make_dir(const char *path, char why[AGENT_SENTENCE + 1])
 {
 	char part[4096], *p = part;
 
@@ -65,7 +66,7 @@ static void make_nodes(void)
 
 static bool make_dev(char why[AGENT_SENTENCE + 1])
 {
-	if (!make_dir("/dev", why) ||
+	if (!root_make_dir("/dev", why) ||
 	    !root_mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC,
 			"mode=755,size=64k", why))
 		return false;
@@ -81,7 +82,7 @@ static bool make_dev(char why[AGENT_SENTENCE + 1])
 
 static bool put_volume(int tree, const char *dst, char why[AGENT_SENTENCE + 1])
 {
-	if (!make_dir(dst, why))
+	if (!root_make_dir(dst, why))
 		return false;
 	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, dst, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return sentence(why, "a volume cannot be mounted at %.200s: %s", dst,
@@ -116,7 +117,7 @@ static bool put_tmpfs(char *value, char why[AGENT_SENTENCE + 1])
 			(void)snprintf(data + used, sizeof(data) - used, "%s%s",
 				       used ? "," : "", word);
 	}
-	return make_dir(value, why) &&
+	return root_make_dir(value, why) &&
 	       root_mount("tmpfs", value, "tmpfs", flags, data, why);
 }
 
@@ -126,7 +127,7 @@ static bool put_nameserver(in_addr_t address, char why[AGENT_SENTENCE + 1])
 	int fd;
 
 	(void)inet_ntop(AF_INET, &address, text, sizeof(text));
-	if (!make_dir("/etc", why))
+	if (!root_make_dir("/etc", why))
 		return false;
 	(void)unlink("/etc/resolv.conf"); /* often a link to what does not run here */
 	fd = open("/etc/resolv.conf",
@@ -141,7 +142,7 @@ static bool put_nameserver(in_addr_t address, char why[AGENT_SENTENCE + 1])
 /* In the child */
 static bool furnish(const struct root *r, char why[AGENT_SENTENCE + 1])
 {
-	int trees[ROOT_VOLUMES];
+	int trees[ROOT_VOLUMES], files = -1;
 
 	for (unsigned int i = 0; i < r->nvolumes; i++) {
 		char path[64];
@@ -150,9 +151,17 @@ static bool furnish(const struct root *r, char why[AGENT_SENTENCE + 1])
 		trees[i] = (int)syscall(SYS_open_tree, AT_FDCWD, path,
 					OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	}
+	if (r->files) {
+		modules_load("disk");
+		files = open(r->files, O_RDONLY | O_CLOEXEC);
+		if (files < 0)
+			return sentence(why,
+					"the disk %s of --copy-in cannot be read: %s",
+					r->files, strerror(errno));
+	}
 	if (chroot(AGENT_ROOT) < 0 || chdir("/") < 0)
 		return sentence(why, "the root cannot be entered: %s", strerror(errno));
-	if (!make_dir("/proc", why) || !make_dir("/sys", why) || !make_dev(why))
+	if (!root_make_dir("/proc", why) || !root_make_dir("/sys", why) || !make_dev(why))
 		return false;
 	for (unsigned int i = 0; i < r->ntmpfs; i++)
 		if (!put_tmpfs(r->tmpfs[i], why))
@@ -160,7 +169,8 @@ static bool furnish(const struct root *r, char why[AGENT_SENTENCE + 1])
 	for (unsigned int i = 0; i < r->nvolumes; i++)
 		if (!put_volume(trees[i], r->volumes[i].dst, why))
 			return false;
-	return !r->nameserver || put_nameserver(r->nameserver, why);
+	return (!r->nameserver || put_nameserver(r->nameserver, why)) &&
+	       (files < 0 || copy_in(files, r->nfiles, why));
 }
 
 bool root_furnish(const struct root *r, char why[AGENT_SENTENCE + 1])

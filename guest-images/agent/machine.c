@@ -13,6 +13,7 @@
 
 #include "guest-images/agent/net.h"
 #include "guest-images/agent/root.h"
+#include "guest-images/agent/spec.h"
 
 static char hostname[65] = "microvm";
 static int volumes[ROOT_VOLUMES];
@@ -82,6 +83,12 @@ static bool take(struct root *r, const char *name, char *value,
 			return sentence(why, "there are more than %d --tmpfs",
 					ROOT_VOLUMES);
 		r->tmpfs[r->ntmpfs++] = value;
+	} else if (!strcmp(name, "files")) {
+		char *size = split(value);
+
+		r->files = value;
+		return (size && number(size, INT64_MAX, &r->nfiles)) ||
+		       sentence(why, "the agent does not understand files=%.100s", value);
 	} else if (!strcmp(name, "net")) {
 		return strcmp(value, "dhcp") == 0
 			       ? net_up(&r->nameserver, why)

@@ -12,7 +12,7 @@ struct rule {
 };
 
 #define IN  (1U << AGENT_STDIN)
-#define OUT (1U << AGENT_STDOUT | 1U << AGENT_STDERR)
+#define OUT (1U << AGENT_STDOUT | 1U << AGENT_STDERR | 1U << AGENT_FILES)
 
 #define HELLO_GUEST 4
 #define HELLO_HOST  (4 + 8 + AGENT_ENTROPY)

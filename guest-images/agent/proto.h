@@ -48,9 +48,10 @@ enum agent_type {
 	AGENT_FAIL = 19,    /* session 0: a sentence; this machine serves no job */
 };
 
-/* A session's streams: the job's descriptors.  0 is from the host, 1 and 2 are from the guest.  The
- * credit for a stream comes from its reader.  A terminal has no 2. */
-enum { AGENT_STDIN, AGENT_STDOUT, AGENT_STDERR, AGENT_STREAMS };
+/* A session's streams: the job's descriptors, and an archive of what is copied out (tree.h).  0 is from
+ * the host, the others are from the guest.  The credit for a stream comes from its reader.  A terminal
+ * has no 2. */
+enum { AGENT_STDIN, AGENT_STDOUT, AGENT_STDERR, AGENT_FILES, AGENT_STREAMS };
 
 /* How a job ended */
 enum agent_how {

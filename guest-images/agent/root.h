@@ -23,6 +23,8 @@ struct root {
 	char *tmpfs[ROOT_VOLUMES];
 	unsigned int ntmpfs;
 	in_addr_t nameserver; /* or 0 */
+	const char *files;    /* a disk, an archive of @nfiles bytes (tree.h), or NULL */
+	uint64_t nfiles;
 };
 
 /* mount(2), its failure in words: which driver is missing, if one is */
@@ -32,7 +34,10 @@ bool root_mount(const char *source, const char *target, const char *type,
 /* Mount the root and a layer to write to at AGENT_ROOT */
 bool root_make(const struct root *r, char why[AGENT_SENTENCE + 1]);
 
-/* furnish.c: /dev, /proc, /sys, volumes and the like, with the names as the root resolves them */
+/* furnish.c: the directory @path and those above it, in a process whose root is the jobs' */
+bool root_make_dir(const char *path, char why[AGENT_SENTENCE + 1]);
+
+/* furnish.c: /dev, /proc, /sys, volumes, files and the like, with the names as the root resolves them */
 bool root_furnish(const struct root *r, char why[AGENT_SENTENCE + 1]);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest-images/agent/copy.h"
 #include "guest-images/agent/job.h"
 
 struct session {
@@ -32,6 +33,7 @@ struct session {
 	bool in_ended;    /* EOF has come */
 	uint8_t *pending; /* of stdin, AGENT_WINDOW bytes of room */
 	size_t pending_at, npending;
+	struct copy copy;
 };
 
 static struct session sessions[AGENT_SESSIONS];
@@ -88,6 +90,7 @@ static void open_session(struct agent_writer *out, unsigned int id)
 	memset(s, 0, sizeof(*s));
 	s->id = id;
 	s->number = ++numbers;
+	s->copy.fd = -1;
 	s->job = (struct job){.ctl = -1, .in = -1, .out = -1, .err = -1, .slave = -1};
 	for (unsigned int i = 0; i < AGENT_STREAMS; i++)
 		s->credit[i] = AGENT_WINDOW;
@@ -128,6 +131,8 @@ static void start(struct session *s)
 		refuse(s, "%s", why);
 	else if (!s->spec.has_stdin && s->npending)
 		refuse(s, "the host sent bytes to a job without stdin");
+	if (s->spec.ncopy)
+		return;
 	/* the child has its copy */
 	free(s->text);
 	s->text = NULL;
@@ -197,7 +202,11 @@ static void take_credit(struct session *s, const struct agent_frame *f)
 
 static void take_signal(struct session *s, uint8_t signal)
 {
-	if (signal == SIGKILL && s->job.reaper > 0 && !s->over) {
+	if (s->copy.pid > 0 &&
+	    (signal == SIGTERM || signal == SIGINT || signal == SIGHUP ||
+	     signal == SIGQUIT || signal == SIGKILL)) {
+		(void)kill(s->copy.pid, SIGKILL);
+	} else if (signal == SIGKILL && s->job.reaper > 0 && !s->over) {
 		s->killed = true;
 		(void)kill(s->job.reaper, SIGKILL); /* the job is all that dies with it */
 	} else if (s->job.ctl >= 0) {
@@ -222,7 +231,8 @@ void sessions_frame(struct agent_writer *out, const struct agent_frame *f)
 		open_session(out, f->session);
 		s = find(f->session);
 	}
-	if (!s || (s->over && f->type != AGENT_CREDIT)) /* what crosses its EXIT */
+	if (!s || (s->over && f->type != AGENT_CREDIT &&
+		   f->type != AGENT_SIGNAL)) /* what crosses its EXIT */
 		return;
 	if (f->type == AGENT_JOB)
 		add_text(s, f);
@@ -259,6 +269,8 @@ unsigned int sessions_poll(struct agent_writer *out, struct pollfd *fds)
 			fds[n++] = (struct pollfd){s->job.out, POLLIN, 0};
 		if (s->job.err >= 0 && space && s->credit[AGENT_STDERR])
 			fds[n++] = (struct pollfd){s->job.err, POLLIN, 0};
+		if (s->copy.fd >= 0 && space && s->credit[AGENT_FILES])
+			fds[n++] = (struct pollfd){s->copy.fd, POLLIN, 0};
 	}
 	return n;
 }
@@ -284,27 +296,6 @@ static void pull(struct agent_writer *out, struct session *s, unsigned int strea
 		shut(fd);
 		(void)agent_put(out, AGENT_EOF, s->id, stream, NULL, 0);
 	}
-}
-
-static void classify(struct session *s, int status)
-{
-	bool killed;
-
-	if (s->exit.how == AGENT_CANNOT)
-		return;
-	s->exit.how = WIFSIGNALED(status) ? AGENT_SIGNALLED : AGENT_EXITED;
-	s->exit.status =
-		(uint8_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	killed = s->exit.how == AGENT_SIGNALLED ? s->exit.status == SIGKILL
-						: s->exit.status == 128 + SIGKILL;
-	if (!killed || s->killed || !cgroup_oom(s->number))
-		return;
-	s->exit.how = AGENT_OOM;
-	s->exit.status = SIGKILL;
-	(void)sentence(
-		s->exit.sentence,
-		"the job ran out of memory: it had %lu MiB; give it more by --memory",
-		cgroup_limit() >> 20);
 }
 
 /* What the reaper has said.  Return: was there anything? */
@@ -337,17 +328,34 @@ static bool take_note(struct agent_writer *out, struct session *s)
 void sessions_reaped(struct agent_writer *out, pid_t pid, int status)
 {
 	for (struct session *s = sessions; s < sessions + AGENT_SESSIONS; s++) {
+		if (s->id && s->copy.pid == pid)
+			s->copy.pid = 0;
 		if (!s->id || s->over || s->job.reaper != pid)
 			continue;
 		while (s->job.ctl >= 0 && take_note(out, s))
 			;
-		classify(s, s->noted ? s->status : status);
+		session_ended(&s->exit, s->noted ? s->status : status, s->killed,
+			      s->number);
 		s->job.reaper = 0;
 		s->over = true;
 		shut(&s->job.ctl);
 		shut(&s->job.in);
 		shut(&s->job.slave);
 	}
+}
+
+/* What the host wants to have of it.  Return: is that done, or not to be? */
+static bool copied(struct agent_writer *out, struct session *s)
+{
+	if (s->copy.begun)
+		return s->copy.fd < 0 && !s->copy.pid;
+	if (!s->spec.ncopy || s->exit.how == AGENT_CANNOT)
+		return true;
+	if (copy_out(&s->copy, s->spec.copy, s->spec.ncopy))
+		return false;
+	/* the host misses the archive's end, and says so */
+	(void)agent_put(out, AGENT_EOF, s->id, AGENT_FILES, NULL, 0);
+	return true;
 }
 
 /* Its processes are gone and its streams have ended: say so */
@@ -376,7 +384,8 @@ static void run(struct agent_writer *out, struct session *s)
 		s->credit[AGENT_STDIN] += s->owed;
 		s->owed = 0;
 	}
-	if (s->over && s->job.out < 0 && s->job.err < 0)
+	pull(out, s, AGENT_FILES, &s->copy.fd);
+	if (s->over && s->job.out < 0 && s->job.err < 0 && copied(out, s))
 		finish(out, s);
 }
 

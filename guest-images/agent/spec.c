@@ -106,6 +106,8 @@ static bool take(struct spec *s, const char *name, const char *value)
 		s->argv[s->nargs++] = (char *)value;
 	else if (!strcmp(name, "env"))
 		s->env[s->nenv++] = (char *)value;
+	else if (!strcmp(name, "copy"))
+		s->copy[s->ncopy++] = (char *)value;
 	else if (!strcmp(name, "workdir"))
 		s->workdir = value;
 	else if (!strcmp(name, "user"))
@@ -133,7 +135,8 @@ bool spec_parse(struct spec *s, char *text, size_t len, char why[AGENT_SENTENCE 
 	/* TERM, HOME, PATH and HOSTNAME may join it */
 	s->argv = calloc(strings, sizeof(*s->argv));
 	s->env = calloc(strings + 4, sizeof(*s->env));
-	if (!s->argv || !s->env)
+	s->copy = calloc(strings, sizeof(*s->copy));
+	if (!s->argv || !s->env || !s->copy)
 		return sentence(why, "the agent has no memory for the job's words");
 	while ((rc = agent_text_next(text, len, &at, &name, &value)) == 1)
 		if (!take(s, name, value))
@@ -150,5 +153,6 @@ void spec_free(struct spec *s)
 {
 	free(s->argv);
 	free(s->env);
+	free(s->copy);
 	memset(s, 0, sizeof(*s));
 }

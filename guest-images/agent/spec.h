@@ -9,6 +9,8 @@
 #include "guest-images/agent/agent.h"
 
 struct spec {
+	char **copy; /* @ncopy of them, to be copied out; in the text */
+	unsigned int ncopy;
 	char **argv, **env; /* end with NULL; what they point to is in the text */
 	unsigned int nargs, nenv;
 	const char *workdir, *user; /* or NULL */

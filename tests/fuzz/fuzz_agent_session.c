@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest-images/agent/copy.h"
 #include "guest-images/agent/job.h"
 #include "guest-images/agent/session.h"
 #include "vmm/core/util.h"
@@ -47,6 +48,13 @@ void cgroup_remove(unsigned int number)
 unsigned long cgroup_limit(void)
 {
 	return 1;
+}
+
+bool copy_out(struct copy *c, char *const *src, unsigned int n)
+{
+	fuzz_check(n > 0 && src[n - 1]);
+	c->begun = true;
+	return false;
 }
 
 bool job_start(struct job *job, const struct spec *s, unsigned int number,

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest-images/agent/copy.h"
 #include "guest-images/agent/job.h"
 #include "guest-images/agent/session.h"
 #include "tests/lib/unit.h"
@@ -106,6 +107,26 @@ bool job_start(struct job *job, const struct spec *s, unsigned int number,
 	*job = (struct job){job->reaper, ctl[0], in[1], o[0], e[0], -1};
 	ck_assert(!fcntl(in[1], F_SETFL, O_NONBLOCK) &&
 		  !fcntl(o[0], F_SETFL, O_NONBLOCK) && !fcntl(e[0], F_SETFL, O_NONBLOCK));
+	return true;
+}
+
+/* What packs is a shell that writes a little, or waits for its end */
+bool copy_out(struct copy *c, char *const *src, unsigned int n)
+{
+	int fds[2];
+
+	c->begun = true;
+	if (!n || pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	c->pid = fork();
+	if (c->pid == 0) {
+		dup2(fds[1], 1);
+		execl("/bin/sh", "sh", "-c", src[0], NULL);
+		_exit(126);
+	}
+	close(fds[1]);
+	c->fd = fds[0];
+	ck_assert(!fcntl(c->fd, F_SETFL, O_NONBLOCK));
 	return true;
 }
 
@@ -220,6 +241,50 @@ START_TEST(a_job_ends_as_it_ended)
 	start(2, "kill -USR1 $$", false);
 	ck_assert_int_eq(ends(2)->how, AGENT_SIGNALLED);
 	ck_assert_int_eq(seen[2].exit.status, SIGUSR1);
+}
+END_TEST
+
+static void start_and_copy(unsigned int id, const char *command, const char *packs)
+{
+	char text[1000];
+	int n = snprintf(text, sizeof(text), "arg=sh%carg=-c%carg=%s%ccopy=%s", 0, 0,
+			 command, 0, packs);
+
+	say(AGENT_JOB, id, text, (size_t)n + 1);
+	say(AGENT_START, id, NULL, 0);
+}
+
+/* More than a window, and after all that the job has to say */
+START_TEST(files_come_between_the_streams_and_the_end)
+{
+	start_and_copy(1, "echo out; exit 7", "yes | head -c 600000");
+	while (!seen[1].bytes[AGENT_FILES])
+		turn(10);
+	ck_assert(seen[1].eof[AGENT_STDOUT] && seen[1].eof[AGENT_STDERR]);
+	ck_assert_int_eq(ends(1)->status, 7);
+	ck_assert_uint_eq(seen[1].bytes[AGENT_FILES], 600000);
+	ck_assert(seen[1].eof[AGENT_FILES]);
+	/* nothing of a job that never was */
+	cannot_start = true;
+	start_and_copy(2, "true", "echo x");
+	ck_assert_int_eq(ends(2)->how, AGENT_CANNOT);
+	ck_assert(!seen[2].eof[AGENT_FILES]);
+}
+END_TEST
+
+START_TEST(copying_out_is_ended_by_a_signal_that_ends)
+{
+	const uint8_t usr1 = SIGUSR1, intr = SIGINT;
+
+	start_and_copy(1, "exit 3", "echo x; exec sleep 999");
+	while (!seen[1].bytes[AGENT_FILES])
+		turn(10);
+	say(AGENT_SIGNAL, 1, &usr1, 1);
+	for (int i = 0; i < 5; i++)
+		turn(5);
+	ck_assert(!seen[1].over);
+	say(AGENT_SIGNAL, 1, &intr, 1);
+	ck_assert_int_eq(ends(1)->status, 3);
 }
 END_TEST
 
@@ -393,6 +458,8 @@ END_TEST
 UNIT_MAIN("agent_session", setup, NULL, t)
 {
 	tcase_add_test(t, a_job_ends_as_it_ended);
+	tcase_add_test(t, files_come_between_the_streams_and_the_end);
+	tcase_add_test(t, copying_out_is_ended_by_a_signal_that_ends);
 	tcase_add_test(t, only_a_kill_can_be_for_want_of_memory);
 	tcase_add_test(t, signals_reach_the_job);
 	tcase_add_test(t, stdin_comes_out_whole_and_its_credit_back);

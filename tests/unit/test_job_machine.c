@@ -125,6 +125,30 @@ START_TEST(no_command_is_no_shell)
 }
 END_TEST
 
+START_TEST(disks_have_other_names)
+{
+	static const char *const machine[] = {"root=virtiofs:root", "scratch=/dev/vda"};
+	static const char *const said[] = {"arg=x", "copy=/a", "copy=/b", "stdin=open"};
+	char options[256], want[64];
+
+	(void)snprintf(options, sizeof(options),
+		       "--scratch 1M --copy-in %s/kernel:/k --copy-out /a:%s/x "
+		       "--copy-out /b:%s/y",
+		       dir, dir, dir);
+	plan(options, "x");
+	ck_assert_uint_eq(cfg.ndisk, 2);
+	ck_assert(!cfg.disk[0].readonly && cfg.disk[1].readonly);
+	ck_assert_str_eq(cfg.disk[1].path, j.files.path);
+	(void)snprintf(want, sizeof(want), "files=/dev/vdb:%llu",
+		       (unsigned long long)j.nfiles);
+	ck_assert_str_eq(j.machine_text.text, machine[0]);
+	ck_assert_str_eq(j.machine_text.text + strlen(machine[0]) + 1, machine[1]);
+	ck_assert_str_eq(
+		j.machine_text.text + strlen(machine[0]) + strlen(machine[1]) + 2, want);
+	told(&j.job_text, said, ARRAY_SIZE(said));
+}
+END_TEST
+
 START_TEST(network_is_another)
 {
 	plan("--net user -p 8080:80 -p 5000:5000/udp", "x");
@@ -220,6 +244,7 @@ UNIT_MAIN("job_machine", setup, teardown, t)
 	tcase_add_test(t, directory_is_shared_otherwise);
 	tcase_add_test(t, command_is_another);
 	tcase_add_test(t, no_command_is_no_shell);
+	tcase_add_test(t, disks_have_other_names);
 	tcase_add_test(t, network_is_another);
 	tcase_add_test(t, what_is_not_the_jobs_has_another_status);
 	tcase_add_test(t, strict_jail_has_no_cure);

@@ -123,6 +123,25 @@ START_TEST(variable_of_ours_is_taken_by_name)
 }
 END_TEST
 
+START_TEST(copies_are_parted_elsewhere)
+{
+	good("--scratch 10G --copy-in a:b:/c --copy-in ./x:/ --copy-out /r:./a:b /");
+	ck_assert_uint_eq(o.scratch, 10 * GIB);
+	ck_assert_uint_eq(o.in.n, 2);
+	ck_assert_str_eq(o.in.copy[0].src, "a:b");
+	ck_assert_str_eq(o.in.copy[0].dst, "/c");
+	ck_assert_str_eq(o.in.copy[1].dst, "/");
+	ck_assert_str_eq(o.out.copy[0].src, "/r");
+	ck_assert_str_eq(o.out.copy[0].dst, "./a:b");
+	job_options_fini(&o);
+	o = (struct job_options){0};
+	for (unsigned int i = 0; i < JOB_COPIES_MAX; i++)
+		ck_assert_int_eq(job_set_copy_in(&o, "a:/b", &e), 0);
+	ck_assert_int_lt(job_set_copy_in(&o, "a:/b", &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "one too many"));
+}
+END_TEST
+
 START_TEST(limits_are_normal)
 {
 	good("--ulimit nofile=100 --ulimit core=0:-1 --ulimit stack=unlimited /");
@@ -155,7 +174,20 @@ static const struct {
 	{"--net tap /", "--net: \"tap\" is no network"},
 	{"-p 80:80 /", "--publish needs a network; give --net user"},
 	{"-e =x /", "--env: \"=x\" names no variable"},
-	{"--env-file /nonexistent /", "--env-file: /nonexistent: No such file"},
+	{"--env-file /nonexistent /",
+	 "--env-file: /nonexistent: No such file or directory; check the path"},
+	{"--scratch much /", "--scratch: \"much\" is no size for it; give 1M to 16T"},
+	{"--scratch 1K /", "\"1K\" is no size for it"},
+	{"--scratch 17T /", "\"17T\" is no size for it"},
+	{"--scratch 1G --scratch 1G /", "--scratch is given twice"},
+	{"--copy-in x /", "--copy-in: \"x\" is not SRC:DST; give both"},
+	{"--copy-in :/x /", "\":/x\" is not SRC:DST"},
+	{"--copy-in x: /", "\"x:\" is not SRC:DST"},
+	{"--copy-in x:y /", "--copy-in: \"y\" is no place in the job's root"},
+	{"--copy-in x:/a/../b /", "has a \"..\" in it"},
+	{"--copy-out x:y /", "--copy-out: \"x\" is no place in the job's root"},
+	{"--copy-out /:y /", "\"/\" is no place in the job's root"},
+	{"--copy-out /a/..:y /", "has a \"..\" in it"},
 	{"--ulimit nofile /", "--ulimit: \"nofile\" names no limit"},
 	{"--ulimit files=1 /", "names no limit; give NAME=SOFT[:HARD]"},
 	{"--ulimit nofile=x /", "\"nofile=x\" is no limit"},
@@ -259,6 +291,7 @@ UNIT_MAIN("job_options", setup, teardown, t)
 	tcase_add_loop_test(t, words_of_the_command_are_taken, 0, 3);
 	tcase_add_test(t, lists_are_kept_in_order);
 	tcase_add_test(t, variable_of_ours_is_taken_by_name);
+	tcase_add_test(t, copies_are_parted_elsewhere);
 	tcase_add_test(t, limits_are_normal);
 	tcase_add_loop_test(t, wrong_word_has_no_sentence, 0, (int)ARRAY_SIZE(wrong));
 	tcase_add_test(t, env_file_is_read_otherwise);

@@ -187,7 +187,7 @@ START_TEST(tar_on_stdin_is_cut)
 	ck_assert_int_eq(stat(r.path, &st), 0);
 	ck_assert_int_eq(st.st_size, 1024);
 	ck_assert_uint_eq(st.st_nlink, 0);
-	ck_assert_int_eq(pread(r.fd, back, 1024, 0), 1024);
+	ck_assert_int_eq(pread(r.own.fd, back, 1024, 0), 1024);
 	ck_assert_int_eq(memcmp(back, h, 512), 0);
 	ck_assert_int_eq(memcmp(back + 512, "rest\0\0", 6), 0);
 }

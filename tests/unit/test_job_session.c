@@ -509,6 +509,113 @@ START_TEST(wire_that_is_gone)
 }
 END_TEST
 
+/* ---- what is copied out ---- */
+
+static struct job_copier copier;
+static int files_end, answer_end;
+
+static void begun_with_files(void)
+{
+	int pair[2], answer[2];
+
+	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) &&
+		  !pipe2(answer, O_CLOEXEC));
+	copier.files = pair[0];
+	files_end = pair[1];
+	copier.answer = answer[0];
+	answer_end = answer[1];
+	start.copier = &copier;
+	begun();
+}
+
+static void answers(const char *text)
+{
+	ck_assert_int_gt(write(answer_end, text, strlen(text) + 1), 0);
+	driver_settle(&d);
+}
+
+START_TEST(end_waits_for_what_is_copied_out)
+{
+	static char much[AGENT_PAYLOAD];
+	size_t n = 0;
+	ssize_t k;
+
+	begun_with_files();
+	ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, much,
+			    sizeof(much)));
+	peer_send();
+	ck_assert(agent_put(&said, AGENT_EOF, JOB_SESSION, AGENT_FILES, NULL, 0));
+	say_exit(AGENT_EXITED, 0, "");
+	ck_assert(!ended);
+	while ((k = read(files_end, much, sizeof(much))) > 0) {
+		n += (size_t)k;
+		driver_settle(&d);
+	}
+	ck_assert_uint_eq(n, sizeof(much));
+	answers("");
+	ck_assert(ended);
+	ck_assert_int_eq(verdict.cause, CAUSE_JOB);
+	ck_assert_int_eq(verdict.status, 0);
+}
+END_TEST
+
+/* That is 125, unless the job itself failed */
+START_TEST(copy_that_failed_is_a_good_end)
+{
+	begun_with_files();
+	say_exit(AGENT_EXITED, _i ? 3 : 0, "");
+	ck_assert_int_eq(read(files_end, &verdict, 1), 0); /* no more comes */
+	answers("--copy-out: disk full");
+	ck_assert(ended);
+	ck_assert_int_eq(verdict.status, _i ? 3 : 125);
+	ck_assert_str_eq(verdict.detail, "--copy-out: disk full");
+}
+END_TEST
+
+START_TEST(copier_that_died_is_waited_for)
+{
+	begun_with_files();
+	close(files_end);
+	close(answer_end);
+	ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
+	peer_send();
+	say_exit(AGENT_EXITED, 0, "");
+	offended("the process that writes the files has ended");
+}
+END_TEST
+
+START_TEST(job_that_never_was_is_copied_out)
+{
+	struct agent_exit x = {.how = AGENT_CANNOT, .status = 127};
+
+	begun_with_files();
+	ck_assert(agent_put_exit(&said, JOB_SESSION, &x));
+	peer_send();
+	ck_assert(ended);
+	ck_assert_int_eq(verdict.status, 127);
+}
+END_TEST
+
+START_TEST(files_that_nobody_asked_for)
+{
+	begun();
+	ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
+	peer_send();
+	offended("more of a stream than it may");
+}
+END_TEST
+
+START_TEST(cut_off_copy_goes_unsaid)
+{
+	struct exit_verdict v = exit_verdict(CAUSE_TIMEOUT);
+
+	begun_with_files();
+	peer_send();
+	job_copied_lost(&s, &v);
+	ck_assert_str_eq(v.detail, "nothing was copied out (--copy-out)");
+}
+END_TEST
+
 UNIT_MAIN("job_session", setup, teardown, t)
 {
 	tcase_add_test(t, beginning_is_said_at_once_and_in_order);
@@ -538,4 +645,10 @@ UNIT_MAIN("job_session", setup, teardown, t)
 	tcase_add_loop_test(t, offence_is_believed, 0, (int)ARRAY_SIZE(offences));
 	tcase_add_test(t, more_after_a_streams_end);
 	tcase_add_test(t, wire_that_is_gone);
+	tcase_add_test(t, end_waits_for_what_is_copied_out);
+	tcase_add_loop_test(t, copy_that_failed_is_a_good_end, 0, 2);
+	tcase_add_test(t, copier_that_died_is_waited_for);
+	tcase_add_test(t, job_that_never_was_is_copied_out);
+	tcase_add_test(t, files_that_nobody_asked_for);
+	tcase_add_test(t, cut_off_copy_goes_unsaid);
 }

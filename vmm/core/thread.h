@@ -12,13 +12,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* The last is the one thread of another process (vmm/jail/broker.h) */
+/* The last two are the one thread of another process (vmm/jail/broker.h, vmm/job/job_copy.h) */
 enum thread_kind {
 	THREAD_LOOP,
 	THREAD_VCPU,
 	THREAD_HELPER,
 	THREAD_WORKER,
 	THREAD_BROKER,
+	THREAD_COPIER,
 	THREAD_KINDS
 };
 

@@ -27,21 +27,38 @@ static int broker_landlock(const struct landlock_rule *rule, unsigned int n)
 	return set < 0 ? set : landlock_enter(set);
 }
 
+/* On a host without it the machine refuses to run, or warns */
+static int lock_paths(enum jail_mode mode, const struct landlock_rule *rule,
+		      unsigned int n, const char *whose, struct err *e)
+{
+	int rc = broker_landlock(rule, n);
+
+	if (rc < 0 && mode == JAIL_STRICT && landlock_abi() > 0)
+		return err_set(e, -rc, "--jail strict: no Landlock for the %s: %s", whose,
+			       strerror(-rc));
+	return 0;
+}
+
+int copier_lock(enum jail_mode mode, const struct landlock_rule *rule, unsigned int n,
+		struct err *e)
+{
+	broker_begin();
+	return lock_paths(mode, rule, n, "copier", e) < 0
+		       ? -e->code
+		       : jail_filter_enter(THREAD_COPIER, 0, e);
+}
+
 int broker_lock(enum jail_mode mode, int groups, struct err *e)
 {
 	struct landlock_rule rule[OUTSIDE_SLOTS_MAX + 1];
 	bool peers;
 	unsigned int n = outside_rules(rule, &peers);
-	int rc;
 
 	if (groups >= 0)
 		rule[n++] = (struct landlock_rule){.fd = groups,
 						   .may = LANDLOCK_ACCESS_FS_REMOVE_DIR};
-	rc = broker_landlock(rule, n);
-	/* on a host without it the child refuses to run, or warns */
-	if (rc < 0 && mode == JAIL_STRICT && landlock_abi() > 0)
-		return err_set(e, -rc, "--jail strict: no Landlock for the broker: %s",
-			       strerror(-rc));
+	if (lock_paths(mode, rule, n, "broker", e) < 0)
+		return -e->code;
 	return jail_filter_enter(
 		THREAD_BROKER,
 		(peers ? JAIL_EXTRA_SOCKETS : 0) | (n ? JAIL_EXTRA_PATHS : 0), e);

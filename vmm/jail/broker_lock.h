@@ -5,6 +5,7 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/landlock.h"
 
 /* broker_begin() - when there is a child: no core dump, no_new_privs, four capabilities at most */
 void broker_begin(void);
@@ -16,5 +17,10 @@ void broker_begin(void);
  * Return: 0; -errno in @e: the child must not run a guest
  */
 int broker_lock(enum jail_mode mode, int groups, struct err *e);
+/* copier_lock() - the calling process unpacks what a guest sends (vmm/job/job_copy.h): likewise, with
+ * the rights of the @n rules, and a list of its own (filter_rules_copier.c). Return: likewise
+ */
+int copier_lock(enum jail_mode mode, const struct landlock_rule *rule, unsigned int n,
+		struct err *e);
 
 #endif

@@ -16,16 +16,23 @@
 
 int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct err *e)
 {
-	j->wire = j->console.source.fd = j->root.fd = -1;
+	j->wire = j->console.source.fd = j->root.own.fd = -1;
+	j->scratch.fd = j->files.fd = j->copier.files = j->copier.answer = -1;
 	return job_options_read(&j->options, cfg, argc, argv, e);
 }
 
 int job_plan(struct job *j, struct config *cfg, struct err *e)
 {
-	int rc = j->options.host
-			 ? job_root_host(&j->root, e)
-			 : job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
+	int rc = job_copier_plan(&j->copier, &j->options.out, e);
 
+	if (rc == 0 && j->options.host)
+		rc = job_root_host(&j->root, e);
+	else if (rc == 0)
+		rc = job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
+	if (rc == 0)
+		rc = job_copy_in(&j->options.in, &j->files, &j->nfiles, e);
+	if (rc == 0 && j->options.scratch)
+		rc = job_scratch_make(&j->scratch, j->options.scratch, e);
 	if (rc < 0)
 		return rc;
 	j->start.terminal =
@@ -38,6 +45,9 @@ void job_fini(struct job *j)
 {
 	job_options_fini(&j->options);
 	job_root_close(&j->root);
+	job_file_close(&j->scratch);
+	job_file_close(&j->files);
+	job_copier_close(&j->copier);
 	job_text_free(&j->machine_text);
 	job_text_free(&j->job_text);
 }
@@ -96,6 +106,7 @@ int job_begin(struct job *j, struct machine *m, struct loop *loop, struct err *e
 	j->start.late_ns = JOB_LATE_NS;
 	j->start.over = job_on_end;
 	j->start.ctx = j;
+	j->start.copier = j->copier.files < 0 ? NULL : &j->copier;
 	machine_set_signals(m, job_on_signal, j);
 	return rc < 0 ? rc
 		      : job_session_open(&j->session, &j->start, loop, j->wire, stdio, e);
@@ -136,8 +147,14 @@ void job_over(struct job *j, struct exit_verdict *v)
 		v->status = JOB_STATUS_OURS;
 	else if (!own)
 		job_lost(j, v);
+	job_copied_lost(&j->session, v);
 	job_session_close(&j->session);
 	job_console_close(&j->console);
 	cleanup_close_fd(&j->wire);
 	j->wire = -1;
+}
+
+void job_ended(struct job *j)
+{
+	job_copier_close(&j->copier);
 }

@@ -13,6 +13,7 @@
 #include "vmm/core/err.h"
 #include "vmm/core/loop.h"
 #include "vmm/job/job_console.h"
+#include "vmm/job/job_copy.h"
 #include "vmm/job/job_options.h"
 #include "vmm/job/job_root.h"
 #include "vmm/job/job_session.h"
@@ -22,6 +23,9 @@
 struct job {
 	struct job_options options;
 	struct job_root root;
+	struct job_file scratch, files;
+	uint64_t nfiles; /* bytes of @files */
+	struct job_copier copier;
 	struct job_text machine_text, job_text;
 	struct job_start start;
 	struct job_session session;
@@ -34,8 +38,8 @@ struct job {
  * Return: 0, or -errno in @e; job_fini() in either case
  */
 int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct err *e);
-/* job_plan() - find kernel, agent and root, and complete @cfg but for descriptors.  Before there are
- * threads; it reads a tar on stdin to its end. Return: likewise
+/* job_plan() - find kernel, agent and root, pack what goes in, and complete @cfg but for descriptors.
+ * Before there are threads; it reads a tar on stdin to its end. Return: likewise
  */
 int job_plan(struct job *j, struct config *cfg, struct err *e);
 void job_fini(struct job *j);
@@ -47,6 +51,8 @@ int job_prepare(struct job *j, struct config *cfg, struct err *e);
 int job_begin(struct job *j, struct machine *m, struct loop *loop, struct err *e);
 void job_locked(struct job *j);
 void job_over(struct job *j, struct exit_verdict *v);
+/* In the process that was started, after all that: what is copied out is in its place, or gone */
+void job_ended(struct job *j);
 
 /* job_machine.c: what the machine and the agent are told */
 int job_describe(struct job *j, struct config *cfg, struct err *e);

@@ -34,10 +34,11 @@ void job_session_check(struct job_session *s)
 {
 	struct exit_verdict v = exit_verdict(CAUSE_JOB);
 
-	if (!s->exited || s->out_[0].n || s->out_[1].n)
+	if (!s->exited || s->out_[0].n || s->out_[1].n || !job_copied_done(s))
 		return;
 	v.status = agent_status(&s->exit);
 	(void)snprintf(v.detail, sizeof(v.detail), "%s", s->exit.sentence);
+	job_copied_tell(s, &v);
 	job_session_end(s, &v);
 }
 
@@ -102,6 +103,9 @@ static void hear_eof(struct job_session *s, const struct agent_frame *f)
 	if (o->ended)
 		hear_offence(s, "a stream's end twice");
 	o->ended = true;
+	/* a terminal's end is the job's; its keys are ours while files are copied out */
+	if (s->terminal.on && f->stream == AGENT_STDOUT)
+		job_terminal_close(s);
 }
 
 static void hear_credit(struct job_session *s, const struct agent_frame *f)

@@ -102,6 +102,33 @@ static int describe_volumes(struct job *j, struct config *cfg, struct err *e)
 	return rc;
 }
 
+/* ---- disks beside the root's ---- */
+
+static int describe_disk(struct job *j, struct config *cfg, const struct job_file *f,
+			 const char *name, uint64_t size, struct err *e)
+{
+	unsigned int nr = cfg->ndisk;
+	int rc = apply(cfg, "disk", f->path, size ? ",ro,format=raw" : ",format=raw", e);
+
+	if (rc < 0)
+		return rc;
+	return size ? job_text_add(&j->machine_text, e, "%s=/dev/vd%c:%llu", name,
+				   'a' + (int)nr, (unsigned long long)size)
+		    : job_text_add(&j->machine_text, e, "%s=/dev/vd%c", name,
+				   'a' + (int)nr);
+}
+
+static int describe_disks(struct job *j, struct config *cfg, struct err *e)
+{
+	int rc = 0;
+
+	if (j->options.scratch)
+		rc = describe_disk(j, cfg, &j->scratch, "scratch", 0, e);
+	if (rc == 0 && j->options.in.n)
+		rc = describe_disk(j, cfg, &j->files, "files", j->nfiles, e);
+	return rc;
+}
+
 /* ---- network ---- */
 
 static int describe_net(struct job *j, struct config *cfg, struct err *e)
@@ -176,6 +203,8 @@ static int describe_job(struct job *j, struct err *e)
 		job_terminal_size(STDOUT_FILENO, &rows, &cols);
 		rc = job_text_add(t, e, "terminal=%u %u", rows, cols);
 	}
+	for (unsigned int i = 0; rc == 0 && i < o->out.n; i++)
+		rc = job_text_add(t, e, "copy=%s", o->out.copy[i].src);
 	if (rc == 0)
 		rc = add_all(t, "ulimit", &o->ulimit, e);
 	if (rc == 0)
@@ -191,6 +220,8 @@ int job_describe(struct job *j, struct config *cfg, struct err *e)
 
 	if (rc == 0)
 		rc = describe_root(j, cfg, e);
+	if (rc == 0)
+		rc = describe_disks(j, cfg, e);
 	if (rc == 0)
 		rc = describe_volumes(j, cfg, e);
 	if (rc == 0)

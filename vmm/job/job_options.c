@@ -37,30 +37,20 @@ JOB_SETTING(set_report, "report")
 JOB_SETTING(set_kernel, "kernel")
 JOB_SETTING(set_jail, "jail")
 
-static int set_env(struct reader *r, const char *value, struct err *e)
-{
-	return job_set_env(r->o, value, e);
-}
-
-static int set_env_file(struct reader *r, const char *value, struct err *e)
-{
-	return job_set_env_file(r->o, value, e);
-}
-
-static int set_ulimit(struct reader *r, const char *value, struct err *e)
-{
-	return job_set_ulimit(r->o, value, e);
-}
-
-static int set_volume(struct reader *r, const char *value, struct err *e)
-{
-	return job_set_volume(r->o, value, e);
-}
-
-static int set_tmpfs(struct reader *r, const char *value, struct err *e)
-{
-	return job_set_tmpfs(r->o, value, e);
-}
+/* job_values.c */
+#define JOB_VALUE(fn, set)                                                \
+	static int fn(struct reader *r, const char *value, struct err *e) \
+	{                                                                 \
+		return set(r->o, value, e);                               \
+	}
+JOB_VALUE(set_env, job_set_env)
+JOB_VALUE(set_env_file, job_set_env_file)
+JOB_VALUE(set_ulimit, job_set_ulimit)
+JOB_VALUE(set_volume, job_set_volume)
+JOB_VALUE(set_tmpfs, job_set_tmpfs)
+JOB_VALUE(set_scratch, job_set_scratch)
+JOB_VALUE(set_copy_in, job_set_copy_in)
+JOB_VALUE(set_copy_out, job_set_copy_out)
 
 static int set_publish(struct reader *r, const char *value, struct err *e)
 {
@@ -189,6 +179,12 @@ static const struct job_option {
 	 set_root},
 	{0, true, "tmpfs", "DST[:OPTIONS]", "memory as a directory, like /x:size=64m",
 	 set_tmpfs},
+	{0, false, "scratch", "SIZE", "what the job writes is on disk, up to SIZE",
+	 set_scratch},
+	{0, true, "copy-in", "SRC:DST", "a file or directory of this host, copied to DST",
+	 set_copy_in},
+	{0, true, "copy-out", "SRC:DST", "and back, when the job has ended",
+	 set_copy_out},
 	{0, true, "ulimit", "NAME=SOFT[:HARD]", "a limit, like nofile=1024", set_ulimit},
 	{0, false, "net", "none|user", "no network (none), or passt's", set_net},
 	{'p', true, "publish", "HOST:GUEST", "a port of this host, with --net user",
@@ -376,6 +372,10 @@ void job_options_fini(struct job_options *o)
 	list_free(&o->publish);
 	for (unsigned int i = 0; i < o->nvolume; i++)
 		free(o->volume[i].src);
+	for (unsigned int i = 0; i < o->in.n; i++)
+		free(o->in.copy[i].src);
+	for (unsigned int i = 0; i < o->out.n; i++)
+		free(o->out.copy[i].src);
 }
 
 void job_options_help(FILE *out)

@@ -24,6 +24,19 @@ struct job_volume {
 	bool readonly;
 };
 
+#define JOB_COPIES_MAX  32
+#define JOB_SCRATCH_MIN (UINT64_C(1) << 20)
+#define JOB_SCRATCH_MAX (UINT64_C(1) << 44)
+
+/* What goes in, or comes out: from and to */
+struct job_copies {
+	struct {
+		char *src;
+		const char *dst;
+	} copy[JOB_COPIES_MAX];
+	unsigned int n;
+};
+
 /* Words that were given, in order. Strings are argv's, unless @owned */
 struct job_list {
 	char **word;
@@ -41,6 +54,8 @@ struct job_options {
 	struct job_list publish; /* as --net user,publish= takes it */
 	struct job_volume volume[JOB_VOLUMES_MAX];
 	unsigned int nvolume;
+	struct job_copies in, out;
+	uint64_t scratch; /* bytes of a disk for what the job writes; 0: that is memory */
 	const char *workdir, *user, *hostname, *net;
 	const char *agent; /* NULL: looked for, as is cfg->kernel */
 	bool terminal;     /* -t: the job gets a terminal even if we have none */
@@ -65,6 +80,9 @@ int job_set_env_file(struct job_options *o, const char *path, struct err *e);
 int job_set_ulimit(struct job_options *o, const char *value, struct err *e);
 int job_set_volume(struct job_options *o, const char *value, struct err *e);
 int job_set_tmpfs(struct job_options *o, const char *value, struct err *e);
+int job_set_scratch(struct job_options *o, const char *value, struct err *e);
+int job_set_copy_in(struct job_options *o, const char *value, struct err *e);
+int job_set_copy_out(struct job_options *o, const char *value, struct err *e);
 /* job_list_add() - a copy of @word.  Return: 0, or -ENOMEM in @e */
 int job_list_add(struct job_list *l, const char *word, struct err *e);
 

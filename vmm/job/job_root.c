@@ -2,6 +2,7 @@
 /* job_root - what ROOT is, by its first bytes. */
 #include "vmm/job/job_root.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -12,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/core/limits.h"
 #include "vmm/core/subids.h"
 #include "vmm/core/util.h"
 
@@ -133,30 +133,6 @@ static int root_measure(struct job_root *r, int fd, const char *path, struct err
 
 /* ---- a tar on stdin ---- */
 
-static int stdin_file(struct err *e)
-{
-	const char *dir = getenv("TMPDIR");
-	int fd;
-
-	dir = dir && *dir ? dir : "/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_set(e, errno,
-			       "ROOT -: no temporary file in %.200s: %s; set "
-			       "TMPDIR to a directory that has room for the tar",
-			       dir, strerror(errno));
-	return fd;
-}
-
-static int stdin_failed(const char *what, int code, struct err *e)
-{
-	const char *cure = limits_cure(code);
-
-	return err_set(e, code, "ROOT -: %s: %s; %s", what, strerror(code),
-		       cure ? cure
-			    : "set TMPDIR to a directory that has room for the tar");
-}
-
 /* To its end, and up to a whole block */
 static int stdin_copy(int in, int out, struct err *e)
 {
@@ -171,11 +147,12 @@ static int stdin_copy(int in, int out, struct err *e)
 		memset(chunk + n, 0, len - (size_t)n);
 		rc = write_full(out, chunk, len);
 		if (rc < 0)
-			return stdin_failed("cannot keep the tar", (int)-rc, e);
+			return job_file_failed("ROOT -", "cannot keep the tar", (int)-rc,
+					       e);
 		total += (uint64_t)n;
 	}
 	if (n < 0)
-		return stdin_failed("cannot read stdin", (int)-n, e);
+		return job_file_failed("ROOT -", "cannot read stdin", (int)-n, e);
 	return total ? 0
 		     : err_usage(e, "ROOT -: stdin is empty; send a tar, as in: "
 				    "docker export NAME | microvm run - -- COMMAND");
@@ -188,16 +165,23 @@ static int root_from_stdin(struct job_root *r, int in, struct look *l, struct er
 	if (isatty(in))
 		return err_usage(e, "ROOT -: stdin is a terminal; send a tar, as in: "
 				    "docker export NAME | microvm run - -- COMMAND");
-	r->fd = stdin_file(e);
-	if (r->fd < 0 || stdin_copy(in, r->fd, e) < 0)
+	if (job_file_make(&r->own, "ROOT -", e) < 0 || stdin_copy(in, r->own.fd, e) < 0)
 		return -e->code;
-	n = pread_full(r->fd, l->head, sizeof(l->head), 0);
+	n = pread_full(r->own.fd, l->head, sizeof(l->head), 0);
 	l->len = n > 0 ? (size_t)n : 0;
-	if (root_kind(r, "-", l, e) < 0 || root_measure(r, r->fd, "-", e) < 0)
+	if (root_kind(r, "-", l, e) < 0 || root_measure(r, r->own.fd, "-", e) < 0)
 		return -e->code;
-	(void)snprintf(r->own, sizeof(r->own), "/proc/self/fd/%d", r->fd);
-	r->path = r->own;
+	r->path = r->own.path;
 	return 0;
+}
+
+/* Does it look as the names of images do, like debian:12? */
+static bool root_is_name(const char *word)
+{
+	const char *colon = strrchr(word, ':');
+
+	return colon && colon > word && isalnum((unsigned char)*word) &&
+	       isalnum((unsigned char)colon[1]) && !strchr(colon, '/');
 }
 
 int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
@@ -207,11 +191,18 @@ int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 	struct stat st;
 	long n;
 
-	*r = (struct job_root){.path = word, .fd = -1};
+	*r = (struct job_root){.path = word, .own.fd = -1};
 	if (strcmp(word, "-") == 0)
 		return root_from_stdin(r, in, &l, e);
 	/* O_NONBLOCK: a FIFO of that name must not make us wait */
 	fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT && root_is_name(word))
+		return err_usage(
+			e,
+			"ROOT %.200s is not here; an image of a registry goes by "
+			"docker create and docker export: docker export $(docker "
+			"create %.200s) | microvm run - -- COMMAND",
+			word, word);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_usage(e,
 				 "ROOT %.200s: %s; give the directory, tar or image in "
@@ -238,7 +229,7 @@ int job_root_host(struct job_root *r, struct err *e)
 {
 	struct subids ids;
 
-	*r = (struct job_root){.kind = JOB_ROOT_HOST, .path = "/", .fd = -1};
+	*r = (struct job_root){.kind = JOB_ROOT_HOST, .path = "/", .own.fd = -1};
 	if (geteuid() == 0 || subids_find(&ids, e) == 0)
 		return 0;
 	return err_wrap(e, "--root host is read as a user that owns nothing, a "
@@ -247,6 +238,5 @@ int job_root_host(struct job_root *r, struct err *e)
 
 void job_root_close(struct job_root *r)
 {
-	cleanup_close_fd(&r->fd);
-	r->fd = -1;
+	job_file_close(&r->own);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vmm/core/err.h"
+#include "vmm/job/job_file.h"
 
 enum job_root_kind {
 	JOB_ROOT_DIR,
@@ -22,10 +23,9 @@ enum job_root_kind {
 
 struct job_root {
 	enum job_root_kind kind;
-	const char *path; /* what the machine opens */
-	char own[32];     /* @path, where the tar came by stdin */
-	int fd;           /* the descriptor behind @own; -1: none */
-	uint64_t size;    /* bytes, of what is no directory; a block device's as well */
+	const char *path;    /* what the machine opens */
+	struct job_file own; /* the tar that came by stdin; @path is its */
+	uint64_t size; /* bytes, of what is no directory; a block device's as well */
 };
 
 /* job_root_find() - look at @word, "-" for a tar on @in (our stdin), which is then read to its end

@@ -173,25 +173,25 @@ static void on_stdin(struct job_in *in)
 	job_session_pump(container_of(in, struct job_session, stdin_));
 }
 
-/* A reader that left: the job learns of it as it would from a pipe.  Then perhaps the end */
+/* A reader that left: the job learns of it as it would from a pipe */
+static void out_look(struct job_session *s, struct job_out *o)
+{
+	if (o->broken && o->nr + AGENT_STDOUT != AGENT_FILES)
+		s->signals |= UINT64_C(1) << SIGPIPE;
+	o->broken = false;
+}
+
+/* Then perhaps the end */
 static void out_moved(struct job_session *s, struct job_out *o)
 {
-	if (o->broken) {
-		o->broken = false;
-		s->signals |= UINT64_C(1) << SIGPIPE;
-	}
+	out_look(s, o);
 	job_session_pump(s);
 	job_session_check(s);
 }
 
-static void on_stdout(struct job_out *o)
+static void on_out(struct job_out *o)
 {
-	out_moved(container_of(o, struct job_session, out_[0]), o);
-}
-
-static void on_stderr(struct job_out *o)
-{
-	out_moved(container_of(o, struct job_session, out_[1]), o);
+	out_moved(container_of(o - o->nr, struct job_session, out_[0]), o);
 }
 
 static void on_wire(struct loop_source *l, uint32_t events)
@@ -201,10 +201,7 @@ static void on_wire(struct loop_source *l, uint32_t events)
 	if (events & ~(uint32_t)EPOLLOUT)
 		job_session_hear(s);
 	for (unsigned int i = 0; i < ARRAY_SIZE(s->out_); i++)
-		if (s->out_[i].broken) {
-			s->out_[i].broken = false;
-			s->signals |= UINT64_C(1) << SIGPIPE;
-		}
+		out_look(s, &s->out_[i]);
 	job_session_pump(s);
 }
 
@@ -234,7 +231,7 @@ static void on_late(struct loop_source *l, uint32_t events)
 
 	(void)events;
 	loop_want(s->loop, l, 0);
-	if (s->started || s->over)
+	if (s->greeted || s->over) /* its kernel has booted, then */
 		return;
 	s->worried = true;
 	log_warn(
@@ -342,21 +339,23 @@ static int say_hello(struct job_session *s, struct err *e)
 int job_session_open(struct job_session *s, const struct job_start *start,
 		     struct loop *loop, int wire, const int stdio[3], struct err *e)
 {
+	const int fds[] = {stdio[1], stdio[2], start->copier ? start->copier->files : -1};
 	int rc;
 
 	s->start = start;
 	s->loop = loop;
 	s->in.from = AGENT_GUEST;
 	s->terminal.size = -1;
+	s->copied.source.fd = -1;
 	s->wire.fd = s->stop.fd = s->late.fd = s->terminal.wake.fd =
 		s->terminal.again.fd = -1;
 	rc = open_wire(s, wire, e);
 	if (rc == 0)
 		rc = job_in_open(&s->stdin_, loop, stdio[0], on_stdin, e);
+	for (unsigned int i = 0; rc == 0 && i < (start->copier ? 3 : 2); i++)
+		rc = job_out_open(&s->out_[i], loop, i, fds[i], on_out, e);
 	if (rc == 0)
-		rc = job_out_open(&s->out_[0], loop, stdio[1], "stdout", on_stdout, e);
-	if (rc == 0)
-		rc = job_out_open(&s->out_[1], loop, stdio[2], "stderr", on_stderr, e);
+		rc = job_copied_open(s, e);
 	if (rc == 0 && start->terminal)
 		rc = job_terminal_open(s, stdio[0], stdio[1], e);
 	if (rc == 0)
@@ -379,7 +378,8 @@ void job_session_close(struct job_session *s)
 	cleanup_close_fd(&s->late.fd);
 	tty_fd_close(&s->fd);
 	job_in_close(&s->stdin_);
-	job_out_close(&s->out_[0]);
-	job_out_close(&s->out_[1]);
+	job_copied_close(s);
+	for (unsigned int i = 0; i < ARRAY_SIZE(s->out_); i++)
+		job_out_close(&s->out_[i]);
 	s->loop = NULL;
 }

@@ -15,6 +15,7 @@
 #include "guest-images/agent/proto.h"
 #include "vmm/core/err.h"
 #include "vmm/core/loop.h"
+#include "vmm/job/job_copy.h"
 #include "vmm/job/job_stdio.h"
 #include "vmm/job/job_text.h"
 #include "vmm/machine/exit.h"
@@ -25,9 +26,10 @@
 /* What the session needs to begin; outlives it */
 struct job_start {
 	const struct job_text *machine, *job;
-	bool terminal;            /* the job has one, of our terminal's size */
-	uint64_t stop_timeout_ns; /* from SIGTERM to the machine's end; 0: none */
-	uint64_t late_ns;         /* a job that has not begun by then is worth a word */
+	const struct job_copier *copier; /* NULL: nothing is copied out */
+	bool terminal;                   /* the job has one, of our terminal's size */
+	uint64_t stop_timeout_ns;        /* from SIGTERM to the machine's end; 0: none */
+	uint64_t late_ns; /* a job that has not begun by then is worth a word */
 	/* the session is over, and the machine is to end with this verdict. Called once; not after
 	 * job_session_close()
 	 */
@@ -44,6 +46,15 @@ struct job_terminal {
 	int size;   /* whose size the job's terminal has; -1: none */
 	struct loop_source wake;  /* the size has changed, or we go on after a stop */
 	struct loop_source again; /* look whether it is ours again */
+};
+
+/* What the copier says of what is copied out (job_copied.c) */
+struct job_copied {
+	struct loop_source source;
+	bool came; /* its whole answer */
+	bool shut; /* it was told that no more comes */
+	size_t n;
+	char text[AGENT_SENTENCE + 1];
 };
 
 struct job_session {
@@ -64,7 +75,8 @@ struct job_session {
 	uint64_t signals; /* a bit for each, to be said */
 	struct agent_exit exit;
 	struct job_in stdin_;
-	struct job_out out_[2]; /* stdout, stderr */
+	struct job_out out_[3]; /* stdout, stderr, what is copied out */
+	struct job_copied copied;
 	struct job_terminal terminal;
 };
 
@@ -81,6 +93,15 @@ bool job_session_signal(struct job_session *s, int sig);
 void job_session_pump(struct job_session *s);
 /* job_session_end() - the session is over with @v */
 void job_session_end(struct job_session *s, const struct exit_verdict *v);
+
+/* job_copied.c: hear the copier; is all said and done, or will it not be; what the machine's end means
+ * for it, in @v
+ */
+int job_copied_open(struct job_session *s, struct err *e);
+void job_copied_close(struct job_session *s);
+bool job_copied_done(struct job_session *s);
+void job_copied_tell(const struct job_session *s, struct exit_verdict *v);
+void job_copied_lost(const struct job_session *s, struct exit_verdict *v);
 
 /* job_terminal.c: find out about the terminal; once the process is locked, handle its signals; make
  * it raw, for a job that has begun; give it back

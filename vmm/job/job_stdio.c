@@ -38,6 +38,8 @@ static int stdio_failed(const char *name, int rc, struct err *e)
 
 /* ---- out ---- */
 
+static const char *const out_names[] = {"stdout", "stderr", "--copy-out"};
+
 static void out_drop(struct job_out *o)
 {
 	o->owed += (uint32_t)o->n;
@@ -53,8 +55,9 @@ static void out_failed(struct job_out *o, int error)
 	out_drop(o);
 	loop_want(o->loop, &o->source, 0);
 	if (!o->broken)
-		log_error("%s takes no more of the job's output: %s%s%s", o->name,
-			  strerror(error), cure ? "; " : "", cure ? cure : "");
+		log_error("%s takes no more of the job's output: %s%s%s",
+			  out_names[o->nr], strerror(error), cure ? "; " : "",
+			  cure ? cure : "");
 }
 
 /* Return: bytes that went out; 0: it takes none now, or never again */
@@ -96,19 +99,19 @@ static void out_on_room(struct loop_source *s, uint32_t events)
 	o->moved(o);
 }
 
-int job_out_open(struct job_out *o, struct loop *l, int fd, const char *name,
+int job_out_open(struct job_out *o, struct loop *l, unsigned int nr, int fd,
 		 void (*moved)(struct job_out *o), struct err *e)
 {
 	int rc;
 
 	*o = (struct job_out){
-		.loop = l, .name = name, .credit = AGENT_WINDOW, .moved = moved};
+		.loop = l, .nr = nr, .credit = AGENT_WINDOW, .moved = moved};
 	tty_fd_open(&o->fd, fd, O_WRONLY);
 	o->ring = malloc(AGENT_WINDOW);
 	if (!o->ring)
 		return err_set(e, ENOMEM, "out of memory");
 	rc = stdio_watch(l, &o->source, o->fd.fd, out_on_room);
-	return rc < 0 ? stdio_failed(name, rc, e) : 0;
+	return rc < 0 ? stdio_failed(out_names[nr], rc, e) : 0;
 }
 
 void job_out_close(struct job_out *o)

@@ -18,10 +18,10 @@
 #include "vmm/core/err.h"
 #include "vmm/core/loop.h"
 
-/* stdout or stderr */
+/* stdout, stderr, or the copier's socket */
 struct job_out {
 	struct loop *loop;
-	const char *name; /* for sentences */
+	unsigned int nr; /* which of these */
 	struct tty_fd fd;
 	struct loop_source source; /* writable again */
 	uint8_t *ring;             /* AGENT_WINDOW bytes */
@@ -35,10 +35,10 @@ struct job_out {
 		struct job_out *o); /* some of @ring went out, or the reader is gone */
 };
 
-/* job_out_open() - over @fd, which stays the caller's.  Return: 0, or -errno in @e; job_out_close()
+/* job_out_open() - the @nr-th, over @fd, which stays the caller's.  Return: 0, or -errno in @e; job_out_close()
  * in either case
  */
-int job_out_open(struct job_out *o, struct loop *l, int fd, const char *name,
+int job_out_open(struct job_out *o, struct loop *l, unsigned int nr, int fd,
 		 void (*moved)(struct job_out *o), struct err *e);
 void job_out_close(struct job_out *o);
 /* job_out_put() - @n bytes from the guest.  Return: false, it had no credit for them */

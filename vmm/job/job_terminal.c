@@ -112,6 +112,7 @@ void job_terminal_close(struct job_session *s)
 	if (t->wake.fd < 0)
 		return;
 	tty_mode_stop();
+	t->raw = false;
 	loop_del(s->loop, &t->wake);
 	loop_del(s->loop, &t->again);
 	cleanup_close_fd(&t->wake.fd);

@@ -74,7 +74,10 @@ int job_set_env_file(struct job_options *o, const char *path, struct err *e)
 	int rc = 0;
 
 	if (!f)
-		return err_set(e, errno, "%s: %s", path, strerror(errno));
+		return err_usage(e,
+				 "%s: %s; check the path, or write the file, with "
+				 "NAME=VALUE a line",
+				 path, strerror(errno));
 	while (rc == 0 && (n = getline(&line, &cap, f)) > 0) {
 		at++;
 		total += (size_t)n;
@@ -164,15 +167,15 @@ int job_set_ulimit(struct job_options *o, const char *value, struct err *e)
 
 /* ---- directories ---- */
 
-/* A place in the job's root: absolute, no "..", not the root itself */
-static int place_check(const char *dst, const char *option, struct err *e)
+/* A place in the job's root: absolute, no "..", not the root itself unless @root */
+static int place_check(const char *dst, bool root, const char *option, struct err *e)
 {
 	const char *p = dst;
 
-	if (*p != '/' || !p[strspn(p, "/")])
+	if (*p != '/' || (!root && !p[strspn(p, "/")]))
 		return err_usage(e,
 				 "\"%.60s\" is no place in the job's root; give a "
-				 "directory that begins with /, like %s",
+				 "path that begins with /, like %s",
 				 dst, option);
 	while (*p) {
 		size_t n;
@@ -239,7 +242,7 @@ int job_set_volume(struct job_options *o, const char *value, struct err *e)
 		v->readonly = strcmp(mode, "ro") == 0;
 	}
 	v->dst = dst;
-	rc = place_check(dst, "./src:/src", e);
+	rc = place_check(dst, false, "./src:/src", e);
 	for (unsigned int i = 0; rc == 0 && i + 1 < o->nvolume; i++)
 		if (strcmp(o->volume[i].dst, dst) == 0)
 			rc = err_usage(e, "two have the place %.100s; give each its own",
@@ -250,9 +253,65 @@ int job_set_volume(struct job_options *o, const char *value, struct err *e)
 int job_set_tmpfs(struct job_options *o, const char *value, struct err *e)
 {
 	char *dst = strndup(value, strcspn(value, ":"));
-	int rc = dst ? place_check(dst, "/scratch", e)
+	int rc = dst ? place_check(dst, false, "/scratch", e)
 		     : err_set(e, ENOMEM, "out of memory");
 
 	free(dst);
 	return rc < 0 ? rc : job_list_add(&o->tmpfs, value, e);
+}
+
+/* ---- copies and their room ---- */
+
+int job_set_scratch(struct job_options *o, const char *value, struct err *e)
+{
+	uint64_t size;
+
+	if (parse_size(value, &size) < 0 || size < JOB_SCRATCH_MIN ||
+	    size > JOB_SCRATCH_MAX)
+		return err_usage(e,
+				 "\"%.60s\" is no size for it; give 1M to 16T, like 10G",
+				 value);
+	o->scratch = ALIGN_UP(size, (uint64_t)4096);
+	return 0;
+}
+
+/* SRC and DST, parted at the colon that @find finds */
+static int copies_add(struct job_copies *c, const char *value,
+		      char *(*find)(const char *s, int c), const char *like,
+		      struct err *e)
+{
+	char *copy, *colon;
+
+	if (c->n == JOB_COPIES_MAX)
+		return err_usage(e,
+				 "this is one too many; give at most %d, or directories",
+				 JOB_COPIES_MAX);
+	copy = strdup(value);
+	if (!copy)
+		return err_set(e, ENOMEM, "out of memory");
+	c->copy[c->n].src = copy;
+	c->n++; /* so that it is freed */
+	colon = find(copy, ':');
+	if (!colon || colon == copy || !colon[1])
+		return err_usage(e, "\"%.60s\" is not SRC:DST; give both, like %s", value,
+				 like);
+	*colon = '\0';
+	c->copy[c->n - 1].dst = colon + 1;
+	return 0;
+}
+
+int job_set_copy_in(struct job_options *o, const char *value, struct err *e)
+{
+	static const char like[] = "./input:/input";
+	int rc = copies_add(&o->in, value, strrchr, like, e);
+
+	return rc < 0 ? rc : place_check(o->in.copy[o->in.n - 1].dst, true, like, e);
+}
+
+int job_set_copy_out(struct job_options *o, const char *value, struct err *e)
+{
+	static const char like[] = "/output:./output";
+	int rc = copies_add(&o->out, value, strchr, like, e);
+
+	return rc < 0 ? rc : place_check(o->out.copy[o->out.n - 1].src, false, like, e);
 }

@@ -280,3 +280,115 @@ case_run_leaves_nothing()
 	traces >after
 	diff before after >out || fail 'something is left: see out'
 }
+
+# nothing_left - no file of a copier that is not whole
+nothing_left()
+{
+	[ -z "$(find . -name '.microvm-copy*')" ]
+}
+
+clean()
+{
+	nothing_left || fail "left behind: $(find . -name '.microvm-copy*')"
+}
+
+case_run_copies_in_and_out()
+{
+	odd=$(printf '\377 x')
+	mkdir -p 'in dir/sub' results
+	echo one >'in dir/sub/one'
+	chmod 755 'in dir/sub/one'
+	: >'in dir/empty'
+	echo odd >"in dir/$odd"
+	ln -s /etc/passwd 'in dir/link'
+	dd if=/dev/urandom of=file bs=1000 count=1 2>/dev/null
+	job 0 --copy-in 'in dir:/work' --copy-in file:/etc --copy-in file:/new/deep/name \
+		--copy-out /work:results --copy-out /new/deep/name:back "$RUN/root.img" -- sh -c '
+		cd /work && test -L link && test -x sub/one && test ! -s empty && cmp /etc/file /new/deep/name || exit 9
+		echo two >sub/two; ln -s / up; chmod 6755 sub/one; echo done' </dev/null
+	empty err
+	said 'done'
+	cmp file back || fail 'the file came back as another'
+	[ "$(cat results/work/sub/two)" = two ] || fail "what the job made did not come: $(find results)"
+	[ "$(cat "results/work/$odd")" = odd ] || fail 'a name that is not UTF-8 did not come'
+	[ "$(readlink results/work/up)" = / ] || fail 'a link came as something else'
+	if [ -u results/work/sub/one ] || [ -g results/work/sub/one ]; then fail 'set-user-ID came out'; fi
+	[ -x results/work/sub/one ] || fail 'a mode did not come'
+	clean
+	# a directory as the root, so that the disks have other names
+	[ -x /usr/lib/qemu/virtiofsd ] || [ -x /usr/libexec/virtiofsd ] || skip 'no virtiofsd'
+	job 0 --scratch 64M --copy-in "$PWD/in dir/.:/" --copy-out /sub/one:one "$RUN/root" -- \
+		sh -c 'df / | tail -n 1; cat "$1"' sh "/$odd" </dev/null
+	said odd
+	[ "$(cat one)" = one ] || fail 'nothing came out of a directory'
+	clean
+}
+
+case_run_says_what_cannot_be_copied()
+{
+	quick
+	job 125 --copy-out /none:x "$RUN/root.img" -- true </dev/null
+	complained '/none: No such file'
+	job 3 --copy-out /none:x "$RUN/root.img" -- sh -c 'exit 3' </dev/null
+	complained '/none: No such file'
+	job 127 --copy-out /etc/text:x "$RUN/root.img" -- nope </dev/null
+	[ ! -e x ] || fail 'something of a job that never was'
+	job 125 --copy-out /deep:x "$RUN/root.img" -- sh -c \
+		'mkdir /deep; cd /deep; i=0; while [ $i -lt 400 ]; do mkdir d; cd d; i=$((i + 1)); done' </dev/null
+	complained 'in one another'
+	[ ! -e x ] || fail 'a tree that is not whole'
+	# it is the guest's link, followed there: DST is never one
+	job 0 --copy-out /l:x "$RUN/root.img" -- sh -c 'echo text >/t; ln -s /t /l' </dev/null
+	if [ -L x ] || [ "$(cat x)" != text ]; then fail 'DST is no file with what the link led to'; fi
+	job 125 --copy-out /etc/nowhere:y "$RUN/root.img" -- ln -s /outside /etc/nowhere </dev/null
+	[ ! -L y ] || fail 'DST is a link'
+	starts --stop-timeout 0 --copy-out /etc/text:y "$RUN/root.img" -- sh -c 'echo ready; exec sleep 999' </dev/null
+	kill -TERM $vmm
+	ends 143
+	complained 'nothing was copied out'
+	job 125 --copy-in none:/x "$RUN/root.img" -- true </dev/null
+	complained 'none: No such file'
+	job 125 --copy-in /etc:/etc/text "$RUN/root.img" -- true </dev/null
+	complained '/etc/text'
+	job 125 --copy-out /x:none/x "$RUN/root.img" -- true </dev/null
+	complained 'mkdir -p'
+	clean
+}
+
+copying()
+{
+	! nothing_left
+}
+
+# While a file comes out, which takes seconds: an end in order, and none
+case_run_leaves_nothing_of_a_copy_that_ends()
+{
+	quick
+	for signal in TERM KILL; do
+		"$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /big:big "$RUN/root.img" -- \
+			dd if=/dev/urandom of=/big bs=1M count=200 >out 2>err </dev/null &
+		vmm=$!
+		await copying || fail "nothing is copied: $(cat err)"
+		kill -$signal $vmm
+		wait $vmm
+		status=$?
+		[ $signal = KILL ] || [ $status = 125 ] || fail "status $status after SIG$signal: $(cat err)"
+		[ $signal = KILL ] || complained 'copy-out'
+		await nothing_left || fail "SIG$signal left something behind"
+		[ ! -e big ] || fail 'it is there, and not whole'
+	done
+}
+
+case_run_writes_to_a_scratch_disk()
+{
+	command -v mkfs.ext4 >/dev/null || skip 'no mkfs.ext4'
+	job 0 -m 128M --scratch 1G --copy-out /sum:sum "$RUN/root.img" -- sh -c \
+		'dd if=/dev/zero of=/big bs=1M count=100 && test $(df -m / | tail -n 1 | while read -r a b c; do echo $b; done) -gt 900 && echo large >/sum' </dev/null
+	[ "$(cat sum)" = large ] || fail "$(cat err)"
+	job 1 --scratch 16M "$RUN/root.img" -- dd if=/dev/zero of=/big bs=1M count=64 </dev/null
+	complained 'No space left'
+	job 125 --scratch 1K "$RUN/root.img" -- true </dev/null
+	complained '1M to 16T'
+	TMPDIR=/nonexistent job 125 --scratch 1G "$RUN/root.img" -- true </dev/null
+	complained 'set TMPDIR'
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* what --copy-in packs, and what the copier makes of an archive, in its own process and as the host has it */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest-images/agent/tree.h"
+#include "tests/lib/unit.h"
+#include "vmm/core/util.h"
+#include "vmm/jail/broker_lock.h"
+#include "vmm/job/job_copy.h"
+
+static char dir[64], said[AGENT_SENTENCE + 1];
+static struct job_copies c;
+static struct job_copier p;
+static struct tree_writer w;
+static struct err e;
+
+static void setup(void)
+{
+	(void)snprintf(dir, sizeof(dir), "/tmp/test_job_copy.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	memset(&c, 0, sizeof(c));
+	p = (struct job_copier){.files = -1, .answer = -1};
+	e = (struct err){0};
+	umask(022);
+}
+
+static int drop(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+static void teardown(void)
+{
+	job_copier_close(&p);
+	ck_assert_int_eq(nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS), 0);
+	for (unsigned int i = 0; i < c.n; i++)
+		free(c.copy[i].src);
+}
+
+static const char *at(const char *name)
+{
+	static char path[4][512];
+	static unsigned int i;
+
+	(void)snprintf(path[++i % 4], sizeof(path[0]), "%s/%s", dir, name);
+	return path[i % 4];
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static bool has(const char *path, const char *text)
+{
+	char buf[64];
+	int fd = open(path, O_RDONLY | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
+}
+
+static void copies(const char *src, const char *dst)
+{
+	c.copy[c.n].src = strdup(src);
+	c.copy[c.n++].dst = strdup(dst);
+}
+
+/* Of @dir, whatever its name: how many? */
+static unsigned int left_behind(void)
+{
+	char command[128];
+	FILE *f;
+	unsigned int n = 99;
+
+	(void)snprintf(command, sizeof(command), "find %s -name '.microvm-copy*' | wc -l",
+		       dir);
+	f = popen(command, "r");
+	ck_assert_int_eq(fscanf(f, "%u", &n), 1);
+	(void)pclose(f);
+	return n;
+}
+
+/* ---- in ---- */
+
+START_TEST(what_goes_in_is_one_archive_of_whole_blocks)
+{
+	static struct tree_reader r;
+	struct job_file f = {.fd = -1};
+	struct stat st;
+	uint64_t size;
+	int to;
+
+	ck_assert(!mkdir(at("d"), 0755) && !mkdir(at("to"), 0755));
+	put(at("d/f"), "in");
+	put(at("empty"), "");
+	copies(at("d"), "/x");
+	copies(at("empty"), "/y/");
+	ck_assert_msg(job_copy_in(&c, &f, &size, &e) == 0, "%s", e.msg);
+	ck_assert(!fstat(f.fd, &st) && st.st_size % 512 == 0 && st.st_nlink == 0);
+	ck_assert_uint_le(size, (uint64_t)st.st_size);
+	r = (struct tree_reader){.fd = open(f.path, O_RDONLY), .left = size};
+	to = open(at("to"), O_RDONLY | O_DIRECTORY);
+	ck_assert_int_eq(tree_next(&r), 1);
+	ck_assert(!strcmp(r.name, "d") && !strcmp(r.target, "/x"));
+	ck_assert(tree_unpack(&r, to, "x", 0, said));
+	ck_assert_int_eq(tree_next(&r), 1);
+	ck_assert_str_eq(r.target, "/y/");
+	ck_assert(tree_unpack(&r, to, "y", 0, said));
+	ck_assert_int_eq(tree_next(&r), 0);
+	ck_assert(has(at("to/x/f"), "in") && has(at("to/y"), ""));
+	close(to);
+	close(r.fd);
+	job_file_close(&f);
+}
+END_TEST
+
+START_TEST(what_cannot_go_in_has_a_sentence)
+{
+	struct job_file f = {.fd = -1};
+	uint64_t size;
+
+	copies(at("none"), "/x");
+	ck_assert_int_lt(job_copy_in(&c, &f, &size, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "No such file"));
+	ck_assert_ptr_nonnull(strstr(e.msg, "check the path"));
+	job_file_close(&f);
+	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent", 1), 0);
+	ck_assert_int_lt(job_copy_in(&c, &f, &size, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "set TMPDIR"));
+	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
+}
+END_TEST
+
+START_TEST(scratch_is_a_sparse_file_system)
+{
+	struct job_file f = {.fd = -1};
+	uint8_t magic[2];
+	struct stat st;
+
+	ck_assert_msg(job_scratch_make(&f, UINT64_C(4) << 30, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(pread(f.fd, magic, 2, 1080), 2);
+	ck_assert(magic[0] == 0x53 && magic[1] == 0xef);
+	ck_assert(!fstat(f.fd, &st) && st.st_nlink == 0 &&
+		  st.st_size == INT64_C(4) << 30);
+	ck_assert_int_lt(st.st_blocks, 64 * 2048);
+	job_file_close(&f);
+	ck_assert_msg(job_scratch_make(&f, JOB_SCRATCH_MIN, &e) == 0, "%s", e.msg);
+	job_file_close(&f);
+	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent", 1), 0);
+	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
+	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
+}
+END_TEST
+
+/* ---- where what comes out goes ---- */
+
+static void refused(const char *src, const char *dst, const char *sentence)
+{
+	setup();
+	put(at("file"), "x");
+	ck_assert(!mkdir(at("d"), 0755) && !mkdir(at("d/name"), 0755));
+	copies(src, at(dst));
+	ck_assert_int_lt(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_msg(strstr(e.msg, sentence) != NULL, "%s", e.msg);
+	teardown();
+}
+
+START_TEST(wrong_places_are_refused_before_the_start)
+{
+	teardown();
+	refused("/a", "none/x", "mkdir -p");
+	refused("/a", "file/x", "Not a directory");
+	refused("/a/name", "d", "move it away");
+	refused("/a/.", "d", "no name");
+	setup();
+	ck_assert_int_eq(mkdir(at("d"), 0755), 0);
+	copies("/a", at("d/x"));
+	copies("/x", at("d"));
+	ck_assert_int_lt(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "two would become"));
+}
+END_TEST
+
+/* ---- the copier ---- */
+
+static int lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
+		struct err *err)
+{
+	(void)ctx;
+	return copier_lock(JAIL_AUTO, rule, n, err);
+}
+
+static void begin(void)
+{
+	/* a sanitizer calls what the filter does not allow */
+	job_copier_lock *with = MICROVM_JAIL == JAIL_OFF ? NULL : lock;
+
+	ck_assert_msg(job_copier_plan(&p, &c, &e) == 0, "%s", e.msg);
+	ck_assert_msg(job_copier_start(&p, with, NULL, &e) == 0, "%s", e.msg);
+	w = (struct tree_writer){.fd = p.files};
+}
+
+static const char *answer(void)
+{
+	size_t n = 0;
+
+	do
+		ck_assert_int_eq(read_full(p.answer, said + n, 1), 1);
+	while (said[n++]);
+	return said;
+}
+
+static void finished(void)
+{
+	ck_assert_int_eq(tree_end(&w), 0);
+	(void)answer();
+	ck_assert_uint_eq(left_behind(), 0);
+}
+
+START_TEST(all_comes_out_and_replaces_what_was_there)
+{
+	char why[AGENT_SENTENCE + 1];
+	struct stat st;
+
+	ck_assert(!mkdir(at("src"), 0750) && !mkdir(at("src/sub"), 0555) &&
+		  !mkdir(at("in"), 0755));
+	put(at("src/f"), "tree");
+	put(at("one"), "new");
+	put(at("old"), "old");
+	ck_assert(!chmod(at("one"), 0666) && !symlink("/etc/passwd", at("src/link")));
+	copies("/a/src", at("in"));
+	copies("/a/one", at("old"));
+	begin();
+	ck_assert(tree_pack(&w, at("src"), "", why) && tree_pack(&w, at("one"), "", why));
+	finished();
+	ck_assert_str_eq(said, "");
+	ck_assert(has(at("in/src/f"), "tree") && has(at("old"), "new"));
+	ck_assert(!lstat(at("in/src/link"), &st) && S_ISLNK(st.st_mode));
+	ck_assert(!stat(at("in/src"), &st) && (st.st_mode & 07777) == 0750);
+	ck_assert(!stat(at("in/src/sub"), &st) && (st.st_mode & 07777) == 0555);
+	ck_assert(!stat(at("old"), &st) && (st.st_mode & 07777) == 0644);
+}
+END_TEST
+
+/* A directory that its mode has closed is among what goes again */
+START_TEST(tree_that_fails_leaves_nothing_and_the_next_one_comes)
+{
+	char why[AGENT_SENTENCE + 1];
+
+	ck_assert(!mkdir(at("src"), 0755) && !mkdir(at("src/a"), 0755));
+	put(at("src/a/f"), "x");
+	ck_assert_int_eq(chmod(at("src/a"), 0500), 0);
+	put(at("one"), "one");
+	copies("/src", at("x"));
+	copies("/none", at("y"));
+	copies("/one", at("z"));
+	begin();
+	/* it becomes a file meanwhile, and no directory can take its place */
+	put(at("x"), "file");
+	ck_assert(tree_pack(&w, at("src"), "", why));
+	ck_assert(!tree_pack(&w, at("none"), "", why));
+	ck_assert(tree_pack(&w, at("one"), "", why));
+	finished();
+	ck_assert_msg(strstr(said, "/src") && strstr(said, "move that away"), "%s", said);
+	ck_assert(has(at("x"), "file") && has(at("z"), "one"));
+	ck_assert_int_lt(access(at("y"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(archive_that_is_cut_leaves_nothing)
+{
+	char why[AGENT_SENTENCE + 1];
+
+	put(at("one"), "one");
+	copies("/one", at("x"));
+	copies("/two", at("y"));
+	begin();
+	ck_assert(tree_pack(&w, at("one"), "", why));
+	ck_assert_int_eq(write(w.fd, w.buf, w.n - 3), (ssize_t)w.n - 3);
+	ck_assert_int_eq(shutdown(w.fd, SHUT_WR), 0);
+	ck_assert_ptr_nonnull(strstr(answer(), "cut"));
+	ck_assert_uint_eq(left_behind(), 0);
+	ck_assert_int_lt(access(at("x"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(archive_that_never_comes_has_a_sentence)
+{
+	copies("/one", at("x"));
+	begin();
+	ck_assert_int_eq(shutdown(p.files, SHUT_WR), 0);
+	ck_assert_ptr_nonnull(strstr(answer(), "not all of it came"));
+}
+END_TEST
+
+START_TEST(more_trees_than_were_asked_for_go_nowhere)
+{
+	char why[AGENT_SENTENCE + 1];
+
+	put(at("one"), "one");
+	copies("/one", at("x"));
+	begin();
+	for (int i = 0; i < 3; i++)
+		ck_assert(tree_pack(&w, at("one"), "../../x", why));
+	finished();
+	ck_assert_ptr_nonnull(strstr(said, "not all of it came"));
+	ck_assert(has(at("x"), "one"));
+}
+END_TEST
+
+/* The end of the process that began it, or of the machine, without a word */
+START_TEST(copier_outlives_nobody)
+{
+	char why[AGENT_SENTENCE + 1];
+	int status;
+	pid_t pid, copier;
+
+	put(at("one"), "one");
+	copies("/one", at("x"));
+	begin();
+	copier = p.pid;
+	ck_assert(tree_pack(&w, at("one"), "", why));
+	ck_assert_int_gt(write(w.fd, w.buf, w.n - 3), 0);
+	close(p.files);
+	close(p.answer);
+	p.files = p.answer = -1;
+	pid = waitpid(copier, &status, 0);
+	ck_assert_int_eq(pid, copier);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	p.pid = 0;
+	ck_assert_uint_eq(left_behind(), 0);
+}
+END_TEST
+
+UNIT_MAIN("job_copy", setup, teardown, t)
+{
+	tcase_add_test(t, what_goes_in_is_one_archive_of_whole_blocks);
+	tcase_add_test(t, what_cannot_go_in_has_a_sentence);
+	tcase_add_test(t, scratch_is_a_sparse_file_system);
+	tcase_add_test(t, wrong_places_are_refused_before_the_start);
+	tcase_add_test(t, all_comes_out_and_replaces_what_was_there);
+	tcase_add_test(t, tree_that_fails_leaves_nothing_and_the_next_one_comes);
+	tcase_add_test(t, archive_that_is_cut_leaves_nothing);
+	tcase_add_test(t, archive_that_never_comes_has_a_sentence);
+	tcase_add_test(t, more_trees_than_were_asked_for_go_nowhere);
+	tcase_add_test(t, copier_outlives_nobody);
+}

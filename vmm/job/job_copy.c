@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_copy - what goes in is packed; where what comes out goes; the copier's start and end. */
+#include "vmm/job/job_copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest-images/agent/tree.h"
+#include "vmm/core/util.h"
+
+#define COPY_BLOCK   512
+#define COPIER_ABOVE 64 /* all that a copier begins with */
+
+/* ---- in ---- */
+
+int job_copy_in(const struct job_copies *c, struct job_file *f, uint64_t *size,
+		struct err *e)
+{
+	static struct tree_writer w;
+	char why[AGENT_SENTENCE + 1];
+	off_t end;
+	int rc;
+
+	if (!c->n)
+		return 0;
+	rc = job_file_make(f, "--copy-in", e);
+	if (rc < 0)
+		return rc;
+	w = (struct tree_writer){.fd = f->fd};
+	for (unsigned int i = 0; i < c->n; i++)
+		if (!tree_pack(&w, c->copy[i].src, c->copy[i].dst, why) && !w.error)
+			return err_usage(e,
+					 "--copy-in %.300s; check the path and its "
+					 "permissions",
+					 why);
+	rc = tree_end(&w);
+	end = lseek(f->fd, 0, SEEK_CUR);
+	*size = (uint64_t)MAX(end, 0);
+	if (rc == 0 && ftruncate(f->fd, (off_t)ALIGN_UP(*size, (uint64_t)COPY_BLOCK)) < 0)
+		rc = -errno;
+	return rc < 0 ? job_file_failed("--copy-in", "it cannot be packed", -rc, e) : 0;
+}
+
+/* ---- where what comes out goes ---- */
+
+/* As docker cp has it: a directory that is there, or is written as one ("DST/"), gets it under its own
+ * name; else DST is its new name.  @dir: which directory
+ */
+static int place_name(struct job_place *p, char *dir, size_t size, struct err *e)
+{
+	size_t len = strlen(p->dst);
+	struct stat st;
+
+	(void)snprintf(dir, size, "%s", p->dst);
+	if (p->dst[len - 1] == '/' || (stat(p->dst, &st) == 0 && S_ISDIR(st.st_mode))) {
+		tree_base(p->src, p->name);
+	} else {
+		tree_base(p->dst, p->name);
+		if (strchr(dir, '/'))
+			strrchr(dir, '/')[1] = '\0';
+		else
+			(void)snprintf(dir, size, ".");
+	}
+	if (len >= size || !*p->name)
+		return err_usage(e,
+				 "--copy-out %.100s:%.100s: this gives it no name; write "
+				 "both without a dot at the end",
+				 p->src, p->dst);
+	return 0;
+}
+
+static int place_open(struct job_place *p, struct err *e)
+{
+	char dir[4096];
+	struct stat st;
+
+	if (place_name(p, dir, sizeof(dir), e) < 0)
+		return -e->code;
+	p->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->dir < 0)
+		return err_usage(e,
+				 "--copy-out: %.200s: %s; check the path, or make it: "
+				 "mkdir -p %.200s",
+				 dir, strerror(errno), dir);
+	if (faccessat(p->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return err_usage(e,
+				 "--copy-out: this user may not write into %.200s: %s; "
+				 "change its permissions, or give another DST",
+				 dir, strerror(errno));
+	if (fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return err_usage(
+			e,
+			"--copy-out: %.200s is there in %.200s, and is no file "
+			"that could be replaced; move it away, or give another DST",
+			p->name, dir);
+	return 0;
+}
+
+static bool place_same(const struct job_place *a, const struct job_place *b)
+{
+	struct stat x, y;
+
+	return strcmp(a->name, b->name) == 0 && fstat(a->dir, &x) == 0 &&
+	       fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int job_copier_plan(struct job_copier *p, const struct job_copies *c, struct err *e)
+{
+	uint64_t random;
+
+	*p = (struct job_copier){.files = -1, .answer = -1};
+	for (unsigned int i = 0; i < c->n; i++) {
+		struct job_place *one = &p->place[i];
+
+		*one = (struct job_place){
+			.dir = -1, .src = c->copy[i].src, .dst = c->copy[i].dst};
+		p->n++;
+		if (place_open(one, e) < 0)
+			return -e->code;
+		for (unsigned int k = 0; k < i; k++)
+			if (place_same(one, &p->place[k]))
+				return err_usage(e,
+						 "--copy-out: two would become %.200s; "
+						 "give each its own DST",
+						 one->name);
+		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return err_set(e, EIO, "--copy-out: no random name");
+		(void)snprintf(one->tmp, sizeof(one->tmp), ".microvm-copy-%016llx",
+			       (unsigned long long)random);
+	}
+	return 0;
+}
+
+/* ---- the copier's life ---- */
+
+/* A session of its own: the terminal's keys are not for it, nor is what is sent to our group; it ends
+ * when the archive does, however that comes.  Its descriptors are stderr, 3, 4 and the directories
+ */
+static void copier_ready(struct job_copier *p, int in, int out)
+{
+	int first = 5 + (int)p->n;
+
+	(void)setsid();
+	p->mask = umask(077);
+	(void)signal(SIGPIPE, SIG_IGN);
+	in = fcntl(in, F_DUPFD_CLOEXEC, COPIER_ABOVE);
+	out = fcntl(out, F_DUPFD_CLOEXEC, COPIER_ABOVE);
+	for (unsigned int i = 0; i < p->n; i++)
+		p->place[i].dir = fcntl(p->place[i].dir, F_DUPFD_CLOEXEC, COPIER_ABOVE);
+	(void)dup3(in, 3, O_CLOEXEC);
+	(void)dup3(out, 4, O_CLOEXEC);
+	for (unsigned int i = 0; i < p->n; i++) {
+		(void)dup3(p->place[i].dir, 5 + (int)i, O_CLOEXEC);
+		p->place[i].dir = 5 + (int)i;
+	}
+	(void)close_range((unsigned int)first, ~0U, 0);
+	(void)close_range(0, 1, 0);
+}
+
+static _Noreturn void copier(struct job_copier *p, int in, int out, job_copier_lock *lock,
+			     void *ctx)
+{
+	const uint64_t may = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+			     LANDLOCK_ACCESS_FS_MAKE_SYM |
+			     LANDLOCK_ACCESS_FS_REMOVE_FILE |
+			     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_READ_DIR |
+			     LANDLOCK_WRITE;
+	struct landlock_rule rule[JOB_COPIES_MAX];
+	struct err e = {0};
+
+	copier_ready(p, in, out);
+	for (unsigned int i = 0; i < p->n; i++)
+		rule[i] = (struct landlock_rule){.fd = p->place[i].dir, .may = may};
+	if (lock && lock(ctx, rule, p->n, &e) < 0) {
+		(void)write_full(4, e.msg, strlen(e.msg) + 1);
+		_exit(1);
+	}
+	(void)write_full(4, "", 1); /* it is ready */
+	job_copier_serve(p, 3, 4);
+	_exit(0);
+}
+
+/* Return: 0; or -errno, the copier's sentence in @e */
+static int copier_is_ready(int answer, struct err *e)
+{
+	char text[AGENT_SENTENCE + 1] = "", *p = text;
+
+	while (p < text + sizeof(text) - 1 && read_full(answer, p, 1) == 1 && *p)
+		p++;
+	if (p == text && *p == '\0')
+		return 0;
+	return err_set(e, EPERM, "--copy-out: %s", text);
+}
+
+int job_copier_start(struct job_copier *p, job_copier_lock *lock, void *ctx,
+		     struct err *e)
+{
+	int files[2], answer[2];
+
+	if (!p->n)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, files) < 0)
+		return err_set(e, errno, "--copy-out: no socket: %s", strerror(errno));
+	p->files = files[0];
+	if (pipe2(answer, O_CLOEXEC) < 0) {
+		close(files[1]);
+		return err_set(e, errno, "--copy-out: no pipe: %s", strerror(errno));
+	}
+	p->answer = answer[0];
+	p->pid = fork();
+	if (p->pid == 0)
+		copier(p, files[1], answer[1], lock, ctx);
+	close(files[1]);
+	close(answer[1]);
+	/* no machine has a directory of the host's */
+	for (unsigned int i = 0; i < p->n; i++) {
+		cleanup_close_fd(&p->place[i].dir);
+		p->place[i].dir = -1;
+	}
+	if (p->pid < 0)
+		return err_set(e, errno, "--copy-out: no process for it: %s",
+			       strerror(errno));
+	return copier_is_ready(p->answer, e);
+}
+
+void job_copier_close(struct job_copier *p)
+{
+	cleanup_close_fd(&p->files);
+	cleanup_close_fd(&p->answer);
+	p->files = p->answer = -1;
+	for (unsigned int i = 0; i < p->n; i++)
+		cleanup_close_fd(&p->place[i].dir);
+	p->n = 0;
+	while (p->pid > 0 && waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	p->pid = 0;
+}
