@@ -257,6 +257,17 @@ START_TEST(range_is_another)
 }
 END_TEST
 
+/* A service of systemd: the set-uid programs would only complain */
+START_TEST(privileges_that_nothing_gives)
+{
+	struct subids s;
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(subids_find(&s, &e), -ENOENT);
+	says("no_new_privs");
+}
+END_TEST
+
 UNIT_MAIN("daemon_room", setup, teardown, t)
 {
 	tcase_add_test(t, reads_what_only_its_owner_may);
@@ -266,4 +277,5 @@ UNIT_MAIN("daemon_room", setup, teardown, t)
 	tcase_add_test(t, other_user_is_not_the_subordinate_one);
 	tcase_add_test(t, reads_what_is_the_users_own);
 	tcase_add_test(t, range_is_another);
+	tcase_add_test(t, privileges_that_nothing_gives);
 }

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "vmm/core/shell.h"
@@ -62,6 +63,11 @@ int subids_find(struct subids *s, struct err *e)
 {
 	char name[SUBIDS_NAME_MAX];
 
+	/* they would say that they may not */
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return err_set(e, ENOENT,
+			       "newuidmap can give a process with no_new_privs no ids: "
+			       "start it without (systemd: NoNewPrivileges=no)");
 	subids_name(geteuid(), name);
 	if (!subids_in("/etc/subuid", name, &s->uids) ||
 	    !subids_in("/etc/subgid", name, &s->gids))

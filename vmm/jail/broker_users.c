@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 static int users_run(const char *const *argv, char said[USERS_SAID_MAX])
 {
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
 	char *no_env[] = {NULL};
 	int ends[2], status = 0, rc;
 	long n;
@@ -27,13 +30,19 @@ static int users_run(const char *const *argv, char said[USERS_SAID_MAX])
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
+	/* ours are held: a Ctrl-C ends one that waits for a directory service */
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-	rc = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
+	rc = posix_spawn(&pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv,
 			 no_env);
 	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
 	close(ends[1]);
 	n = rc == 0 ? read_full(ends[0], said, USERS_SAID_MAX - 1) : 0;
 	close(ends[0]);
