@@ -173,7 +173,7 @@ START_TEST(what_a_request_takes_needs_no_program)
 
 		while (nr < PROBE_CALLS && strcmp(filter_call_name(nr), hot[i].call) != 0)
 			nr++;
-		load(&prog, hot[i].kind, JAIL_EXTRAS_ALL);
+		load(&prog, (int)hot[i].kind, JAIL_EXTRAS_ALL);
 		ck_assert_int_eq(ask(&prog, nr, args), PROBE_ALLOWED);
 		ck_assert_msg(!looked, "%s of kind %u", hot[i].call, hot[i].kind);
 	}
