@@ -71,7 +71,7 @@ START_TEST(file_holds_another_number_or_stays)
 	ck_assert_int_eq(pidfile_open(&p, path, &e), 0);
 	expect(ours());
 	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 07777, 0644);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(fcntl(p.fd, F_GETFD), FD_CLOEXEC);
 	pidfile_close(&p);
 	ck_assert_int_eq(access(path, F_OK), -1);

@@ -13,7 +13,7 @@
 #include "vmm/core/outside.h"
 #include "vmm/core/util.h"
 
-#define PIDFILE_MODE  0644 /* a process's number is no secret */
+#define PIDFILE_MODE  0600 /* a user that may read it may lock it */
 #define PIDFILE_MAX   24   /* bytes: a number and a line feed */
 #define PIDFILE_TRIES 100  /* for a file that its owner removes meanwhile */
 
