@@ -75,6 +75,8 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 		command_report_jail(job, &m->live.report);
 		r->verdict = machine_run(m);
 		machine_report(m, r);
+		if (h->report)
+			h->report(h->ctx, r);
 	} else {
 		r->verdict = machine_not_built(&e);
 	}

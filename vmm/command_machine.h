@@ -10,6 +10,7 @@
 #include "vmm/core/loop.h"
 #include "vmm/machine/exit.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/report.h"
 
 /* What a command has to say in the machine's life, each may be NULL. They are called in the process
  * that becomes the machine, by its main thread.
@@ -29,6 +30,8 @@ struct machine_hooks {
 	void (*over)(void *ctx, struct exit_verdict *v);
 	/* in the process that was started, when the machine's is gone */
 	void (*ended)(void *ctx);
+	/* the machine is over: what the report says of it besides */
+	void (*report)(void *ctx, struct report *r);
 };
 
 /* command_machine_run() - run the machine that @cfg describes, jailed if it says so, and write its

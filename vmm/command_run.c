@@ -47,6 +47,11 @@ static int run_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
 	return cfg->jail == JAIL_OFF ? 0 : copier_lock(cfg->jail, rule, n, e);
 }
 
+static void run_report(void *ctx, struct report *r)
+{
+	job_report(ctx, r);
+}
+
 static int run_failed(const struct err *e)
 {
 	static const char hint[] = "Try 'microvm run --help'.\n";
@@ -64,7 +69,8 @@ static int run_job(struct job *j, const struct config *cfg, uint64_t start_ns)
 					    .built = run_built,
 					    .locked = run_locked,
 					    .over = run_over,
-					    .ended = run_ended};
+					    .ended = run_ended,
+					    .report = run_report};
 
 	log_threshold = cfg->log_level;
 	log_set_name(strcmp(cfg->name, CONFIG_NAME) == 0 ? NULL : cfg->name);

@@ -131,6 +131,22 @@ START_TEST(machine_that_cannot_serve_says_why)
 }
 END_TEST
 
+START_TEST(phases_are_not_noted)
+{
+	struct agent_frame f;
+	uint64_t before = monotonic_ns();
+
+	begun();
+	ck_assert_uint_ge(s.greeted_ns, before);
+	ck_assert_uint_ge(s.ready_ns, s.greeted_ns);
+	ck_assert_uint_ge(s.started_ns, s.ready_ns);
+	ck_assert_uint_eq(s.exited_ns, 0);
+	say_exit(AGENT_EXITED, 0, "");
+	ck_assert_uint_ge(s.exited_ns, s.started_ns);
+	ck_assert(!peer_hear(&f));
+}
+END_TEST
+
 /* ---- streams ---- */
 
 START_TEST(streams_are_mixed)
@@ -622,6 +638,7 @@ UNIT_MAIN("job_session", setup, teardown, t)
 	tcase_add_test(t, long_command_arrives_whole);
 	tcase_add_test(t, another_version_is_refused);
 	tcase_add_test(t, machine_that_cannot_serve_says_why);
+	tcase_add_test(t, phases_are_not_noted);
 	tcase_add_test(t, streams_are_mixed);
 	tcase_add_test(t, stdin_and_its_end_arrive);
 	tcase_add_test(t, stdin_is_left_alone_until_the_job_begins);

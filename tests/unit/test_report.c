@@ -91,6 +91,8 @@ static const struct report sample = {
 	.memory_ns = 8999999999000,
 	.nmemory = 2,
 	.memory = {{"free_bytes", 0}, {"total_bytes", UINT64_MAX}},
+	.nphase = 2,
+	.phase = {{"agent_ns", 1600}, {"ready_ns", 3000}},
 	.jail = "auto",
 	.nlayer = 2,
 	.layer = {"pid namespace", "seccomp"},
@@ -123,12 +125,13 @@ START_TEST(field_is_missing_or_wrong)
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "user"), 0);
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "system"), 0);
 	want = json_pack(
-		"{ss ss ss si ss sI si s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}} s{ss s[ss]}}",
+		"{ss ss ss si ss sI si s{si si} s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}} s{ss s[ss]}}",
 		"version", MICROVM_VERSION, "name", "db", "cause", "panic", "status", 70,
 		"detail", "the guest \"panicked\"\n\x1b", "wall_ns",
-		(json_int_t)8999999999000, "first_instruction_ns", 500, "cpu_us", "exits",
-		"io", 7, "mmio", 1, "guest_memory", "age_ns", 1000, "free_bytes", 0,
-		"total_bytes", (json_int_t)INT64_MAX, "devices", "blk0", "read_bytes", 1,
+		(json_int_t)8999999999000, "first_instruction_ns", 500, "phases",
+		"agent_ns", 600, "ready_ns", 2000, "cpu_us", "exits", "io", 7, "mmio", 1,
+		"guest_memory", "age_ns", 1000, "free_bytes", 0, "total_bytes",
+		(json_int_t)INT64_MAX, "devices", "blk0", "read_bytes", 1,
 		"written_bytes", 2, "requests", 3, "engine", "uring", "net0",
 		"read_bytes", (json_int_t)1 << 40, "written_bytes", 0, "requests", 0,
 		"jail", "mode", "auto", "layers", "pid namespace", "seccomp");
@@ -171,6 +174,7 @@ START_TEST(guest_never_ran_and_detail_is_no_utf8)
 	o = get(path);
 	ck_assert(json_is_null(json_object_get(o, "first_instruction_ns")));
 	ck_assert(json_is_null(json_object_get(o, "guest_memory")));
+	ck_assert(json_is_null(json_object_get(o, "phases")));
 	ck_assert_str_eq(json_string_value(json_object_get(o, "detail")), "no ??");
 	json_decref(o);
 }

@@ -133,6 +133,19 @@ static void job_lost(struct job *j, struct exit_verdict *v)
 	v->status = JOB_STATUS_OURS;
 }
 
+void job_report(const struct job *j, struct report *r)
+{
+	const struct job_session *s = &j->session;
+	const struct report_figure phases[] = {{"agent_ns", s->greeted_ns},
+					       {"ready_ns", s->ready_ns},
+					       {"started_ns", s->started_ns},
+					       {"exited_ns", s->exited_ns}};
+
+	_Static_assert(ARRAY_SIZE(phases) == REPORT_PHASES_MAX, "room for all");
+	for (unsigned int i = 0; i < ARRAY_SIZE(phases) && phases[i].value; i++)
+		r->phase[r->nphase++] = phases[i];
+}
+
 void job_over(struct job *j, struct exit_verdict *v)
 {
 	bool own = v->cause == CAUSE_JOB || v->cause == CAUSE_SIGINT ||

@@ -53,6 +53,8 @@ void job_locked(struct job *j);
 void job_over(struct job *j, struct exit_verdict *v);
 /* In the process that was started, after all that: what is copied out is in its place, or gone */
 void job_ended(struct job *j);
+/* job_report() - the phases that the job went through */
+void job_report(const struct job *j, struct report *r);
 
 /* job_machine.c: what the machine and the agent are told */
 int job_describe(struct job *j, struct config *cfg, struct err *e);

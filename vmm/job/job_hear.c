@@ -52,6 +52,7 @@ static void hear_hello(struct job_session *s, const struct agent_frame *f)
 	agent_hello(f, &hello);
 	if (hello.version == AGENT_VERSION && !s->greeted) {
 		s->greeted = true;
+		s->greeted_ns = monotonic_ns();
 		return;
 	}
 	if (s->greeted) {
@@ -63,6 +64,13 @@ static void hear_hello(struct job_session *s, const struct agent_frame *f)
 		       "microvm version %u; make it again: guest-images/agent/prepare",
 		       hello.version, AGENT_VERSION);
 	hear_end(s, sentence);
+}
+
+/* What is said to the agent does not wait for it */
+static void hear_ready(struct job_session *s, const struct agent_frame *f)
+{
+	(void)f;
+	s->ready_ns = monotonic_ns();
 }
 
 static void hear_fail(struct job_session *s, const struct agent_frame *f)
@@ -85,6 +93,7 @@ static void hear_started(struct job_session *s, const struct agent_frame *f)
 		return;
 	}
 	s->started = true;
+	s->started_ns = monotonic_ns();
 	job_terminal_begin(s);
 }
 
@@ -122,15 +131,15 @@ static void hear_exit(struct job_session *s, const struct agent_frame *f)
 {
 	agent_exit(f, &s->exit);
 	s->exited = true;
+	s->exited_ns = monotonic_ns();
 	job_session_check(s);
 }
 
-/* READY has none: what is said to the agent does not wait for it */
 static void (*const hears[])(struct job_session *s, const struct agent_frame *f) = {
 	[AGENT_HELLO] = hear_hello,     [AGENT_FAIL] = hear_fail,
 	[AGENT_STARTED] = hear_started, [AGENT_DATA] = hear_data,
 	[AGENT_EOF] = hear_eof,         [AGENT_CREDIT] = hear_credit,
-	[AGENT_EXIT] = hear_exit,
+	[AGENT_EXIT] = hear_exit,       [AGENT_READY] = hear_ready,
 };
 
 /* agent_next() has checked the frame alone; what it may be now is ours */

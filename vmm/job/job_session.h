@@ -67,6 +67,7 @@ struct job_session {
 	size_t machine_said, job_said; /* bytes of the texts */
 	bool made, begun;              /* MADE and START are said */
 	bool greeted, started;         /* the agent's HELLO and STARTED came */
+	uint64_t greeted_ns, ready_ns, started_ns, exited_ns; /* when; 0: not yet */
 	bool exited; /* its EXIT came; we end when the streams are written out */
 	bool over;
 	bool stopping;    /* SIGTERM came before */

@@ -199,6 +199,16 @@ static json_t *report_jail(const struct report *r)
 	return json_pack("{ss so}", "mode", r->jail ? r->jail : "off", "layers", layers);
 }
 
+static json_t *report_phases(const struct report *r)
+{
+	json_t *o = r->nphase ? json_object() : json_null();
+
+	for (unsigned int i = 0; i < r->nphase; i++)
+		json_object_set_new(o, r->phase[i].name,
+				    report_integer(r->phase[i].value - r->start_ns));
+	return o;
+}
+
 static json_t *report_json(const struct report *r)
 {
 	json_t *first = json_null(), *status = json_null();
@@ -210,14 +220,15 @@ static json_t *report_json(const struct report *r)
 	if (!r->running)
 		status = json_integer(r->verdict.status);
 	return json_pack(
-		"{ss so ss so so sI so s{sI sI} sI so so so so}", /* as docs/report.md */
-		"version", MICROVM_VERSION,                       /* */
-		"name", report_string(r->name),                   /* */
+		"{ss so ss so so sI so so s{sI sI} sI so so so so}", /* as docs/report.md */
+		"version", MICROVM_VERSION,                          /* */
+		"name", report_string(r->name),                      /* */
 		"cause", r->running ? "running" : exit_name(r->verdict.cause), "status",
 		status,                                           /* */
 		"detail", report_string(r->verdict.detail),       /* */
 		"wall_ns", (json_int_t)(r->end_ns - r->start_ns), /* */
 		"first_instruction_ns", first,                    /* */
+		"phases", report_phases(r),                       /* */
 		"cpu_us", "user", report_us(&ru.ru_utime), "system",
 		report_us(&ru.ru_stime),                                    /* */
 		"peak_rss_kib", (json_int_t)outside_peak_rss_kib(),         /* */

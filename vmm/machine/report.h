@@ -20,6 +20,7 @@
 #define REPORT_DEVICES_MAX 64
 #define REPORT_MEMORY_MAX  16
 #define REPORT_LAYERS_MAX  32
+#define REPORT_PHASES_MAX  4
 
 struct report_figure {
 	const char *name; /* a constant, as vcpu_exit_name() returns */
@@ -50,6 +51,8 @@ struct report {
 	const char *jail; /* around the run: a constant, its mode */
 	unsigned int nlayer;
 	const char *layer[REPORT_LAYERS_MAX]; /* constants: its layers that held */
+	unsigned int nphase;                  /* of a job, that it got to */
+	struct report_figure phase[REPORT_PHASES_MAX]; /* CLOCK_MONOTONIC */
 	unsigned int ndev;
 	struct report_device dev[REPORT_DEVICES_MAX];
 };
