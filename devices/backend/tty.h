@@ -30,6 +30,7 @@ struct tty;
 /* A console device. The loop thread calls all of these with client->dev's lock held. */
 struct tty_client {
 	struct device *dev;
+	bool whole; /* it writes what belongs together at once: none of that is held for more */
 	/* the number of bytes input() would take now; 0: stdin stays unread until the client
 	 * calls tty_input_wanted()
 	 */

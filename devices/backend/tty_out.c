@@ -4,7 +4,7 @@
  *
  * A serial port gives one byte at a time, so bytes are held in a ring and written at the end of a
  * line, when there are many, or TTY_HOLD_NS after the first: one system call a line, no wait that
- * a person could notice, and no timer without output.
+ * a person could notice, and no timer without output. A client that writes messages is not held.
  *
  * The thread of a serial port's vCPU makes one system call, write(), on a descriptor that this does
  * not block on. For all else it has the loop's thread come (tty_leave()): a timer, epoll, a new
@@ -174,7 +174,8 @@ static size_t tty_take(struct tty *t, const uint8_t *p, size_t n)
 	if (!t->n && !t->blocked && most >= TTY_STRAIGHT)
 		taken = tty_put(t, p, most);
 	taken += tty_hold(t, p + taken, most - taken);
-	if (!t->blocked && (t->n >= TTY_FLUSH_AT || memchr(p, '\n', taken)))
+	if (!t->blocked && ((t->client && t->client->whole) || t->n >= TTY_FLUSH_AT ||
+			    memchr(p, '\n', taken)))
 		tty_flush(t);
 	if (taken < most) /* one more time: the ring may be empty now */
 		taken += tty_hold(t, p + taken, most - taken);

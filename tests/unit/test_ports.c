@@ -170,6 +170,24 @@ START_TEST(two_ports_carry_their_own_bytes)
 }
 END_TEST
 
+/* Neither for the end of a line nor for a while, as bytes of a serial port are */
+START_TEST(message_is_held_back)
+{
+	uint32_t head, len;
+	char got[8];
+	int fd;
+
+	greet();
+	fd = dial(0);
+	told(1, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	memcpy(driver_ptr(&d, buf, 2), "A", 2);
+	driver_send(&d, TX(1), &(struct driver_buf){buf, 2, false}, 1);
+	ck_assert(driver_wait(&d, TX(1), &head, &len));
+	ck_assert_int_eq(read(fd, got, sizeof(got)), 2);
+	close(fd);
+}
+END_TEST
+
 START_TEST(peers_come_and_go_and_the_driver_is_told)
 {
 	int fd;
@@ -371,6 +389,7 @@ UNIT_MAIN("ports", setup, teardown, t)
 {
 	tcase_add_test(t, it_is_a_console_device_without_a_console);
 	tcase_add_test(t, two_ports_carry_their_own_bytes);
+	tcase_add_test(t, message_is_held_back);
 	tcase_add_test(t, peers_come_and_go_and_the_driver_is_told);
 	tcase_add_test(t, peer_before_the_driver_is_told_at_ready);
 	tcase_add_test(t, input_waits_until_the_guest_opens_the_port);
