@@ -256,15 +256,15 @@ static int elf_choose_entry(const struct kernel_file *f, const GElf_Ehdr *eh,
 		       k->pvh ? "its PVH note" : "its entry");
 }
 
-/* Text is mapped: guests share what they do not patch. Data would be copied anyway, page by page,
- * when the guest writes to it.
+/* In a small guest text is mapped: guests share what they do not patch. Data would be copied anyway,
+ * page by page, when the guest writes to it.
  */
 static int elf_load_segment(const struct kernel_file *f, const GElf_Phdr *ph,
 			    struct gmem *m, struct err *e)
 {
 	if (ph->p_filesz == 0)
 		return 0;
-	if (ph->p_flags & PF_W)
+	if ((ph->p_flags & PF_W) || gmem_size(m) >= GMEM_SMALL_GUEST)
 		return kernel_load_part(f, m, ph->p_paddr, ph->p_offset, ph->p_filesz, e);
 	return kernel_map_part(f, m, ph->p_paddr, ph->p_offset, ph->p_filesz, e);
 }

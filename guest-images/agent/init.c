@@ -255,5 +255,6 @@ int main(void)
 	children = child_events();
 	cgroup_init();
 	(void)agent_put_hello(&out, AGENT_GUEST, &hello);
+	port_write(port, &out); /* before what takes a while */
 	serve(port, children);
 }

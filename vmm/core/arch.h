@@ -10,6 +10,8 @@
  */
 extern const char arch_name[];
 extern const char arch_images[]; /* "amd64" or "arm64": what guest-images calls it */
+/* What a kernel is told besides that runs one job and is gone: it leaves out what pays off later */
+extern const char arch_job_words[];
 /* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
 extern const uint32_t arch_audit;
 

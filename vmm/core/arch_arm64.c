@@ -6,4 +6,5 @@
 
 const char arch_name[] = "arm64";
 const char arch_images[] = "arm64";
+const char arch_job_words[] = "quiet";
 const uint32_t arch_audit = AUDIT_ARCH_AARCH64;

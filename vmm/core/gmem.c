@@ -104,6 +104,9 @@ static void gmem_advise_huge(const struct gmem_region *r)
 {
 	uint64_t small = r->gpa ? 0 : MIN(GMEM_SMALL_END, r->len);
 
+	if (r->len < GMEM_SMALL_GUEST)
+		small = r->len;
+
 	if (small)
 		(void)madvise(r->host, small, MADV_NOHUGEPAGE);
 	if (r->len > small)

@@ -19,6 +19,10 @@
 typedef uint64_t gpa_t; /* names a guest byte; only gmem.c casts it to a pointer */
 
 #define GMEM_REGIONS_MAX 4
+/* A guest with less RAM than this is to be small, a larger one fast: huge pages hold more than it
+ * touches, and a copy of a file is its own where a mapping is shared, but costs a fault a page
+ */
+#define GMEM_SMALL_GUEST (128ULL << 20)
 
 struct gmem_region {
 	gpa_t gpa;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 #include "vmm/job/job.h"
 #include "vmm/job/job_find.h"
@@ -47,7 +48,8 @@ static int describe_boot(struct job *j, struct config *cfg, struct err *e)
 	if (rc == 0)
 		rc = setting_apply_text(setting_find("initrd", false), cfg, agent, e);
 	if (rc == 0)
-		rc = setting_apply_text(setting_find("append", false), cfg, "quiet", e);
+		rc = setting_apply_text(setting_find("append", false), cfg,
+					arch_job_words, e);
 	return rc;
 }
 
