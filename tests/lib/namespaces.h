@@ -12,15 +12,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static inline bool namespaces_allowed(void)
+static inline bool namespaces_allowed_of(int flags)
 {
-	int flags = CLONE_NEWNS | (geteuid() != 0 ? CLONE_NEWUSER : 0), status = -1;
+	int status = -1;
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(unshare(flags) < 0 ||
+		_exit(unshare(CLONE_NEWNS | flags) < 0 ||
 		      mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0);
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static inline bool namespaces_allowed(void)
+{
+	return namespaces_allowed_of(geteuid() != 0 ? CLONE_NEWUSER : 0);
+}
+
+/* A user namespace as well: no process with several threads may, as all are with ThreadSanitizer */
+static inline bool user_namespaces_allowed(void)
+{
+	return namespaces_allowed_of(CLONE_NEWUSER);
 }
 
 #endif

@@ -71,7 +71,7 @@ static bool is_root(void)
 {
 	struct subids_range r;
 
-	return geteuid() == 0 && namespaces_allowed() &&
+	return geteuid() == 0 && user_namespaces_allowed() &&
 	       subids_mapped("/proc/self/uid_map", &r);
 }
 

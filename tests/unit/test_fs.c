@@ -238,7 +238,7 @@ START_TEST(hosts_root_is_read_as_root)
 	static char root[] = "/";
 	struct subids_range all;
 
-	if (geteuid() != 0 || !namespaces_allowed() ||
+	if (geteuid() != 0 || !user_namespaces_allowed() ||
 	    !subids_mapped("/proc/self/uid_map", &all) || all.count != UINT32_MAX)
 		return; /* where the number is another */
 	ck_assert_int_eq(chmod(dir, 0755), 0);
