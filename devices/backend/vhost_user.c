@@ -98,13 +98,14 @@ static int vu_protocol(struct vhost_user *u)
 	return rc;
 }
 
-int vhost_user_open(struct vhost_user *u, int fd)
+int vhost_user_open(struct vhost_user *u, int fd, unsigned int ms)
 {
 	struct vu_msg owner = {0};
 	uint64_t offered;
 	int rc;
 
-	*u = (struct vhost_user){.fd = fd, .queues = UINT_MAX, .deadline = vu_deadline()};
+	*u = (struct vhost_user){
+		.fd = fd, .queues = UINT_MAX, .deadline = vu_deadline(ms)};
 	rc = vu_ask_u64(u, VU_GET_FEATURES, &offered);
 	if (rc < 0)
 		return rc;
@@ -129,7 +130,7 @@ int vhost_user_config(struct vhost_user *u, void *config, size_t len)
 	int rc;
 
 	BUG_ON(len > VHOST_USER_CONFIG_MAX);
-	u->deadline = vu_deadline();
+	u->deadline = vu_deadline(VHOST_USER_WAIT_MS);
 	if (!vhost_user_has(u, VHOST_USER_P_CONFIG))
 		return vu_fail(u, EPROTO, "it does not tell the device's configuration");
 	m.h.size = (uint32_t)size;
@@ -238,7 +239,7 @@ int vhost_user_start(struct vhost_user *u, uint64_t features, const struct gmem 
 {
 	int rc;
 
-	u->deadline = vu_deadline();
+	u->deadline = vu_deadline(VHOST_USER_WAIT_MS);
 	rc = vu_tell_u64(u, VU_SET_FEATURES,
 			 features | (u->extended ? VU_F_EXTENDED : 0));
 	if (rc == 0)
@@ -299,7 +300,7 @@ int vhost_user_stop(struct vhost_user *u, struct vhost_ring *ring, unsigned int 
 {
 	int rc = 0;
 
-	u->deadline = vu_deadline();
+	u->deadline = vu_deadline(VHOST_USER_WAIT_MS);
 	for (unsigned int i = 0; rc == 0 && i < n; i++) {
 		rc = vu_ask_base(u, &ring[i]);
 		if (rc == 0)
@@ -313,7 +314,7 @@ int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
 {
 	int rc = 0;
 
-	u->deadline = wait ? vu_deadline() : 0;
+	u->deadline = wait ? vu_deadline(VHOST_USER_WAIT_MS) : 0;
 	for (; rc == 0 && *told < n; *told += rc == 0)
 		rc = vu_ask_base(u, &ring[*told]);
 	return rc == -EAGAIN ? 1 : rc;
@@ -321,7 +322,7 @@ int vhost_user_ask_to_stop(struct vhost_user *u, const struct vhost_ring *ring,
 
 int vhost_user_stopped(struct vhost_user *u, struct vhost_ring *ring, bool wait)
 {
-	u->deadline = wait ? vu_deadline() : 0;
+	u->deadline = wait ? vu_deadline(VHOST_USER_WAIT_MS) : 0;
 	if (!wait) {
 		int rc = vu_is_there(u, sizeof(struct vu_vring_state));
 

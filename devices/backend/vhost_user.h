@@ -4,8 +4,8 @@
  * queues in guest memory, which is shared with it; we only send it their addresses.
  *
  * The process may lie or hang: each reply's kind, size and descriptors are checked, and each call
- * ends within VHOST_USER_WAIT_MS. After an error the connection is unusable. A call writes and
- * reads one socket: one thread at a time.
+ * ends within VHOST_USER_WAIT_MS, the first one within what its caller says. After an error the
+ * connection is unusable. A call writes and reads one socket: one thread at a time.
  */
 #ifndef MICROVM_BACKEND_VHOST_USER_H
 #define MICROVM_BACKEND_VHOST_USER_H
@@ -48,10 +48,10 @@ struct vhost_user {
 	uint64_t deadline;   /* of the call under way, for all its messages; 0: no wait */
 };
 
-/* vhost_user_open() - greet the back end on the connected socket @fd, which is @u's from
- * now on.  All below: Return 0, or -errno with u->why set
+/* vhost_user_open() - greet the back end on the connected socket @fd, which is @u's from now on; it has
+ * @ms to answer, or until we are to end. All below: Return 0, or -errno with u->why set
  */
-int vhost_user_open(struct vhost_user *u, int fd);
+int vhost_user_open(struct vhost_user *u, int fd, unsigned int ms);
 void vhost_user_close(struct vhost_user *u);
 static inline bool vhost_user_has(const struct vhost_user *u,
 				  enum vhost_user_protocol bit)

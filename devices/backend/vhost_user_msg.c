@@ -26,9 +26,9 @@ int vu_fail(struct vhost_user *u, int code, const char *why)
 	return -code;
 }
 
-uint64_t vu_deadline(void)
+uint64_t vu_deadline(unsigned int ms)
 {
-	return monotonic_ns() + VHOST_USER_WAIT_MS * NS_PER_MS;
+	return monotonic_ns() + ms * NS_PER_MS;
 }
 
 /* Wait until the socket has @events. Return: 0, or -errno */

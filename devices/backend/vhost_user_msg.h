@@ -97,8 +97,8 @@ int vu_receive(struct vhost_user *u, struct vu_msg *m, size_t min, unsigned int 
  * wait.  Return: 0; 1, not yet; or -errno
  */
 int vu_is_there(struct vhost_user *u, size_t size);
-/* vu_deadline() - VHOST_USER_WAIT_MS from now, on monotonic_ns()'s clock */
-uint64_t vu_deadline(void);
+/* vu_deadline() - @ms from now, on monotonic_ns()'s clock */
+uint64_t vu_deadline(unsigned int ms);
 /* vu_fail() - note @why.  Return: -@code */
 int vu_fail(struct vhost_user *u, int code, const char *why);
 

@@ -56,7 +56,7 @@ int vu_connect(struct vu_dev *d, const char *socket, struct err *e)
 	if (fd < 0)
 		return fd;
 	d->socket = socket;
-	rc = vhost_user_open(&d->u, fd);
+	rc = vhost_user_open(&d->u, fd, VHOST_USER_WAIT_MS);
 	if (rc < 0)
 		return err_set(e, -rc,
 			       "%s: who listens there does not speak vhost-user as it "
@@ -64,6 +64,8 @@ int vu_connect(struct vu_dev *d, const char *socket, struct err *e)
 			       socket, d->u.why);
 	return 0;
 }
+
+unsigned int vu_begin_ms = 30000;
 
 /* Why a daemon of ours does not work, in its own words if it is dead */
 static int vu_daemon_failed(struct vu_dev *d, int code, struct err *e)
@@ -104,7 +106,7 @@ int vu_start_daemon(struct vu_dev *d, const struct daemon_spec *s, struct err *e
 	cleanup_close_fd(&listener);
 	if (rc < 0)
 		return rc;
-	rc = vhost_user_open(&d->u, d->u.fd);
+	rc = vhost_user_open(&d->u, d->u.fd, vu_begin_ms);
 	if (rc < 0) {
 		rc = vu_daemon_failed(d, -rc, e);
 		vhost_user_close(&d->u);

@@ -49,6 +49,10 @@ struct vu_dev {
 struct vu_dev *vu_create(const struct virtio_env *env, const char *name, struct err *e);
 void vu_destroy(struct vu_dev *d); /* what vu_create() made, and all below */
 
+/* How long a daemon of ours may take to begin, beside many others or on a slow disk; a signal ends the
+ * wait. A test makes it shorter
+ */
+extern unsigned int vu_begin_ms;
 /* vu_connect() - greet the back end that listens at @socket (the string outlives @d).
  * vu_start_daemon() - start a back end; descriptor 3 is its listening socket, put in front of the
  * spec's own; if that fails (-ECHILD: it died) another may be tried. A dry run neither connects

@@ -51,7 +51,7 @@ static void vu_return_try(struct work *w)
 {
 	struct vu_return *r = container_of(w, struct vu_return, work);
 	int fd = outside_do(OUTSIDE_CONNECT, r->slot, OUTSIDE_NO_PORT);
-	int rc = fd < 0 ? fd : vhost_user_open(&r->u, fd);
+	int rc = fd < 0 ? fd : vhost_user_open(&r->u, fd, VHOST_USER_WAIT_MS);
 
 	if (rc == 0 && !vu_return_fits(r)) {
 		r->u.why = "it offers less than the one before it";

@@ -47,7 +47,7 @@ static void fuzz_listen(struct vhost_user *u, int fd)
 	uint8_t config[60];
 
 	ring[0].kick = ring[0].call = null;
-	if (vhost_user_open(u, fd) == 0) {
+	if (vhost_user_open(u, fd, VHOST_USER_WAIT_MS) == 0) {
 		(void)vhost_user_config(u, config, sizeof(config));
 		if (vhost_user_start(u, u->features, &mem, ring, 1, &in) == 0)
 			(void)vhost_user_stop(u, ring, 1);

@@ -140,7 +140,7 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 	if (lie == PEER_SLOW)
 		(void)poll(&(struct pollfd){.fd = p->stop, .events = POLLIN}, 1, 2000);
 	if (lie == PEER_HONEST || lie == PEER_SLOW || m->h.request != p->at) {
-		(void)vu_send(&u, m, flags, vu_deadline());
+		(void)vu_send(&u, m, flags, vu_deadline(VHOST_USER_WAIT_MS));
 		return;
 	}
 	switch (lie) {
@@ -185,7 +185,7 @@ static void peer_answer(struct peer *p, struct vu_msg *m, size_t size)
 	default:
 		return;
 	}
-	(void)vu_send(&u, m, flags, vu_deadline());
+	(void)vu_send(&u, m, flags, vu_deadline(VHOST_USER_WAIT_MS));
 }
 
 static void peer_inflight(struct peer *p, struct vu_msg *m)
@@ -338,7 +338,7 @@ static void peer_say(struct peer *p)
 	struct vhost_user u = {.fd = p->fd};
 	struct vu_msg m = {.h = {.request = VU_GET_CONFIG, .size = 8}};
 
-	(void)vu_send(&u, &m, VU_REPLY, vu_deadline());
+	(void)vu_send(&u, &m, VU_REPLY, vu_deadline(VHOST_USER_WAIT_MS));
 }
 
 static void peer_hang_up(struct peer *p)

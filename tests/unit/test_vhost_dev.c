@@ -261,6 +261,7 @@ END_TEST
 
 START_TEST(daemon_that_hangs_at_the_start_is_given_up)
 {
+	vu_begin_ms = 200;
 	ck_assert_ptr_null(share_by("exec /bin/sleep 100"));
 	share_failed(
 		"virtiofsd runs and has not answered in time; is the host overloaded");

@@ -75,7 +75,7 @@ static unsigned int open_fds(void)
 static int all_of_it(void)
 {
 	uint8_t config[60];
-	int rc = vhost_user_open(&u, peer_run(&peer));
+	int rc = vhost_user_open(&u, peer_run(&peer), VHOST_USER_WAIT_MS);
 
 	if (rc == 0)
 		rc = vhost_user_config(&u, config, sizeof(config));
@@ -106,7 +106,7 @@ END_TEST
 START_TEST(one_without_protocol_features_is_enough)
 {
 	peer.features = 1ULL << VIRTIO_F_VERSION_1;
-	ck_assert_int_eq(vhost_user_open(&u, peer_run(&peer)), 0);
+	ck_assert_int_eq(vhost_user_open(&u, peer_run(&peer), VHOST_USER_WAIT_MS), 0);
 	ck_assert_uint_eq(u.queues, UINT_MAX);
 	ck_assert_int_eq(vhost_user_start(&u, u.features, &mem, ring, 2, NULL), 0);
 	ck_assert_int_eq(vhost_user_stop(&u, ring, 2), 0);
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(our_addresses_are_not_told)
 {
-	ck_assert_int_eq(vhost_user_open(&u, peer_run(&peer)), 0);
+	ck_assert_int_eq(vhost_user_open(&u, peer_run(&peer), VHOST_USER_WAIT_MS), 0);
 	ck_assert_int_eq(vhost_user_start(&u, u.features, &mem, ring, 2, NULL), 0);
 	peer_stop(&peer);
 	ck_assert_uint_eq(peer.told_n, 2);
