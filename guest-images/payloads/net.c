@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * net - mode=echo sends frames of our protocol back to where they came from, until one says
- * that it is the last, and wants to have seen count= of them then.  transmit, receive,
- * trip and ask are net_load.c's.
+ * that it is the last, and wants to have seen count= of them then; before that the driver changes
+ * its mind in waver= bursts.  transmit, receive, trip and ask are net_load.c's.
  */
 #include "guest-images/payloads/net.h"
 
@@ -14,6 +14,8 @@
 #define QUEUE    64
 #define BUF      2048
 #define PATIENCE UINT64_C(10000000000)
+#define WAVERS   101                /* a burst */
+#define REST     UINT64_C(40000000) /* ns, after it */
 
 struct frame {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
@@ -121,14 +123,38 @@ static bool net_echo(uint64_t count)
 	return done >= count;
 }
 
-static bool net_open(void)
+static bool net_agree(uint64_t features)
 {
-	if (!vio_find(&nic, VIRTIO_ID_NET, 0) ||
-	    !vio_begin(&nic, UINT64_C(1) << VIRTIO_NET_F_MAC |
+	if (!vio_begin(&nic, features | UINT64_C(1) << VIRTIO_NET_F_MAC |
 				     UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX) ||
 	    !vq_init(&rx, &nic, 0, QUEUE) || !vq_init(&tx, &nic, 1, QUEUE))
 		return false;
 	vio_driver_ok(&nic);
+	return true;
+}
+
+/* Each time with other offloads, faster than the host lets a tap be changed; then the host has time to
+ * do what it owes
+ */
+static bool net_waver(uint64_t bursts)
+{
+	for (uint64_t i = 0; i < bursts * WAVERS; i++) {
+		uint64_t end;
+
+		if (!net_agree(i % 2 << VIRTIO_NET_F_GUEST_CSUM))
+			return false;
+		end = now_ns() + (i % WAVERS == WAVERS - 1 ? REST : 0);
+		while (now_ns() < end)
+			cpu_relax();
+	}
+	return true;
+}
+
+static bool net_open(void)
+{
+	if (!vio_find(&nic, VIRTIO_ID_NET, 0) || !net_waver(cmdline_u64("waver", 0)) ||
+	    !net_agree(0))
+		return false;
 	for (unsigned int i = 0; i < tx.size; i++)
 		spare[nspare++] = i;
 	for (unsigned int i = 0; i < rx.size; i++)
