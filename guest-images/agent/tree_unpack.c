@@ -264,7 +264,7 @@ static bool in_order(const struct unpack *u)
 	case TREE_DONE:
 		return u->begun && !u->depth;
 	case TREE_ERROR:
-		return true;
+		return *t->target; /* says why */
 	case TREE_DIR:
 		return u->depth < TREE_DEPTH && (u->depth ? *t->name : !u->begun);
 	case TREE_FILE: /* what is in it is not meant */

@@ -454,6 +454,10 @@ START_TEST(sentence_of_the_other_side_is_printable)
 	ck_assert(!unpacked("x", 0));
 	ck_assert_str_eq(why, "a?[2J??b");
 	ck_assert(!r.broken);
+	begin();
+	rec(TREE_ERROR, "", "", 0);
+	broken();
+	ck_assert_str_ne(why, "");
 }
 END_TEST
 
