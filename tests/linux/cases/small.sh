@@ -3,13 +3,14 @@
 #
 # small.sh - the small kernel of guest-images/kernel/build-small, for jobs.
 #
-# In the environment besides: BOX, a directory with the kernel, the agent for it, and root.img, which
-# has a container engine and a bundle if there is one for this architecture here.
+# In the environment besides: BOX, a directory with the kernel (if there is one), the agent for it, and
+# root.img, which has a container engine and a bundle if there is one for this architecture here.
 #
 # shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
 
 small_job()
 {
+	[ -e "$BOX/kernel" ] || skip "no small kernel has been built: guest-images/kernel/build-small --arch $ARCH"
 	"$MICROVM" run --timeout $GUEST_TIMEOUT --kernel "$BOX/kernel" --agent "$BOX/agent" "$@" \
 		>out 2>err </dev/null
 	status=$?
