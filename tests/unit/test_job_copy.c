@@ -33,6 +33,8 @@ static void setup(void)
 	umask(022);
 }
 
+static char *dsts[JOB_COPIES_MAX]; /* as an option has it, it is a part of src */
+
 static int drop(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)st;
@@ -45,8 +47,10 @@ static void teardown(void)
 {
 	job_copier_close(&p);
 	ck_assert_int_eq(nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS), 0);
-	for (unsigned int i = 0; i < c.n; i++)
+	for (unsigned int i = 0; i < c.n; i++) {
 		free(c.copy[i].src);
+		free(dsts[i]);
+	}
 }
 
 static const char *at(const char *name)
@@ -80,7 +84,8 @@ static bool has(const char *path, const char *text)
 static void copies(const char *src, const char *dst)
 {
 	c.copy[c.n].src = strdup(src);
-	c.copy[c.n++].dst = strdup(dst);
+	c.copy[c.n].dst = dsts[c.n] = strdup(dst);
+	c.n++;
 }
 
 /* Of @dir, whatever its name: how many? */
