@@ -87,7 +87,8 @@ int tree_next(struct tree_reader *t);
  * tree_unpack() - the tree as @name in the directory @dir, or with an empty name into @dir itself.
  * Whatever the archive says, nothing is opened, made or removed but below @dir, no link is followed,
  * and what is made is a file, a directory or a link; @name itself is no link.  Modes lose the bits of
- * @mask.  A file or link that has the name is replaced, a directory merged.
+ * @mask, but a directory's owner may always read it.  A file or link that has the name is replaced, a
+ * directory merged.
  * Return: is all of it there?  If not, @why says what is not, and some of it may be there.
  */
 bool tree_unpack(struct tree_reader *t, int dir, const char *name, mode_t mask,

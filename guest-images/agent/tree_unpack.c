@@ -126,11 +126,12 @@ static const char *name_of(const struct unpack *u)
 	return u->depth ? u->t->name : u->name;
 }
 
-static void finish(const struct unpack *u, int fd, const struct tree_head *h)
+static void finish(const struct unpack *u, int fd, const struct tree_head *h,
+		   mode_t least)
 {
 	struct timespec time = {.tv_sec = h->s, .tv_nsec = h->ns};
 
-	(void)fchmod(fd, h->mode & 0777 & ~u->mask);
+	(void)fchmod(fd, (h->mode & 0777 & ~u->mask) | least);
 	(void)futimens(fd, (struct timespec[]){time, time});
 }
 
@@ -161,8 +162,8 @@ static void go_up(struct unpack *u)
 
 	if (l->fd < 0)
 		return;
-	if (l->made)
-		finish(u, l->fd, &l->head);
+	if (l->made) /* who removes it has to open it first */
+		finish(u, l->fd, &l->head, S_IRUSR);
 	close(l->fd);
 }
 
@@ -247,7 +248,7 @@ static void put_file(struct unpack *u)
 		failed(u, name_of(u));
 	if (fd < 0)
 		return;
-	finish(u, fd, &h);
+	finish(u, fd, &h, 0);
 	close(fd);
 }
 

@@ -388,6 +388,20 @@ START_TEST(modes_are_nothing_but_permissions)
 }
 END_TEST
 
+/* Else an ordinary user could not take it away again */
+START_TEST(directory_can_be_read_by_who_has_it)
+{
+	struct stat st;
+
+	begin();
+	rec(TREE_DIR, "", "", 0);
+	rec(TREE_UP, "", "", 0);
+	rec(TREE_DONE, "", "", 0);
+	ck_assert(unpacked("x", 0777));
+	ck_assert(!stat(to("x"), &st) && st.st_mode == (S_IFDIR | 0400));
+}
+END_TEST
+
 START_TEST(order_is_kept)
 {
 	static const enum tree_type types[] = {TREE_UP, TREE_DONE,  TREE_END, TREE_BEGIN,
@@ -475,6 +489,7 @@ UNIT_MAIN("agent_tree", setup, teardown, t)
 	tcase_add_test(t, link_and_then_below_it);
 	tcase_add_test(t, outermost_is_no_link);
 	tcase_add_test(t, modes_are_nothing_but_permissions);
+	tcase_add_test(t, directory_can_be_read_by_who_has_it);
 	tcase_add_test(t, order_is_kept);
 	tcase_add_test(t, lengths_that_no_file_has);
 	tcase_add_test(t, every_cut_is_noticed);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/jail/probes.h"
 #include "tests/lib/unit.h"
@@ -254,7 +255,7 @@ START_TEST(some_calls_nobody_may_make)
 	static const char *const jailed[] = {"openat", "socket", "connect", "kill",
 					     "pidfd_send_signal"};
 
-	never_allowed(BROKER | ALL, never, ARRAY_SIZE(never));
+	never_allowed(BROKER | COPIER | ALL, never, ARRAY_SIZE(never));
 	never_allowed(ALL, jailed, ARRAY_SIZE(jailed));
 }
 END_TEST
@@ -284,6 +285,28 @@ START_TEST(broker_opens_only_what_it_writes)
 	load(&prog, THREAD_BROKER, JAIL_EXTRA_SOCKETS);
 	args[2] = (uint64_t)good[0];
 	ck_assert_int_eq(ask(&prog, SYS_openat, args), PROBE_DENIED);
+}
+END_TEST
+
+/* Landlock looks neither at modes nor at times */
+START_TEST(copier_changes_what_it_has_open_alone)
+{
+	static const char *const never[] = {
+		"chmod",   "fchmodat", "fchmodat2", "chown",     "fchown", "fchownat",
+		"mknodat", "linkat",   "setxattr",  "fsetxattr", "ioctl",  "socket",
+		"connect", "sendmsg",  "dup",       "kill"};
+	static struct program prog;
+	uint64_t args[FILTER_SYS_ARGS] = {7};
+
+	never_allowed(COPIER, never, ARRAY_SIZE(never));
+	load(&prog, THREAD_COPIER, 0);
+	ck_assert_int_eq(ask(&prog, SYS_utimensat, args), PROBE_ALLOWED);
+	args[1] = 4096; /* a path */
+	ck_assert_int_eq(ask(&prog, SYS_utimensat, args), PROBE_DENIED);
+	args[0] = 3;
+	ck_assert_int_eq(ask(&prog, SYS_read, args), PROBE_ALLOWED);
+	args[0] = STDERR_FILENO; /* which may be a terminal */
+	ck_assert_int_eq(ask(&prog, SYS_read, args), PROBE_DENIED);
 }
 END_TEST
 
@@ -338,6 +361,7 @@ START_TEST(threads_have_as_few_calls_as_promised)
 	ck_assert_uint_le(count(WORKER, 0), 19);
 	ck_assert_uint_le(count(BROKER, 0), 26);
 	ck_assert_uint_le(count(BROKER, JAIL_EXTRAS_ALL), 37);
+	ck_assert_uint_le(count(COPIER, 0), 20);
 	ck_assert_uint_le(count(ALL, 0), 35);
 	ck_assert_uint_le(count(ALL, JAIL_EXTRAS_ALL), 43);
 }
@@ -370,6 +394,7 @@ UNIT_MAIN("filter", NULL, NULL, t)
 	tcase_add_test(t, another_architecture_ends_the_process);
 	tcase_add_test(t, some_calls_nobody_may_make);
 	tcase_add_test(t, broker_opens_only_what_it_writes);
+	tcase_add_test(t, copier_changes_what_it_has_open_alone);
 	tcase_add_test(t, no_memory_can_be_executed_or_be_a_file);
 	tcase_add_test(t, threads_have_as_few_calls_as_promised);
 	tcase_add_test(t, a_filter_that_was_not_built_is_none);

@@ -35,8 +35,10 @@ static bool remove_into(int at, const char *name)
 
 	if (r->depth > TREE_DEPTH)
 		return false;
-	(void)!fchmodat(at, name, 0700, 0); /* no link has got past unlinkat() */
+	/* tree_unpack() makes none that we may not read; a mode by @name could be that of a link's end */
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		(void)fchmod(fd, 0700);
 	r->dir[r->depth] = fd < 0 ? NULL : fdopendir(fd);
 	if (!r->dir[r->depth]) {
 		cleanup_close_fd(&fd);
