@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,21 @@ START_TEST(scratch_is_a_sparse_file_system)
 }
 END_TEST
 
+START_TEST(mkfs_has_nothing_of_the_jobs)
+{
+	struct job_file f = {.fd = -1};
+
+	put(at("mkfs.ext4"), "#!/bin/sh\necho said; cat\n");
+	put(at("in"), "in");
+	ck_assert(!chmod(at("mkfs.ext4"), 0755) && !setenv("PATH", dir, 1));
+	ck_assert_int_eq(dup2(open(at("in"), O_RDONLY), 0), 0);
+	ck_assert_int_eq(dup2(open(at("out"), O_WRONLY | O_CREAT, 0644), 1), 1);
+	ck_assert_msg(job_scratch_make(&f, JOB_SCRATCH_MIN, &e) == 0, "%s", e.msg);
+	ck_assert(has(at("out"), ""));
+	job_file_close(&f);
+}
+END_TEST
+
 /* ---- where what comes out goes ---- */
 
 static void refused(const char *src, const char *dst, const char *sentence)
@@ -331,6 +347,24 @@ START_TEST(more_trees_than_were_asked_for_go_nowhere)
 }
 END_TEST
 
+/* As a service's manager sends them to all of it, or killall */
+START_TEST(signals_are_not_for_it)
+{
+	static const int sigs[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGALRM};
+	char why[AGENT_SENTENCE + 1];
+
+	put(at("one"), "one");
+	copies("/one", at("x"));
+	begin();
+	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)
+		ck_assert_int_eq(kill(p.pid, sigs[i]), 0);
+	ck_assert(tree_pack(&w, at("one"), "", why));
+	finished();
+	ck_assert_str_eq(said, "");
+	ck_assert(has(at("x"), "one"));
+}
+END_TEST
+
 /* The end of the process that began it, or of the machine, without a word */
 START_TEST(copier_outlives_nobody)
 {
@@ -360,11 +394,13 @@ UNIT_MAIN("job_copy", setup, teardown, t)
 	tcase_add_test(t, what_goes_in_is_one_archive_of_whole_blocks);
 	tcase_add_test(t, what_cannot_go_in_has_a_sentence);
 	tcase_add_test(t, scratch_is_a_sparse_file_system);
+	tcase_add_test(t, mkfs_has_nothing_of_the_jobs);
 	tcase_add_test(t, wrong_places_are_refused_before_the_start);
 	tcase_add_test(t, all_comes_out_and_replaces_what_was_there);
 	tcase_add_test(t, tree_that_fails_leaves_nothing_and_the_next_one_comes);
 	tcase_add_test(t, archive_that_is_cut_leaves_nothing);
 	tcase_add_test(t, archive_that_never_comes_has_a_sentence);
 	tcase_add_test(t, more_trees_than_were_asked_for_go_nowhere);
+	tcase_add_test(t, signals_are_not_for_it);
 	tcase_add_test(t, copier_outlives_nobody);
 }

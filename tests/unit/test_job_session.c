@@ -591,12 +591,14 @@ END_TEST
 START_TEST(copier_that_died_is_waited_for)
 {
 	begun_with_files();
+	if (_i) /* its filter's sentence */
+		ck_assert_int_eq(write(answer_end, "it\033 was stopped\n", 16), 16);
 	close(files_end);
 	close(answer_end);
 	ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
 	peer_send();
 	say_exit(AGENT_EXITED, 0, "");
-	offended("the process that writes the files has ended");
+	offended(_i ? "it? was stopped" : "the process that writes the files has ended");
 }
 END_TEST
 
@@ -626,9 +628,15 @@ START_TEST(cut_off_copy_goes_unsaid)
 	struct exit_verdict v = exit_verdict(CAUSE_TIMEOUT);
 
 	begun_with_files();
+	if (_i > 0)
+		ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
 	peer_send();
+	if (_i > 1) /* and the copier has not answered */
+		say_exit(AGENT_EXITED, 0, "");
+	ck_assert(!ended);
 	job_copied_lost(&s, &v);
-	ck_assert_str_eq(v.detail, "nothing was copied out (--copy-out)");
+	ck_assert_str_eq(v.detail, _i ? "not all was copied out, or nothing (--copy-out)"
+				      : "nothing was copied out (--copy-out)");
 }
 END_TEST
 
@@ -664,8 +672,8 @@ UNIT_MAIN("job_session", setup, teardown, t)
 	tcase_add_test(t, wire_that_is_gone);
 	tcase_add_test(t, end_waits_for_what_is_copied_out);
 	tcase_add_loop_test(t, copy_that_failed_is_a_good_end, 0, 2);
-	tcase_add_test(t, copier_that_died_is_waited_for);
+	tcase_add_loop_test(t, copier_that_died_is_waited_for, 0, 2);
 	tcase_add_test(t, job_that_never_was_is_copied_out);
 	tcase_add_test(t, files_that_nobody_asked_for);
-	tcase_add_test(t, cut_off_copy_goes_unsaid);
+	tcase_add_loop_test(t, cut_off_copy_goes_unsaid, 0, 3);
 }

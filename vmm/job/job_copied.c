@@ -11,7 +11,16 @@
 #include "vmm/job/job_hear.h"
 #include "vmm/job/job_session.h"
 
-/* A sentence with its NUL; one that ends without it is a copier that died */
+/* It is a guest's that was taken over, perhaps */
+static void printable(char *text)
+{
+	text[strcspn(text, "\n")] = '\0';
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+/* A sentence with its NUL; one that ends without it is a copier that died, and what it said last */
 static void on_answer(struct loop_source *l, uint32_t events)
 {
 	struct job_session *s = container_of(l, struct job_session, copied.source);
@@ -21,14 +30,14 @@ static void on_answer(struct loop_source *l, uint32_t events)
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0)
+	c->n += n > 0 ? (size_t)n : 0;
+	if (!c->n)
 		(void)snprintf(c->text, sizeof(c->text),
 			       "--copy-out: the process that writes the files has ended");
-	else
-		c->n += (size_t)n;
 	c->came = n <= 0 || !c->text[c->n - 1] || c->n == sizeof(c->text) - 1;
 	if (!c->came)
 		return;
+	printable(c->text);
 	loop_want(s->loop, l, 0);
 	job_session_check(s);
 }
@@ -87,7 +96,9 @@ void job_copied_lost(const struct job_session *s, struct exit_verdict *v)
 {
 	size_t n = strlen(v->detail);
 
-	if (s->loop && s->start->copier && s->started && !s->exited)
-		(void)snprintf(v->detail + n, sizeof(v->detail) - n,
-			       "%snothing was copied out (--copy-out)", n ? "; " : "");
+	if (s->loop && s->start->copier && s->started && !s->copied.came)
+		(void)snprintf(v->detail + n, sizeof(v->detail) - n, "%s%s (--copy-out)",
+			       n ? "; " : "",
+			       s->copied.begun ? "not all was copied out, or nothing"
+					       : "nothing was copied out");
 }

@@ -142,13 +142,18 @@ int job_copier_plan(struct job_copier *p, const struct job_copies *c, struct err
 
 /* ---- the copier's life ---- */
 
-/* A session of its own: the terminal's keys are not for it, nor is what is sent to our group; it ends
- * when the archive does, however that comes.  Its descriptors are stderr, 3, 4 and the directories
+/* A session of its own, and no signals: neither the terminal's keys are for it, nor what is sent to our
+ * group, to all of a service or to all of our name. It ends when the archive does, however that comes.
+ * Its descriptors are 3, 4, the directories, and 4 once more as stderr: the terminal is not its either
  */
 static void copier_ready(struct job_copier *p, int in, int out)
 {
 	int first = 5 + (int)p->n;
+	sigset_t all;
 
+	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* its filter's */
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	(void)setsid();
 	p->mask = umask(077);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -158,6 +163,7 @@ static void copier_ready(struct job_copier *p, int in, int out)
 		p->place[i].dir = fcntl(p->place[i].dir, F_DUPFD_CLOEXEC, COPIER_ABOVE);
 	(void)dup3(in, 3, O_CLOEXEC);
 	(void)dup3(out, 4, O_CLOEXEC);
+	(void)dup3(out, STDERR_FILENO, O_CLOEXEC);
 	for (unsigned int i = 0; i < p->n; i++) {
 		(void)dup3(p->place[i].dir, 5 + (int)i, O_CLOEXEC);
 		p->place[i].dir = 5 + (int)i;

@@ -101,6 +101,7 @@ static void hear_data(struct job_session *s, const struct agent_frame *f)
 {
 	struct job_out *o = &s->out_[f->stream - AGENT_STDOUT];
 
+	s->copied.begun |= f->stream == AGENT_FILES;
 	if (!job_out_put(o, f->payload, f->len))
 		hear_offence(s, "more of a stream than it may");
 }

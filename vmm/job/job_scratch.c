@@ -29,7 +29,7 @@ static int scratch_program(char path[PATH_MAX], struct err *e)
 }
 
 /* Nothing of it outlives the machine: no journal, and no block kept for root.  Its tables are written
- * when they are used.  An empty configuration, for the same file system everywhere
+ * when they are used.  Our stdin and stdout are the job's, so it gets neither
  */
 static int scratch_spawn(const char *program, int fd, pid_t *pid)
 {
@@ -56,6 +56,10 @@ static int scratch_spawn(const char *program, int fd, pid_t *pid)
 		rc = fcntl(fd, F_SETFD, 0) < 0 ? errno : 0;
 	else
 		rc = posix_spawn_file_actions_adddup2(&a, fd, 3);
+	if (!rc)
+		rc = posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDONLY, 0);
+	if (!rc)
+		rc = posix_spawn_file_actions_adddup2(&a, 2, 1);
 	if (!rc)
 		rc = posix_spawn(pid, program, &a, NULL, (char *const *)(uintptr_t)args,
 				 (char *const *)(uintptr_t)env);

@@ -51,8 +51,9 @@ struct job_terminal {
 /* What the copier says of what is copied out (job_copied.c) */
 struct job_copied {
 	struct loop_source source;
-	bool came; /* its whole answer */
-	bool shut; /* it was told that no more comes */
+	bool begun; /* some of the archive came */
+	bool came;  /* its whole answer */
+	bool shut;  /* it was told that no more comes */
 	size_t n;
 	char text[AGENT_SENTENCE + 1];
 };
