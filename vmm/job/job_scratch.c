@@ -73,7 +73,7 @@ int job_scratch_make(struct job_file *f, uint64_t size, struct err *e)
 {
 	char program[PATH_MAX];
 	int rc = scratch_program(program, e), status;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (rc == 0)
 		rc = job_file_make(f, "--scratch", e);

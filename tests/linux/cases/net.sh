@@ -114,7 +114,7 @@ case_tap_with_and_without_each_offload()
 		else=$!
 		set -- "$@" --net "tap=mvslow0,netns=/proc/$else/ns/net,tx-bps=1M"
 	fi
-	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$LOAD_INITRD" --cpus 2 \
+	"$MICROVM" --timeout 900s --kernel "$KERNEL" --initrd "$LOAD_INITRD" --cpus 2 \
 		--memory 512M "$@" --append 'quiet microvm.run="/net.guest"' \
 		>out 2>err </dev/null &
 	vmm=$!
