@@ -76,10 +76,10 @@ const struct command command_table[] = {
 	{.name = "doctor",
 	 .usage = "doctor",
 	 .help = "can this host run one?",
-	 .more = "Looks at this host's KVM, runs a trial guest of a few instructions, and looks for\n"
-		 "what else a machine can use.  Each line has a mark: ok; no, which keeps a stock\n"
-		 "kernel from booting here; or --, which is worth knowing.  The exit status is 0 if\n"
-		 "no line says no, else 1.\n",
+	 .more = "Looks at this host's KVM, runs a trial guest of a few instructions, and looks\n"
+		 "for what else a machine can use.  Each line has a mark: ok; no, which keeps a\n"
+		 "stock kernel from booting here; or --, which is worth knowing.  The exit status\n"
+		 "is 0 if no line says no, else 1.\n",
 	 .run = command_doctor},
 };
 const unsigned int command_count = ARRAY_SIZE(command_table);

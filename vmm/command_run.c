@@ -81,9 +81,10 @@ static int run_job(struct job *j, const struct config *cfg, uint64_t start_ns)
 void command_run_help(FILE *out)
 {
 	(void)fputs(
-		"ROOT is a directory, a tar (- for stdin), or an image of a file system. The job sees\n"
-		"it read-only below memory of its own. The exit status is the job's; 125 says that\n"
-		"the machine could not run it, 124 that --timeout ran out. docs/run.md has more.\n\n",
+		"ROOT is a directory, a tar (- for stdin), or an image of a file system. The job\n"
+		"sees it read-only below memory of its own. The exit status is the job's; 125\n"
+		"says that the machine could not run it, 124 that --timeout ran out.\n"
+		"docs/run.md has more.\n\n",
 		out);
 	job_options_help(out);
 }

@@ -89,6 +89,13 @@ START_TEST(near_word_is_not_offered)
 }
 END_TEST
 
+/* fits() - a screen is 80 columns wide */
+static void fits(void)
+{
+	for (char *p = text, *end; (end = strchr(p, '\n')); p = end + 1)
+		ck_assert_msg(end - p <= 80, "too long: %.100s", p);
+}
+
 /* Each command has a line in the help of all, and a help of its own */
 START_TEST(help_omits_a_command)
 {
@@ -102,11 +109,11 @@ START_TEST(help_omits_a_command)
 		says(line);
 		says(command_table[i].help);
 	}
-	for (char *p = text, *end; (end = strchr(p, '\n')); p = end + 1)
-		ck_assert_msg(end - p <= 80, "too long: %.100s", p);
+	fits();
 	for (unsigned int i = 1; i < command_count; i++) {
 		(void)snprintf(line, sizeof(line), "%s --help", command_table[i].name);
 		ck_assert_int_eq(run(line, STDOUT_FILENO), 0);
+		fits();
 		(void)snprintf(line, sizeof(line), "Usage: microvm %s\n",
 			       command_table[i].usage);
 		says(line);

@@ -130,13 +130,13 @@ static const struct {
 } refused[] = {
 	{0, 0, "", 0, "is empty, so no directory, tar or image"},
 	{4096, 0, "", 0, "is no directory, tar or image"},
-	{4096, 0, "\x1f\x8b", 2, "is compressed by gzip; unpack it: gzip -d"},
+	{4096, 0, "\x1f\x8b", 2, "is compressed by gzip; unpack it: gzip -dk"},
 	{4096, 0, "\x28\xb5\x2f\xfd", 4, "zstd -d"},
 	{4096, 0,
 	 "\xfd"
 	 "7zXZ",
-	 6, "xz -d"},
-	{4096, 0, "BZh", 3, "bzip2 -d"},
+	 6, "xz -dk"},
+	{4096, 0, "BZh", 3, "bzip2 -dk"},
 	{4096, 0, "PK\3\4", 4, "a zip archive"},
 	{4096, 0, "070701", 6, "a cpio archive"},
 	{4096, 0,

@@ -36,13 +36,13 @@ static const struct magic images[] = {
 };
 
 static const struct magic refused[] = {
-	{0, 2, "\x1f\x8b", "compressed by gzip", "unpack it: gzip -d"},
+	{0, 2, "\x1f\x8b", "compressed by gzip", "unpack it: gzip -dk"},
 	{0, 4, "\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it: zstd -d"},
 	{0, 6,
 	 "\xfd"
 	 "7zXZ",
-	 "compressed by xz", "unpack it: xz -d"},
-	{0, 3, "BZh", "compressed by bzip2", "unpack it: bzip2 -d"},
+	 "compressed by xz", "unpack it: xz -dk"},
+	{0, 3, "BZh", "compressed by bzip2", "unpack it: bzip2 -dk"},
 	{0, 4, "PK\3\4", "a zip archive", "unpack it into a directory: unzip"},
 	{0, 6, "070701", "a cpio archive", "unpack it into a directory: cpio -id"},
 	{0, 4,
