@@ -60,10 +60,11 @@ bool copy_in(int fd, uint64_t size, char why[AGENT_SENTENCE + 1])
 		ok = tree_unpack(&t, dir, name, 0, said);
 		close(dir);
 		if (!ok)
-			return sentence(
-				why,
-				"--copy-in: %.150s cannot be made: %.200s; if there is no space left, give more by --memory or --scratch",
-				dst, said);
+			return sentence(why, "--copy-in: %.150s cannot be made: %.180s%s",
+					dst, said,
+					strstr(said, strerror(ENOSPC))
+						? "; give more by --memory or --scratch"
+						: "; give another DST");
 	}
 	return rc == 0 || sentence(why, "--copy-in: what microvm packed came cut");
 }

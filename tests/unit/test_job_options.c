@@ -159,6 +159,7 @@ static const struct {
 	{"-m 1G", "no ROOT"},
 	{"--memroy 1G /", "unknown option --memroy; did you mean --memory?"},
 	{"-x /", "unknown option -x"},
+	{"/ --timeout 3 true", "--timeout is no command; options come before ROOT"},
 	{"--disk x /", "unknown option --disk"},
 	{"--memory", "--memory has no value; give SIZE"},
 	{"-m", "-m has no value; give SIZE"},

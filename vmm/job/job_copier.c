@@ -77,6 +77,19 @@ static void remove_tree(int at, const char *name)
 
 /* ---- trees ---- */
 
+/* The first that failed whole, the others as far as there is room */
+static void say(char why[AGENT_SENTENCE + 1], const struct job_place *p, const char *said)
+{
+	size_t n = strlen(why);
+
+	if (n)
+		(void)snprintf(why + n, AGENT_SENTENCE + 1 - n, "; %.60s: %.100s", p->src,
+			       said);
+	else
+		(void)snprintf(why, AGENT_SENTENCE + 1,
+			       "--copy-out %.100s:%.100s: %.180s", p->src, p->dst, said);
+}
+
 static bool put(const struct job_place *p, struct tree_reader *t, mode_t mask,
 		char why[AGENT_SENTENCE + 1])
 {
@@ -91,9 +104,8 @@ static bool put(const struct job_place *p, struct tree_reader *t, mode_t mask,
 	if (ok)
 		return true;
 	remove_tree(p->dir, p->tmp);
-	return *why ? false
-		    : tree_failed(why, "--copy-out %.100s:%.100s: %.180s", p->src, p->dst,
-				  said);
+	say(why, p, said);
+	return false;
 }
 
 void job_copier_serve(const struct job_copier *p, int in, int out)

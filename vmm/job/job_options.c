@@ -352,6 +352,9 @@ int job_options_read(struct job_options *o, struct config *cfg, int argc, char *
 				 o->root, argv[w.i]);
 	if (w.i < argc && strcmp(argv[w.i], "--") == 0)
 		w.i++;
+	else if (w.i < argc && *argv[w.i] == '-')
+		return err_usage(e, "%.60s is no command; options come before ROOT",
+				 argv[w.i]);
 	o->argv = argv + w.i;
 	o->argc = argc - w.i;
 	return options_check(o, e);
