@@ -377,7 +377,7 @@ START_TEST(child_that_was_stopped_when_it_asked_to_be_stops)
 }
 END_TEST
 
-/* Whoever waits for what it cloned so is as one that waits for a disk that does not answer: it does not
+/* A thread that waits for what it cloned so is as one that waits for a stuck disk: it does not
  * stop. The child lets it go when it sees a signal. System calls as they are: ThreadSanitizer makes a
  * fork() of vfork()
  */
