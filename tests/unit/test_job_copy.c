@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -367,6 +368,32 @@ START_TEST(signals_are_not_for_it)
 }
 END_TEST
 
+static int dies(void *ctx, const struct landlock_rule *rule, unsigned int n,
+		struct err *err)
+{
+	(void)ctx, (void)rule, (void)n, (void)err;
+	_exit(3);
+}
+
+START_TEST(copier_that_cannot_begin_is_no_copier)
+{
+	struct rlimit old, few = {.rlim_cur = 32};
+
+	copies("/one", at("x"));
+	ck_assert_int_eq(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_int_lt(job_copier_start(&p, dies, NULL, &e), 0);
+	ck_assert_msg(strstr(e.msg, "has ended") != NULL, "%s", e.msg);
+	job_copier_close(&p);
+	ck_assert_int_eq(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few.rlim_max = old.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_lt(job_copier_start(&p, NULL, NULL, &e), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_msg(strstr(e.msg, "ulimit -n") != NULL, "%s", e.msg);
+}
+END_TEST
+
 /* The end of the process that began it, or of the machine, without a word */
 START_TEST(copier_outlives_nobody)
 {
@@ -404,5 +431,6 @@ UNIT_MAIN("job_copy", setup, teardown, t)
 	tcase_add_test(t, archive_that_never_comes_has_a_sentence);
 	tcase_add_test(t, more_trees_than_were_asked_for_go_nowhere);
 	tcase_add_test(t, signals_are_not_for_it);
+	tcase_add_test(t, copier_that_cannot_begin_is_no_copier);
 	tcase_add_test(t, copier_outlives_nobody);
 }

@@ -144,11 +144,13 @@ int job_copier_plan(struct job_copier *p, const struct job_copies *c, struct err
 
 /* A session of its own, and no signals: neither the terminal's keys are for it, nor what is sent to our
  * group, to all of a service or to all of our name. It ends when the archive does, however that comes.
- * Its descriptors are 3, 4, the directories, and 4 once more as stderr: the terminal is not its either
+ * Its descriptors are 3, 4, the directories, and 4 once more as stderr: the terminal is not its either.
+ * Return: are they?
  */
-static void copier_ready(struct job_copier *p, int in, int out)
+static bool copier_ready(struct job_copier *p, int in, int out)
 {
 	int first = 5 + (int)p->n;
+	bool ok;
 	sigset_t all;
 
 	sigfillset(&all);
@@ -159,8 +161,13 @@ static void copier_ready(struct job_copier *p, int in, int out)
 	(void)signal(SIGPIPE, SIG_IGN);
 	in = fcntl(in, F_DUPFD_CLOEXEC, COPIER_ABOVE);
 	out = fcntl(out, F_DUPFD_CLOEXEC, COPIER_ABOVE);
-	for (unsigned int i = 0; i < p->n; i++)
+	ok = in >= 0 && out >= 0;
+	for (unsigned int i = 0; i < p->n; i++) {
 		p->place[i].dir = fcntl(p->place[i].dir, F_DUPFD_CLOEXEC, COPIER_ABOVE);
+		ok = ok && p->place[i].dir >= 0;
+	}
+	if (!ok)
+		return false;
 	(void)dup3(in, 3, O_CLOEXEC);
 	(void)dup3(out, 4, O_CLOEXEC);
 	(void)dup3(out, STDERR_FILENO, O_CLOEXEC);
@@ -170,6 +177,7 @@ static void copier_ready(struct job_copier *p, int in, int out)
 	}
 	(void)close_range((unsigned int)first, ~0U, 0);
 	(void)close_range(0, 1, 0);
+	return true;
 }
 
 static _Noreturn void copier(struct job_copier *p, int in, int out, job_copier_lock *lock,
@@ -183,7 +191,11 @@ static _Noreturn void copier(struct job_copier *p, int in, int out, job_copier_l
 	struct landlock_rule rule[JOB_COPIES_MAX];
 	struct err e = {0};
 
-	copier_ready(p, in, out);
+	if (!copier_ready(p, in, out)) {
+		err_set(&e, errno, "no more file descriptors; raise ulimit -n");
+		(void)write_full(out, e.msg, strlen(e.msg) + 1);
+		_exit(1);
+	}
 	for (unsigned int i = 0; i < p->n; i++)
 		rule[i] = (struct landlock_rule){.fd = p->place[i].dir, .may = may};
 	if (lock && lock(ctx, rule, p->n, &e) < 0) {
@@ -199,12 +211,14 @@ static _Noreturn void copier(struct job_copier *p, int in, int out, job_copier_l
 static int copier_is_ready(int answer, struct err *e)
 {
 	char text[AGENT_SENTENCE + 1] = "", *p = text;
+	long n;
 
-	while (p < text + sizeof(text) - 1 && read_full(answer, p, 1) == 1 && *p)
+	while ((n = read_full(answer, p, 1)) == 1 && *p && p < text + sizeof(text) - 2)
 		p++;
-	if (p == text && *p == '\0')
+	if (n == 1 && !*text)
 		return 0;
-	return err_set(e, EPERM, "--copy-out: %s", text);
+	return err_set(e, EPERM, "--copy-out: %s",
+		       *text ? text : "the process that writes the files has ended");
 }
 
 int job_copier_start(struct job_copier *p, job_copier_lock *lock, void *ctx,
