@@ -85,14 +85,16 @@ static ssize_t put_chunk(struct tree_writer *w, int fd, size_t most)
 	return n;
 }
 
-/* Step over a hole at *@at, to where the data end.  Return: where that is */
+/* Step over a hole at *@at, to where the data end.  Return: where that is.  A file system that knows of no
+ * holes has none
+ */
 static off_t skip_hole(struct tree_writer *w, int fd, off_t size, off_t *at)
 {
 	off_t data = lseek(fd, *at, SEEK_DATA), end;
 	uint64_t hole;
 
 	if (data < 0)
-		data = size; /* ENXIO: to its end */
+		data = errno == ENXIO ? size : *at; /* to its end */
 	hole = (uint64_t)(data - *at) | TREE_HOLE;
 	if (data > *at)
 		put(w, &hole, sizeof(hole));
