@@ -131,9 +131,7 @@ static void daemon_keep_line(struct daemon *d, char *line, size_t n)
 {
 	static struct log_limit limit;
 
-	for (size_t i = 0; i < n; i++)
-		if (line[i] < ' ' || line[i] > '~')
-			line[i] = '?';
+	text_printable(line, n);
 	if (!n)
 		return;
 	if (!daemon_is_noise(d, line, n)) {

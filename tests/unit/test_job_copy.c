@@ -192,6 +192,26 @@ START_TEST(mkfs_has_nothing_of_the_jobs)
 }
 END_TEST
 
+START_TEST(mkfs_that_fails_is_quoted_and_hears_signals)
+{
+	struct job_file f = {.fd = -1};
+	sigset_t held;
+
+	put(at("mkfs.ext4"), "#!/bin/sh\necho no luck >&2; exit 3\n");
+	ck_assert(!chmod(at("mkfs.ext4"), 0755) && !setenv("PATH", dir, 1));
+	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
+	ck_assert_msg(strstr(e.msg, "no luck; set TMPDIR") != NULL, "%s", e.msg);
+	job_file_close(&f);
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &held, NULL), 0);
+	put(at("mkfs.ext4"), "#!/bin/sh\nkill -TERM $$\n");
+	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
+	ck_assert_msg(strstr(e.msg, "status 143") != NULL, "%s", e.msg);
+	job_file_close(&f);
+}
+END_TEST
+
 /* ---- where what comes out goes ---- */
 
 static void refused(const char *src, const char *dst, const char *sentence)
@@ -424,6 +444,7 @@ UNIT_MAIN("job_copy", setup, teardown, t)
 	tcase_add_test(t, what_cannot_go_in_has_a_sentence);
 	tcase_add_test(t, scratch_is_a_sparse_file_system);
 	tcase_add_test(t, mkfs_has_nothing_of_the_jobs);
+	tcase_add_test(t, mkfs_that_fails_is_quoted_and_hears_signals);
 	tcase_add_test(t, wrong_places_are_refused_before_the_start);
 	tcase_add_test(t, all_comes_out_and_replaces_what_was_there);
 	tcase_add_test(t, tree_that_fails_leaves_nothing_and_the_next_one_comes);

@@ -154,14 +154,6 @@ void state_bool(struct state *s, bool *v)
 
 /* Sections */
 
-/* A name in a state may hold any bytes: those that a terminal would obey become '?' */
-static void state_clean(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 /* Loading. Return: the section's version; 0 if it cannot be used */
 static uint32_t state_check_header(struct state *s, char *name, uint32_t has,
 				   uint32_t version, uint64_t len)
@@ -172,7 +164,7 @@ static uint32_t state_check_header(struct state *s, char *name, uint32_t has,
 	if (s->why)
 		return 0;
 	if (strcmp(name, sec->name) != 0) {
-		state_clean(name);
+		text_printable(name, strlen(name));
 		state_failf(s,
 			    "the state has '%s' in its place; load it into a machine "
 			    "with the devices of the one that was saved",

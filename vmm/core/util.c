@@ -108,6 +108,13 @@ void signals_block(sigset_t *old)
 	pthread_sigmask(SIG_SETMASK, &set, old);
 }
 
+void text_printable(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+}
+
 uint64_t monotonic_ns(void)
 {
 	struct timespec ts;

@@ -52,6 +52,9 @@ long write_unless_stuck(int fd, const void *buf, size_t len, int ms);
  */
 void signals_block(sigset_t *old);
 
+/* text_printable() - in @text, what is not printable ASCII, which a terminal might obey, becomes '?' */
+void text_printable(char *text, size_t n);
+
 /* monotonic_ns() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);
 

@@ -11,15 +11,6 @@
 #include "vmm/job/job_hear.h"
 #include "vmm/job/job_session.h"
 
-/* It is a guest's that was taken over, perhaps */
-static void printable(char *text)
-{
-	text[strcspn(text, "\n")] = '\0';
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 /* A sentence with its NUL; one that ends without it is a copier that died, and what it said last */
 static void on_answer(struct loop_source *l, uint32_t events)
 {
@@ -37,7 +28,9 @@ static void on_answer(struct loop_source *l, uint32_t events)
 	c->came = n <= 0 || !c->text[c->n - 1] || c->n == sizeof(c->text) - 1;
 	if (!c->came)
 		return;
-	printable(c->text);
+	/* perhaps it is of a guest's that has taken the copier over */
+	c->text[strcspn(c->text, "\n")] = '\0';
+	text_printable(c->text, strlen(c->text));
 	loop_want(s->loop, l, 0);
 	job_session_check(s);
 }

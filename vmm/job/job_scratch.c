@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job_scratch - the disk of --scratch. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/core/program.h"
 #include "vmm/core/shell.h"
 #include "vmm/core/util.h"
 #include "vmm/job/job_file.h"
@@ -29,11 +27,9 @@ static int scratch_program(char path[PATH_MAX], struct err *e)
 }
 
 /* Nothing of it outlives the machine: no journal, and no block kept for root.  Its tables are written
- * when they are used.  Our stdin and stdout are the job's, so it gets neither
+ * when they are used
  */
-static int scratch_spawn(const char *program, int fd, pid_t *pid)
-{
-	static const char *const args[] = {"mkfs.ext4",
+static const char *const scratch_args[] = {"mkfs.ext4",
 					   "-q",
 					   "-F",
 					   "-t",
@@ -46,34 +42,12 @@ static int scratch_spawn(const char *program, int fd, pid_t *pid)
 					   "lazy_itable_init=1,nodiscard,root_owner=0:0",
 					   "/proc/self/fd/3",
 					   NULL};
-	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-	posix_spawn_file_actions_t a;
-	int rc = posix_spawn_file_actions_init(&a);
-
-	if (rc)
-		return -rc;
-	if (fd == 3) /* which is close-on-exec, and dup2() to itself leaves that */
-		rc = fcntl(fd, F_SETFD, 0) < 0 ? errno : 0;
-	else
-		rc = posix_spawn_file_actions_adddup2(&a, fd, 3);
-	if (!rc)
-		rc = posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDONLY, 0);
-	if (!rc)
-		rc = posix_spawn_file_actions_adddup2(&a, 2, 1);
-	if (!rc)
-		rc = posix_spawn(pid, program, &a, NULL, (char *const *)(uintptr_t)args,
-				 (char *const *)(uintptr_t)env);
-	(void)posix_spawn_file_actions_destroy(&a);
-	if (fd == 3)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	return -rc;
-}
 
 int job_scratch_make(struct job_file *f, uint64_t size, struct err *e)
 {
 	char program[PATH_MAX];
-	int rc = scratch_program(program, e), status;
-	pid_t pid = 0;
+	struct err why;
+	int rc = scratch_program(program, e);
 
 	if (rc == 0)
 		rc = job_file_make(f, "--scratch", e);
@@ -81,18 +55,10 @@ int job_scratch_make(struct job_file *f, uint64_t size, struct err *e)
 		return rc;
 	if (ftruncate(f->fd, (off_t)size) < 0)
 		return job_file_failed("--scratch", "no file can be so long", errno, e);
-	rc = scratch_spawn(program, f->fd, &pid);
-	if (rc < 0)
-		return err_set(e, -rc, "--scratch: %s cannot be started: %s", program,
-			       strerror(-rc));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_set(e, errno, "--scratch: mkfs.ext4 is lost");
-	if (status != 0)
-		return err_set(
-			e, EIO,
-			"--scratch: mkfs.ext4 ended with status %d: what it says is "
-			"above; set TMPDIR to a directory that has room for it",
-			WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	return 0;
+	if (program_run(program, scratch_args, f->fd, &why) == 0)
+		return 0;
+	return err_set(
+		e, EIO,
+		"--scratch: %.300s; set TMPDIR to a directory that has room for it",
+		why.msg);
 }
