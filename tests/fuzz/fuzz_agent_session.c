@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -208,6 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pollfd fds[SESSION_POLLS];
 	int rc = 0;
 
+	(void)signal(SIGPIPE, SIG_IGN); /* no default of PID 1 ends it */
 	at_agent.begin = at_agent.end = at_host.begin = at_host.end = 0;
 	at_agent.from = AGENT_HOST;
 	at_host.from = AGENT_GUEST;
