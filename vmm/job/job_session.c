@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "vmm/core/log.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 #include "vmm/job/job_hear.h"
 
@@ -239,17 +239,10 @@ static void on_late(struct loop_source *l, uint32_t events)
 		"(microvm doctor)? --verbose shows what the kernel prints, Ctrl-C ends it");
 }
 
-static struct itimerspec in_ns(uint64_t ns)
-{
-	return (struct itimerspec){.it_value = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
-						.tv_nsec = (long)(ns % NS_PER_SECOND)}};
-}
-
 /* The first one is the job's, and begins the time that it has */
 static void signal_term(struct job_session *s)
 {
 	uint64_t ns = s->start->stop_timeout_ns;
-	struct itimerspec it = in_ns(ns);
 
 	if (s->stopping || !ns) {
 		stop_ends(s,
@@ -261,7 +254,7 @@ static void signal_term(struct job_session *s)
 	}
 	s->stopping = true;
 	s->signals |= UINT64_C(1) << SIGTERM;
-	(void)timerfd_settime(s->stop.fd, 0, &it, NULL);
+	loop_timer_set(&s->stop, ns);
 }
 
 /* Before there is a job, what would end one ends the machine at once */
@@ -293,30 +286,21 @@ bool job_session_signal(struct job_session *s, int sig)
 
 /* ---- life ---- */
 
-static int open_timer(struct job_session *s, struct loop_source *l,
-		      void (*fn)(struct loop_source *l, uint32_t events))
-{
-	*l = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = fn};
-	return l->fd < 0 ? -errno : loop_add(s->loop, l);
-}
-
 static int open_wire(struct job_session *s, int wire, struct err *e)
 {
-	struct itimerspec late = in_ns(s->start->late_ns);
 	int rc;
 
 	tty_fd_open(&s->fd, wire, O_RDWR);
 	s->wire = (struct loop_source){.fd = wire, .events = EPOLLIN, .fn = on_wire};
+	s->stop.fn = on_stop;
+	s->late.fn = on_late;
 	rc = loop_add(s->loop, &s->wire);
 	if (rc == 0)
-		rc = open_timer(s, &s->stop, on_stop);
+		rc = loop_timer_open(s->loop, &s->stop);
 	if (rc == 0)
-		rc = open_timer(s, &s->late, on_late);
-	if (rc == 0 && timerfd_settime(s->late.fd, 0, &late, NULL) < 0)
-		rc = -errno;
+		rc = loop_timer_open(s->loop, &s->late);
+	if (rc == 0)
+		loop_timer_set(&s->late, s->start->late_ns);
 	return rc < 0 ? err_set(e, -rc, "the job's session cannot be watched: %s",
 				strerror(-rc))
 		      : 0;

@@ -10,10 +10,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "devices/backend/tty_mode.h"
+#include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 #include "vmm/job/job_session.h"
 
@@ -32,21 +32,19 @@ void job_terminal_size(int fd, uint16_t *rows, uint16_t *cols)
 /* Raw if it is ours.  In the background another job of the shell's has it: look again */
 static void terminal_take(struct job_session *s)
 {
-	struct itimerspec it = {.it_value = {.tv_nsec = TERMINAL_AGAIN_NS}};
 	struct job_terminal *t = &s->terminal;
 
 	t->raw = tty_mode_raw();
 	if (!t->raw)
-		(void)timerfd_settime(t->again.fd, 0, &it, NULL);
+		loop_timer_set(&t->again, TERMINAL_AGAIN_NS);
 }
 
 static void on_again(struct loop_source *l, uint32_t events)
 {
 	struct job_session *s = container_of(l, struct job_session, terminal.again);
-	uint64_t n;
 
 	(void)events;
-	(void)!read(l->fd, &n, sizeof(n));
+	(void)loop_timer_rang(l);
 	terminal_take(s);
 	job_session_pump(s);
 }
@@ -67,7 +65,7 @@ static void on_wake(struct loop_source *l, uint32_t events)
 int job_terminal_open(struct job_session *s, int in, int out, struct err *e)
 {
 	struct job_terminal *t = &s->terminal;
-	int rc = 0;
+	int rc;
 
 	t->on = s->stdin_.fd.terminal;
 	t->in = t->on ? in : -1;
@@ -76,16 +74,10 @@ int job_terminal_open(struct job_session *s, int in, int out, struct err *e)
 	t->wake = (struct loop_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 				       .events = EPOLLIN,
 				       .fn = on_wake};
-	t->again = (struct loop_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = on_again};
-	if (t->wake.fd < 0 || t->again.fd < 0)
-		rc = -errno;
+	t->again.fn = on_again;
+	rc = t->wake.fd < 0 ? -errno : loop_add(s->loop, &t->wake);
 	if (rc == 0)
-		rc = loop_add(s->loop, &t->wake);
-	if (rc == 0)
-		rc = loop_add(s->loop, &t->again);
+		rc = loop_timer_open(s->loop, &t->again);
 	if (rc < 0)
 		return err_set(e, -rc, "the terminal cannot be watched: %s",
 			       strerror(-rc));
