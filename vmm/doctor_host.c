@@ -17,6 +17,7 @@
 
 #define DOCTOR_TUN        "/dev/net/tun"
 #define DOCTOR_THP        "/sys/kernel/mm/transparent_hugepage/enabled"
+#define DOCTOR_SHMEM      "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define DOCTOR_FILES_MIN  256         /* more than a machine with every device opens */
 #define DOCTOR_MEMORY_KIB (256 * KIB) /* the default machine */
 
@@ -65,11 +66,10 @@ static void doctor_read(const char *path, char *text, size_t len)
 
 static void doctor_memory(struct doctor *d)
 {
-	char text[8192], thp[128];
+	char text[8192];
 	long long available, pages;
 
 	doctor_read("/proc/meminfo", text, sizeof(text));
-	doctor_read(DOCTOR_THP, thp, sizeof(thp));
 	available = doctor_meminfo(text, "\nMemAvailable:");
 	if (available < 0)
 		doctor_say(d, DOCTOR_NOTE, "memory", "not told: mount /proc");
@@ -91,12 +91,20 @@ static void doctor_memory(struct doctor *d)
 			d, DOCTOR_NOTE, "huge pages",
 			"no free ones of 2 MiB for --memory ...,hugepages=on: sudo sysctl "
 			"vm.nr_hugepages=128 reserves 256 MiB");
-	if (strstr(thp, "[always]"))
-		doctor_say(d, DOCTOR_OK, "transparent huge pages",
-			   "on for all memory, the guest's too");
+}
+
+/* Whether this kernel gives huge pages to who asks for them, as we do */
+static void doctor_transparent(struct doctor *d, const char *what, const char *path,
+			       const char *word, const char *without)
+{
+	char text[128];
+
+	doctor_read(path, text, sizeof(text));
+	if (!text[0] || strstr(text, "[never]") || strstr(text, "[deny]"))
+		doctor_say(d, DOCTOR_NOTE, what, "%s: echo %s | sudo tee %s", without,
+			   word, path);
 	else
-		doctor_say(d, DOCTOR_NOTE, "transparent huge pages",
-			   "not used for guest RAM: echo always | sudo tee " DOCTOR_THP);
+		doctor_say(d, DOCTOR_OK, what, "given to guests");
 }
 
 static void doctor_limits(struct doctor *d)
@@ -123,5 +131,10 @@ void doctor_host(struct doctor *d)
 {
 	doctor_tap(d);
 	doctor_memory(d);
+	doctor_transparent(d, "transparent huge pages", DOCTOR_THP, "madvise",
+			   "not used for guest RAM");
+	doctor_transparent(
+		d, "shared huge pages", DOCTOR_SHMEM, "advise",
+		"a guest with --share, or a directory as its root, starts slower");
 	doctor_limits(d);
 }

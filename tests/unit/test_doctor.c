@@ -65,6 +65,24 @@ START_TEST(something_is_not_looked_at)
 }
 END_TEST
 
+/* What asks for huge pages, as a guest's RAM does, gets them by both of these words */
+START_TEST(huge_pages_for_who_asks_are_no_huge_pages)
+{
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+	char word[64] = "";
+
+	if (f) {
+		(void)!fgets(word, sizeof(word), f);
+		ck_assert_int_eq(fclose(f), 0);
+	}
+	(void)examine();
+	if (strstr(word, "[madvise]") || strstr(word, "[always]"))
+		ck_assert_ptr_nonnull(strstr(text, "\nok  transparent huge pages "));
+	else
+		ck_assert_ptr_nonnull(strstr(text, "\n--  transparent huge pages "));
+}
+END_TEST
+
 START_TEST(first_obstacle_is_forgotten)
 {
 	struct doctor d = {.out = fmemopen(text, sizeof(text), "w")};
@@ -86,5 +104,6 @@ UNIT_MAIN("doctor", NULL, NULL, t)
 	tcase_add_test(t, verdict_contradicts_the_lines);
 	tcase_add_test(t, kvm_is_ok_below_no_kvm);
 	tcase_add_test(t, something_is_not_looked_at);
+	tcase_add_test(t, huge_pages_for_who_asks_are_no_huge_pages);
 	tcase_add_test(t, first_obstacle_is_forgotten);
 }
