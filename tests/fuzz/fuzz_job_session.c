@@ -14,6 +14,8 @@
 #include "vmm/core/util.h"
 #include "vmm/job/job_session.h"
 
+#define PIECES 64
+
 static struct driver d;
 static struct job_text machine, job;
 static int stdio[3], stuck[2];
@@ -49,10 +51,12 @@ static void fuzz_drain(int fd)
 		;
 }
 
-/* The first byte says how long the pieces are, and which signals come between them */
+/* The first byte says how long the pieces are, and which signals come between them.  Each piece is some
+ * fifty system calls, so there are not many
+ */
 static void fuzz_session(struct job_session *s, int peer, const uint8_t *p, size_t n)
 {
-	size_t piece = n ? 1U << (p[0] & 15) : 1;
+	size_t piece = n ? MAX(1U << (p[0] & 15), n / PIECES) : 1;
 	bool signals = n && p[0] & 0x80;
 
 	while (n && !s->over) {
