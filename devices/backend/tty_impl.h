@@ -34,6 +34,7 @@ struct tty {
 		int slot;     /* of its path (vmm/core/outside.h); -1: none */
 		uint64_t max; /* bytes; 0: no limit */
 		uint64_t len; /* as we counted: another process may truncate it */
+		bool anew;    /* its descriptor has no number that a vCPU may write to */
 	} file;
 	bool started;                /* it has, or had, a guest */
 	bool resting;                /* between tty_rest() and tty_wake() */

@@ -64,11 +64,11 @@ static void tty_put_failed(struct tty *t, int error)
 	tty_fd_close(&t->out);
 }
 
-/* Would tty_put() of @n bytes take more than one write()? */
+/* Would tty_put() of @n bytes take more than one write(), or one that a vCPU may not make? */
 static bool tty_put_is_slow(const struct tty *t, size_t n)
 {
 	return (t->out.kind != TTY_FD_NONBLOCK && t->out.kind != TTY_FD_FILE) ||
-	       (t->file.max && t->file.len + n > t->file.max);
+	       t->file.anew || (t->file.max && t->file.len + n > t->file.max);
 }
 
 /* Return: bytes that went out or were dropped because there is no reader; 0: wait */

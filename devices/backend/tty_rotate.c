@@ -61,6 +61,7 @@ static int tty_rotate(struct tty *t)
 	t->out = (struct tty_fd){.fd = fd, .kind = TTY_FD_FILE, .own = true};
 	t->out_source.fd = fd;
 	t->file.len = (uint64_t)st.st_size;
+	t->file.anew = true;
 	return 0;
 }
 

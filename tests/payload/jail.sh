@@ -126,6 +126,19 @@ file_limit() {
 	wait $pid
 }
 
+# What a UART prints after its file began anew is written as well
+jail_uart() {
+	local name=jail_of_a_uart_in_a_file
+	wants $name || return 0
+	head -c 65500 /dev/zero >"$work/uart"
+	run exits --console "file=$work/uart,file-size=64K"
+	if [ "$(stat -c %s "$work/uart.1")" = 65536 ] && [ "$(tail -n 1 "$work/uart")" = PASS ]; then
+		judge $name $status 0
+	else
+		not_ok $name "$(cat "$work/err")"
+	fi
+}
+
 # It is that of the largest log or overlay, where no file may grow without a limit
 jail_file_size() {
 	local name=jail_has_a_limit_of_file_sizes to=/dev/null said
@@ -358,6 +371,7 @@ jail_test() {
 	jail_speculation
 	jail_surroundings
 	jail_file_size
+	jail_uart
 	jail_descriptors
 	jail_kills
 	jail_forbidden_call
