@@ -13,12 +13,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "vmm/core/fds.h"
 #include "vmm/core/util.h"
 
 #define DOCTOR_TUN        "/dev/net/tun"
 #define DOCTOR_THP        "/sys/kernel/mm/transparent_hugepage/enabled"
 #define DOCTOR_SHMEM      "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-#define DOCTOR_FILES_MIN  256         /* more than a machine with every device opens */
 #define DOCTOR_MEMORY_KIB (256 * KIB) /* the default machine */
 
 static void doctor_tap(struct doctor *d)
@@ -116,15 +116,14 @@ static void doctor_limits(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, "processors",
 			   "%d for us; more vCPUs than that would share them",
 			   CPU_COUNT(&set));
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DOCTOR_FILES_MIN)
-		doctor_say(
-			d, DOCTOR_NOTE, "open files",
-			"at most %llu, which a machine with many devices exceeds: ulimit "
-			"-n %d",
-			(unsigned long long)files.rlim_cur, DOCTOR_FILES_MIN);
+	/* a machine raises the soft limit itself */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < FDS_PAGE)
+		doctor_say(d, DOCTOR_NOTE, "open files",
+			   "at most %llu, too few for a jailed machine: ulimit -Hn %d",
+			   (unsigned long long)files.rlim_max, FDS_PAGE);
 	else
 		doctor_say(d, DOCTOR_OK, "open files", "at most %llu",
-			   (unsigned long long)files.rlim_cur);
+			   (unsigned long long)files.rlim_max);
 }
 
 void doctor_host(struct doctor *d)

@@ -116,8 +116,11 @@ static void probe_rules(struct probes *p)
 static void probe_ioctl(struct probes *p, uint32_t cmd)
 {
 	static const unsigned int fds[] = {
-#define PROBE_FDS(role, first, count) \
-	(first) - 1U, first, (first) + (count)-1, (first) + (count),
+#define PROBE_FDS_OF(at, count) (at) - 1U, at, (at) + (count)-1, (at) + (count)
+#define PROBE_FDS(role, first, count, pages)                           \
+	PROBE_FDS_OF(first, count),                                    \
+		PROBE_FDS_OF((first) + FDS_PAGE * ((pages)-1), count), \
+		PROBE_FDS_OF((first) + FDS_PAGE * (pages), count),
 		FD_BLOCKS(PROBE_FDS)
 #undef PROBE_FDS
 	};

@@ -80,10 +80,11 @@ jail_surroundings() {
 
 # fd_wrong NUMBER TARGET - why this is no descriptor that a jailed machine may have; nothing if it is
 fd_wrong() {
-	local role first count block='' allowed
-	while read -r role first count; do
-		[ "$1" -lt "$first" ] || [ "$1" -ge $((first + count)) ] || block=$role
-	done < <(sed -nE 's/^\tX\((FD_[A-Z]+), ([0-9]+), ([0-9]+)\).*/\1 \2 \3/p' "$here/../../vmm/core/fds.h")
+	local role first count pages block='' allowed
+	while read -r role first count pages; do
+		[ $(($1 % 1024)) -lt "$first" ] || [ $(($1 % 1024)) -ge $((first + count)) ] ||
+			{ [ "$pages" = 1 ] && [ "$1" -ge 1024 ]; } || block=$role
+	done < <(sed -nE 's/^\tX\((FD_[A-Z]+), ([0-9]+), ([0-9]+), (\w+)\).*/\1 \2 \3 \4/p' "$here/../../vmm/core/fds.h")
 	case $block in
 	FD_STDIO) allowed="^(/dev/null|$work/(out|err))$" ;;
 	FD_TAP) allowed='^/dev/net/tun$' ;;
@@ -124,6 +125,19 @@ file_limit() {
 	awk '/^Max file size/ { if ($4 == $5) print $4 }' "/proc/$(vmm_of "$pid")/limits"
 	kill $pid
 	wait $pid
+}
+
+# As runc has it by default, but with more devices; and one that would need more
+jail_files() {
+	local name=jail_of_1024_files i disks=()
+	wants $name || return 0
+	for ((i = 0; i < 16; i++)); do
+		truncate -s 1M "$work/few$i" && disks+=(--disk "$work/few$i")
+	done
+	(ulimit -Sn 64 && ulimit -Hn 1024 && run hello --cpus 4 "${disks[@]}" && exit $status) && status=0 || status=$?
+	judge $name $status 0 hello
+	(ulimit -n 1024 && run hello --cpus 16 "${disks[@]}" && exit $status) && status=0 || status=$?
+	judge ${name}_is_too_few $status 1 '^microvm: blk.*Too many open files; raise ulimit -n$'
 }
 
 # What a UART prints after its file began anew is written as well
@@ -371,6 +385,7 @@ jail_test() {
 	jail_speculation
 	jail_surroundings
 	jail_file_size
+	jail_files
 	jail_uart
 	jail_descriptors
 	jail_kills

@@ -25,7 +25,7 @@ static int other(void)
 	int fd = eventfd(0, EFD_CLOEXEC);
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_lt(fd, FD_TAP_FIRST);
+	ck_assert_int_lt(fd, FD_VM_FIRST);
 	return fd;
 }
 
@@ -104,14 +104,55 @@ START_TEST(a_full_block_takes_no_other_number_and_keeps_nothing_open)
 }
 END_TEST
 
-START_TEST(a_hard_limit_below_the_blocks_is_said)
+static void limit(rlim_t soft, rlim_t hard)
 {
-	struct rlimit low = {FDS_END - 1, FDS_END - 1};
+	struct rlimit l = {soft, hard};
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+}
+
+static void fill(enum fd_role role, int first, int count)
+{
+	for (int i = 0; i < count; i++)
+		ck_assert_int_eq(fd_place(other(), role), first + i);
+}
+
+START_TEST(a_full_block_goes_on_in_the_next_page)
+{
+	int fd;
+
+	number();
+	fill(FD_TAP, FD_TAP_FIRST, FD_TAP_COUNT);
+	fd = fd_place(other(), FD_TAP);
+	ck_assert_int_eq(fd, FDS_PAGE + FD_TAP_FIRST);
+	ck_assert_int_eq(fd & ~FD_TAP_BITS, FD_TAP_FIRST);
+	ck_assert_int_eq(fd_place(fd, FD_TAP), fd);
+	/* a number of the same page that is another role's */
+	fd = fd_place(fd, FD_VHOST);
+	ck_assert_int_eq(fd, FD_VHOST_FIRST);
+}
+END_TEST
+
+/* runc's hard limit: a usual machine has its place below it, a large one is told */
+START_TEST(a_hard_limit_of_one_page_is_enough)
+{
+	limit(64, FDS_PAGE);
+	number();
+	fill(FD_VCPU, FD_VCPU_FIRST, FD_VCPU_COUNT);
+	fill(FD_WAKE, FD_WAKE_FIRST, FD_WAKE_COUNT);
+	errno = 0;
+	ck_assert_int_eq(fd_place(other(), FD_WAKE), -EMFILE);
+	ck_assert_int_eq(errno, EMFILE);
+}
+END_TEST
+
+START_TEST(a_hard_limit_below_a_page_is_said)
+{
 	struct err e = {0};
 
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	limit(FDS_PAGE - 1, FDS_PAGE - 1);
 	ck_assert_int_eq(fds_number(&e), -EMFILE);
-	ck_assert_msg(strstr(e.msg, "ulimit -Hn") != NULL, "%s", e.msg);
+	ck_assert_msg(strstr(e.msg, "ulimit -Hn to 1024") != NULL, "%s", e.msg);
 	ck_assert(!fds_numbered());
 }
 END_TEST
@@ -121,9 +162,10 @@ START_TEST(a_soft_limit_is_raised)
 	struct rlimit l;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
-	l.rlim_cur = 64;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	limit(64, l.rlim_max);
 	number();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	ck_assert_uint_eq(l.rlim_cur, l.rlim_max < FDS_END ? l.rlim_max : FDS_END);
 	ck_assert_int_eq(fd_place(other(), FD_WAKE), FD_WAKE_FIRST);
 }
 END_TEST
@@ -173,7 +215,9 @@ UNIT_MAIN("fds", NULL, NULL, t)
 	tcase_add_test(t, number_3_is_no_other_descriptor);
 	tcase_add_test(t, a_failed_open_keeps_its_error);
 	tcase_add_test(t, a_full_block_takes_no_other_number_and_keeps_nothing_open);
-	tcase_add_test(t, a_hard_limit_below_the_blocks_is_said);
+	tcase_add_test(t, a_full_block_goes_on_in_the_next_page);
+	tcase_add_test(t, a_hard_limit_of_one_page_is_enough);
+	tcase_add_test(t, a_hard_limit_below_a_page_is_said);
 	tcase_add_test(t, a_soft_limit_is_raised);
 	tcase_add_test(t, only_what_is_ours_and_the_standard_streams_stay);
 	tcase_add_loop_test(

@@ -14,16 +14,17 @@
 #include "vmm/core/util.h"
 
 static const struct {
-	int first, count;
+	int first, count, pages;
 } fds_block[] = {
-#define FD_BLOCK_ROW(role, first, count) [role] = {first, count},
+#define FD_BLOCK_ROW(role, first, count, pages) [role] = {first, count, pages},
 	FD_BLOCKS(FD_BLOCK_ROW)
 #undef FD_BLOCK_ROW
 };
 
-#define FD_BLOCK_CHECK(role, first, count)                                       \
-	_Static_assert(((count) & ((count)-1)) == 0 && (first) % (count) == 0 && \
-			       (first) + (count) <= FDS_END,                     \
+#define FD_BLOCK_CHECK(role, first, count, pages)                                    \
+	_Static_assert(((count) & ((count)-1)) == 0 && (first) % (count) == 0 &&     \
+			       (first) + (count) <= FDS_PAGE &&                      \
+			       ((pages) & ((pages)-1)) == 0 && (pages) <= FDS_PAGES, \
 		       #role " is no block that one comparison finds");
 FD_BLOCKS(FD_BLOCK_CHECK)
 #undef FD_BLOCK_CHECK
@@ -50,19 +51,19 @@ int fds_number(struct err *e)
 	int fd;
 
 	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < FDS_END) {
-		l.rlim_cur = FDS_END;
-		if (l.rlim_max < FDS_END || setrlimit(RLIMIT_NOFILE, &l) < 0)
+		l.rlim_cur = MIN(l.rlim_max, FDS_END + 0U);
+		if (l.rlim_cur < FDS_PAGE || setrlimit(RLIMIT_NOFILE, &l) < 0)
 			return err_set(
 				e, EMFILE,
 				"only %llu files may be open (ulimit -Hn), and the "
 				"jail numbers them up to %d; raise ulimit -Hn to %d, "
 				"or start with --jail off",
-				(unsigned long long)l.rlim_max, FDS_END - 1, FDS_END);
+				(unsigned long long)l.rlim_max, FDS_PAGE - 1, FDS_PAGE);
 	}
-	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FDS_END - 1);
+	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FDS_PAGE - 1);
 	if (fd < 0)
 		return err_set(e, errno, "no file can have the number %d: %s",
-			       FDS_END - 1, strerror(errno));
+			       FDS_PAGE - 1, strerror(errno));
 	close(fd);
 	fds_on = true;
 	fds_fill_stdio();
@@ -110,20 +111,44 @@ bool fds_numbered(void)
 	return fds_on;
 }
 
+/* A copy of @fd in the block's part of @page.  Return: -EMFILE: that is full, or above the limit */
+static int fd_copy(int fd, enum fd_role role, int page)
+{
+	int first = fds_block[role].first + page * FDS_PAGE, to;
+
+	to = fcntl(fd, F_DUPFD_CLOEXEC, first);
+	if (to < 0)
+		return errno == EINVAL ? -EMFILE : -errno;
+	if (to < first + fds_block[role].count)
+		return to;
+	close(to);
+	return -EMFILE;
+}
+
+/* Is @fd in the block already? */
+static bool fd_has_place(int fd, enum fd_role role)
+{
+	int at = fd % FDS_PAGE - fds_block[role].first;
+
+	return at >= 0 && at < fds_block[role].count &&
+	       fd / FDS_PAGE < fds_block[role].pages;
+}
+
 int fd_place(int fd, enum fd_role role)
 {
-	int first = fds_block[role].first, end = first + fds_block[role].count, to;
+	bool low = fd < FD_STDIO_FIRST + FD_STDIO_COUNT;
+	int to = -EMFILE;
 
 	if (fd < 0)
 		return -errno;
-	if (!fds_on || (fd >= first && fd < end))
+	if (!fds_on || fd_has_place(fd, role))
 		return fd;
-	to = fcntl(fd, F_DUPFD_CLOEXEC, first);
-	cleanup_close_fd(&fd);
-	fds_fill_stdio();
-	if (to < end)
-		return to < 0 ? -errno : to;
-	close(to);
-	errno = EMFILE;
-	return -EMFILE;
+	for (int page = 0; to == -EMFILE && page < fds_block[role].pages; page++)
+		to = fd_copy(fd, role, page);
+	close(fd);
+	if (low)
+		fds_fill_stdio();
+	if (to < 0)
+		errno = -to;
+	return to;
 }

@@ -70,9 +70,9 @@ extern const unsigned int filter_rules_arch_n;
 /* For a rule's arguments: a descriptor of that role; an int; one that has no other bits; one
  * that is @v but for these bits; and likewise a long
  */
-#define ON(n, role)                                                         \
-	{                                                                   \
-		FILTER_INT & ~((uint64_t)role##_COUNT - 1), role##_FIRST, n \
+#define ON(n, role)                                                  \
+	{                                                            \
+		FILTER_INT & ~(uint64_t)role##_BITS, role##_FIRST, n \
 	}
 #define INT(n, v)                            \
 	{                                    \
