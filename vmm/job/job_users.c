@@ -44,17 +44,18 @@ static void warn_volume(const struct job_options *o, const struct job_volume *v)
 void job_users_warn(const struct job_options *o)
 {
 	struct subids_range u, g;
-	bool given = subids_given(&u, &g);
+	unsigned int first = 0;
 
-	if (geteuid() == 0 || is_root(o->user))
+	while (first < o->nvolume && o->volume[first].readonly)
+		first++;
+	/* what follows asks the host */
+	if (first == o->nvolume || is_root(o->user) || geteuid() == 0)
 		return;
-	for (unsigned int i = 0; i < o->nvolume; i++) {
-		if (o->volume[i].readonly)
-			continue;
-		if (!given) {
-			warn_alone(o);
-			return;
-		}
-		warn_volume(o, &o->volume[i]);
+	if (!subids_given(&u, &g)) {
+		warn_alone(o);
+		return;
 	}
+	for (unsigned int i = first; i < o->nvolume; i++)
+		if (!o->volume[i].readonly)
+			warn_volume(o, &o->volume[i]);
 }
