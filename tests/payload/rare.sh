@@ -116,6 +116,24 @@ rare_daemon() {
 	finish $name 143 '' 'qemu-storage-daemon.* ended'
 }
 
+# It does not answer, and is ended with the machine
+rare_daemon_hung() {
+	local name=rare_daemon_hangs server
+	wants $name || return 0
+	if ! qemu-img create -q -f qed "$work/image" 4M 2>"$work/err"; then
+		skip $name 'no qemu-img'
+		return
+	fi
+	: >"$work/out"
+	"$microvm" --kernel "$payloads/idle" --disk "$work/image,format=qed" --stop-timeout 0 --timeout "${LIMIT}s" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await said '^idle, 1 disks' 1
+	server=$(pgrep -P "$(vmm_of "$pid")") && kill -STOP "$server"
+	finish $name 143 ''
+	ended "$server" || not_ok $name 'its server is left'
+}
+
 # A report whose directory takes no other file: written over, as it runs and at the end
 rare_report() {
 	local name=rare_report_written_over plain=(setpriv --bounding-set=-all --inh-caps=-all)
@@ -232,6 +250,7 @@ rare_test() {
 	rare_words
 	rare_passt
 	rare_daemon
+	rare_daemon_hung
 	rare_report
 	rare_terminal
 	rare_tap
