@@ -88,6 +88,7 @@ static void sit(int master, const struct winsize *size)
 static void be(int slave, char **argv)
 {
 	(void)setsid();
+	(void)signal(SIGINT, SIG_DFL); /* which a script's & ignores */
 	if (ioctl(slave, TIOCSCTTY, 0) < 0)
 		fail("TIOCSCTTY");
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -35,15 +35,20 @@ static void say_exit(enum agent_how how, uint8_t status, const char *sentence)
 	peer_send();
 }
 
-static void begun(void)
+static void greeted(void)
 {
 	struct agent_frame f;
 
-	peer_begin();
 	peer_greet();
 	do
 		ck_assert(peer_hear(&f));
 	while (f.type != AGENT_START);
+}
+
+static void begun(void)
+{
+	peer_begin();
+	greeted();
 }
 
 /* The session is over, and that is not the job's */
@@ -530,18 +535,26 @@ END_TEST
 static struct job_copier copier;
 static int files_end, answer_end;
 
-static void begun_with_files(void)
+static void opened_with_files(void)
 {
 	int pair[2], answer[2];
 
 	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) &&
 		  !pipe2(answer, O_CLOEXEC));
+	copier.n = 1;
+	copier.place[0].dst = "./out";
 	copier.files = pair[0];
 	files_end = pair[1];
 	copier.answer = answer[0];
 	answer_end = answer[1];
 	start.copier = &copier;
-	begun();
+	peer_begin();
+}
+
+static void begun_with_files(void)
+{
+	opened_with_files();
+	greeted();
 }
 
 static void answers(const char *text)
@@ -583,6 +596,7 @@ START_TEST(copy_that_failed_is_a_good_end)
 	ck_assert_int_eq(read(files_end, &verdict, 1), 0); /* no more comes */
 	answers("--copy-out: disk full");
 	ck_assert(ended);
+	job_copied_tell(&s, &verdict);
 	ck_assert_int_eq(verdict.status, _i ? 3 : 125);
 	ck_assert_str_eq(verdict.detail, "--copy-out: disk full");
 }
@@ -598,6 +612,7 @@ START_TEST(copier_that_died_is_waited_for)
 	ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
 	peer_send();
 	say_exit(AGENT_EXITED, 0, "");
+	job_copied_tell(&s, &verdict);
 	offended(_i ? "it? was stopped" : "the process that writes the files has ended");
 }
 END_TEST
@@ -610,7 +625,9 @@ START_TEST(job_that_never_was_is_copied_out)
 	ck_assert(agent_put_exit(&said, JOB_SESSION, &x));
 	peer_send();
 	ck_assert(ended);
+	job_copied_tell(&s, &verdict);
 	ck_assert_int_eq(verdict.status, 127);
+	ck_assert_str_eq(verdict.detail, "nothing was copied out to ./out");
 }
 END_TEST
 
@@ -623,20 +640,30 @@ START_TEST(files_that_nobody_asked_for)
 }
 END_TEST
 
+/* In each phase: before the job, in it, while the files come, while they are written */
 START_TEST(cut_off_copy_goes_unsaid)
 {
 	struct exit_verdict v = exit_verdict(CAUSE_TIMEOUT);
 
-	begun_with_files();
-	if (_i > 0)
+	if (_i)
+		begun_with_files();
+	else
+		opened_with_files();
+	if (_i > 1)
 		ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
 	peer_send();
-	if (_i > 1) /* and the copier has not answered */
+	if (_i > 2) /* and the copier has not answered */
 		say_exit(AGENT_EXITED, 0, "");
 	ck_assert(!ended);
-	job_copied_lost(&s, &v);
-	ck_assert_str_eq(v.detail, _i ? "not all was copied out, or nothing (--copy-out)"
-				      : "nothing was copied out (--copy-out)");
+	copier.n = _i > 2 ? 3 : 1;
+	(void)snprintf(v.detail, sizeof(v.detail), "it took too long");
+	job_copied_tell(&s, &v);
+	ck_assert_int_eq(v.cause, CAUSE_TIMEOUT);
+	ck_assert_str_eq(
+		v.detail,
+		_i > 2   ? "it took too long; not all was copied out to ./out and 2 more"
+		: _i > 1 ? "it took too long; not all was copied out to ./out"
+			 : "it took too long; nothing was copied out to ./out");
 }
 END_TEST
 
@@ -675,5 +702,5 @@ UNIT_MAIN("job_session", setup, teardown, t)
 	tcase_add_loop_test(t, copier_that_died_is_waited_for, 0, 2);
 	tcase_add_test(t, job_that_never_was_is_copied_out);
 	tcase_add_test(t, files_that_nobody_asked_for);
-	tcase_add_loop_test(t, cut_off_copy_goes_unsaid, 0, 3);
+	tcase_add_loop_test(t, cut_off_copy_goes_unsaid, 0, 4);
 }

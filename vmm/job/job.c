@@ -160,7 +160,7 @@ void job_over(struct job *j, struct exit_verdict *v)
 		v->status = JOB_STATUS_OURS;
 	else if (!own)
 		job_lost(j, v);
-	job_copied_lost(&j->session, v);
+	job_copied_tell(&j->session, v);
 	job_session_close(&j->session);
 	job_console_close(&j->console);
 	cleanup_close_fd(&j->wire);

@@ -70,28 +70,28 @@ bool job_copied_done(struct job_session *s)
 	return c->came;
 }
 
-/* A job that failed keeps its own status */
+/* A job that failed keeps its own status.  After whatever end: what is not there is not passed over */
 void job_copied_tell(const struct job_session *s, struct exit_verdict *v)
 {
+	const struct job_copier *p = s->start ? s->start->copier : NULL;
 	size_t n = strlen(v->detail);
+	const char *and = n ? "; " : "";
+	char more[32] = "";
 
-	if (!s->start->copier || s->exit.how == AGENT_CANNOT || !*s->copied.text)
+	if (!s->loop || !p || (s->copied.came && !*s->copied.text))
 		return;
-	(void)snprintf(v->detail + n, sizeof(v->detail) - n, "%s%s", n ? "; " : "",
-		       s->copied.text);
+	if (p->n > 1)
+		(void)snprintf(more, sizeof(more), " and %u more", p->n - 1);
+	if (s->copied.came)
+		(void)snprintf(v->detail + n, sizeof(v->detail) - n, "%s%s", and,
+			       s->copied.text);
+	else
+		(void)snprintf(v->detail + n, sizeof(v->detail) - n,
+			       "%s%s was copied out to %.200s%s", and,
+			       s->copied.begun ? "not all" : "nothing", p->place[0].dst,
+			       more);
 	if (v->status)
 		return;
 	v->cause = CAUSE_HOST_ERROR;
 	v->status = JOB_STATUS_OURS;
-}
-
-void job_copied_lost(const struct job_session *s, struct exit_verdict *v)
-{
-	size_t n = strlen(v->detail);
-
-	if (s->loop && s->start->copier && s->started && !s->copied.came)
-		(void)snprintf(v->detail + n, sizeof(v->detail) - n, "%s%s (--copy-out)",
-			       n ? "; " : "",
-			       s->copied.begun ? "not all was copied out, or nothing"
-					       : "nothing was copied out");
 }

@@ -38,7 +38,6 @@ void job_session_check(struct job_session *s)
 		return;
 	v.status = agent_status(&s->exit);
 	(void)snprintf(v.detail, sizeof(v.detail), "%s", s->exit.sentence);
-	job_copied_tell(s, &v);
 	job_session_end(s, &v);
 }
 

@@ -96,14 +96,13 @@ void job_session_pump(struct job_session *s);
 /* job_session_end() - the session is over with @v */
 void job_session_end(struct job_session *s, const struct exit_verdict *v);
 
-/* job_copied.c: hear the copier; is all said and done, or will it not be; what the machine's end means
- * for it, in @v
+/* job_copied.c: hear the copier; is all said and done, or will it not be; after whatever end, and before
+ * the session is closed, say in @v what did not come
  */
 int job_copied_open(struct job_session *s, struct err *e);
 void job_copied_close(struct job_session *s);
 bool job_copied_done(struct job_session *s);
 void job_copied_tell(const struct job_session *s, struct exit_verdict *v);
-void job_copied_lost(const struct job_session *s, struct exit_verdict *v);
 
 /* job_terminal.c: find out about the terminal; once the process is locked, handle its signals; make
  * it raw, for a job that has begun; give it back

@@ -161,9 +161,10 @@ case_run_ends_what_takes_too_much()
 	quick
 	job 137 -m 128M "$RUN/root.img" -- sh -c 'tail /dev/zero' </dev/null
 	complained memory
-	"$MICROVM" run --timeout 1s "$RUN/root.img" -- sleep 999 >out 2>err </dev/null
+	"$MICROVM" run --timeout 1s --copy-out /etc/text:x "$RUN/root.img" -- sleep 999 >out 2>err </dev/null
 	status=$?
 	[ $status = 124 ] || fail "status $status after --timeout"
+	complained '--timeout ran out after 1 seconds; nothing was copied out to x'
 	# whose reader leaves
 	"$MICROVM" run --timeout $GUEST_TIMEOUT "$RUN/root.img" -- yes 2>err </dev/null | head -n 1 >out
 	said y
@@ -346,7 +347,7 @@ case_run_says_what_cannot_be_copied()
 	starts --stop-timeout 0 --copy-out /etc/text:y "$RUN/root.img" -- sh -c 'echo ready; exec sleep 999' </dev/null
 	kill -TERM $vmm
 	ends 143
-	complained 'nothing was copied out'
+	complained 'nothing was copied out to y'
 	job 125 --copy-in none:/x "$RUN/root.img" -- true </dev/null
 	complained 'none: No such file'
 	job 125 --copy-in /etc:/etc/text "$RUN/root.img" -- true </dev/null
@@ -361,23 +362,98 @@ copying()
 	! nothing_left
 }
 
-# While a file comes out, which takes seconds: an end in order, and none
+# sits_at OPTION... - run one at a terminal, where keys >&3 are typed; $vmm is the terminal's process
+sits_at()
+{
+	[ -p keys ] || mkfifo keys
+	"$TERMINAL" 40x132 "$@" <keys >out 2>err &
+	vmm=$!
+	exec 3>keys
+}
+
+# While a file comes out, which takes seconds: an end in order, by Ctrl-C as well, and none
 case_run_leaves_nothing_of_a_copy_that_ends()
 {
 	quick
-	for signal in TERM KILL; do
-		"$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /big:big "$RUN/root.img" -- \
-			dd if=/dev/zero of=/big bs=1M count=100 >out 2>err </dev/null &
-		vmm=$!
-		await copying || fail "nothing is copied: $(cat err)"
-		kill -$signal $vmm
+	for signal in TERM INT KILL; do
+		sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /big:big "$RUN/root.img" -- \
+			dd if=/dev/zero of=/big bs=1M count=100
+		await copying || fail "nothing is copied: $(cat out)"
+		if [ $signal = INT ]; then
+			printf '\003' >&3
+		else
+			kill -$signal "$(machine_of $vmm)"
+		fi
+		exec 3>&-
 		wait $vmm
 		status=$?
-		[ $signal = KILL ] || [ $status = 125 ] || fail "status $status after SIG$signal: $(cat err)"
-		[ $signal = KILL ] || complained 'copy-out'
+		if [ $signal = KILL ]; then
+			[ $status = 137 ] || fail "status $status after SIGKILL: $(cat out)"
+		else
+			[ $status = 125 ] || fail "status $status after SIG$signal: $(cat out)"
+			grep -q 'copy-out' out || fail "$(cat out)"
+		fi
 		await nothing_left || fail "SIG$signal left something behind"
 		[ ! -e big ] || fail 'it is there, and not whole'
 	done
+}
+
+# Its root comes by stdin, into a file without a name
+reads_stdin()
+{
+	ls -l "/proc/$(machine_of $vmm)/fd" 2>/dev/null | grep -q '(deleted)'
+}
+
+# More of its machine's memory is in use than a kernel takes
+fills_memory()
+{
+	awk '/^Rss(Shmem|Anon)/ { n += $2 } END { exit n < 90000 }' \
+		"/proc/$(machine_of "$(machine_of $vmm)")/status" 2>/dev/null
+}
+
+# typed STATUS - Ctrl-C ends it with that, and the copier leaves no file
+typed()
+{
+	printf '\003' >&3
+	exec 3>&-
+	wait $vmm
+	status=$?
+	[ $status = "$1" ] || fail "status $status, not $1: $(head -c 300 out)"
+	clean
+}
+
+# Before there is a machine; while its kernel boots; while files go in; while the job runs
+case_run_ends_by_a_key_in_each_phase()
+{
+	job 0 "$RUN/root.img" -- true </dev/null # as in run_leaves_nothing
+	traces >before
+	mkfifo tar
+	sits_at sh -c 'exec "$0" "$@" <tar' "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /etc/text:x - -- true
+	exec 4>tar
+	await reads_stdin || fail 'stdin is not read'
+	typed 130
+	exec 4>&-
+	# its initramfs has no agent, and waits for a word on its console
+	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --verbose --report report --kernel "$KERNEL" --agent "$INITRD" \
+		--copy-out /etc/text:x "$RUN/root.img" -- true
+	wait_for out '# '
+	typed 130
+	grep -q 'nothing was copied out to x' out || fail "$(cat out)"
+	grep -q '"cause":"sigint","status":130' report || fail "$(cat report)"
+	[ ! -e x ] || fail 'there is something'
+	quick
+	dd if=/dev/zero of=much bs=1M count=200 2>/dev/null
+	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-in much:/much "$RUN/root.img" -- sleep 999
+	await fills_memory || fail 'nothing goes in'
+	typed 130
+	# a job that has ended is one that ends in whatever way: what it made comes out
+	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /etc/text:x "$RUN/root.img" -- sh -c 'echo ready; exec sleep 999'
+	wait_for out ready
+	typed 130
+	[ -e x ] || fail 'what the job made did not come out'
+	rm -f much x tar report
+	traces >after
+	diff before after >out || fail 'something is left: see out'
 }
 
 case_run_writes_to_a_scratch_disk()
