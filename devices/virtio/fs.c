@@ -136,7 +136,7 @@ static const char *const fs_args[][3][5] = {
 };
 _Static_assert(DAEMON_FD_FIRST == 3, "what --fd and FS_PLACE_4 say");
 
-/* The host's root, and no user to read it who is neither ours nor anybody's */
+/* Why virtiofsd cannot read the host's root: it has to be a user that owns nothing there */
 static int fs_no_other(struct err *e)
 {
 	struct subids ids;
@@ -144,13 +144,15 @@ static int fs_no_other(struct err *e)
 	if (geteuid() == 0)
 		return err_set(
 			e, EPERM,
-			"the user namespace that this is root of has one user, and "
-			"virtiofsd needs another one to read the host's root with");
+			"virtiofsd reads the host's root as a user that owns nothing, and "
+			"this user namespace has no user but root; start microvm outside "
+			"of it, or map more users into it (newuidmap)");
 	if (subids_find(&ids, e) < 0)
 		return -e->code;
-	return err_set(e, EPERM,
-		       "virtiofsd needs a user that owns nothing, a subordinate id, and "
-		       "this machine has got none; leave out --jail off");
+	return err_set(
+		e, EPERM,
+		"virtiofsd reads the host's root as a user that owns nothing, a "
+		"subordinate id, and --jail off gives it none; leave out --jail off");
 }
 
 static int fs_start(struct vu_dev *d, const struct config_share *c, int dir,

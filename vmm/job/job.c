@@ -128,7 +128,7 @@ static void job_lost(struct job *j, struct exit_verdict *v)
 	if (j->session.loop)
 		(void)snprintf(v->detail, sizeof(v->detail),
 			       "the machine ended before its job %s: %.380s%s",
-			       j->session.started ? "did" : "began", why,
+			       j->session.started_ns ? "did" : "began", why,
 			       told ? " (its console's last lines are above)" : "");
 	v->status = JOB_STATUS_OURS;
 }

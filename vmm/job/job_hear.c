@@ -34,7 +34,7 @@ void job_session_check(struct job_session *s)
 {
 	struct exit_verdict v = exit_verdict(CAUSE_JOB);
 
-	if (!s->exited || s->out_[0].n || s->out_[1].n || !job_copied_done(s))
+	if (!s->exited_ns || s->out_[0].n || s->out_[1].n || !job_copied_done(s))
 		return;
 	v.status = agent_status(&s->exit);
 	(void)snprintf(v.detail, sizeof(v.detail), "%s", s->exit.sentence);
@@ -49,12 +49,11 @@ static void hear_hello(struct job_session *s, const struct agent_frame *f)
 	char sentence[256];
 
 	agent_hello(f, &hello);
-	if (hello.version == AGENT_VERSION && !s->greeted) {
-		s->greeted = true;
+	if (hello.version == AGENT_VERSION && !s->greeted_ns) {
 		s->greeted_ns = monotonic_ns();
 		return;
 	}
-	if (s->greeted) {
+	if (s->greeted_ns) {
 		hear_offence(s, "a second greeting");
 		return;
 	}
@@ -87,11 +86,10 @@ static void hear_fail(struct job_session *s, const struct agent_frame *f)
 static void hear_started(struct job_session *s, const struct agent_frame *f)
 {
 	(void)f;
-	if (s->started) {
+	if (s->started_ns) {
 		hear_offence(s, "a second start");
 		return;
 	}
-	s->started = true;
 	s->started_ns = monotonic_ns();
 	job_terminal_begin(s);
 }
@@ -130,7 +128,6 @@ static void hear_credit(struct job_session *s, const struct agent_frame *f)
 static void hear_exit(struct job_session *s, const struct agent_frame *f)
 {
 	agent_exit(f, &s->exit);
-	s->exited = true;
 	s->exited_ns = monotonic_ns();
 	job_session_check(s);
 }
@@ -145,11 +142,11 @@ static void (*const hears[])(struct job_session *s, const struct agent_frame *f)
 /* agent_next() has checked the frame alone; what it may be now is ours */
 static void hear(struct job_session *s, const struct agent_frame *f)
 {
-	if (!s->greeted && f->type != AGENT_HELLO && f->type != AGENT_FAIL)
+	if (!s->greeted_ns && f->type != AGENT_HELLO && f->type != AGENT_FAIL)
 		hear_offence(s, "something before its greeting");
 	else if (f->session && (f->session != JOB_SESSION || !s->begun))
 		hear_offence(s, "something about a job that there is not");
-	else if ((!f->session || !s->exited) && f->type < ARRAY_SIZE(hears) &&
+	else if ((!f->session || !s->exited_ns) && f->type < ARRAY_SIZE(hears) &&
 		 hears[f->type])
 		hears[f->type](s, f);
 }

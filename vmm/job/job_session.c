@@ -59,7 +59,7 @@ static bool say_beginning(struct job_session *s)
 
 static void say_signals(struct job_session *s)
 {
-	for (uint8_t sig = 1; s->started && s->signals && sig < 64; sig++)
+	for (uint8_t sig = 1; s->started_ns && s->signals && sig < 64; sig++)
 		if (s->signals >> sig & 1 &&
 		    agent_put(&s->out, AGENT_SIGNAL, JOB_SESSION, 0, &sig, 1))
 			s->signals &= ~(UINT64_C(1) << sig);
@@ -93,7 +93,7 @@ static void say_credit(struct job_session *s)
 /* May more of stdin be read?  A terminal's is the job's only while it is raw */
 static bool stdin_wanted(const struct job_session *s)
 {
-	return s->started && !s->exited && !s->stdin_.ended && s->stdin_.credit &&
+	return s->started_ns && !s->exited_ns && !s->stdin_.ended && s->stdin_.credit &&
 	       (!s->terminal.on || s->terminal.raw);
 }
 
@@ -115,7 +115,7 @@ static void say_stdin(struct job_session *s)
 
 static void say(struct job_session *s)
 {
-	if (!say_beginning(s) || s->exited)
+	if (!say_beginning(s) || s->exited_ns)
 		return;
 	say_signals(s);
 	say_size(s);
@@ -231,7 +231,7 @@ static void on_late(struct loop_source *l, uint32_t events)
 
 	(void)events;
 	loop_want(s->loop, l, 0);
-	if (s->greeted || s->over) /* its kernel has booted, then */
+	if (s->greeted_ns || s->over) /* its kernel has booted, then */
 		return;
 	s->worried = true;
 	log_warn(
@@ -274,7 +274,7 @@ bool job_session_signal(struct job_session *s, int sig)
 {
 	if (sig == SIGTSTP || sig == SIGXCPU || sig <= 0 || sig >= 64)
 		return false;
-	if (s->over || (!s->started && signal_early(s, sig)))
+	if (s->over || (!s->started_ns && signal_early(s, sig)))
 		return true;
 	if (sig == SIGTERM)
 		signal_term(s);

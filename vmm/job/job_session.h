@@ -67,9 +67,10 @@ struct job_session {
 	struct agent_writer out;
 	size_t machine_said, job_said; /* bytes of the texts */
 	bool made, begun;              /* MADE and START are said */
-	bool greeted, started;         /* the agent's HELLO and STARTED came */
-	uint64_t greeted_ns, ready_ns, started_ns, exited_ns; /* when; 0: not yet */
-	bool exited; /* its EXIT came; we end when the streams are written out */
+	/* when the agent's HELLO, READY, STARTED and EXIT came; 0: not yet. We end after EXIT, when the
+	 * streams are written out
+	 */
+	uint64_t greeted_ns, ready_ns, started_ns, exited_ns;
 	bool over;
 	bool stopping;    /* SIGTERM came before */
 	bool worried;     /* it was said that the job has not begun */

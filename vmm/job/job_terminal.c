@@ -56,7 +56,7 @@ static void on_wake(struct loop_source *l, uint32_t events)
 
 	(void)events;
 	(void)eventfd_read(l->fd, &n);
-	if (s->terminal.on && s->started)
+	if (s->terminal.on && s->started_ns)
 		terminal_take(s);
 	s->resized = true;
 	job_session_pump(s);

@@ -141,6 +141,8 @@ case_run_has_the_hosts_root()
 	complained 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 joe'
 	subordinate
 	hosts_root as_joe 0
+	as_joe 125 --jail off --root host -- true
+	complained 'leave out --jail off'
 	as_joe 125 --root host "$RUN/root.img" -- true
 	complained 'ROOT is given twice'
 }
