@@ -1,51 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * fuzz_agent_tar - a tar that anybody may have written.  It is unpacked into a directory whose only
- * neighbour is a file, and a tar that leaves the directory changes that one.
- */
-#include "tests/fuzz/fuzz.h"
+/* fuzz_agent_tar - a tar that anybody may have written. */
+#include "tests/fuzz/fuzz_victim.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "guest-images/agent/tar.h"
 #include "guest-images/agent/users.h"
-#include "vmm/core/util.h"
-
-static char top[] = "/tmp/fuzz_agent_tar.XXXXXX", dir[64];
-static int top_fd;
-
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)kind;
-	/* a link leads out, and chmod() follows it */
-	if (S_ISDIR(st->st_mode))
-		(void)chmod(path, 0700);
-	return ftw->level ? remove(path) : 0;
-}
-
-static void end(void)
-{
-	(void)unlinkat(top_fd, "victim", 0);
-	(void)rmdir(top);
-}
-
-static void begin(void)
-{
-	if (!top_fd) {
-		BUG_ON(!mkdtemp(top));
-		(void)snprintf(dir, sizeof(dir), "%s/root", top);
-		top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		BUG_ON(close(openat(top_fd, "victim", O_CREAT | O_WRONLY, 0600)) < 0);
-		BUG_ON(atexit(end) != 0);
-	}
-	BUG_ON(mkdir(dir, 0700) < 0);
-}
 
 /* The sum of each header that is meant to be one, for the fuzzer will not find it */
 static void sum(uint8_t *h)
@@ -85,14 +47,6 @@ static int archive(struct fuzz_in *in, uint64_t *size)
 	return fd;
 }
 
-static void check_victim(void)
-{
-	struct stat st;
-
-	fuzz_check(fstatat(top_fd, "victim", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		   st.st_nlink == 1 && st.st_size == 0 && (st.st_mode & 07777) == 0600);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_in in = {data, size};
@@ -106,19 +60,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	(void)user_find(&user, "ann", text, text, why);
 	(void)user_find(&user, "1000:wheel", text, text, why);
-	begin();
+	root = victim_begin();
 	why[0] = '\0';
 	fd = archive(&in, &bytes);
-	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ok = tar_unpack(fd, bytes, root, why);
 	fuzz_check(ok || *why);
 	close(fd);
 	close(root);
-	check_victim();
-	fuzz_check(fstat(top_fd, &st) == 0 && st.st_nlink == 3);
-	fuzz_check(lstat(dir, &st) == 0 && S_ISDIR(st.st_mode));
-	(void)chmod(dir, 0700);
-	BUG_ON(nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS) < 0 || rmdir(dir) < 0);
-	check_victim(); /* as the clean-up left it */
+	victim_check(3);
+	fuzz_check(lstat(victim_dir, &st) == 0 && S_ISDIR(st.st_mode));
+	victim_remove();
 	return 0;
 }

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "guest-images/agent/tar.h"
+#include "tests/lib/files.h"
 #include "tests/lib/unit.h"
 
 static char top[] = "/tmp/test_agent_tar.XXXXXX", dir[64], why[AGENT_SENTENCE + 1];
@@ -31,17 +31,9 @@ static void setup(void)
 	why[0] = '\0';
 }
 
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static void teardown(void)
 {
-	ck_assert_int_eq(nftw(top, drop, 16, FTW_DEPTH | FTW_PHYS), 0);
+	files_remove(top);
 	free(tar);
 }
 

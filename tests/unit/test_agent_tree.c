@@ -3,7 +3,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "guest-images/agent/tree.h"
+#include "tests/lib/files.h"
 #include "tests/lib/unit.h"
 
 #define TIME 1000000007
@@ -38,19 +38,11 @@ static void setup(void)
 	umask(022);
 }
 
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static void teardown(void)
 {
 	close(file);
 	close(dir);
-	ck_assert_int_eq(nftw(top, drop, 16, FTW_DEPTH | FTW_PHYS), 0);
+	files_remove(top);
 }
 
 /* In @src */
@@ -70,27 +62,6 @@ static const char *to(const char *name)
 
 	(void)snprintf(path[++i % 4], sizeof(path[0]), "%s/%s", dst, name);
 	return path[i % 4];
-}
-
-static void put(const char *path, const char *text, mode_t mode)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	ck_assert_int_eq(fchmod(fd, mode), 0);
-	close(fd);
-}
-
-static bool has(const char *path, const char *text)
-{
-	char buf[256];
-	int fd = open(path, O_RDONLY | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
-
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
 }
 
 /* ---- records by hand ---- */
@@ -154,14 +125,15 @@ START_TEST(all_kinds_arrive)
 	char link[64];
 
 	ck_assert_int_eq(mkdir(at("d"), 0700), 0);
-	put(at("d/\377\n\t x"), "bytes", 0751);
-	put(at("d/empty"), "", 0400);
+	file_put(at("d/\377\n\t x"), "bytes", 0751);
+	file_put(at("d/empty"), "", 0400);
 	ck_assert_int_eq(symlink("/etc/passwd", at("d/link")), 0);
 	ck_assert_int_eq(mkfifo(at("d/fifo"), 0600), 0);
 	ck_assert_int_eq(utimensat(AT_FDCWD, at("d/empty"), times, 0), 0);
 	ck_assert_int_eq(chmod(at("d"), 0550), 0);
 	there_and_back(src, "new", 0);
-	ck_assert(has(to("new/d/\377\n\t x"), "bytes") && has(to("new/d/empty"), ""));
+	ck_assert(file_has(to("new/d/\377\n\t x"), "bytes") &&
+		  file_has(to("new/d/empty"), ""));
 	ck_assert(!stat(to("new/d/\377\n\t x"), &st) && (st.st_mode & 07777) == 0751);
 	ck_assert(!stat(to("new/d/empty"), &st) && (st.st_mode & 07777) == 0400);
 	ck_assert(st.st_mtim.tv_sec == TIME && st.st_mtim.tv_nsec == 5);
@@ -176,10 +148,10 @@ START_TEST(file_alone_and_by_a_link)
 {
 	struct stat st;
 
-	put(at("file"), "text", 06755);
+	file_put(at("file"), "text", 06755);
 	ck_assert_int_eq(symlink("file", at("link")), 0);
 	there_and_back(at("link"), "x", 022);
-	ck_assert(has(to("x"), "text"));
+	ck_assert(file_has(to("x"), "text"));
 	ck_assert(!lstat(to("x"), &st) && (st.st_mode & 07777) == 0755);
 }
 END_TEST
@@ -245,16 +217,16 @@ START_TEST(into_what_is_there)
 	struct stat st;
 
 	ck_assert(!mkdir(at("d"), 0755) && !mkdir(to("d"), 0711));
-	put(at("d/same"), "new", 0644);
-	put(to("d/same"), "old", 0600);
-	put(to("d/other"), "stays", 0600);
-	put(to("outside"), "stays", 0600);
+	file_put(at("d/same"), "new", 0644);
+	file_put(to("d/same"), "old", 0600);
+	file_put(to("d/other"), "stays", 0600);
+	file_put(to("outside"), "stays", 0600);
 	ck_assert_int_eq(symlink("x", at("d/ln")), 0);
 	ck_assert_int_eq(symlink("../outside", to("d/ln")), 0);
 	there_and_back(src, "", 0);
-	ck_assert(has(to("d/same"), "new") && has(to("d/other"), "stays"));
+	ck_assert(file_has(to("d/same"), "new") && file_has(to("d/other"), "stays"));
 	ck_assert(!stat(to("d"), &st) && (st.st_mode & 07777) == 0711);
-	ck_assert(has(to("outside"), "stays"));
+	ck_assert(file_has(to("outside"), "stays"));
 }
 END_TEST
 
@@ -287,7 +259,7 @@ START_TEST(what_cannot_be_packed_is_said)
 	ck_assert(!tree_pack(&w, "/dev/null", "", why));
 	ck_assert_ptr_nonnull(strstr(why, "neither a file nor a directory"));
 	ck_assert(!w.error);
-	put(at("f"), "f", 0600);
+	file_put(at("f"), "f", 0600);
 	ck_assert(tree_pack(&w, at("f"), "", why));
 	ck_assert_int_eq(tree_end(&w), 0);
 	/* each has its own end in the archive */
@@ -302,7 +274,7 @@ END_TEST
 START_TEST(full_pipe_end_is_an_error)
 {
 	w.fd = open("/dev/full", O_WRONLY);
-	put(at("f"), "f", 0600);
+	file_put(at("f"), "f", 0600);
 	ck_assert(tree_pack(&w, at("f"), "", why));
 	ck_assert_int_eq(tree_end(&w), -ENOSPC);
 	close(w.fd);
@@ -386,13 +358,13 @@ START_TEST(link_and_then_below_it)
 	/* a file takes a link's place, and does not go through it */
 	begin();
 	rec(TREE_DIR, "", "", 0755);
-	put(at("kept"), "kept", 0600);
+	file_put(at("kept"), "kept", 0600);
 	rec(TREE_LINK, "k", at("kept"), 0);
 	file_of("k", "harm");
 	rec(TREE_UP, "", "", 0);
 	rec(TREE_DONE, "", "", 0);
 	ck_assert_msg(unpacked("y", 0), "%s", why);
-	ck_assert(has(at("kept"), "kept") && has(to("y/k"), "harm"));
+	ck_assert(file_has(at("kept"), "kept") && file_has(to("y/k"), "harm"));
 }
 END_TEST
 
@@ -478,7 +450,7 @@ START_TEST(every_cut_is_noticed)
 	ssize_t n;
 
 	ck_assert_int_eq(mkdir(at("d"), 0755), 0);
-	put(at("d/f"), "text", 0644);
+	file_put(at("d/f"), "text", 0644);
 	ck_assert_int_eq(symlink("f", at("d/l")), 0);
 	ck_assert(tree_pack(&w, src, "/dst", why) && tree_end(&w) == 0);
 	n = pread(file, all, sizeof(all), 0);

@@ -3,7 +3,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "guest-images/agent/tree.h"
+#include "tests/lib/files.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/broker_lock.h"
@@ -37,18 +37,10 @@ static void setup(void)
 
 static char *dsts[JOB_COPIES_MAX]; /* as an option has it, it is a part of src */
 
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static void teardown(void)
 {
 	job_copier_close(&p);
-	ck_assert_int_eq(nftw(dir, drop, 16, FTW_DEPTH | FTW_PHYS), 0);
+	files_remove(dir);
 	for (unsigned int i = 0; i < c.n; i++) {
 		free(c.copy[i].src);
 		free(dsts[i]);
@@ -62,25 +54,6 @@ static const char *at(const char *name)
 
 	(void)snprintf(path[++i % 4], sizeof(path[0]), "%s/%s", dir, name);
 	return path[i % 4];
-}
-
-static void put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
-
-static bool has(const char *path, const char *text)
-{
-	char buf[64];
-	int fd = open(path, O_RDONLY | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
-
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
 }
 
 static void copies(const char *src, const char *dst)
@@ -116,8 +89,8 @@ START_TEST(what_goes_in_is_one_archive_of_whole_blocks)
 	int to;
 
 	ck_assert(!mkdir(at("d"), 0755) && !mkdir(at("to"), 0755));
-	put(at("d/f"), "in");
-	put(at("empty"), "");
+	file_put(at("d/f"), "in", 0644);
+	file_put(at("empty"), "", 0644);
 	copies(at("d"), "/x");
 	copies(at("empty"), "/y/");
 	ck_assert_msg(job_copy_in(&c, &f, &size, &e) == 0, "%s", e.msg);
@@ -132,7 +105,7 @@ START_TEST(what_goes_in_is_one_archive_of_whole_blocks)
 	ck_assert_str_eq(r.target, "/y/");
 	ck_assert(tree_unpack(&r, to, "y", 0, said));
 	ck_assert_int_eq(tree_next(&r), 0);
-	ck_assert(has(at("to/x/f"), "in") && has(at("to/y"), ""));
+	ck_assert(file_has(at("to/x/f"), "in") && file_has(at("to/y"), ""));
 	close(to);
 	close(r.fd);
 	job_file_close(&f);
@@ -181,13 +154,13 @@ START_TEST(mkfs_has_nothing_of_the_jobs)
 {
 	struct job_file f = {.fd = -1};
 
-	put(at("mkfs.ext4"), "#!/bin/sh\necho said; cat\n");
-	put(at("in"), "in");
-	ck_assert(!chmod(at("mkfs.ext4"), 0755) && !setenv("PATH", dir, 1));
+	file_put(at("mkfs.ext4"), "#!/bin/sh\necho said; cat\n", 0755);
+	file_put(at("in"), "in", 0644);
+	ck_assert(!setenv("PATH", dir, 1));
 	ck_assert_int_eq(dup2(open(at("in"), O_RDONLY), 0), 0);
 	ck_assert_int_eq(dup2(open(at("out"), O_WRONLY | O_CREAT, 0644), 1), 1);
 	ck_assert_msg(job_scratch_make(&f, JOB_SCRATCH_MIN, &e) == 0, "%s", e.msg);
-	ck_assert(has(at("out"), ""));
+	ck_assert(file_has(at("out"), ""));
 	job_file_close(&f);
 }
 END_TEST
@@ -197,15 +170,15 @@ START_TEST(mkfs_that_fails_is_quoted_and_hears_signals)
 	struct job_file f = {.fd = -1};
 	sigset_t held;
 
-	put(at("mkfs.ext4"), "#!/bin/sh\necho no luck >&2; exit 3\n");
-	ck_assert(!chmod(at("mkfs.ext4"), 0755) && !setenv("PATH", dir, 1));
+	file_put(at("mkfs.ext4"), "#!/bin/sh\necho no luck >&2; exit 3\n", 0755);
+	ck_assert(!setenv("PATH", dir, 1));
 	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
 	ck_assert_msg(strstr(e.msg, "no luck; set TMPDIR") != NULL, "%s", e.msg);
 	job_file_close(&f);
 	sigemptyset(&held);
 	sigaddset(&held, SIGTERM);
 	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &held, NULL), 0);
-	put(at("mkfs.ext4"), "#!/bin/sh\nkill -TERM $$\n");
+	file_put(at("mkfs.ext4"), "#!/bin/sh\nkill -TERM $$\n", 0755);
 	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
 	ck_assert_msg(strstr(e.msg, "status 143") != NULL, "%s", e.msg);
 	job_file_close(&f);
@@ -217,7 +190,7 @@ END_TEST
 static void refused(const char *src, const char *dst, const char *sentence)
 {
 	setup();
-	put(at("file"), "x");
+	file_put(at("file"), "x", 0644);
 	ck_assert(!mkdir(at("d"), 0755) && !mkdir(at("d/name"), 0755));
 	copies(src, at(dst));
 	ck_assert_int_lt(job_copier_plan(&p, &c, &e), 0);
@@ -284,9 +257,9 @@ START_TEST(all_comes_out_and_replaces_what_was_there)
 
 	ck_assert(!mkdir(at("src"), 0750) && !mkdir(at("src/sub"), 0555) &&
 		  !mkdir(at("in"), 0755));
-	put(at("src/f"), "tree");
-	put(at("one"), "new");
-	put(at("old"), "old");
+	file_put(at("src/f"), "tree", 0644);
+	file_put(at("one"), "new", 0644);
+	file_put(at("old"), "old", 0644);
 	ck_assert(!chmod(at("one"), 0666) && !symlink("/etc/passwd", at("src/link")));
 	copies("/a/src", at("in"));
 	copies("/a/one", at("old"));
@@ -294,7 +267,7 @@ START_TEST(all_comes_out_and_replaces_what_was_there)
 	ck_assert(tree_pack(&w, at("src"), "", why) && tree_pack(&w, at("one"), "", why));
 	finished();
 	ck_assert_str_eq(said, "");
-	ck_assert(has(at("in/src/f"), "tree") && has(at("old"), "new"));
+	ck_assert(file_has(at("in/src/f"), "tree") && file_has(at("old"), "new"));
 	ck_assert(!lstat(at("in/src/link"), &st) && S_ISLNK(st.st_mode));
 	ck_assert(!stat(at("in/src"), &st) && (st.st_mode & 07777) == 0750);
 	ck_assert(!stat(at("in/src/sub"), &st) && (st.st_mode & 07777) == 0555);
@@ -308,15 +281,15 @@ START_TEST(tree_that_fails_leaves_nothing_and_the_next_one_comes)
 	char why[AGENT_SENTENCE + 1];
 
 	ck_assert(!mkdir(at("src"), 0755) && !mkdir(at("src/a"), 0755));
-	put(at("src/a/f"), "x");
+	file_put(at("src/a/f"), "x", 0644);
 	ck_assert_int_eq(chmod(at("src/a"), 0500), 0);
-	put(at("one"), "one");
+	file_put(at("one"), "one", 0644);
 	copies("/src", at("x"));
 	copies("/none", at("y"));
 	copies("/one", at("z"));
 	begin();
 	/* it becomes a file meanwhile, and no directory can take its place */
-	put(at("x"), "file");
+	file_put(at("x"), "file", 0644);
 	ck_assert(tree_pack(&w, at("src"), "", why));
 	ck_assert(!tree_pack(&w, at("none"), "", why));
 	ck_assert(tree_pack(&w, at("one"), "", why));
@@ -324,7 +297,7 @@ START_TEST(tree_that_fails_leaves_nothing_and_the_next_one_comes)
 	ck_assert_msg(strstr(said, "/src") && strstr(said, "move that away") &&
 			      strstr(said, "; /none: "),
 		      "%s", said);
-	ck_assert(has(at("x"), "file") && has(at("z"), "one"));
+	ck_assert(file_has(at("x"), "file") && file_has(at("z"), "one"));
 	ck_assert_int_lt(access(at("y"), F_OK), 0);
 }
 END_TEST
@@ -333,7 +306,7 @@ START_TEST(archive_that_is_cut_leaves_nothing)
 {
 	char why[AGENT_SENTENCE + 1];
 
-	put(at("one"), "one");
+	file_put(at("one"), "one", 0644);
 	copies("/one", at("x"));
 	copies("/two", at("y"));
 	begin();
@@ -359,14 +332,14 @@ START_TEST(more_trees_than_were_asked_for_go_nowhere)
 {
 	char why[AGENT_SENTENCE + 1];
 
-	put(at("one"), "one");
+	file_put(at("one"), "one", 0644);
 	copies("/one", at("x"));
 	begin();
 	for (int i = 0; i < 3; i++)
 		ck_assert(tree_pack(&w, at("one"), "../../x", why));
 	finished();
 	ck_assert_ptr_nonnull(strstr(said, "not all of it came"));
-	ck_assert(has(at("x"), "one"));
+	ck_assert(file_has(at("x"), "one"));
 }
 END_TEST
 
@@ -376,7 +349,7 @@ START_TEST(signals_are_not_for_it)
 	static const int sigs[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGALRM};
 	char why[AGENT_SENTENCE + 1];
 
-	put(at("one"), "one");
+	file_put(at("one"), "one", 0644);
 	copies("/one", at("x"));
 	begin();
 	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)
@@ -384,7 +357,7 @@ START_TEST(signals_are_not_for_it)
 	ck_assert(tree_pack(&w, at("one"), "", why));
 	finished();
 	ck_assert_str_eq(said, "");
-	ck_assert(has(at("x"), "one"));
+	ck_assert(file_has(at("x"), "one"));
 }
 END_TEST
 
@@ -421,7 +394,7 @@ START_TEST(copier_outlives_nobody)
 	int status;
 	pid_t pid, copier;
 
-	put(at("one"), "one");
+	file_put(at("one"), "one", 0644);
 	copies("/one", at("x"));
 	begin();
 	copier = p.pid;
