@@ -23,6 +23,10 @@
 #define TREE_TARGET 4096 /* where a link leads, or a tree goes; likewise */
 #define TREE_BUF    65536
 #define TREE_HOLE   (UINT64_C(1) << 63)
+#define TREE_ENTRY \
+	16384 /* what an entry takes besides its bytes: as ext4 sets inodes aside */
+#define TREE_EDGES \
+	8192 /* what a hole takes: the blocks on both sides of it are not full */
 
 enum tree_type {
 	TREE_BEGIN =
@@ -59,6 +63,9 @@ struct tree_writer {
 struct tree_reader {
 	int fd;
 	uint64_t left; /* bytes to read, at most */
+	uint64_t took; /* bytes of a disk for all that was made: holes take none */
+	uint64_t most; /* and how many that may be; 0: any number */
+	bool full;     /* it would have been more, which is the archive's end as well */
 	bool broken;   /* it is no archive, or has ended too early */
 	size_t at, have;
 	struct tree_head head;

@@ -58,6 +58,15 @@ static bool get_text(struct tree_reader *t, char *text, size_t room, size_t len)
 	return true;
 }
 
+/* @n bytes more of a disk.  Return: may they be taken? */
+static bool charge(struct tree_reader *t, uint64_t n)
+{
+	t->took += n;
+	t->full = t->most && t->took > t->most;
+	t->broken |= t->full;
+	return !t->full;
+}
+
 static bool is_name(const char *name)
 {
 	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
@@ -199,7 +208,7 @@ static bool put_bytes(struct tree_reader *t, int fd, uint64_t len)
 		size_t n = len < SIZE_MAX ? (size_t)len : SIZE_MAX;
 		const uint8_t *p = take(t, &n);
 
-		if (!p)
+		if (!p || (fd >= 0 && ok && !charge(t, n)))
 			return ok;
 		len -= n;
 		while (n && fd >= 0 && ok) {
@@ -229,7 +238,7 @@ static bool put_chunks(struct tree_reader *t, int fd)
 		size += len;
 		if (!hole)
 			ok = put_bytes(t, ok ? fd : -1, len) && ok;
-		else if (ok && fd >= 0)
+		else if (ok && fd >= 0 && charge(t, TREE_EDGES))
 			ok = lseek(fd, (off_t)size, SEEK_SET) >= 0;
 	}
 	if (hole && ok && fd >= 0)
@@ -280,6 +289,8 @@ static bool in_order(const struct unpack *u)
 static void put_entry(struct unpack *u)
 {
 	u->begun = true;
+	if (u->t->head.type != TREE_UP && !u->failed && !charge(u->t, TREE_ENTRY))
+		return;
 	switch (u->t->head.type) {
 	case TREE_DIR:
 		put_dir(u);
@@ -311,6 +322,9 @@ bool tree_unpack(struct tree_reader *t, int dir, const char *name, mode_t mask,
 	}
 	while (u.depth)
 		go_up(&u);
+	if (t->full)
+		return tree_failed(why, "all of it takes more than %llu MiB",
+				   (unsigned long long)t->most >> 20);
 	if (t->broken)
 		return tree_failed(why, BROKEN);
 	if (t->head.type == TREE_ERROR)

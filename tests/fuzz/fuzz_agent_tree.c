@@ -8,10 +8,15 @@
 
 #define TREES 4
 
+#define ENTRIES 8 /* that may be there, at times */
+
+static unsigned int entries;
+
 /* Nothing but what has words in an archive */
 static int look(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)path, (void)kind;
+	entries += ftw->level > 0;
 	fuzz_check(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
 		   (S_ISLNK(st->st_mode) && ftw->level > 1));
 	fuzz_check(S_ISLNK(st->st_mode) || !(st->st_mode & 07022) || !ftw->level);
@@ -57,7 +62,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_in in = {data, size};
 	int root = victim_begin();
 
-	t = (struct tree_reader){.fd = archive(&in), .left = UINT64_MAX};
+	t = (struct tree_reader){.fd = archive(&in),
+				 .left = UINT64_MAX,
+				 .most = size % 2 ? ENTRIES * TREE_ENTRY : 0};
+	entries = 0;
 	for (int i = 0; i < TREES && tree_next(&t) == 1; i++) {
 		char why[AGENT_SENTENCE + 1] = "", name[2] = {(char)('a' + i), '\0'};
 		bool ok = tree_unpack(&t, root, name, 022, why);
@@ -70,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(root);
 	victim_check(3);
 	BUG_ON(nftw(victim_dir, look, 16, FTW_PHYS) < 0);
+	fuzz_check(!t.most || entries <= ENTRIES);
 	victim_remove();
 	return 0;
 }

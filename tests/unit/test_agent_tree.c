@@ -301,6 +301,71 @@ END_TEST
 
 /* ---- harm ---- */
 
+/* Of 64 KiB that it may take: how many entries, or bytes, or holes with a byte, are there in the end? */
+static void filled(uint64_t bytes, uint64_t holes, bool full)
+{
+	rec(TREE_BEGIN, "f", "", 0);
+	rec(TREE_FILE, "", "", 0644);
+	for (uint64_t i = 0; i < holes; i++) {
+		chunk(TREE_HOLE | 4095, NULL);
+		chunk(1, "x");
+	}
+	for (uint64_t i = 0; i < bytes; i += 1024) {
+		static const char zeroes[1024];
+
+		chunk(sizeof(zeroes), zeroes);
+	}
+	chunk(TREE_HOLE | UINT64_C(1) << 40, NULL);
+	chunk(0, NULL);
+	rec(TREE_DONE, "", "", 0);
+	rec(TREE_END, "", "", 0);
+	rewound();
+	r.most = 65536;
+	ck_assert_int_eq(tree_next(&r), 1);
+	ck_assert_int_eq(tree_unpack(&r, dir, "f", 0, why), !full);
+	ck_assert_int_eq(r.full, full);
+	ck_assert(!full || strstr(why, "takes more than 0 MiB"));
+	ck_assert_int_eq(tree_next(&r), full ? -1 : 0);
+	ck_assert(!ftruncate(file, 0) && !lseek(file, 0, SEEK_SET));
+}
+
+/* A hole as long as a disk takes nothing, many holes take what is between them */
+START_TEST(files_take_more_than_they_may)
+{
+	filled(40960, 0, false);
+	filled(41984, 0, true);
+	filled(0, 4, false);
+	filled(0, 5, true);
+}
+END_TEST
+
+START_TEST(empty_files_take_every_inode)
+{
+	char name[2] = "a";
+	int n = 0;
+
+	rec(TREE_BEGIN, "d", "", 0);
+	rec(TREE_DIR, "", "", 0755);
+	for (; *name < 'k'; ++*name)
+		if (*name & 1)
+			file_of(name, "");
+		else
+			rec(TREE_LINK, name, "/", 0);
+	rewound();
+	r.most = UINT64_C(4) * TREE_ENTRY;
+	ck_assert_int_eq(tree_next(&r), 1);
+	ck_assert(!tree_unpack(&r, dir, "d", 0, why));
+	ck_assert(r.full);
+	for (*name = 'a'; *name < 'k'; ++*name) {
+		char path[4] = {'d', '/', *name, '\0'};
+		struct stat st;
+
+		n += lstat(to(path), &st) == 0;
+	}
+	ck_assert_int_eq(n, 3);
+}
+END_TEST
+
 /* A broken archive: nothing comes of what follows, and nothing but directories was made */
 static void broken(void)
 {
@@ -500,4 +565,6 @@ UNIT_MAIN("agent_tree", setup, teardown, t)
 	tcase_add_test(t, lengths_that_no_file_has);
 	tcase_add_test(t, every_cut_is_noticed);
 	tcase_add_test(t, sentence_of_the_other_side_is_printable);
+	tcase_add_test(t, files_take_more_than_they_may);
+	tcase_add_test(t, empty_files_take_every_inode);
 }

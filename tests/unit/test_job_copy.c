@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,10 +143,10 @@ START_TEST(scratch_is_a_sparse_file_system)
 		  st.st_size == INT64_C(4) << 30);
 	ck_assert_int_lt(st.st_blocks, 64 * 2048);
 	job_file_close(&f);
-	ck_assert_msg(job_scratch_make(&f, JOB_SCRATCH_MIN, &e) == 0, "%s", e.msg);
+	ck_assert_msg(job_scratch_make(&f, JOB_SIZE_MIN, &e) == 0, "%s", e.msg);
 	job_file_close(&f);
 	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent", 1), 0);
-	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
+	ck_assert_int_lt(job_scratch_make(&f, JOB_SIZE_MIN, &e), 0);
 	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
 }
 END_TEST
@@ -159,7 +160,7 @@ START_TEST(mkfs_has_nothing_of_the_jobs)
 	ck_assert(!setenv("PATH", dir, 1));
 	ck_assert_int_eq(dup2(open(at("in"), O_RDONLY), 0), 0);
 	ck_assert_int_eq(dup2(open(at("out"), O_WRONLY | O_CREAT, 0644), 1), 1);
-	ck_assert_msg(job_scratch_make(&f, JOB_SCRATCH_MIN, &e) == 0, "%s", e.msg);
+	ck_assert_msg(job_scratch_make(&f, JOB_SIZE_MIN, &e) == 0, "%s", e.msg);
 	ck_assert(file_has(at("out"), ""));
 	job_file_close(&f);
 }
@@ -172,14 +173,14 @@ START_TEST(mkfs_that_fails_is_quoted_and_hears_signals)
 
 	file_put(at("mkfs.ext4"), "#!/bin/sh\necho no luck >&2; exit 3\n", 0755);
 	ck_assert(!setenv("PATH", dir, 1));
-	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
+	ck_assert_int_lt(job_scratch_make(&f, JOB_SIZE_MIN, &e), 0);
 	ck_assert_msg(strstr(e.msg, "no luck; set TMPDIR") != NULL, "%s", e.msg);
 	job_file_close(&f);
 	sigemptyset(&held);
 	sigaddset(&held, SIGTERM);
 	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &held, NULL), 0);
 	file_put(at("mkfs.ext4"), "#!/bin/sh\nkill -TERM $$\n", 0755);
-	ck_assert_int_lt(job_scratch_make(&f, JOB_SCRATCH_MIN, &e), 0);
+	ck_assert_int_lt(job_scratch_make(&f, JOB_SIZE_MIN, &e), 0);
 	ck_assert_msg(strstr(e.msg, "status 143") != NULL, "%s", e.msg);
 	job_file_close(&f);
 }
@@ -193,7 +194,7 @@ static void refused(const char *src, const char *dst, const char *sentence)
 	file_put(at("file"), "x", 0644);
 	ck_assert(!mkdir(at("d"), 0755) && !mkdir(at("d/name"), 0755));
 	copies(src, at(dst));
-	ck_assert_int_lt(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_int_lt(job_copier_plan(&p, &c, 0, &e), 0);
 	ck_assert_msg(strstr(e.msg, sentence) != NULL, "%s", e.msg);
 	teardown();
 }
@@ -209,7 +210,7 @@ START_TEST(wrong_places_are_refused_before_the_start)
 	ck_assert_int_eq(mkdir(at("d"), 0755), 0);
 	copies("/a", at("d/x"));
 	copies("/x", at("d"));
-	ck_assert_int_lt(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_int_lt(job_copier_plan(&p, &c, 0, &e), 0);
 	ck_assert_ptr_nonnull(strstr(e.msg, "two would become"));
 }
 END_TEST
@@ -223,14 +224,19 @@ static int lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
 	return copier_lock(JAIL_AUTO, rule, n, err);
 }
 
-static void begin(void)
+static void begin_with(uint64_t most)
 {
 	/* a sanitizer calls what the filter does not allow */
 	job_copier_lock *with = MICROVM_JAIL == JAIL_OFF ? NULL : lock;
 
-	ck_assert_msg(job_copier_plan(&p, &c, &e) == 0, "%s", e.msg);
+	ck_assert_msg(job_copier_plan(&p, &c, most, &e) == 0, "%s", e.msg);
 	ck_assert_msg(job_copier_start(&p, with, NULL, &e) == 0, "%s", e.msg);
 	w = (struct tree_writer){.fd = p.files};
+}
+
+static void begin(void)
+{
+	begin_with(0);
 }
 
 static const char *answer(void)
@@ -299,6 +305,52 @@ START_TEST(tree_that_fails_leaves_nothing_and_the_next_one_comes)
 		      "%s", said);
 	ck_assert(file_has(at("x"), "file") && file_has(at("z"), "one"));
 	ck_assert_int_lt(access(at("y"), F_OK), 0);
+}
+END_TEST
+
+/* What came before is in its place, what would come after is not read */
+START_TEST(copy_out_fills_the_disk)
+{
+	static char bytes[1 << 20];
+	char why[AGENT_SENTENCE + 1];
+	int fd = open(at("big"), O_WRONLY | O_CREAT, 0600);
+
+	memset(bytes, 'x', sizeof(bytes));
+	ck_assert_int_eq(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+	file_put(at("one"), "one", 0644);
+	copies("/one", at("x"));
+	copies("/big", at("y"));
+	copies("/one", at("z"));
+	begin_with(sizeof(bytes));
+	ck_assert(tree_pack(&w, at("one"), "", why));
+	(void)tree_pack(&w, at("big"), "", why); /* nobody reads its end */
+	(void)tree_pack(&w, at("one"), "", why);
+	(void)tree_end(&w);
+	(void)answer();
+	ck_assert_uint_eq(left_behind(), 0);
+	ck_assert_msg(
+		strstr(said, "--copy-out /big:") &&
+			strstr(said,
+			       "takes more than 1 MiB; give more: --copy-out-limit"),
+		"%s", said);
+	ck_assert(file_has(at("x"), "one"));
+	ck_assert(access(at("y"), F_OK) < 0 && access(at("z"), F_OK) < 0);
+}
+END_TEST
+
+START_TEST(limit_is_more_than_the_disk)
+{
+	struct statvfs v;
+
+	copies("/one", at("x"));
+	ck_assert(job_copier_plan(&p, &c, 0, &e) == 0 && statvfs(dir, &v) == 0);
+	ck_assert(p.most && p.most <= JOB_COPY_MOST);
+	ck_assert(!v.f_blocks || p.most <= (uint64_t)v.f_blocks * v.f_frsize / 2);
+	ck_assert(!v.f_files || p.most <= (uint64_t)v.f_files / 2 * TREE_ENTRY);
+	job_copier_close(&p);
+	ck_assert_int_eq(job_copier_plan(&p, &c, JOB_SIZE_MAX, &e), 0);
+	ck_assert_uint_eq(p.most, JOB_SIZE_MAX); /* the operator has the say */
 }
 END_TEST
 
@@ -373,11 +425,11 @@ START_TEST(copier_that_cannot_begin_is_no_copier)
 	struct rlimit old, few = {.rlim_cur = 32};
 
 	copies("/one", at("x"));
-	ck_assert_int_eq(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_int_eq(job_copier_plan(&p, &c, 0, &e), 0);
 	ck_assert_int_lt(job_copier_start(&p, dies, NULL, &e), 0);
 	ck_assert_msg(strstr(e.msg, "has ended") != NULL, "%s", e.msg);
 	job_copier_close(&p);
-	ck_assert_int_eq(job_copier_plan(&p, &c, &e), 0);
+	ck_assert_int_eq(job_copier_plan(&p, &c, 0, &e), 0);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
 	few.rlim_max = old.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
@@ -421,6 +473,8 @@ UNIT_MAIN("job_copy", setup, teardown, t)
 	tcase_add_test(t, wrong_places_are_refused_before_the_start);
 	tcase_add_test(t, all_comes_out_and_replaces_what_was_there);
 	tcase_add_test(t, tree_that_fails_leaves_nothing_and_the_next_one_comes);
+	tcase_add_test(t, copy_out_fills_the_disk);
+	tcase_add_test(t, limit_is_more_than_the_disk);
 	tcase_add_test(t, archive_that_is_cut_leaves_nothing);
 	tcase_add_test(t, archive_that_never_comes_has_a_sentence);
 	tcase_add_test(t, more_trees_than_were_asked_for_go_nowhere);

@@ -125,8 +125,10 @@ END_TEST
 
 START_TEST(copies_are_parted_elsewhere)
 {
-	good("--scratch 10G --copy-in a:b:/c --copy-in ./x:/ --copy-out /r:./a:b /");
+	good("--scratch 10G --copy-in a:b:/c --copy-in ./x:/ --copy-out /r:./a:b "
+	     "--copy-out-limit 20G /");
 	ck_assert_uint_eq(o.scratch, 10 * GIB);
+	ck_assert_uint_eq(o.out_most, 20 * GIB);
 	ck_assert_uint_eq(o.in.n, 2);
 	ck_assert_str_eq(o.in.copy[0].src, "a:b");
 	ck_assert_str_eq(o.in.copy[0].dst, "/c");
@@ -179,6 +181,7 @@ static const struct {
 	 "--env-file: /nonexistent: No such file or directory; check the path"},
 	{"--scratch much /", "--scratch: \"much\" is no size for it; give 1M to 16T"},
 	{"--scratch 1K /", "\"1K\" is no size for it"},
+	{"--copy-out-limit 0 /", "--copy-out-limit: \"0\" is no size for it; give 1M"},
 	{"--scratch 17T /", "\"17T\" is no size for it"},
 	{"--scratch 1G --scratch 1G /", "--scratch is given twice"},
 	{"--copy-in x /", "--copy-in: \"x\" is not SRC:DST; give both"},

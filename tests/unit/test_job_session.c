@@ -617,6 +617,25 @@ START_TEST(copier_that_died_is_waited_for)
 }
 END_TEST
 
+/* As when it has its limit: nobody reads what the guest still packs */
+START_TEST(guest_packs_on_for_a_copier_that_has_answered)
+{
+	struct agent_frame f;
+
+	begun_with_files();
+	if (_i) {
+		ck_assert(agent_put(&said, AGENT_DATA, JOB_SESSION, AGENT_FILES, "x", 1));
+		peer_send();
+	}
+	answers("--copy-out: it is too much");
+	ck_assert(!ended);
+	ck_assert_int_eq(peer_hear(&f), _i); /* while its job runs, it is left alone */
+	ck_assert(!_i || (f.type == AGENT_SIGNAL && f.payload[0] == SIGTERM));
+	say_exit(AGENT_EXITED, 0, "");
+	ck_assert(ended);
+}
+END_TEST
+
 START_TEST(job_that_never_was_is_copied_out)
 {
 	struct agent_exit x = {.how = AGENT_CANNOT, .status = 127};
@@ -700,6 +719,7 @@ UNIT_MAIN("job_session", setup, teardown, t)
 	tcase_add_test(t, end_waits_for_what_is_copied_out);
 	tcase_add_loop_test(t, copy_that_failed_is_a_good_end, 0, 2);
 	tcase_add_loop_test(t, copier_that_died_is_waited_for, 0, 2);
+	tcase_add_loop_test(t, guest_packs_on_for_a_copier_that_has_answered, 0, 2);
 	tcase_add_test(t, job_that_never_was_is_copied_out);
 	tcase_add_test(t, files_that_nobody_asked_for);
 	tcase_add_loop_test(t, cut_off_copy_goes_unsaid, 0, 4);

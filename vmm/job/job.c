@@ -23,7 +23,7 @@ int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct er
 
 int job_plan(struct job *j, struct config *cfg, struct err *e)
 {
-	int rc = job_copier_plan(&j->copier, &j->options.out, e);
+	int rc = job_copier_plan(&j->copier, &j->options.out, j->options.out_most, e);
 
 	if (rc == 0 && j->options.host)
 		rc = job_root_host(&j->root, e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job_copied - what the copier says of what is copied out. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,6 +33,11 @@ static void on_answer(struct loop_source *l, uint32_t events)
 	c->text[strcspn(c->text, "\n")] = '\0';
 	text_printable(c->text, strlen(c->text));
 	loop_want(s->loop, l, 0);
+	/* what packs the rest in the guest has nobody to read it */
+	if (c->begun && !s->exited_ns) {
+		s->signals |= UINT64_C(1) << SIGTERM;
+		job_session_pump(s);
+	}
 	job_session_check(s);
 }
 

@@ -103,6 +103,8 @@ static bool put(const struct job_place *p, struct tree_reader *t, mode_t mask,
 	}
 	if (ok)
 		return true;
+	if (t->full)
+		(void)strcat(said, "; give more: --copy-out-limit");
 	remove_tree(p->dir, p->tmp);
 	say(why, p, said);
 	return false;
@@ -115,7 +117,7 @@ void job_copier_serve(const struct job_copier *p, int in, int out)
 	unsigned int n = 0;
 	int rc;
 
-	t = (struct tree_reader){.fd = in, .left = UINT64_MAX};
+	t = (struct tree_reader){.fd = in, .left = UINT64_MAX, .most = p->most};
 	while ((rc = tree_next(&t)) == 1 && n < p->n)
 		(void)put(&p->place[n++], &t, p->mask, why);
 	if (rc || n < p->n)

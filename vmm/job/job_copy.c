@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,11 +114,30 @@ static bool place_same(const struct job_place *a, const struct job_place *b)
 	       fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-int job_copier_plan(struct job_copier *p, const struct job_copies *c, struct err *e)
+/* Half of what is free, so that a guest fills no disk: in bytes, and in inodes.  Some file systems do not
+ * say
+ */
+static uint64_t place_room(const struct job_place *p)
+{
+	uint64_t room = JOB_COPY_MOST;
+	struct statvfs v;
+
+	if (fstatvfs(p->dir, &v) < 0)
+		return room;
+	if (v.f_blocks)
+		room = MIN(room, (uint64_t)v.f_bavail * v.f_frsize / 2);
+	if (v.f_files)
+		room = MIN(room, (uint64_t)v.f_favail / 2 * TREE_ENTRY);
+	return MAX(room, 1U); /* 0 has no end */
+}
+
+int job_copier_plan(struct job_copier *p, const struct job_copies *c, uint64_t most,
+		    struct err *e)
 {
 	uint64_t random;
 
-	*p = (struct job_copier){.files = -1, .answer = -1};
+	*p = (struct job_copier){
+		.files = -1, .answer = -1, .most = most ? most : JOB_COPY_MOST};
 	for (unsigned int i = 0; i < c->n; i++) {
 		struct job_place *one = &p->place[i];
 
@@ -126,6 +146,8 @@ int job_copier_plan(struct job_copier *p, const struct job_copies *c, struct err
 		p->n++;
 		if (place_open(one, e) < 0)
 			return -e->code;
+		if (!most)
+			p->most = MIN(p->most, place_room(one));
 		for (unsigned int k = 0; k < i; k++)
 			if (place_same(one, &p->place[k]))
 				return err_usage(e,

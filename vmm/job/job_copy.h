@@ -36,16 +36,19 @@ struct job_place {
 struct job_copier {
 	struct job_place place[JOB_COPIES_MAX];
 	unsigned int n;
-	mode_t mask; /* the operator's umask */
-	int files;   /* the archive goes in here; -1: there is no copier */
+	uint64_t most; /* bytes of a disk that all of it may take */
+	mode_t mask;   /* the operator's umask */
+	int files;     /* the archive goes in here; -1: there is no copier */
 	int answer; /* and here comes a sentence, which is empty if all went well, with its NUL */
 	pid_t pid;
 };
 
-/* job_copier_plan() - look at the DSTs of @c, whose text stays.  Return: 0, or -errno in @e;
- * job_copier_close() in either case
+/* job_copier_plan() - look at the DSTs of @c, whose text stays.  @most: bytes that all of it may take;
+ * 0: JOB_COPY_MOST, or half of what is free there now.  Return: 0, or -errno in @e; job_copier_close() in
+ * either case
  */
-int job_copier_plan(struct job_copier *p, const struct job_copies *c, struct err *e);
+int job_copier_plan(struct job_copier *p, const struct job_copies *c, uint64_t most,
+		    struct err *e);
 /* What @lock of job_copier_start() gives up in the copier: paths but those below @rule */
 typedef int job_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
 			    struct err *e);

@@ -51,6 +51,7 @@ JOB_VALUE(set_tmpfs, job_set_tmpfs)
 JOB_VALUE(set_scratch, job_set_scratch)
 JOB_VALUE(set_copy_in, job_set_copy_in)
 JOB_VALUE(set_copy_out, job_set_copy_out)
+JOB_VALUE(set_copy_out_limit, job_set_copy_out_limit)
 
 static int set_publish(struct reader *r, const char *value, struct err *e)
 {
@@ -181,10 +182,10 @@ static const struct job_option {
 	 set_tmpfs},
 	{0, false, "scratch", "SIZE", "what the job writes is on disk, up to SIZE",
 	 set_scratch},
-	{0, true, "copy-in", "SRC:DST", "a file or directory of this host, copied to DST",
-	 set_copy_in},
-	{0, true, "copy-out", "SRC:DST", "and back, when the job has ended",
-	 set_copy_out},
+	{0, true, "copy-in", "SRC:DST", "files of this host, copied to DST", set_copy_in},
+	{0, true, "copy-out", "SRC:DST", "and back, after the job", set_copy_out},
+	{0, false, "copy-out-limit", "SIZE",
+	 "no more than that (16G, half of what is free)", set_copy_out_limit},
 	{0, true, "ulimit", "NAME=SOFT[:HARD]", "a limit, like nofile=1024", set_ulimit},
 	{0, false, "net", "none|user", "no network (none), or passt's", set_net},
 	{'p', true, "publish", "HOST:GUEST", "a port of this host, with --net user",

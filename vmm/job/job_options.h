@@ -24,9 +24,10 @@ struct job_volume {
 	bool readonly;
 };
 
-#define JOB_COPIES_MAX  32
-#define JOB_SCRATCH_MIN (UINT64_C(1) << 20)
-#define JOB_SCRATCH_MAX (UINT64_C(1) << 44)
+#define JOB_COPIES_MAX 32
+#define JOB_SIZE_MIN   (UINT64_C(1) << 20) /* of --scratch and --copy-out-limit */
+#define JOB_SIZE_MAX   (UINT64_C(1) << 44)
+#define JOB_COPY_MOST  (UINT64_C(16) << 30) /* --copy-out-limit, unless it is said */
 
 /* What goes in, or comes out: from and to */
 struct job_copies {
@@ -55,6 +56,7 @@ struct job_options {
 	struct job_volume volume[JOB_VOLUMES_MAX];
 	unsigned int nvolume;
 	struct job_copies in, out;
+	uint64_t out_most; /* bytes that all of @out may take; 0: not said */
 	uint64_t scratch; /* bytes of a disk for what the job writes; 0: that is memory */
 	const char *workdir, *user, *hostname, *net;
 	const char *agent; /* NULL: looked for, as is cfg->kernel */
@@ -83,6 +85,7 @@ int job_set_tmpfs(struct job_options *o, const char *value, struct err *e);
 int job_set_scratch(struct job_options *o, const char *value, struct err *e);
 int job_set_copy_in(struct job_options *o, const char *value, struct err *e);
 int job_set_copy_out(struct job_options *o, const char *value, struct err *e);
+int job_set_copy_out_limit(struct job_options *o, const char *value, struct err *e);
 /* job_list_add() - a copy of @word.  Return: 0, or -ENOMEM in @e */
 int job_list_add(struct job_list *l, const char *word, struct err *e);
 

@@ -262,17 +262,24 @@ int job_set_tmpfs(struct job_options *o, const char *value, struct err *e)
 
 /* ---- copies and their room ---- */
 
-int job_set_scratch(struct job_options *o, const char *value, struct err *e)
+static int size_read(const char *value, uint64_t *size, struct err *e)
 {
-	uint64_t size;
-
-	if (parse_size(value, &size) < 0 || size < JOB_SCRATCH_MIN ||
-	    size > JOB_SCRATCH_MAX)
+	if (parse_size(value, size) < 0 || *size < JOB_SIZE_MIN || *size > JOB_SIZE_MAX)
 		return err_usage(e,
 				 "\"%.60s\" is no size for it; give 1M to 16T, like 10G",
 				 value);
-	o->scratch = ALIGN_UP(size, (uint64_t)4096);
+	*size = ALIGN_UP(*size, (uint64_t)4096);
 	return 0;
+}
+
+int job_set_scratch(struct job_options *o, const char *value, struct err *e)
+{
+	return size_read(value, &o->scratch, e);
+}
+
+int job_set_copy_out_limit(struct job_options *o, const char *value, struct err *e)
+{
+	return size_read(value, &o->out_most, e);
 }
 
 /* SRC and DST, parted at the colon that @find finds */

@@ -348,6 +348,9 @@ case_run_says_what_cannot_be_copied()
 	kill -TERM $vmm
 	ends 143
 	complained 'nothing was copied out to y'
+	job 125 --copy-out-limit 1M --copy-out /big:y "$RUN/root.img" -- dd if=/dev/zero of=/big bs=1M count=64 </dev/null
+	complained 'takes more than 1 MiB; give more: --copy-out-limit'
+	[ ! -e y ] || fail 'there is a part of it'
 	job 125 --copy-in none:/x "$RUN/root.img" -- true </dev/null
 	complained 'none: No such file'
 	job 125 --copy-in /etc:/etc/text "$RUN/root.img" -- true </dev/null
