@@ -93,7 +93,7 @@ static void doctor_memory(struct doctor *d)
 			"vm.nr_hugepages=128 reserves 256 MiB");
 }
 
-/* Whether this kernel gives huge pages to who asks for them, as we do */
+/* Whether this kernel gives huge pages to a process that asks for them, as we do */
 static void doctor_transparent(struct doctor *d, const char *what, const char *path,
 			       const char *word, const char *without)
 {
