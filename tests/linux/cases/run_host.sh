@@ -80,6 +80,9 @@ case_run_has_several_users_in_a_volume()
 	said '.* 1000  *1001 .*/v/file'
 	users_of v/own/file 100999 101000
 	users_of v/own/dir/file 100999 101000
+	! su -s /bin/sh joe -c "rm -r $PWD/v/own" 2>/dev/null || fail 'joe removes what is not his'
+	as_joe 0 -v "$PWD/v:/v" "$RUN/root.img" -- /bin/busybox rm -r /v/own
+	[ ! -e v/own ] || fail 'a job of root does not remove it'
 	# what is joe's is root's there
 	as_joe 0 -v "$PWD/v:/v" -u 1000 "$RUN/root.img" -- sh -c 'echo x >/v/x 2>/dev/null || echo denied'
 	said denied
