@@ -19,6 +19,8 @@
 #include "vmm/core/util.h"
 
 #define TTY_LOOK_AGAIN_NS 500000000
+#define TTY_PIECE         4096
+#define TTY_BURST         16   /* pieces of a stream before others have a turn */
 #define TTY_ESCAPE        0x01 /* Ctrl-A */
 
 static const char tty_help[] =
@@ -111,11 +113,12 @@ static void tty_read_terminal(struct tty *t)
 	tty_give_held(t);
 }
 
-static void tty_read_stream(struct tty *t)
+/* Return: bytes that the client has got */
+static size_t tty_read_piece(struct tty *t)
 {
 	struct tty_client *c = t->client;
 	size_t room = c ? c->input_room(c) : 0;
-	uint8_t buf[4096];
+	uint8_t buf[TTY_PIECE];
 	ssize_t n;
 
 	if (!room) {
@@ -123,17 +126,29 @@ static void tty_read_stream(struct tty *t)
 			tty_unix_rest(t);
 		else
 			tty_want(t, &t->in_source, 0);
-		return;
+		return 0;
 	}
 	n = tty_fd_read(&t->in, buf, MIN(room, sizeof(buf)));
 	if (n == -EAGAIN)
-		return;
+		return 0;
 	if (n <= 0) {
 		tty_end_input(t);
-		return;
+		return 0;
 	}
 	c->input(c, buf, (size_t)n);
-	if (!t->pollable)
+	return (size_t)n;
+}
+
+/* Linux receives into pages: a turn of the loop for each would be half of the work */
+static void tty_read_stream(struct tty *t)
+{
+	unsigned int i = 0;
+	size_t n;
+
+	do
+		n = tty_read_piece(t);
+	while (t->pollable && n == TTY_PIECE && ++i < TTY_BURST);
+	if (!t->pollable && n)
 		tty_want(t, &t->turn_source, EPOLLOUT);
 }
 
