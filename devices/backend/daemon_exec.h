@@ -22,7 +22,8 @@ struct daemon_exec {
 	struct daemon_room room;
 };
 
-/* daemon_exec_init() - all that can fail on this side, but x->path, which the caller sets.  After it, whatever it returns, daemon_exec_fini(). Return: the read end of its output, or -errno
+/* daemon_exec_init() - all that can fail on this side, but x->path, which the caller sets.  After
+ * it, whatever it returns, daemon_exec_fini(). Return: the read end of its output, or -errno
  */
 int daemon_exec_init(struct daemon_exec *x, const struct daemon_spec *s,
 		     struct daemon_fence *fence);

@@ -36,8 +36,9 @@ const char *daemon_fence_enter(struct daemon_fence *f, int ruleset);
 int daemon_fence_held(const struct daemon_fence *f, struct err *e);
 
 /* Of the new process: system calls only.  All return 0, or -1 and errno.
- * room_write() - @text into a file of /proc; room_write_at() - in directory @dir; room_answer() - a seccomp filter: calls @nr[@n] return
- * @errnum without effect (0: they "succeed"), as do all of another architecture
+ * room_write() - @text into a file of /proc; room_write_at() - in directory @dir; room_answer() -
+ * a seccomp filter: calls @nr[@n] return @errnum without effect (0: they "succeed"), as do all of
+ * another architecture
  */
 int room_write(const char *path, const char *text);
 int room_write_at(int dir, const char *path, const char *text);

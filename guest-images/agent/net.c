@@ -103,7 +103,7 @@ static bool ask(int out, const struct dhcp *d, const uint8_t mac[6], uint8_t typ
 	       (ssize_t)n;
 }
 
-/* Wait for an answer of @type, for TRY_MS after the last packet of another kind.  Return: did it come? */
+/* Wait for an answer of @type, for TRY_MS after the last packet of another kind.  Return: it came */
 static bool await(int in, struct dhcp *d, uint8_t type)
 {
 	struct pollfd p = {in, POLLIN, 0};

@@ -85,8 +85,8 @@ static ssize_t put_chunk(struct tree_writer *w, int fd, size_t most)
 	return n;
 }
 
-/* Step over a hole at *@at, to where the data end.  Return: where that is.  A file system that knows of no
- * holes has none
+/* Step over a hole at *@at, to where the data end.  Return: where that is.  A file system that
+ * knows of no holes has none
  */
 static off_t skip_hole(struct tree_writer *w, int fd, off_t size, off_t *at)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * idle - every virtio device is brought to life, with all its queues and nothing in them; the balloon
- * gets a page, and each disk is read from for a while; then nothing more happens. With typed=N, N times, whenever a byte is
- * typed on COM1, all devices are reset and come to life again; with late=1 the first time as well.
+ * idle - every virtio device is brought to life, with all its queues and nothing in them; the
+ * balloon gets a page, and each disk is read from for a while; then nothing more happens. With
+ * typed=N, N times, whenever a byte is typed on COM1, all devices are reset and come to life again;
+ * with late=1 the first time as well.
  */
 #include <linux/serial_reg.h>
 

@@ -6,8 +6,8 @@
 # `ok NAME`, `not ok NAME: why` or `skip NAME: why`.
 #
 # In the environment: MICROVM, ARCH (amd64 or arm64), KILLS (how often a case about kills kills
-# its guest), and the files KERNEL INITRD ROOT; on amd64 also VMLINUX SMALL (a directory); HOST, the options of a nested host that one case has
-# for itself.
+# its guest), and the files KERNEL INITRD ROOT; on amd64 also VMLINUX SMALL (a directory); HOST, the
+# options of a nested host that one case has for itself.
 
 # Nobody is that slow, however busy the machine
 GUEST_TIMEOUT=300s PATIENCE=300

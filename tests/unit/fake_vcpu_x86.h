@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake_vcpu_x86 - a vCPU whose KVM_RUN is the test's, with a device on either bus that remembers. For one
- * .c file a program.
+/* fake_vcpu_x86 - a vCPU whose KVM_RUN is the test's, with a device on either bus that remembers.
+ * For one .c file a program.
  */
 #ifndef MICROVM_TESTS_FAKE_VCPU_X86_H
 #define MICROVM_TESTS_FAKE_VCPU_X86_H

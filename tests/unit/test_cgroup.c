@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cgroup - what is read of control groups, and what is refused; tests/linux has the groups themselves */
+/* test_cgroup - what is read of control groups, and what is refused; tests/linux has groups */
 #include "vmm/jail/cgroup.h"
 
 #include <check.h>

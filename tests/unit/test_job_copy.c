@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* what --copy-in packs, and what the copier makes of an archive, in its own process and as the host has it */
+/* what --copy-in packs, and what the copier makes of an archive, in its own process */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -351,7 +351,7 @@ START_TEST(driver_that_says_the_same_for_ever_is_told_no_more_than_once)
 }
 END_TEST
 
-/* The image ends with the last port's news (bits 0 to 3), ready, open, and how much of a chain was taken */
+/* The image ends with the last port's news (bits 0 to 3), ready, open, and bytes taken of a chain */
 START_TEST(impossible_news_are_not_loaded)
 {
 	uint8_t image[4096];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tty_inherited - consoles on descriptors that another process left us: sockets, pipes and terminals,
- * and all that none can be made of
+/* test_tty_inherited - consoles on descriptors that another process left us: sockets, pipes and
+ * terminals, and all that none can be made of
  */
 #include <check.h>
 #include <errno.h>

@@ -49,7 +49,7 @@ struct outside_question {
  * outside_peer() - a unix socket that others listen on; with a port: at PATH_PORT
  */
 int outside_peer(const char *path);
-/* outside_ours() - a socket or file of ours at @path, removed when it is dropped, if it is still there */
+/* outside_ours() - a socket or file of ours at @path, removed when it is dropped if it is there */
 int outside_ours(const char *path);
 /* outside_made() - the file @path, which we made and have open as @fd; it stays when it is dropped */
 int outside_made(const char *path, int fd);

@@ -23,7 +23,9 @@ struct work {
 	struct work *next; /* the pool's */
 };
 
-/* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL: -ENOMEM */
+/* work_pool_create() - at most @nthreads workers (and WORKERS_MAX), results delivered on @l.  NULL:
+ * -ENOMEM
+ */
 struct work_pool *work_pool_create(struct loop *l, unsigned int nthreads);
 /* work_pool_grow() - its caller may have @n more pieces of work under way at once: as many more
  * workers at most (and WORKERS_MAX), so that they delay no other's. Before work_pool_arm()

@@ -35,7 +35,7 @@ static bool remove_into(int at, const char *name)
 
 	if (r->depth > TREE_DEPTH)
 		return false;
-	/* tree_unpack() makes none that we may not read; a mode by @name could be that of a link's end */
+	/* tree_unpack() makes none that we may not read; @name's mode could be that of a link's end */
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 		(void)fchmod(fd, 0700);

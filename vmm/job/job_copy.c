@@ -114,8 +114,8 @@ static bool place_same(const struct job_place *a, const struct job_place *b)
 	       fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Half of what is free, so that a guest fills no disk: in bytes, and in inodes.  Some file systems do not
- * say
+/* Half of what is free, so that a guest fills no disk: in bytes, and in inodes.  Some file systems
+ * do not say
  */
 static uint64_t place_room(const struct job_place *p)
 {

@@ -43,9 +43,9 @@ struct job_copier {
 	pid_t pid;
 };
 
-/* job_copier_plan() - look at the DSTs of @c, whose text stays.  @most: bytes that all of it may take;
- * 0: JOB_COPY_MOST, or half of what is free there now.  Return: 0, or -errno in @e; job_copier_close() in
- * either case
+/* job_copier_plan() - look at the DSTs of @c, whose text stays.  @most: bytes that all of it may
+ * take; 0: JOB_COPY_MOST, or half of what is free there now.  Return: 0, or -errno in @e;
+ * job_copier_close() in either case
  */
 int job_copier_plan(struct job_copier *p, const struct job_copies *c, uint64_t most,
 		    struct err *e);

@@ -35,8 +35,8 @@ struct job_out {
 		struct job_out *o); /* some of @ring went out, or the reader is gone */
 };
 
-/* job_out_open() - the @nr-th, over @fd, which stays the caller's.  Return: 0, or -errno in @e; job_out_close()
- * in either case
+/* job_out_open() - the @nr-th, over @fd, which stays the caller's.  Return: 0, or -errno in @e;
+ * job_out_close() in either case
  */
 int job_out_open(struct job_out *o, struct loop *l, unsigned int nr, int fd,
 		 void (*moved)(struct job_out *o), struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_text - what the agent is told of the machine and of the job: strings NAME=VALUE (docs/agent.md). */
+/* job_text - what the agent is told of machine and job: strings NAME=VALUE (docs/agent.md). */
 #ifndef MICROVM_JOB_TEXT_H
 #define MICROVM_JOB_TEXT_H
 

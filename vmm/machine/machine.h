@@ -2,9 +2,10 @@
 /*
  * machine - owns everything; the only room that knows all the parts.
  *
- * Threads: one per vCPU, the loop (the caller of machine_run()), a few workers once
- * something blocks; with cfg->early also a helper per vCPU, and all of them at once.  vCPUs touch devices through the buses only; kicks reach the loop by
- * ioeventfd.  Built before any thread starts, then the lists never change.
+ * Threads: one per vCPU, the loop (the caller of machine_run()), a few workers once something
+ * blocks; with cfg->early also a helper per vCPU, and all of them at once.  vCPUs touch devices
+ * through the buses only; kicks reach the loop by ioeventfd.  Built before any thread starts, then
+ * the lists never change.
  */
 #ifndef MICROVM_MACHINE_H
 #define MICROVM_MACHINE_H

@@ -4,7 +4,8 @@
 # run.sh - `microvm run`: a job in a machine of its own.
 #
 # In the environment besides: RUN, a directory with kit/ (kernel and agent), perhaps quick/ (the
-# small kernel and its agent), root/, root.tar and root.img; TERMINAL (terminal), with somebody who sits at it.
+# small kernel and its agent), root/, root.tar and root.img; TERMINAL (terminal), with somebody who
+# sits at it.
 #
 # shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
 
