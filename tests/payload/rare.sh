@@ -66,19 +66,30 @@ rare_clients() {
 	wait "${clients[@]}" 2>/dev/null
 }
 
-# Each thread that asks for the time makes a system call
+# Each thread that asks for the time makes a system call, and the broker if it writes a report
 rare_clock() {
 	local name=rare_host_without_a_vdso
-	wants $name || return 0
+	wants $name || wants ${name}_and_a_killed_machine || return 0
 	if ! "$tools/no-vdso" true 2>"$work/err"; then
 		skip $name 'no ptrace that works here'
 		return
 	fi
-	idle_machine
-	typing "${apart[@]}" "$tools/no-vdso" "${idle[@]}" --append typed=1
-	await said '^idle, 3 disks' 1
-	typed '^idle, 3 disks' 2
-	rare_end $name 143 ''
+	if wants $name; then
+		idle_machine
+		typing "${apart[@]}" "$tools/no-vdso" "${idle[@]}" --append typed=1
+		await said '^idle, 3 disks' 1
+		typed '^idle, 3 disks' 2
+		rare_end $name 143 ''
+	fi
+	name+=_and_a_killed_machine
+	wants $name || return 0
+	: >"$work/out"
+	"$tools/no-vdso" "$microvm" --kernel "$payloads/hang" --timeout "${LIMIT}s" --report "$work/report" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$work/out"
+	killed
+	finish $name 1 ''
 }
 
 # Its kernel's last words, and it works on: we look what its processor does
@@ -134,13 +145,14 @@ rare_daemon_hung() {
 	ended "$server" || not_ok $name 'its server is left'
 }
 
-# A report whose directory takes no other file: written over, as it runs and at the end
-rare_report() {
-	local name=rare_report_written_over plain=(setpriv --bounding-set=-all --inh-caps=-all)
-	wants $name || return 0
+# report_in_place NAME STATUS CAUSE END... - a report whose directory takes no other file: written over, as
+# the machine runs and when END has ended it
+report_in_place() {
+	local name=$1 status=$2 cause=$3 plain=(setpriv --bounding-set=-all --inh-caps=-all)
+	wants "$name" || return 0
 	mkdir -p "$work/closed" && : >"$work/closed/report" && chown 1 "$work/closed" 2>"$work/err"
 	if ! "${plain[@]}" test ! -w "$work/closed" -a -w "$work/closed/report"; then
-		skip $name 'every directory can be written here'
+		skip "$name" 'every directory can be written here'
 		return
 	fi
 	: >"$work/out"
@@ -149,10 +161,19 @@ rare_report() {
 	pid=$!
 	await grep -qs hanging "$work/out"
 	kill -USR1 "$pid"
-	await grep -qs '"cause":"running".*}}$' "$work/closed/report" || not_ok $name 'no report while it ran'
-	finish $name 143 ''
-	[ "$(grep -o '"cause":"[a-z]*"' "$work/closed/report")" = '"cause":"sigterm"' ] ||
-		not_ok $name 'its last report'
+	await grep -qs '"cause":"running".*}}$' "$work/closed/report" || not_ok "$name" 'no report while it ran'
+	"${@:4}"
+	finish "$name" "$status" ''
+	[ "$(grep -o '"cause":"[a-z-]*"' "$work/closed/report")" = "\"cause\":\"$cause\"" ] ||
+		not_ok "$name" 'its last report'
+}
+
+# killed - its process, without a word
+killed() { kill -KILL "$(vmm_of "$pid")" && await ended "$pid"; }
+
+rare_report() {
+	report_in_place rare_report_written_over 143 sigterm true
+	report_in_place rare_report_of_a_killed_machine 1 host-error killed
 }
 
 # stopped_for_a_moment - the machine: what slept for a time goes on by another system call
@@ -202,6 +223,27 @@ rare_stopped_loop() {
 	judge $name "$status" 143 'the host does not answer'
 }
 
+# in_call CALL - is $pid in that system call, as far as this host says?
+in_call() { ! [ -r "/proc/$pid/syscall" ] || grep -qE "^$1 " "/proc/$pid/syscall" || ended "$pid"; }
+
+# Stopped while the broker waits for a reader of its last words
+rare_stopped_broker() {
+	local name=rare_stopped_in_its_last_words full
+	wants $name || return 0
+	rm -f "$work/full" && mkfifo "$work/full" && exec {full}<>"$work/full"
+	dd if=/dev/zero bs=4k count=10000 oflag=nonblock status=none >"$work/full" 2>/dev/null
+	: >"$work/out" && : >"$work/err"
+	"$microvm" --kernel "$payloads/hang" --timeout "${LIMIT}s" </dev/null >"$work/out" 2>"$work/full" {full}<&- &
+	pid=$!
+	await grep -qs hanging "$work/out"
+	vmm=$(vmm_of "$pid")
+	kill -KILL "$vmm"
+	await in_call '(7|73)' # poll or ppoll
+	vmm=$pid stopped_for_a_moment
+	exec {full}>&-
+	finish $name 1 ''
+}
+
 # A file is cut short under its disk: a worker says so
 rare_cut() {
 	local name=rare_disk_is_cut_short
@@ -220,7 +262,12 @@ rare_terminal() {
 	local name=rare_raw_terminal
 	wants $name || return 0
 	sleep 3 | "$tools/terminal" "$microvm" --kernel "$payloads/hang" --timeout 1s >"$work/out" 2>"$work/err"
-	judge $name "${PIPESTATUS[1]}" 0 '^hanging' 'timeout ran out'
+	status=${PIPESTATUS[1]}
+	if grep 'the jail' "$work/out" "$work/err" >"$work/said"; then # the terminal has a status of its own
+		not_ok $name "$(cat "$work/said")"
+	else
+		judge $name "$status" 0 '^hanging' 'timeout ran out'
+	fi
 }
 
 # Its tap is deleted as it runs
@@ -256,5 +303,6 @@ rare_test() {
 	rare_tap
 	rare_stopped_helper
 	rare_stopped_loop
+	rare_stopped_broker
 	rare_cut
 }

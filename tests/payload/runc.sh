@@ -56,8 +56,8 @@ runc_start() {
 	local by=()
 	runc_bundle "$2" "$3" >"$work/out" 2>"$work/err" || return
 	[[ $3 != user* ]] ||
-		by=(setpriv --reuid=$runc_user --regid=$runc_user --clear-groups env "XDG_RUNTIME_DIR=$room/run")
-	timeout -k 5 $LIMIT "${by[@]}" runc --root "$room/run" run --bundle "$room" "microvm-$$-$1" </dev/null \
+		by=(setpriv "--reuid=$runc_user" "--regid=$runc_user" --clear-groups env "XDG_RUNTIME_DIR=$room/run")
+	timeout -k 5 "$LIMIT" "${by[@]}" runc --root "$room/run" run --bundle "$room" "microvm-$$-$1" </dev/null \
 		>"$work/out" 2>"$work/err"
 }
 

@@ -516,6 +516,67 @@ START_TEST(broker_sleeps_when_nobody_hears_signals)
 }
 END_TEST
 
+static bool is_pending(pid_t pid, int sig)
+{
+	char name[48], text[4096];
+	cleanup_close int fd = -1;
+	const char *line;
+	long n;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	n = read_full(fd, text, sizeof(text) - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	line = strstr(text, "\nShdPnd:");
+	ck_assert_ptr_nonnull(line);
+	return strtoull(line + strlen("\nShdPnd:"), NULL, 16) >> (sig - 1) & 1;
+}
+
+#define MORE_THAN_FIT 2000
+
+static int hears_them_late(void *ctx)
+{
+	struct pollfd p = {.fd = signals_open(), .events = POLLIN};
+	int sig = 0, n = 0;
+
+	(void)ctx;
+	MUST(outside_ask() == 0);
+	MUST(outside_do(OUTSIDE_FOREGROUND, 0, 0) >= 0);
+	shared->stage = 1;
+	await_stage(2);
+	while (sig != SIGUSR2) {
+		MUST(poll(&p, 1, 20000) == 1);
+		sig = signals_read(p.fd);
+		n++;
+	}
+	MUST(n < MORE_THAN_FIT);
+	/* and those that come when there is room again */
+	shared->stage = 3;
+	MUST(poll(&p, 1, 20000) == 1);
+	MUST(signals_read(p.fd) == SIGUSR1);
+	return 7;
+}
+
+START_TEST(signals_for_which_there_is_no_room_come_later)
+{
+	pid_t broker = start(hears_them_late, NULL);
+
+	await_stage(1);
+	for (int i = 0; i <= MORE_THAN_FIT; i++) {
+		int sig = i < MORE_THAN_FIT ? SIGUSR1 : SIGUSR2;
+
+		ck_assert_int_eq(kill(broker, sig), 0);
+		while (is_pending(broker, sig))
+			sched_yield();
+	}
+	shared->stage = 2;
+	await_stage(3);
+	ck_assert_int_eq(kill(broker, SIGUSR1), 0);
+	ck_assert_int_eq(finish(broker), 7);
+}
+END_TEST
+
 /* As many descriptors as this user may have on the way, and some more */
 static void descriptors_on_the_way(void)
 {
@@ -614,6 +675,7 @@ UNIT_MAIN("broker", setup, teardown, t)
 		tcase_add_test(t, broker_of_a_locked_child_is_locked);
 	tcase_add_test(t, thread_without_a_filter_is_a_sentence);
 	tcase_add_test(t, broker_sleeps_when_nobody_hears_signals);
+	tcase_add_test(t, signals_for_which_there_is_no_room_come_later);
 	tcase_add_test(t, descriptor_that_cannot_be_passed_is_an_answer);
 	if (geteuid() == 0 && namespaces_allowed())
 		tcase_add_test(t, identity_in_another_users_hands_is_none);

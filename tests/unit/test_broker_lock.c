@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "devices/backend/unix_listen.h"
@@ -91,6 +92,44 @@ START_TEST(names_below_a_slots_directory_alone_can_be_written)
 	ck_assert_int_eq(WEXITSTATUS(locked(writes_elsewhere)), EACCES);
 	ck_assert_int_eq(WEXITSTATUS(locked(removes_elsewhere)), EACCES);
 	ck_assert_int_eq(access(foreign, F_OK), 0);
+}
+END_TEST
+
+static int a_report;
+
+static int rewrites_a_report(void)
+{
+	/* the first is dropped */
+	return outside_do(OUTSIDE_REWRITE, a_report, 0) < 0 ||
+	       outside_do(OUTSIDE_REWRITE, a_report, 0) < 0 ||
+	       outside_do(OUTSIDE_PUT, a_report, 1) < 0;
+}
+
+/* Also its access list, where the file system has them: a user more may read it */
+START_TEST(a_report_is_like_the_one_before)
+{
+	static const char name[] = "system.posix_acl_access";
+	static const uint32_t acl[] = {
+		2,          6U << 16 | 1,  UINT32_MAX, 4U << 16 | 2,
+		1234,       0U << 16 | 4,  UINT32_MAX, 4U << 16 | 16,
+		UINT32_MAX, 0U << 16 | 32, UINT32_MAX};
+	uint8_t got[sizeof(acl)];
+	struct stat before, st;
+	int fd = open(log_path, O_WRONLY | O_CREAT, 0600);
+	bool lists = fsetxattr(fd, name, acl, sizeof(acl), 0) == 0;
+
+	ck_assert_int_eq(fstat(fd, &before), 0);
+	a_report = outside_file(log_path, &before, &fd);
+	ck_assert_int_ge(a_report, 0);
+	ck_assert_int_eq(locked(rewrites_a_report), 0);
+	ck_assert_int_eq(stat(log_path, &st), 0);
+	ck_assert_uint_ne(st.st_ino, before.st_ino);
+	ck_assert_uint_eq(st.st_mode, before.st_mode);
+	if (!lists)
+		return;
+	ck_assert_int_eq(getxattr(log_path, name, got, sizeof(got)),
+			 (ssize_t)sizeof(acl));
+	ck_assert_mem_eq(got, acl, sizeof(acl));
 }
 END_TEST
 
@@ -192,6 +231,7 @@ END_TEST
 UNIT_MAIN("broker_lock", setup, teardown, t)
 {
 	tcase_add_test(t, names_below_a_slots_directory_alone_can_be_written);
+	tcase_add_test(t, a_report_is_like_the_one_before);
 	tcase_add_test(t, a_socket_gives_the_right_to_remove_alone);
 	tcase_add_test(t, a_control_group_can_be_removed_and_nothing_beside_it);
 	tcase_add_test(t, calls_are_those_of_its_slots);

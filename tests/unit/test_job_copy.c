@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "tests/lib/unit.h"
 #include "vmm/core/util.h"
 #include "vmm/jail/broker_lock.h"
+#include "vmm/jail/filter.h"
 #include "vmm/job/job_copy.h"
 
 static char dir[64], said[AGENT_SENTENCE + 1];
@@ -281,11 +283,32 @@ START_TEST(all_comes_out_and_replaces_what_was_there)
 }
 END_TEST
 
-/* A directory that its mode has closed is among what goes again */
+START_TEST(file_that_ends_in_a_hole_keeps_its_length)
+{
+	char why[AGENT_SENTENCE + 1];
+	struct stat st;
+
+	file_put(at("one"), "one", 0644);
+	ck_assert_int_eq(truncate(at("one"), 4 << 20), 0);
+	copies("/one", at("x"));
+	begin();
+	ck_assert(tree_pack(&w, at("one"), "", why));
+	finished();
+	ck_assert_str_eq(said, "");
+	ck_assert(!stat(at("x"), &st) && st.st_size == 4 << 20);
+}
+END_TEST
+
+/* A directory that its mode has closed is among what goes again. Blocks of the file system may be
+ * large, and so is what opendir() takes of the memory then
+ */
 START_TEST(tree_that_fails_leaves_nothing_and_the_next_one_comes)
 {
 	char why[AGENT_SENTENCE + 1];
 
+	/* opendir() gets memory from the kernel */
+	ck_assert(mallopt(M_TOP_PAD, 0) && (!_i || mallopt(M_MMAP_THRESHOLD, 4096)));
+	(void)malloc_trim(0);
 	ck_assert(!mkdir(at("src"), 0755) && !mkdir(at("src/a"), 0755));
 	file_put(at("src/a/f"), "x", 0644);
 	ck_assert_int_eq(chmod(at("src/a"), 0500), 0);
@@ -413,6 +436,26 @@ START_TEST(signals_are_not_for_it)
 }
 END_TEST
 
+/* Taken over by a guest, it is to read a file */
+static int reads(void *ctx, const struct landlock_rule *rule, unsigned int n,
+		 struct err *err)
+{
+	(void)rule, (void)n;
+	ck_assert_int_eq(lock(ctx, NULL, 0, err), 0);
+	return open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+START_TEST(no_file_is_opened_to_be_read)
+{
+	if (MICROVM_JAIL == JAIL_OFF)
+		return;
+	copies("/one", at("x"));
+	ck_assert_int_eq(job_copier_plan(&p, &c, 0, &e), 0);
+	ck_assert_int_lt(job_copier_start(&p, reads, NULL, &e), 0);
+	ck_assert_msg(strstr(e.msg, "(open") != NULL, "%s", e.msg);
+}
+END_TEST
+
 static int dies(void *ctx, const struct landlock_rule *rule, unsigned int n,
 		struct err *err)
 {
@@ -472,13 +515,16 @@ UNIT_MAIN("job_copy", setup, teardown, t)
 	tcase_add_test(t, mkfs_that_fails_is_quoted_and_hears_signals);
 	tcase_add_test(t, wrong_places_are_refused_before_the_start);
 	tcase_add_test(t, all_comes_out_and_replaces_what_was_there);
-	tcase_add_test(t, tree_that_fails_leaves_nothing_and_the_next_one_comes);
+	tcase_add_test(t, file_that_ends_in_a_hole_keeps_its_length);
+	tcase_add_loop_test(t, tree_that_fails_leaves_nothing_and_the_next_one_comes, 0,
+			    2);
 	tcase_add_test(t, copy_out_fills_the_disk);
 	tcase_add_test(t, limit_is_more_than_the_disk);
 	tcase_add_test(t, archive_that_is_cut_leaves_nothing);
 	tcase_add_test(t, archive_that_never_comes_has_a_sentence);
 	tcase_add_test(t, more_trees_than_were_asked_for_go_nowhere);
 	tcase_add_test(t, signals_are_not_for_it);
+	tcase_add_test(t, no_file_is_opened_to_be_read);
 	tcase_add_test(t, copier_that_cannot_begin_is_no_copier);
 	tcase_add_test(t, copier_outlives_nobody);
 }

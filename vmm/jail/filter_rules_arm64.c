@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_rules_arm64 - what arm64 has of its own. */
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 
@@ -14,5 +15,8 @@ const struct filter_rule filter_rules_arch[] = {
 	      "a store to read-only memory is stepped over"),
 	IOCTL(KVM_GET_VCPU_EVENTS, FD_VCPU, VCPU, "an access that no device answers"),
 	IOCTL(KVM_SET_VCPU_EVENTS, FD_VCPU, VCPU, "the same"),
+	/* O_DIRECTORY and O_NOFOLLOW; O_LARGEFILE is for the C library to say */
+	ARGS("openat", COPIER, 0, "a directory, and no file to be read",
+	     INT_BUT(2, 0400000, O_CLOEXEC | 040000 | 0100000)),
 };
 const unsigned int filter_rules_arch_n = ARRAY_SIZE(filter_rules_arch);

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -62,9 +61,7 @@ const struct filter_rule filter_rules_broker[] = {
 	{FSTAT, BROKER, 0, {{FSTAT_FLAGS, AT_EMPTY_PATH, 3}}, "is the report a file"},
 	ARGS("ftruncate", BROKER, 0, "a report that cannot be replaced begins anew",
 	     LONG(1, 0)),
-	ARGS("mmap", BROKER, 0, "malloc()", LONG_IN(2, PROT_READ | PROT_WRITE),
-	     LONG_BUT(3, MAP_NORESERVE, MAP_PRIVATE | MAP_ANONYMOUS)),
-	ANY("munmap", BROKER, 0, "free()"),
+	ANY("munmap", BROKER, 0, "the pages that both processes have"),
 	ANY("brk", BROKER, 0, "malloc()"),
 	ANY("exit_group", BROKER, 0, "the program's end, and this filter's sentence"),
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_rules_x86 - what x86-64 has of its own. */
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 
@@ -13,5 +14,8 @@ const struct filter_rule filter_rules_arch[] = {
 	IOCTL(KVM_GET_REGS, FD_VCPU, VCPU, "a last sentence: where the guest is"),
 	IOCTL(KVM_GET_SREGS, FD_VCPU, VCPU, "the same"),
 	IOCTL(KVM_TRANSLATE, FD_VCPU, VCPU, "the same"),
+	/* O_DIRECTORY and O_NOFOLLOW; O_LARGEFILE is for the C library to say */
+	ARGS("openat", COPIER, 0, "a directory, and no file to be read",
+	     INT_BUT(2, 0100000, O_CLOEXEC | 0200000 | 0400000)),
 };
 const unsigned int filter_rules_arch_n = ARRAY_SIZE(filter_rules_arch);
