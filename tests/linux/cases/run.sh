@@ -411,8 +411,9 @@ reads_stdin()
 # More of its machine's memory is in use than a kernel takes
 fills_memory()
 {
-	awk '/^Rss(Shmem|Anon)/ { n += $2 } END { exit n < 90000 }' \
-		"/proc/$(machine_of "$(machine_of $vmm)")/status" 2>/dev/null
+	broker=$(machine_of $vmm) && [ "$broker" ] &&
+		awk '/^Rss(Shmem|Anon)/ { n += $2 } END { exit n < 90000 }' \
+			"/proc/$(machine_of "$broker")/status" 2>/dev/null
 }
 
 # typed STATUS - Ctrl-C ends it with that, and the copier leaves no file
