@@ -11,20 +11,8 @@
 #include "boot/fdt_arm64.h"
 #include "boot/image_arm64.h"
 #include "boot/initrd.h"
+#include "boot/kernel_arch.h"
 #include "vmm/core/util.h"
-
-static int boot_load_kernel(const char *path, struct gmem *m, struct kernel *k,
-			    struct err *e)
-{
-	struct kernel_file f;
-	int rc = kernel_open(&f, path, e);
-
-	if (rc < 0)
-		return rc;
-	rc = image_is(&f) ? image_load(&f, m, k, e) : kernel_refuse(&f, e);
-	kernel_close(&f);
-	return rc;
-}
 
 /* After the kernel, in 2 MiB of its own: Linux maps it by blocks of that size. Initrds must not
  * overlap it, so @k grows by it.
@@ -79,15 +67,16 @@ static int boot_write_dtb(const struct config *cfg, const struct platform *p,
 	return rc;
 }
 
-int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m,
-	      struct boot_result *r, struct err *e)
+int boot_load_file(const struct config *cfg, const struct platform *p,
+		   const struct kernel_file *f, struct gmem *m, struct boot_result *r,
+		   struct err *e)
 {
 	struct initrd initrd = {0};
 	struct kernel k = {0};
 	int rc;
 
 	*r = (struct boot_result){0};
-	rc = boot_load_kernel(cfg->kernel, m, &k, e);
+	rc = image_is(f) ? image_load(f, m, &k, e) : kernel_refuse(f, e);
 	if (rc < 0)
 		return rc;
 	r->protocol = k.protocol;
@@ -97,12 +86,13 @@ int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m
 	r->kernel_end = k.end;
 	rc = boot_reserve_dtb(&k, m, &r->dtb, e);
 	if (rc == 0)
-		rc = initrd_load(cfg->initrd, cfg->ninitrd, m, &k, &initrd, e);
+		rc = initrd_load(cfg->initrd, cfg->ninitrd, &f->initrd, m, &k, &initrd,
+				 e);
 	if (rc < 0)
 		return rc;
 	r->initrd_start = initrd.start;
 	r->initrd_end = initrd.start + initrd.len;
-	r->cmdline = cmdline_build(cfg, p, m);
+	r->cmdline = cmdline_build(cfg, p, f, m);
 	if (!r->cmdline)
 		return err_set(e, ENOMEM, "command line: out of memory");
 	r->panic_is_warm = cmdline_panic_is_warm(r->cmdline);

@@ -11,6 +11,7 @@
 #include "boot/e820.h"
 #include "boot/elf.h"
 #include "boot/initrd.h"
+#include "boot/kernel_arch.h"
 #include "boot/pvh.h"
 #include "boot/start_x86.h"
 #include "boot/zeropage.h"
@@ -19,22 +20,14 @@
 
 #define BOOT_MEMORY_MIN (2 * MIB) /* our tables, and some RAM above them */
 
-static int boot_load_kernel(const char *path, struct gmem *m, struct kernel *k,
+static int boot_load_kernel(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 			    struct err *e)
 {
-	struct kernel_file f;
-	int rc = kernel_open(&f, path, e);
-
-	if (rc < 0)
-		return rc;
-	if (elf_is(&f))
-		rc = elf_load(&f, m, k, e);
-	else if (bzimage_is(&f))
-		rc = bzimage_load(&f, m, k, e);
-	else
-		rc = kernel_refuse(&f, e);
-	kernel_close(&f);
-	return rc;
+	if (elf_is(f))
+		return elf_load(f, m, k, e);
+	if (bzimage_is(f))
+		return bzimage_load(f, m, k, e);
+	return kernel_refuse(f, e);
 }
 
 /* The boot data in the kernel's own format, and the tables that vCPU 0 starts on */
@@ -59,8 +52,9 @@ static void boot_write_tables(const struct kernel *k, const struct initrd *initr
 		r->cr3 = start_write_page_tables(m);
 }
 
-int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m,
-	      struct boot_result *r, struct err *e)
+int boot_load_file(const struct config *cfg, const struct platform *p,
+		   const struct kernel_file *f, struct gmem *m, struct boot_result *r,
+		   struct err *e)
 {
 	struct initrd initrd = {0};
 	struct kernel k = {0};
@@ -73,10 +67,10 @@ int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m
 			e, ENOMEM,
 			"memory: less than 2 MiB cannot hold a guest; give it more "
 			"by --memory");
-	rc = boot_load_kernel(cfg->kernel, m, &k, e);
+	rc = boot_load_kernel(f, m, &k, e);
 	if (rc < 0)
 		return rc;
-	rc = initrd_load(cfg->initrd, cfg->ninitrd, m, &k, &initrd, e);
+	rc = initrd_load(cfg->initrd, cfg->ninitrd, &f->initrd, m, &k, &initrd, e);
 	if (rc < 0)
 		return rc;
 	if (p->acpi)
@@ -84,7 +78,7 @@ int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m
 				e);
 	if (rc < 0)
 		return rc;
-	r->cmdline = cmdline_build(cfg, p, m);
+	r->cmdline = cmdline_build(cfg, p, f, m);
 	if (!r->cmdline)
 		return err_set(e, ENOMEM, "command line: out of memory");
 	r->panic_is_warm = cmdline_panic_is_warm(r->cmdline);

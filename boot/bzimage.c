@@ -13,6 +13,7 @@
 #define BZIMAGE_SECTOR   512
 #define BZIMAGE_SETUP    offsetof(struct boot_params, hdr) /* 0x1f1 in the file too */
 #define BZIMAGE_ENTRY_64 0x200
+#define BZIMAGE_LENGTH   4 /* of the unpacked length, at the end of what is packed */
 
 bool bzimage_is(const struct kernel_file *f)
 {
@@ -137,26 +138,36 @@ int bzimage_load(const struct kernel_file *f, struct gmem *m, struct kernel *k,
 	return kernel_load_part(f, m, k->start, off, len, e);
 }
 
-/* The kernel inside its code (boot.rst, payload_offset, since protocol 2.08), if it is packed by
- * gzip, Linux's own default. The unpackers for the other seven ways would be larger than all of
- * boot/, for no more than a warning.
+/* A vmlinux in a compressed file; or the kernel inside a bzImage's code (boot.rst, payload_offset,
+ * since protocol 2.08), after which all ways but gzip have four bytes with its length.
  */
 bool kernel_arch_payload(const struct kernel_file *f, struct kernel_payload *p)
 {
-	static const uint8_t gzip[] = {0x1f, 0x8b, 8};
+	const struct packing *packing = packing_of(f->head);
+	uint8_t magic[UNPACK_MAGIC_MAX];
 	uint64_t off = 0, len = 0;
-	uint8_t magic[sizeof(gzip)];
 	struct setup_header h;
 	struct err ignored;
 	struct kernel k;
 
+	if (packing) {
+		*p = (struct kernel_payload){packing->how, 0, f->file.size};
+		return true;
+	}
 	if (!bzimage_is(f) || bzimage_header(f, &k, &h, &ignored) < 0 ||
 	    bzimage_code(f, &h, &off, &len, &ignored) < 0 || h.version < 0x0208 ||
 	    h.payload_offset > len || h.payload_length > len - h.payload_offset)
 		return false;
-	*p = (struct kernel_payload){unpack_gzip, off + h.payload_offset,
-				     h.payload_length};
-	return p->len > sizeof(magic) &&
-	       pread_full(f->file.fd, magic, sizeof(magic), p->off) == sizeof(magic) &&
-	       memcmp(magic, gzip, sizeof(gzip)) == 0;
+	off += h.payload_offset;
+	len = h.payload_length;
+	if (len <= sizeof(magic) ||
+	    boot_file_read(&f->file, magic, sizeof(magic), off) != sizeof(magic))
+		return false;
+	packing = packing_of(magic);
+	if (!packing)
+		return false;
+	if (packing->how == unpack_zstd)
+		len -= BZIMAGE_LENGTH;
+	*p = (struct kernel_payload){packing->how, off, len};
+	return true;
 }

@@ -3,7 +3,8 @@
  * cmdline - the kernel's command line: ours, extended or replaced by the operator.
  *
  * Ours has only words that are right for every guest of this machine; later words on the line
- * win, so --append can override any of them.
+ * win, so --append can override any of them. Those of a unified kernel image come first: it was
+ * made for another machine, whose console we do not have.
  */
 #include "boot/cmdline.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "boot/cmdline_arch.h"
+#include "boot/uki.h"
 #include "vmm/core/util.h"
 
 #define CMDLINE_OURS_MAX   512 /* all the fixed words */
@@ -53,9 +55,10 @@ static void cmdline_add_console(struct cmdline *c, const struct config *cfg)
 		cmdline_add(c, "microvm.console=plain");
 }
 
-static void cmdline_add_root(struct cmdline *c, const struct config *cfg)
+static void cmdline_add_root(struct cmdline *c, const struct config *cfg,
+			     const struct kernel_file *f)
 {
-	if (cfg->ninitrd)
+	if (cfg->ninitrd || f->initrd.size)
 		return;
 	if (cfg->ndisk)
 		cmdline_add(c, "root=/dev/vda %s", cfg->disk[0].readonly ? "ro" : "rw");
@@ -77,19 +80,30 @@ static void cmdline_add_absent(struct cmdline *c, const struct platform *p,
 		cmdline_add(c, "swiotlb=noforce");
 }
 
-char *cmdline_build(const struct config *cfg, const struct platform *p,
-		    const struct gmem *m)
+/* Without the word that chooses a profile, if @f has such */
+static const char *cmdline_words(const struct kernel_file *f, const char *words)
 {
+	if (f->uki)
+		(void)uki_profile(words, &words);
+	return words ? words : "";
+}
+
+char *cmdline_build(const struct config *cfg, const struct platform *p,
+		    const struct kernel_file *f, const struct gmem *m)
+{
+	const char *append = cmdline_words(f, cfg->append), *own = f->words;
 	struct cmdline c = {.cap = CMDLINE_OURS_MAX + p->ndev * CMDLINE_DEVICE_MAX +
-				   (cfg->append ? strlen(cfg->append) : 0)};
+				   strlen(append) + (own ? strlen(own) : 0)};
 
 	if (cfg->cmdline)
-		return strdup(cfg->cmdline);
+		return strdup(cmdline_words(f, cfg->cmdline));
 	c.text = malloc(c.cap);
 	if (!c.text)
 		return NULL;
+	if (own && *own)
+		cmdline_add(&c, "%s", own);
 	cmdline_add_console(&c, cfg);
-	cmdline_add_root(&c, cfg);
+	cmdline_add_root(&c, cfg, f);
 	cmdline_add(&c, "random.trust_cpu=on");
 	/* The cipher code's self-tests are half of the instructions of a stock kernel until init.
 	 * Under fips=1 Linux runs them all the same.
@@ -97,8 +111,8 @@ char *cmdline_build(const struct config *cfg, const struct platform *p,
 	cmdline_add(&c, "cryptomgr.notests");
 	cmdline_add_absent(&c, p, m);
 	cmdline_arch_add(&c, p);
-	if (cfg->append && *cfg->append)
-		cmdline_add(&c, "%s", cfg->append);
+	if (*append)
+		cmdline_add(&c, "%s", append);
 	return c.text;
 }
 

@@ -5,11 +5,12 @@
 
 #include "boot/kernel.h"
 
-/* cmdline_build() - the command line for @cfg on a machine described by @p, with memory @m.
+/* cmdline_build() - the command line for @cfg and the unwrapped kernel @f on a machine described
+ * by @p, with memory @m.
  * Return: it, to be freed by the caller; NULL: out of memory
  */
 char *cmdline_build(const struct config *cfg, const struct platform *p,
-		    const struct gmem *m);
+		    const struct kernel_file *f, const struct gmem *m);
 
 /* cmdline_panic_is_warm() - does a Linux that gets @text reset warmly after a panic, and at no
  * other time?

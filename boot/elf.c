@@ -136,7 +136,7 @@ static int elf_read_notes(const struct kernel_file *f, const GElf_Phdr *ph,
 	notes = malloc(len);
 	if (!notes)
 		return err_set(e, ENOMEM, "kernel %s: out of memory", f->file.path);
-	n = pread_full(f->file.fd, notes, len, ph->p_offset);
+	n = boot_file_read(&f->file, notes, len, ph->p_offset);
 	if (n < 0)
 		return err_set(e, (int)-n, "kernel %s: cannot be read: %s", f->file.path,
 			       strerror((int)-n));
@@ -278,6 +278,11 @@ int elf_load(const struct kernel_file *f, struct gmem *m, struct kernel *k, stru
 	*k = (struct kernel){.start = UINT64_MAX,
 			     .initrd_end = ELF_INITRD_END,
 			     .cmdline_max = ELF_CMDLINE_MAX};
+	if (f->file.at)
+		return err_set(e, ENOEXEC,
+			       "kernel %s: has an ELF file in its section .linux, which "
+			       "EFI does not start either; make it of a bzImage",
+			       f->file.path);
 	rc = elf_read_headers(f, &eh, &s, e);
 	if (rc < 0)
 		return rc;

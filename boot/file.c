@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/util.h"
+
 static int boot_file_check(struct boot_file *f, struct err *e)
 {
 	struct stat st;
@@ -51,4 +53,11 @@ void boot_file_close(struct boot_file *f)
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
+}
+
+long boot_file_read(const struct boot_file *f, void *dst, size_t len, uint64_t off)
+{
+	if (off >= f->size)
+		return 0;
+	return pread_full(f->fd, dst, MIN(len, f->size - off), f->at + off);
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "boot/kernel_arch.h"
+#include "boot/uki.h"
 #include "vmm/core/util.h"
 
 /* Linux' kernel/configs.c: a marker, then the text in gzip, whose header follows at once */
@@ -36,7 +37,7 @@ static int64_t ikconfig_unpack(const struct kernel_file *f,
 			       const struct kernel_payload *p, uint8_t *dst)
 {
 	uint8_t *src = p->len <= IKCONFIG_KERNEL_MAX ? ikconfig_room() : NULL;
-	int64_t n = src ? pread_full(f->file.fd, src, p->len, p->off) : -ENOMEM;
+	int64_t n = src ? boot_file_read(&f->file, src, p->len, p->off) : -ENOMEM;
 
 	if (n >= 0)
 		n = p->how(src, (uint64_t)n, dst, IKCONFIG_KERNEL_MAX);
@@ -51,7 +52,7 @@ static int64_t ikconfig_kernel(const struct kernel_file *f, uint8_t *dst)
 
 	if (kernel_arch_payload(f, &p))
 		return ikconfig_unpack(f, &p, dst);
-	return pread_full(f->file.fd, dst, MIN(f->file.size, IKCONFIG_KERNEL_MAX), 0);
+	return boot_file_read(&f->file, dst, IKCONFIG_KERNEL_MAX, 0);
 }
 
 static char *ikconfig_find(const uint8_t *kernel, size_t len, size_t max)
@@ -75,10 +76,16 @@ static char *ikconfig_find(const uint8_t *kernel, size_t len, size_t max)
 
 char *ikconfig_read(const struct kernel_file *f, size_t max)
 {
+	struct kernel_file inner = *f;
+	struct err ignored; /* a damaged image has no configuration */
 	uint8_t *room = ikconfig_room();
-	int64_t n = room ? ikconfig_kernel(f, room) : 0;
-	char *text = n > 0 ? ikconfig_find(room, (size_t)n, max) : NULL;
+	char *text;
+	int64_t n;
 
+	if (uki_is(f))
+		(void)uki_enter(&inner, 0, &ignored);
+	n = room ? ikconfig_kernel(&inner, room) : 0;
+	text = n > 0 ? ikconfig_find(room, (size_t)n, max) : NULL;
 	ikconfig_room_free(room);
 	return text;
 }

@@ -47,11 +47,6 @@ static bool image_is_bare(const struct kernel_file *f)
 	return !memcmp(f->head + offsetof(struct image_header, magic), "ARM\x64", 4);
 }
 
-static bool image_is_gzip(const struct kernel_file *f)
-{
-	return !memcmp(f->head, "\x1f\x8b\x08", 3);
-}
-
 static bool image_is_zboot(const struct kernel_file *f)
 {
 	return !memcmp(f->head, "MZ", 2) && !memcmp(f->head + 4, "zimg", 4);
@@ -59,7 +54,7 @@ static bool image_is_zboot(const struct kernel_file *f)
 
 bool image_is(const struct kernel_file *f)
 {
-	return image_is_bare(f) || image_is_gzip(f) || image_is_zboot(f);
+	return image_is_bare(f) || packing_of(f->head) || image_is_zboot(f);
 }
 
 static int image_damaged(const struct kernel_file *f, const char *why, struct err *e)
@@ -159,28 +154,39 @@ static int image_load_bare(const struct kernel_file *f, struct gmem *m, struct k
 	return rc < 0 ? rc : kernel_load_part(f, m, k->start, 0, f->file.size, e);
 }
 
-static int image_find_payload(const struct kernel_file *f, struct image_wrapping *w,
-			      struct err *e)
+/* Linux' Makefile.zboot names them: its rules for building are called so */
+static const struct {
+	const char *name;
+	unpacker *how;
+	const char *protocol;
+} image_zboot_ways[] = {
+	{"gzip", unpack_gzip, "EFI zboot (gzip)"},
+	{"zstd", unpack_zstd, "EFI zboot (zstd)"},
+	{"zstd22", unpack_zstd, "EFI zboot (zstd)"},
+	{"xzkern", unpack_xz, "EFI zboot (xz)"},
+	{"lzma", unpack_xz, "EFI zboot (lzma)"},
+};
+
+static int image_find_zboot(const struct kernel_file *f, struct image_wrapping *w,
+			    struct err *e)
 {
 	struct image_zboot z;
 	uint64_t end;
 
-	*w = (struct image_wrapping){{unpack_gzip, 0, f->file.size}, "Image.gz"};
-	if (!image_is_zboot(f))
-		return 0;
 	memcpy(&z, f->head, sizeof(z));
-	if (!strncmp(z.compression, "gzip", 5)) {
-		w->protocol = "EFI zboot (gzip)";
-	} else if (!strncmp(z.compression, "zstd", 4)) { /* "zstd22" */
-		w->p.how = unpack_zstd;
-		w->protocol = "EFI zboot (zstd)";
-	} else {
+	*w = (struct image_wrapping){.protocol = NULL};
+	for (unsigned int i = 0; i < ARRAY_SIZE(image_zboot_ways); i++)
+		if (!strncmp(z.compression, image_zboot_ways[i].name,
+			     sizeof(z.compression))) {
+			w->p.how = image_zboot_ways[i].how;
+			w->protocol = image_zboot_ways[i].protocol;
+		}
+	if (!w->protocol)
 		return err_set(e, ENOEXEC,
 			       "kernel %s: is an EFI zboot kernel compressed by "
-			       "\"%.32s\", and we know gzip and zstd; give the Image "
-			       "that it was made of",
+			       "\"%.32s\", and we know gzip, zstd, xz and lzma; give the "
+			       "Image that it was made of",
 			       f->file.path, z.compression);
-	}
 	w->p.off = z.payload_off;
 	w->p.len = z.payload_len;
 	if (w->p.off < sizeof(z) || w->p.len == 0)
@@ -192,6 +198,18 @@ static int image_find_payload(const struct kernel_file *f, struct image_wrapping
 			       "file has %llu; fetch or build it again",
 			       f->file.path, (unsigned long long)end,
 			       (unsigned long long)f->file.size);
+	return 0;
+}
+
+static int image_find_payload(const struct kernel_file *f, struct image_wrapping *w,
+			      struct err *e)
+{
+	const struct packing *packing = packing_of(f->head);
+
+	if (!packing)
+		return image_find_zboot(f, w, e);
+	w->p = (struct kernel_payload){packing->how, 0, f->file.size};
+	w->protocol = packing->image;
 	return 0;
 }
 
@@ -240,7 +258,7 @@ static int image_load_packed(const struct kernel_file *f, struct gmem *m,
 
 	if (rc < 0)
 		return rc;
-	n = ram ? unpack(w.p.how, f->file.fd, w.p.off, w.p.len, ram, room) : -EFBIG;
+	n = ram ? unpack(w.p.how, &f->file, w.p.off, w.p.len, ram, room) : -EFBIG;
 	if (n < 0)
 		return image_explain_unpack(f, m, n, e);
 	inner.head_len = MIN((size_t)n, sizeof(inner.head));

@@ -52,7 +52,7 @@ static int initrd_copy(const struct boot_file *f, unsigned int n, struct gmem *m
 		       gpa_t at, struct err *e)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		int rc = gmem_load_file(m, at, f[i].fd, 0, f[i].size);
+		int rc = gmem_load_file(m, at, f[i].fd, f[i].at, f[i].size);
 
 		if (rc < 0)
 			return err_set(e, -rc, "initrd %s: cannot be loaded: %s",
@@ -62,8 +62,8 @@ static int initrd_copy(const struct boot_file *f, unsigned int n, struct gmem *m
 	return 0;
 }
 
-int initrd_load(char *const path[], unsigned int n, struct gmem *m,
-		const struct kernel *k, struct initrd *r, struct err *e)
+int initrd_load(char *const path[], unsigned int n, const struct boot_file *inside,
+		struct gmem *m, const struct kernel *k, struct initrd *r, struct err *e)
 {
 	struct boot_file f[CONFIG_INITRDS_MAX];
 	unsigned int opened = 0;
@@ -75,6 +75,8 @@ int initrd_load(char *const path[], unsigned int n, struct gmem *m,
 		rc = boot_file_open(&f[opened], "initrd", path[opened], e);
 		opened++;
 	}
+	if (n == 0 && inside->size)
+		f[n++] = *inside;
 	if (rc == 0 && n > 0) {
 		r->len = initrd_length(f, n, k->initrd_end);
 		rc = initrd_place(m, k, r, e);

@@ -11,10 +11,11 @@ struct initrd {
 };
 
 /* initrd_load() - load @n files as high in RAM as @k allows, each from a page of its own
- * (so that it is mapped, not copied) with zeroes between: Linux skips those.
+ * (so that it is mapped, not copied) with zeroes between: Linux skips those. If @n is 0, the one
+ * @inside the kernel's file, if its size is not 0.
  * Return: 0, or -errno with a sentence in @e
  */
-int initrd_load(char *const path[], unsigned int n, struct gmem *m,
-		const struct kernel *k, struct initrd *r, struct err *e);
+int initrd_load(char *const path[], unsigned int n, const struct boot_file *inside,
+		struct gmem *m, const struct kernel *k, struct initrd *r, struct err *e);
 
 #endif

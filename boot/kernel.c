@@ -3,39 +3,59 @@
 #include "boot/kernel.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "boot/kernel_arch.h"
+#include "boot/uki.h"
 #include "vmm/core/util.h"
+
+int kernel_read_head(struct kernel_file *f, struct err *e)
+{
+	long n;
+
+	memset(f->head, 0, sizeof(f->head));
+	n = boot_file_read(&f->file, f->head, sizeof(f->head), 0);
+	if (n < 0)
+		return err_set(e, (int)-n, "kernel %s: cannot be read: %s", f->file.path,
+			       strerror((int)-n));
+	f->head_len = (size_t)n;
+	return 0;
+}
 
 int kernel_open(struct kernel_file *f, const char *path, struct err *e)
 {
-	int rc = boot_file_open(&f->file, "kernel", path, e);
-	long n;
+	int rc;
 
+	*f = (struct kernel_file){.unpacked = false};
+	rc = boot_file_open(&f->file, "kernel", path, e);
+	if (rc == 0)
+		rc = kernel_read_head(f, e);
 	if (rc < 0)
-		return rc;
-	memset(f->head, 0, sizeof(f->head));
-	n = pread_full(f->file.fd, f->head, sizeof(f->head), 0);
-	if (n < 0) {
 		kernel_close(f);
-		return err_set(e, (int)-n, "kernel %s: cannot be read: %s", path,
-			       strerror((int)-n));
-	}
-	f->head_len = (size_t)n;
-	return 0;
+	return rc;
 }
 
 void kernel_close(struct kernel_file *f)
 {
 	boot_file_close(&f->file);
+	free(f->words);
+	f->words = NULL;
+}
+
+int kernel_unwrap(struct kernel_file *f, unsigned int profile, struct err *e)
+{
+	int rc = 0;
+
+	if (uki_is(f)) {
+		rc = uki_enter(f, profile, e);
+		if (rc == 0)
+			rc = uki_read_words(f, e);
+	}
+	return rc < 0 ? rc : kernel_arch_unpack(f, e);
 }
 
 static const struct kernel_stranger kernel_strangers[] = {
-	{0, 6,
-	 "\xfd"
-	 "7zXZ",
-	 "is xz-compressed; unxz it first"},
 	{0, 4, "\x02\x21\x4c\x18", "is lz4-compressed; unlz4 it first"},
 	{0, 4, "\x04\x22\x4d\x18", "is lz4-compressed; unlz4 it first"},
 	{0, 3, "BZh", "is bzip2-compressed; bunzip2 it first"},
@@ -56,50 +76,6 @@ const char *kernel_match(const struct kernel_file *f, const struct kernel_strang
 	return NULL;
 }
 
-/* The PE header (Microsoft's "PE Format"), as far as the section table */
-struct kernel_pe {
-	uint8_t signature[4];
-	uint16_t machine, nsection;
-	uint8_t unused[12];
-	uint16_t optional_len; /* of what lies between this header and the table */
-	uint16_t flags;
-};
-_Static_assert(sizeof(struct kernel_pe) == 24, "as in the file");
-
-struct kernel_pe_section {
-	char name[8];
-	uint8_t unused[32];
-};
-
-#define KERNEL_PE_AT       0x3c
-#define KERNEL_PE_SECTIONS 96 /* the most that the format's loader takes */
-
-/* A unified kernel image is a program for EFI with a kernel in its section .linux (UAPI
- * Group, "Unified Kernel Image")
- */
-static bool kernel_is_uki(const struct kernel_file *f)
-{
-	struct kernel_pe_section section;
-	struct kernel_pe pe;
-	uint32_t at;
-	uint64_t table;
-
-	memcpy(&at, f->head + KERNEL_PE_AT, sizeof(at));
-	if (memcmp(f->head, "MZ", 2) != 0 ||
-	    pread_full(f->file.fd, &pe, sizeof(pe), at) != sizeof(pe) ||
-	    memcmp(pe.signature, "PE\0", sizeof(pe.signature)) != 0)
-		return false;
-	table = (uint64_t)at + sizeof(pe) + pe.optional_len;
-	for (unsigned int i = 0; i < MIN(pe.nsection, KERNEL_PE_SECTIONS); i++) {
-		if (pread_full(f->file.fd, &section, sizeof(section),
-			       table + i * sizeof(section)) != sizeof(section))
-			return false;
-		if (memcmp(section.name, ".linux\0", sizeof(section.name)) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool kernel_is_text(const struct kernel_file *f)
 {
 	for (size_t i = 0; i < f->head_len; i++) {
@@ -115,10 +91,6 @@ int kernel_refuse(const struct kernel_file *f, struct err *e)
 {
 	const char *is = kernel_arch_stranger(f);
 
-	if (kernel_is_uki(f))
-		is = "is a unified kernel image (UKI), which takes EFI; take the kernel "
-		     "out of it by objcopy -O binary -j .linux UKI KERNEL, and likewise "
-		     ".initrd for --initrd and .cmdline for --append";
 	if (!is)
 		is = kernel_match(f, kernel_strangers, ARRAY_SIZE(kernel_strangers));
 	if (is)
@@ -145,7 +117,7 @@ static int kernel_explain_load(const struct kernel_file *f, gpa_t gpa, int rc,
 int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
 		     uint64_t len, struct err *e)
 {
-	int rc = gmem_load_file(m, gpa, f->file.fd, off, len);
+	int rc = gmem_load_file(m, gpa, f->file.fd, f->file.at + off, len);
 
 	return kernel_explain_load(f, gpa, rc, e);
 }
@@ -153,7 +125,9 @@ int kernel_load_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uin
 int kernel_map_part(const struct kernel_file *f, struct gmem *m, gpa_t gpa, uint64_t off,
 		    uint64_t len, struct err *e)
 {
-	int rc = gmem_map_file(m, gpa, f->file.fd, off, len);
+	/* What is unpacked is no file that guests could share; mapped, it would all stay */
+	int rc = f->unpacked ? gmem_load_file(m, gpa, f->file.fd, off, len)
+			     : gmem_map_file(m, gpa, f->file.fd, f->file.at + off, len);
 
 	return kernel_explain_load(f, gpa, rc, e);
 }

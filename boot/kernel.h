@@ -24,6 +24,11 @@ struct kernel_file {
 	uint8_t head
 		[KERNEL_HEAD_LEN]; /* its first bytes; zero past the end of the file */
 	size_t head_len;
+	bool unpacked; /* @file is in memory, unpacked by us */
+	/* Of a unified kernel image, once it is unwrapped; its descriptor is @file's */
+	bool uki;
+	struct boot_file initrd, cmdline; /* of size 0: it has none */
+	char *words; /* @cmdline as one line of text; ours; or NULL */
 };
 
 /* What a loader found out; all addresses lie in the first region of RAM. */
@@ -47,6 +52,13 @@ struct kernel {
  */
 int kernel_open(struct kernel_file *f, const char *path, struct err *e);
 void kernel_close(struct kernel_file *f);
+
+/* kernel_unwrap() - make @f the kernel inside what kernel_open() opened: in the profile number
+ * @profile of a unified kernel image; on x86-64 also in a compressed file, which is unpacked into
+ * memory. Another file stays as it is, at no cost.
+ * Return: 0, or -errno with a sentence in @e
+ */
+int kernel_unwrap(struct kernel_file *f, unsigned int profile, struct err *e);
 
 /* kernel_refuse() - we cannot boot @f: say what it seems to be.
  * Return: -ENOEXEC with a sentence in @e

@@ -8,7 +8,8 @@
 #include "vmm/core/util.h"
 #include "vmm/core/layout_arm64.h"
 
-const char kernel_arch_takes[] = "an Image, an Image.gz or an EFI zboot kernel";
+const char kernel_arch_takes[] = "an Image, plain or compressed, an EFI zboot kernel "
+				 "or a unified kernel image";
 /* A kernel and its initrd must lie in one window of 32 GiB (booting.rst) */
 const gpa_t kernel_arch_memory_end = LAYOUT_RAM + 32 * GIB;
 
@@ -19,7 +20,6 @@ static const struct kernel_stranger kernel_foreign[] = {
 	{0x38, 4, "RSC\x05",
 	 "is a riscv64 kernel, but this host is arm64; "
 	 "build or fetch the kernel for arm64"},
-	{0, 4, "\x28\xb5\x2f\xfd", "is zstd-compressed; unzstd it first"},
 	{0, 4, "\x27\x05\x19\x56", "is a U-Boot uImage; give the Image it was made of"},
 	{0, 4, "\xd0\x0d\xfe\xed",
 	 "is a device tree or a U-Boot FIT image; give the Image in it"},
@@ -46,4 +46,12 @@ const char *kernel_arch_stranger(const struct kernel_file *f)
 	if (!memcmp(f->head, ELFMAG, SELFMAG))
 		return kernel_elf_stranger(f);
 	return kernel_match(f, kernel_foreign, ARRAY_SIZE(kernel_foreign));
+}
+
+/* Its loader unpacks to where the kernel will lie */
+int kernel_arch_unpack(struct kernel_file *f, struct err *e)
+{
+	(void)f;
+	(void)e;
+	return 0;
 }

@@ -3,6 +3,7 @@
 #include "boot/unpack.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <zlib.h>
 
@@ -40,16 +41,35 @@ int64_t unpack_gzip(const uint8_t *src, uint64_t len, uint8_t *dst, uint64_t roo
 	return rc == Z_BUF_ERROR && out == room ? -EFBIG : -EBADMSG;
 }
 
-int64_t unpack(unpacker *how, int fd, uint64_t off, uint64_t len, uint8_t *dst,
-	       uint64_t room)
+const struct packing *packing_of(const uint8_t *head)
+{
+	static const struct packing ways[] = {
+		{3, "\x1f\x8b\x08", "Image.gz", unpack_gzip},
+		{4, "\x28\xb5\x2f\xfd", "Image.zst", unpack_zstd},
+		{6,
+		 "\xfd"
+		 "7zXZ",
+		 "Image.xz", unpack_xz},
+		{3, "\x5d\0\0", "Image.lzma", unpack_xz},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++)
+		if (!memcmp(head, ways[i].magic, ways[i].magic_len))
+			return &ways[i];
+	return NULL;
+}
+
+int64_t unpack(unpacker *how, const struct boot_file *f, uint64_t off, uint64_t len,
+	       uint8_t *dst, uint64_t room)
 {
 	/* From the file's start, whatever the size of the host's pages */
-	uint8_t *map = mmap(NULL, off + len, PROT_READ, MAP_PRIVATE, fd, 0);
+	uint64_t start = f->at + off;
+	uint8_t *map = mmap(NULL, start + len, PROT_READ, MAP_PRIVATE, f->fd, 0);
 	int64_t n;
 
 	if (map == MAP_FAILED)
 		return -errno;
-	n = how(map + off, len, dst, room);
-	munmap(map, off + len);
+	n = how(map + start, len, dst, room);
+	munmap(map, start + len);
 	return n;
 }

@@ -35,6 +35,7 @@ static void fuzz_line(const struct fuzz_machine *in, char *text)
 	struct config cfg = {.append = text};
 	struct kernel k = {.cmdline_max = in->cmdline_max};
 	struct platform p = {.ncpu = 1};
+	struct kernel_file f = {.head_len = 0};
 	struct err e = {0};
 	struct gmem m;
 	char *line;
@@ -45,7 +46,7 @@ static void fuzz_line(const struct fuzz_machine *in, char *text)
 	fuzz_fill(in, &cfg, &p);
 	if (in->replace & 1)
 		cfg.cmdline = text;
-	line = cmdline_build(&cfg, &p, &m);
+	line = cmdline_build(&cfg, &p, &f, &m);
 	BUG_ON(!line || strlen(line) < strlen(text));
 	BUG_ON(strcmp(line + strlen(line) - strlen(text), text) != 0);
 	if (cmdline_write(&m, line, &k, &e) == 0)

@@ -11,6 +11,7 @@
 #include "tests/lib/unit.h"
 #include "tests/unit/arm64_kernels.h"
 #include "tests/unit/fdt_platform.h"
+#include "tests/unit/ukis.h"
 
 static struct img img;
 static struct config cfg;
@@ -277,8 +278,31 @@ START_TEST(what_is_no_kernel_stops_it)
 }
 END_TEST
 
+/* Of an Image in zboot, as distributions make it */
+START_TEST(a_unified_kernel_image_is_booted)
+{
+	static struct wrapped w;
+	static struct uki u;
+
+	wrap_gzip(&w, &img, sizeof(img));
+	wrap_zboot(&w, "gzip");
+	uki_init(&u);
+	uki_add_text(&u, ".cmdline", "quiet");
+	uki_add_text(&u, ".initrd", "its own initrd");
+	uki_add(&u, ".linux", _i ? (void *)w.bytes : (void *)&img,
+		_i ? w.len : sizeof(img));
+	cfg.kernel = uki_file(&u);
+	ck_assert_int_eq(boot_load(&cfg, &p, &m, &r, &e), 0);
+	ck_assert_str_eq(r.protocol, _i ? "EFI zboot (gzip)" : "Image");
+	ck_assert_mem_eq(gmem_slice(&m, r.kernel_start, sizeof(img)), &img, sizeof(img));
+	ck_assert_mem_eq(gmem_slice(&m, r.initrd_start, 14), "its own initrd", 14);
+	ck_assert_int_eq(strncmp(r.cmdline, "quiet console=", 14), 0);
+}
+END_TEST
+
 UNIT_MAIN("boot_arm64", setup, teardown, t)
 {
+	tcase_add_loop_test(t, a_unified_kernel_image_is_booted, 0, 2);
 	tcase_add_test(t, the_result_says_where_everything_is);
 	tcase_add_test(t, the_tree_has_a_block_of_its_own);
 	tcase_add_test(t, the_guest_is_told_its_line_and_initrd);

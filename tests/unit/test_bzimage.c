@@ -254,18 +254,29 @@ START_TEST(a_short_header_leaves_later_fields_zero)
 }
 END_TEST
 
-/* A kernel with a configuration, packed, in @b's code at @at */
-static void pack(uint32_t at)
+/* A kernel with a configuration, packed, in @b's code at @at; as Linux' Makefile.lib does it, with
+ * its length after all but gzip
+ */
+static void pack_as(int how, uint32_t at)
 {
 	struct ikc ikc = ikc_of(IKC_TEXT, strlen(IKC_TEXT));
 	static uint8_t kernel[8192];
 	static struct wrapped w;
 
 	memcpy(kernel + 4096, ikc.bytes, ikc.len);
-	wrap_gzip(&w, kernel, sizeof(kernel));
+	wrap(&w, how, kernel, sizeof(kernel));
+	if (how != 0) {
+		memcpy(w.bytes + w.len, "\0\x20\0", 4);
+		w.len += 4;
+	}
 	memcpy(b->code + at, w.bytes, w.len);
 	h->payload_offset = at;
 	h->payload_length = (uint32_t)w.len;
+}
+
+static void pack(uint32_t at)
+{
+	pack_as(0, at);
 }
 
 /* Is the configuration found in @b? */
@@ -278,6 +289,13 @@ static bool has_config(void)
 	free(text);
 	return has;
 }
+
+START_TEST(configuration_is_found_whatever_packs_the_kernel)
+{
+	pack_as(_i, 0x300);
+	ck_assert(has_config());
+}
+END_TEST
 
 START_TEST(configuration_inside_a_packed_kernel_is_found)
 {
@@ -352,6 +370,8 @@ UNIT_MAIN("bzimage", setup, teardown, t)
 	tcase_add_test(t, a_zimage_is_refused);
 	tcase_add_test(t, a_jump_past_the_zero_page_is_cut_off);
 	tcase_add_test(t, a_short_header_leaves_later_fields_zero);
+	tcase_add_loop_test(t, configuration_is_found_whatever_packs_the_kernel, 0,
+			    WRAPS);
 	tcase_add_test(t, configuration_inside_a_packed_kernel_is_found);
 	tcase_add_test(t, payload_past_the_end_is_not_unpacked);
 	tcase_add_test(t, payload_that_we_cannot_unpack_is_passed_over);

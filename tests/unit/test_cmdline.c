@@ -10,6 +10,7 @@
 
 static struct config cfg;
 static struct platform p;
+static const struct kernel_file f; /* no words of its own */
 static struct gmem m;
 static struct kernel k;
 static struct err e;
@@ -33,7 +34,7 @@ static void teardown(void)
 static void build(void)
 {
 	free(text);
-	text = cmdline_build(&cfg, &p, &m);
+	text = cmdline_build(&cfg, &p, &f, &m);
 	ck_assert_ptr_nonnull(text);
 	ck_assert_ptr_null(strstr(text, "  "));
 }

@@ -7,6 +7,7 @@
 #include "tests/unit/boot_files.h"
 
 static struct gmem m;
+static const struct boot_file inside = {.size = 0};
 static struct kernel k;
 static struct initrd r;
 static struct err e;
@@ -49,7 +50,7 @@ static void check_filled(gpa_t at, int c, size_t len)
 
 START_TEST(none_is_none)
 {
-	ck_assert_int_eq(initrd_load(path, 0, &m, &k, &r, &e), 0);
+	ck_assert_int_eq(initrd_load(path, 0, &inside, &m, &k, &r, &e), 0);
 	ck_assert_uint_eq(r.len, 0);
 	ck_assert_uint_eq(r.start, 0);
 }
@@ -58,7 +59,7 @@ END_TEST
 START_TEST(one_lies_at_the_top_of_memory_on_a_page)
 {
 	path[0] = filled('a', 5000);
-	ck_assert_int_eq(initrd_load(path, 1, &m, &k, &r, &e), 0);
+	ck_assert_int_eq(initrd_load(path, 1, &inside, &m, &k, &r, &e), 0);
 	ck_assert_uint_eq(r.start, 32 * MIB - 8192);
 	ck_assert_uint_eq(r.len, 5000);
 	check_filled(r.start, 'a', 5000);
@@ -70,7 +71,7 @@ START_TEST(several_are_joined_with_zeroes_between)
 	path[0] = filled('a', 5);
 	path[1] = filled('b', 200000); /* long enough to be mapped */
 	path[2] = filled('c', 4096);
-	ck_assert_int_eq(initrd_load(path, 3, &m, &k, &r, &e), 0);
+	ck_assert_int_eq(initrd_load(path, 3, &inside, &m, &k, &r, &e), 0);
 	ck_assert_uint_eq(r.len, 4096 + ALIGN_UP(200000U, 4096U) + 4096);
 	check_filled(r.start, 'a', 5);
 	check_filled(r.start + 5, 0, 4096 - 5);
@@ -84,7 +85,7 @@ START_TEST(the_kernels_limit_is_kept)
 {
 	k.initrd_end = 28 * MIB;
 	path[0] = filled('a', 4096);
-	ck_assert_int_eq(initrd_load(path, 1, &m, &k, &r, &e), 0);
+	ck_assert_int_eq(initrd_load(path, 1, &inside, &m, &k, &r, &e), 0);
 	ck_assert_uint_eq(r.start, 28 * MIB - 4096);
 }
 END_TEST
@@ -92,7 +93,7 @@ END_TEST
 START_TEST(one_that_just_fits_fits)
 {
 	path[0] = filled('a', 8 * MIB);
-	ck_assert_int_eq(initrd_load(path, 1, &m, &k, &r, &e), 0);
+	ck_assert_int_eq(initrd_load(path, 1, &inside, &m, &k, &r, &e), 0);
 	ck_assert_uint_eq(r.start, 24 * MIB);
 	check_filled(24 * MIB, 'a', 8 * MIB);
 }
@@ -101,7 +102,7 @@ END_TEST
 START_TEST(one_that_does_not_fit_is_told_with_the_memory_needed)
 {
 	path[0] = filled('a', 8 * MIB + 1);
-	ck_assert_int_eq(initrd_load(path, 1, &m, &k, &r, &e), -ENOMEM);
+	ck_assert_int_eq(initrd_load(path, 1, &inside, &m, &k, &r, &e), -ENOMEM);
 	ck_says(e, "at least 33 MiB");
 	ck_says(e, "--memory");
 }
@@ -111,7 +112,7 @@ START_TEST(no_memory_helps_when_the_kernel_sets_the_limit)
 {
 	k.initrd_end = 25 * MIB;
 	path[0] = filled('a', 2 * MIB);
-	ck_assert_int_eq(initrd_load(path, 1, &m, &k, &r, &e), -ENOMEM);
+	ck_assert_int_eq(initrd_load(path, 1, &inside, &m, &k, &r, &e), -ENOMEM);
 	ck_says(e, "2 MiB do not fit");
 	ck_says(e, "smaller initrd");
 	ck_assert_ptr_null(strstr(e.msg, "--memory"));
@@ -122,7 +123,7 @@ START_TEST(a_kernel_that_takes_none_is_told)
 {
 	k.initrd_end = 1;
 	path[0] = filled('a', 100);
-	ck_assert_int_eq(initrd_load(path, 1, &m, &k, &r, &e), -ENOMEM);
+	ck_assert_int_eq(initrd_load(path, 1, &inside, &m, &k, &r, &e), -ENOMEM);
 }
 END_TEST
 
@@ -133,7 +134,7 @@ START_TEST(a_wrong_file_is_named)
 	path[0] = filled('a', 100);
 	path[1] = _i == 0 ? missing : _i == 1 ? dir : file_of("", 0);
 	path[2] = path[0];
-	ck_assert_int_lt(initrd_load(path, 3, &m, &k, &r, &e), 0);
+	ck_assert_int_lt(initrd_load(path, 3, &inside, &m, &k, &r, &e), 0);
 	ck_says(e, "initrd ");
 	ck_says(e, path[1]);
 	ck_says(e, _i == 0 ? "No such file" : _i == 1 ? "directory" : "is empty");
@@ -149,7 +150,7 @@ START_TEST(a_huge_sparse_file_does_not_overflow)
 	ck_assert_int_eq(ftruncate(fd, INT64_MAX), 0);
 	for (unsigned int i = 0; i < 4; i++)
 		path[i] = name;
-	ck_assert_int_eq(initrd_load(path, 4, &m, &k, &r, &e), -ENOMEM);
+	ck_assert_int_eq(initrd_load(path, 4, &inside, &m, &k, &r, &e), -ENOMEM);
 	close(fd);
 }
 END_TEST

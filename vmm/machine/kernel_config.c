@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "boot/ikconfig.h"
+#include "boot/uki.h"
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 
@@ -220,11 +221,12 @@ char *kernel_config_inside(const struct kernel_file *f)
 	return config_or_nothing(ikconfig_read(f, KERNEL_CONFIG_MAX));
 }
 
+/* @has_initrd: the kernel's file has one that the operator need not give */
 static void kernel_config_tell(const struct config *cfg, const char *text,
-			       const char *where)
+			       const char *where, bool has_initrd)
 {
 	struct kernel_lack lack;
-	const char *module = text ? kernel_config_module(cfg, text) : NULL;
+	const char *module = text && !has_initrd ? kernel_config_module(cfg, text) : NULL;
 	unsigned int next = 0;
 
 	if (module)
@@ -245,7 +247,7 @@ void kernel_config_warn(const struct config *cfg, struct kernel_file *f)
 	struct err ignored; /* the kernel is refused by its loader */
 
 	f->file.fd = -1;
-	kernel_config_tell(cfg, text, "beside");
+	kernel_config_tell(cfg, text, "beside", false);
 	if (!text)
 		(void)kernel_open(f, cfg->kernel, &ignored);
 	free(text);
@@ -255,6 +257,6 @@ void kernel_config_warn_inside(const struct config *cfg, struct kernel_file *f)
 {
 	char *text = f->file.fd < 0 ? NULL : kernel_config_inside(f);
 
-	kernel_config_tell(cfg, text, "inside");
+	kernel_config_tell(cfg, text, "inside", text && uki_is(f));
 	free(text);
 }

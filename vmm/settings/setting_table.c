@@ -182,7 +182,7 @@ static int set_log_level(struct config *cfg, const char *value, struct err *e)
 const struct setting setting_table[] = {
 	{.name = "kernel",
 	 .arg = "PATH",
-	 .help = "bzImage or vmlinux (x86-64), Image or zboot (arm64)",
+	 .help = "bzImage, vmlinux (x86-64), Image, zboot (arm64), UKI",
 	 .type = SETTING_PATH,
 	 .set = set_kernel},
 	{.name = "initrd",

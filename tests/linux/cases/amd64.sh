@@ -156,3 +156,16 @@ case_stopped_for_long_is_no_lockup()
 	said lives
 	! grep -q 'soft lockup' out || fail 'it took the stop for a hang'
 }
+
+# It draws its screen on a terminal, by escape sequences, until it is told to stop
+case_memtest_runs_on_the_console()
+{
+	[ "$MEMTEST" ] || skip "the package memtest86+ could not be fetched"
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$MEMTEST" --memory 64M \
+		--append 'console=ttyS0,115200' >out 2>err </dev/null &
+	vmm=$!
+	wait_for out 'Memtest86+'
+	wait_for out 'Using: Core #0'
+	kill -HUP "$vmm"
+	wait "$vmm" || true
+}
