@@ -12,6 +12,10 @@ extern const char arch_name[];
 extern const char arch_images[]; /* "amd64" or "arm64": what guest-images calls it */
 /* What a kernel is told besides that runs one job and is gone: it leaves out what pays off later */
 extern const char arch_job_words[];
+/* Where in a directory its kernel may be, the first that is there: after `make`, and as
+ * guest-images has it. Ends in NULL
+ */
+extern const char *const arch_kernel_files[];
 /* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
 extern const uint32_t arch_audit;
 

@@ -3,8 +3,15 @@
 #include "vmm/core/arch.h"
 
 #include <linux/audit.h>
+#include <stddef.h>
 
 const char arch_name[] = "arm64";
 const char arch_images[] = "arm64";
 const char arch_job_words[] = "quiet";
+const char *const arch_kernel_files[] = {"arch/arm64/boot/Image",
+					 "arch/arm64/boot/Image.gz",
+					 "arch/arm64/boot/vmlinuz.efi",
+					 "vmlinuz",
+					 "kernel",
+					 NULL};
 const uint32_t arch_audit = AUDIT_ARCH_AARCH64;

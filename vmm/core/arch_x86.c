@@ -3,9 +3,12 @@
 #include "vmm/core/arch.h"
 
 #include <linux/audit.h>
+#include <stddef.h>
 
 const char arch_name[] = "x86-64";
 const char arch_images[] = "amd64";
 /* To patch locked instructions of a guest with one CPU, and to have CPUs' variables in a huge page */
 const char arch_job_words[] = "quiet noreplace-smp percpu_alloc=page";
+const char *const arch_kernel_files[] = {"arch/x86/boot/bzImage", "vmlinuz", "kernel",
+					 NULL};
 const uint32_t arch_audit = AUDIT_ARCH_X86_64;

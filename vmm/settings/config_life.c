@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vmm/settings/config_files.h"
+#include "vmm/settings/config_kernel.h"
 #include "vmm/settings/config_line.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/said.h"
@@ -297,7 +298,9 @@ int config_validate(struct config *cfg, struct err *e)
 		return err_usage(e,
 				 "--append adds to the kernel command line and --cmdline "
 				 "replaces it; give one of them");
-	rc = config_check_memory(cfg, e);
+	rc = config_find_kernel(cfg, e);
+	if (rc == 0)
+		rc = config_check_memory(cfg, e);
 	if (rc == 0)
 		rc = config_check_balloon(cfg, e);
 	if (rc == 0)
