@@ -24,6 +24,7 @@ static const struct {
 	{CAUSE_PANIC, 70, "panic"},
 	{CAUSE_KVM_ERROR, 72, "kvm-error"},
 	{CAUSE_TRIPLE_FAULT, 71, "triple-fault"},
+	{CAUSE_HANG, 76, "hang"},
 	{CAUSE_TIMEOUT, 124, "timeout"},
 	{CAUSE_SIGINT, 130, "sigint"},
 	{CAUSE_SIGTERM, 143, "sigterm"},

@@ -21,6 +21,7 @@ static const struct exit_row {
 	[CAUSE_PANIC] = {70, "panic"},
 	[CAUSE_TRIPLE_FAULT] = {71, "triple-fault"},
 	[CAUSE_KVM_ERROR] = {72, "kvm-error"},
+	[CAUSE_HANG] = {76, "hang"},
 	[CAUSE_TIMEOUT] = {124, "timeout"}, /* as timeout(1) has it */
 	[CAUSE_SIGINT] = {130, "sigint"},   /* 128 + the signal, as a shell has it */
 	[CAUSE_SIGTERM] = {143, "sigterm"},

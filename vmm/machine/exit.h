@@ -16,7 +16,8 @@ enum exit_cause {
 	CAUSE_PANIC,        /* the guest kernel panicked */
 	CAUSE_TRIPLE_FAULT, /* the guest's processor shut down */
 	CAUSE_KVM_ERROR,    /* KVM could not go on */
-	CAUSE_TIMEOUT,      /* --timeout ran out */
+	CAUSE_HANG, /* nothing would move the guest any more, or nothing comes from it */
+	CAUSE_TIMEOUT, /* --timeout ran out */
 	CAUSE_SIGINT,
 	CAUSE_SIGTERM,
 	CAUSE_JOB, /* the job for which the machine was made has ended; the status is its own */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ktap - results of tests in KTAP and TAP. */
+#include "vmm/test/ktap.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vmm/core/util.h"
+
+#define KTAP_PLAN_MAX 1000000 /* of one level; a larger number is nonsense */
+
+static struct ktap_level *ktap_top(struct ktap *k)
+{
+	return &k->level[k->depth - 1];
+}
+
+/* The deepest level is over */
+static void ktap_close(struct ktap *k)
+{
+	const struct ktap_level *l = ktap_top(k);
+
+	if (l->plan > l->seen)
+		k->missing += (uint32_t)(l->plan - l->seen);
+	k->cut |= l->plan < 0 && l->seen == 0;
+	k->depth--;
+	if (k->depth)
+		ktap_top(k)->failed += l->failed;
+}
+
+static void ktap_open(struct ktap *k, unsigned int indent)
+{
+	if (k->depth < KTAP_DEPTH)
+		k->level[k->depth++] = (struct ktap_level){.indent = indent, .plan = -1};
+}
+
+static void ktap_count(struct ktap *k, const char *name, enum ktap_result r)
+{
+	k->count[r]++;
+	if (r == KTAP_FAILED && !k->first[0])
+		(void)snprintf(k->first, sizeof(k->first), "%s", name);
+	if (k->each)
+		k->each(k->ctx, name, r);
+}
+
+/* "name # SKIP why".  Return: what the directive makes of @r; @len is the name's */
+static enum ktap_result ktap_directive(const char *p, size_t *len, enum ktap_result r)
+{
+	static const struct {
+		const char *word;
+		enum ktap_result is;
+	} words[] = {{"SKIP", KTAP_SKIPPED}, {"TODO", KTAP_XFAIL}, {"XFAIL", KTAP_XFAIL}};
+
+	*len = strlen(p);
+	for (const char *at = p; (at = strchr(at, '#')); at++) {
+		const char *word = at + 1 + strspn(at + 1, " ");
+
+		if (at != p && at[-1] != ' ')
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+			size_t n = strlen(words[i].word);
+
+			if (strncasecmp(word, words[i].word, n) == 0 &&
+			    !isalnum((unsigned char)word[n])) {
+				*len = (size_t)(at - p);
+				return words[i].is;
+			}
+		}
+	}
+	return r;
+}
+
+static void ktap_name(char name[KTAP_NAME + 1], const char *p, size_t len)
+{
+	while (len && p[len - 1] == ' ')
+		len--;
+	len = MIN(len, KTAP_NAME);
+	memcpy(name, p, len);
+	name[len] = '\0';
+	text_printable(name, len);
+}
+
+/* "1..4", "1..0 # SKIP why".  Return: is it one? */
+static bool ktap_plan(struct ktap *k, const char *p, unsigned int indent)
+{
+	struct ktap_level *l;
+	int64_t n = 0;
+	size_t len;
+
+	if (strncmp(p, "1..", 3) != 0 || !isdigit((unsigned char)p[3]))
+		return false;
+	for (p += 3; isdigit((unsigned char)*p) && n <= KTAP_PLAN_MAX; p++)
+		n = n * 10 + (*p - '0');
+	if (ktap_top(k)->indent < indent)
+		ktap_open(k, indent);
+	l = ktap_top(k);
+	if (l->plan < 0)
+		l->plan = MIN(n, KTAP_PLAN_MAX);
+	if (n == 0 && ktap_directive(p, &len, KTAP_OK) == KTAP_SKIPPED)
+		k->skips = true;
+	return true;
+}
+
+/* "ok 1 - name", "not ok 2 name # SKIP why".  Return: is it one? */
+static bool ktap_result(struct ktap *k, const char *p, unsigned int indent)
+{
+	enum ktap_result r = KTAP_OK;
+	char name[KTAP_NAME + 1];
+	uint32_t below = 0;
+	bool parent = false;
+	size_t len;
+
+	if (strncmp(p, "not ", 4) == 0) {
+		r = KTAP_FAILED;
+		p += 4;
+	}
+	if (strncmp(p, "ok", 2) != 0 || (p[2] && p[2] != ' '))
+		return false;
+	p += 2;
+	p += strspn(p, " ");
+	p += strspn(p, "0123456789");
+	p += strspn(p, " ");
+	if (p[0] == '-' && p[1] == ' ')
+		p += 2;
+	r = ktap_directive(p, &len, r);
+	ktap_name(name, p, len);
+	while (k->depth > 1 && ktap_top(k)->indent > indent) {
+		below = ktap_top(k)->failed;
+		parent = true;
+		ktap_close(k);
+	}
+	if (ktap_top(k)->indent < indent)
+		ktap_open(k, indent);
+	ktap_top(k)->seen++;
+	if (!parent || (r == KTAP_FAILED && !below)) {
+		ktap_top(k)->failed += r == KTAP_FAILED;
+		ktap_count(k, name, r);
+	}
+	return true;
+}
+
+static bool ktap_version(const char *p)
+{
+	return strncmp(p, "KTAP version ", 13) == 0 ||
+	       strncmp(p, "TAP version ", 12) == 0;
+}
+
+/* Another document at @indent, or a test's subtests */
+static void ktap_begin(struct ktap *k, unsigned int indent)
+{
+	while (k->depth && ktap_top(k)->indent >= indent)
+		ktap_close(k);
+	if (!k->depth)
+		k->documents++;
+	ktap_open(k, indent);
+}
+
+bool ktap_line(struct ktap *k, const char *line)
+{
+	unsigned int indent = (unsigned int)strspn(line, " ");
+	const char *p = line + indent;
+
+	if (ktap_version(p))
+		ktap_begin(k, indent);
+	else if (!k->depth)
+		return ktap_failed(k);
+	else if (strncmp(p, "Bail out!", 9) == 0)
+		k->bailed = true;
+	else if (!ktap_plan(k, p, indent))
+		(void)ktap_result(k, p, indent);
+	return ktap_failed(k);
+}
+
+void ktap_end(struct ktap *k)
+{
+	while (k->depth)
+		ktap_close(k);
+}
+
+bool ktap_failed(const struct ktap *k)
+{
+	return k->count[KTAP_FAILED] || k->bailed || k->missing || k->cut;
+}
+
+bool ktap_only_skipped(const struct ktap *k)
+{
+	return !ktap_failed(k) && !k->count[KTAP_OK] && !k->count[KTAP_XFAIL] &&
+	       (k->count[KTAP_SKIPPED] || k->skips);
+}
