@@ -38,9 +38,8 @@ static void run_ended(void *ctx)
 	job_ended(ctx);
 }
 
-/* In the copier */
-static int run_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
-		    struct err *e)
+int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
+			struct err *e)
 {
 	const struct config *cfg = ctx;
 
@@ -96,9 +95,10 @@ int command_run(int argc, char **argv, uint64_t start_ns)
 	struct err e = {0};
 	int status;
 
-	if (config_init(&cfg, &e) < 0 || job_read(&j, &cfg, argc, argv, &e) < 0 ||
-	    (!j.options.help && (job_plan(&j, &cfg, &e) < 0 ||
-				 job_copier_start(&j.copier, run_lock, &cfg, &e) < 0))) {
+	if (config_init(&cfg, &e) < 0 || job_read(&j, &cfg, NULL, argc, argv, &e) < 0 ||
+	    (!j.options.help &&
+	     (job_plan(&j, &cfg, &e) < 0 ||
+	      job_copier_start(&j.copier, command_copier_lock, &cfg, &e) < 0))) {
 		status = run_failed(&e);
 	} else if (j.options.help) {
 		command_help(command_find(2, (char *[]){argv[0], argv[0]}, &e), stdout);

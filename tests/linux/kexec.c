@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kexec - a guest's kernel starts another without a reset, or a triple fault.
+ * kexec - a guest's kernel starts another without a reset, or a triple fault, or code that stands or
+ * spins with interrupts off.
  *
  * usage: kexec KERNEL INITRD COMMAND-LINE
- *        kexec triple
+ *        kexec triple|still|spin
  */
 #include <fcntl.h>
 #include <linux/kexec.h>
@@ -22,12 +23,22 @@ static void kexec_fail(const char *what)
 	exit(1);
 }
 
-/* ud2, where the kernel has thrown its interrupt table away */
-static void kexec_load_fault(void)
+/* Where the kernel has thrown its interrupt table away, and interrupts are off */
+static const struct {
+	const char *how;
+	unsigned char code[4];
+} kexec_ends[] = {
+	{"triple", {0x0f, 0x0b}},           /* ud2 */
+	{"still", {0xf4, 0xeb, 0xfd}},      /* hlt, and again */
+	{"spin", {0xf3, 0x90, 0xeb, 0xfc}}, /* pause, and again */
+};
+
+static void kexec_load_end(const unsigned char *end)
 {
-	static unsigned char code[4096] = {0x0f, 0x0b};
+	static unsigned char code[4096];
 	struct kexec_segment s = {code, sizeof(code), (void *)FAULT_AT, sizeof(code)};
 
+	memcpy(code, end, sizeof(kexec_ends[0].code));
 	if (syscall(SYS_kexec_load, FAULT_AT, 1UL, &s, KEXEC_ARCH_DEFAULT) < 0)
 		kexec_fail("kexec_load");
 }
@@ -42,15 +53,24 @@ static void kexec_load_kernel(const char *kernel, const char *initrd, const char
 		kexec_fail("kexec_file_load");
 }
 
+/* Return: is @how one? */
+static int kexec_end(const char *how)
+{
+	for (size_t i = 0; i < sizeof(kexec_ends) / sizeof(kexec_ends[0]); i++)
+		if (strcmp(how, kexec_ends[i].how) == 0) {
+			kexec_load_end(kexec_ends[i].code);
+			return 1;
+		}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "triple") == 0) {
-		kexec_load_fault();
-	} else if (argc == 4) {
+	if (argc == 4) {
 		kexec_load_kernel(argv[1], argv[2], argv[3]);
-	} else {
-		(void)fprintf(stderr,
-			      "usage: kexec KERNEL INITRD COMMAND-LINE | kexec triple\n");
+	} else if (argc != 2 || !kexec_end(argv[1])) {
+		(void)fprintf(stderr, "usage: kexec KERNEL INITRD COMMAND-LINE | kexec "
+				      "triple|still|spin\n");
 		return 2;
 	}
 	sync();

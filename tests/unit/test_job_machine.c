@@ -70,7 +70,7 @@ static void plan(const char *options, const char *command)
 	(void)snprintf(rest, 512, "%s", command);
 	while (*command && (word = strsep(&rest, " ")))
 		words[n++] = word;
-	ck_assert_msg(job_read(&j, &cfg, n, words, &e) == 0, "%s", e.msg);
+	ck_assert_msg(job_read(&j, &cfg, NULL, n, words, &e) == 0, "%s", e.msg);
 	ck_assert_msg(job_plan(&j, &cfg, &e) == 0, "%s", e.msg);
 }
 

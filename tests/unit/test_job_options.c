@@ -43,7 +43,7 @@ static int reads(const char *line)
 		words[n++] = word;
 	words[n] = NULL;
 	e = (struct err){0};
-	return job_options_read(&o, &cfg, n, words, &e);
+	return job_options_read(&o, &cfg, NULL, n, words, &e);
 }
 
 static void good(const char *line)

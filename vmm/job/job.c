@@ -10,24 +10,30 @@
 #include <unistd.h>
 
 #include "vmm/core/util.h"
+#include "vmm/settings/config_life.h"
 #include "vmm/settings/setting.h"
 
 #define JOB_LATE_NS UINT64_C(30000000000) /* stock kernels need a second */
 
-int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct err *e)
+int job_read(struct job *j, struct config *cfg, const struct job_command *c, int argc,
+	     char **argv, struct err *e)
 {
 	j->wire = j->console.source.fd = j->root.own.fd = -1;
 	j->scratch.fd = j->files.fd = j->copier.files = j->copier.answer = -1;
-	return job_options_read(&j->options, cfg, argc, argv, e);
+	return job_options_read(&j->options, cfg, c, argc, argv, e);
 }
 
 int job_plan(struct job *j, struct config *cfg, struct err *e)
 {
-	int rc = job_copier_plan(&j->copier, &j->options.out, j->options.out_most, e);
+	int rc;
 
+	j->console.shown = j->options.verbose;
+	if (j->bare)
+		return config_validate(cfg, e);
+	rc = job_copier_plan(&j->copier, &j->options.out, j->options.out_most, e);
 	if (rc == 0 && j->options.host)
 		rc = job_root_host(&j->root, e);
-	else if (rc == 0)
+	else if (rc == 0 && j->options.root)
 		rc = job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
 	if (rc == 0)
 		rc = job_copy_in(&j->options.in, &j->files, &j->nfiles, e);
@@ -61,18 +67,26 @@ static int prepare_end(struct config *cfg, const char *row, const char *what, in
 	return setting_apply_text(setting_find(row, false), cfg, text, e);
 }
 
-/* The machine takes its ends over as it does descriptors that it inherits: not close-on-exec */
-int job_prepare(struct job *j, struct config *cfg, struct err *e)
+static int prepare_wire(struct job *j, struct config *cfg, struct err *e)
 {
-	int pair[2], console, rc;
+	int pair[2];
 
-	job_users_warn(&j->options);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		return err_set(e, errno, "no socket for the job: %s", strerror(errno));
 	j->wire = pair[0];
 	if (fcntl(j->wire, F_SETFD, FD_CLOEXEC) < 0)
 		return err_set(e, errno, "no socket for the job: %s", strerror(errno));
-	rc = prepare_end(cfg, "port", AGENT_PORT, pair[1], e);
+	return prepare_end(cfg, "port", AGENT_PORT, pair[1], e);
+}
+
+/* The machine takes its ends over as it does descriptors that it inherits: not close-on-exec */
+int job_prepare(struct job *j, struct config *cfg, struct err *e)
+{
+	int console, rc = 0;
+
+	job_users_warn(&j->options);
+	if (!j->bare)
+		rc = prepare_wire(j, cfg, e);
 	if (rc == 0)
 		rc = job_console_pipe(&j->console, &console, e);
 	if (rc == 0)
@@ -100,21 +114,25 @@ int job_begin(struct job *j, struct machine *m, struct loop *loop, struct err *e
 	int rc = job_console_open(&j->console, loop, e);
 
 	j->machine = m;
+	if (rc < 0 || j->bare)
+		return rc;
 	j->start.machine = &j->machine_text;
 	j->start.job = &j->job_text;
 	j->start.stop_timeout_ns = m->cfg->stop_timeout_ns;
 	j->start.late_ns = JOB_LATE_NS;
-	j->start.over = job_on_end;
-	j->start.ctx = j;
+	if (!j->start.over) {
+		j->start.over = job_on_end;
+		j->start.ctx = j;
+	}
 	j->start.copier = j->copier.files < 0 ? NULL : &j->copier;
 	machine_set_signals(m, job_on_signal, j);
-	return rc < 0 ? rc
-		      : job_session_open(&j->session, &j->start, loop, j->wire, stdio, e);
+	return job_session_open(&j->session, &j->start, loop, j->wire, stdio, e);
 }
 
 void job_locked(struct job *j)
 {
-	job_terminal_arm(&j->session);
+	if (!j->bare)
+		job_terminal_arm(&j->session);
 }
 
 /* The machine ended, and its job had not.  What its kernel said last tells more than its end */
@@ -161,6 +179,12 @@ void job_over(struct job *j, struct exit_verdict *v)
 	else if (!own)
 		job_lost(j, v);
 	job_copied_tell(&j->session, v);
+	job_shut(j);
+}
+
+void job_shut(struct job *j)
+{
+	j->session.over = true;
 	job_session_close(&j->session);
 	job_console_close(&j->console);
 	cleanup_close_fd(&j->wire);

@@ -31,26 +31,31 @@ struct job {
 	struct job_session session;
 	struct job_console console;
 	struct machine *machine;
-	int wire; /* the session's end of the port; -1: none */
+	int wire;  /* the session's end of the port; -1: none */
+	bool bare; /* no agent and no session: the guest and its console alone */
 };
 
-/* job_read() - the words of argv into @j and @cfg, which config_init() has made.  @j is zeroed.
- * Return: 0, or -errno in @e; job_fini() in either case
+/* job_read() - the words of argv into @j and @cfg, which config_init() has made.  @j is zeroed; @c: as in
+ * job_options_read(). Return: 0, or -errno in @e; job_fini() in either case
  */
-int job_read(struct job *j, struct config *cfg, int argc, char **argv, struct err *e);
+int job_read(struct job *j, struct config *cfg, const struct job_command *c, int argc,
+	     char **argv, struct err *e);
 /* job_plan() - find kernel, agent and root, pack what goes in, and complete @cfg but for descriptors.
  * Before there are threads; it reads a tar on stdin to its end. Return: likewise
  */
 int job_plan(struct job *j, struct config *cfg, struct err *e);
 void job_fini(struct job *j);
 
-/* In the machine's process, in this order: before the build; after it; once it is locked; when the
+/* In the machine's process, in this order: before the build (a caller that wants to hear the job's end
+ * itself has set start.over); after it; once it is locked; when the
  * machine is over, or there is none, with the verdict that the operator will get
  */
 int job_prepare(struct job *j, struct config *cfg, struct err *e);
 int job_begin(struct job *j, struct machine *m, struct loop *loop, struct err *e);
 void job_locked(struct job *j);
 void job_over(struct job *j, struct exit_verdict *v);
+/* job_shut() - what job_over() does besides: session and console are closed */
+void job_shut(struct job *j);
 /* In the process that was started, after all that: what is copied out is in its place, or gone */
 void job_ended(struct job *j);
 /* job_report() - the phases that the job went through */

@@ -59,6 +59,8 @@ static bool console_read(struct job_console *c)
 		loop_want(c->loop, &c->source, 0);
 	if (n <= 0)
 		return false;
+	if (c->heard)
+		c->heard(c->ctx, (const uint8_t *)buf, (size_t)n);
 	console_take(c, buf, (size_t)n);
 	return true;
 }
@@ -104,13 +106,21 @@ static size_t console_first(const struct job_console *c)
 	return at;
 }
 
+bool job_console_drain(struct job_console *c)
+{
+	size_t before = c->n;
+
+	while (c->loop && console_read(c))
+		;
+	return c->n != before;
+}
+
 bool job_console_tell(struct job_console *c)
 {
 	char line[64 + CONSOLE_WIDTH];
 	size_t at, n = 0, head;
 
-	while (c->loop && console_read(c))
-		;
+	(void)job_console_drain(c);
 	if (c->shown || !c->n)
 		return false;
 	head = (size_t)snprintf(line, 64, "%s: console: ", log_prefix());

@@ -22,6 +22,9 @@ struct job_console {
 	struct loop *loop;
 	struct loop_source source;
 	bool shown; /* on stderr, as it comes */
+	/* all bytes, as they come and before they are made printable; NULL: not wanted */
+	void (*heard)(void *ctx, const uint8_t *p, size_t n);
+	void *ctx;
 	char kept[JOB_CONSOLE_KEPT];
 	size_t n; /* of all that came */
 };
@@ -33,6 +36,8 @@ int job_console_pipe(struct job_console *c, int *end, struct err *e);
 /* job_console_open() - read it on @l.  Return: 0, or -errno in @e; job_console_close() in any case */
 int job_console_open(struct job_console *c, struct loop *l, struct err *e);
 void job_console_close(struct job_console *c);
+/* job_console_drain() - read all that has come.  Return: was there anything? */
+bool job_console_drain(struct job_console *c);
 /* job_console_tell() - print the last lines on stderr, if they were not shown.  Return: were there
  * any?
  */

@@ -43,6 +43,13 @@ void job_session_check(struct job_session *s)
 
 /* ---- the machine's frames ---- */
 
+static void hear_booted(struct job_session *s)
+{
+	struct exit_verdict v = exit_verdict(CAUSE_JOB);
+
+	job_session_end(s, &v);
+}
+
 static void hear_hello(struct job_session *s, const struct agent_frame *f)
 {
 	struct agent_hello hello;
@@ -51,6 +58,8 @@ static void hear_hello(struct job_session *s, const struct agent_frame *f)
 	agent_hello(f, &hello);
 	if (hello.version == AGENT_VERSION && !s->greeted_ns) {
 		s->greeted_ns = monotonic_ns();
+		if (s->start->greeting)
+			hear_booted(s);
 		return;
 	}
 	if (s->greeted_ns) {
@@ -99,6 +108,8 @@ static void hear_data(struct job_session *s, const struct agent_frame *f)
 	struct job_out *o = &s->out_[f->stream - AGENT_STDOUT];
 
 	s->copied.begun |= f->stream == AGENT_FILES;
+	if (f->stream == AGENT_STDOUT && s->start->printed)
+		s->start->printed(s->start->ctx, f->payload, f->len);
 	if (!job_out_put(o, f->payload, f->len))
 		hear_offence(s, "more of a stream than it may");
 }

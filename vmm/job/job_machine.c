@@ -47,7 +47,7 @@ static int describe_boot(struct job *j, struct config *cfg, struct err *e)
 	rc = config_string(&cfg->kernel, kernel, e);
 	if (rc == 0)
 		rc = setting_apply_text(setting_find("initrd", false), cfg, agent, e);
-	if (rc == 0)
+	if (rc == 0 && !cfg->append)
 		rc = setting_apply_text(setting_find("append", false), cfg,
 					arch_job_words, e);
 	return rc;
@@ -60,6 +60,8 @@ static int describe_root(struct job *j, struct config *cfg, struct err *e)
 	const char *path = j->root.path;
 	int rc;
 
+	if (!path) /* what wants to know whether the guest boots has none */
+		return 0;
 	switch (j->root.kind) {
 	case JOB_ROOT_DIR:
 	case JOB_ROOT_HOST:
@@ -234,6 +236,5 @@ int job_describe(struct job *j, struct config *cfg, struct err *e)
 		rc = describe_job(j, e);
 	if (rc < 0)
 		return rc;
-	j->console.shown = j->options.verbose;
 	return config_validate(cfg, e);
 }

@@ -65,14 +65,49 @@ struct job_options {
 	bool help;
 };
 
+/* While the words are read; @ctx is that of the command's own options */
+struct job_reader {
+	struct job_options *o;
+	struct config *cfg;
+	void *ctx;
+};
+
+/* A row of the table */
+struct job_option {
+	char letter; /* 0: none */
+	bool repeats;
+	const char *name;
+	const char *arg; /* NULL: it takes no value */
+	const char *help;
+	int (*set)(struct job_reader *r, const char *value, struct err *e);
+};
+
+extern const struct job_option job_option_table[];
+extern const unsigned int job_option_count;
+
+/* Another command that runs jobs: the options that it has besides */
+struct job_command {
+	const char *name;
+	const struct job_option *option;
+	unsigned int n;
+	void *ctx;
+};
+
 /* job_options_read() - fill @o and @cfg, which config_init() has made ready, from @argv[1] on.
+ * @c NULL: of `microvm run`, whose ROOT may be the first word that is no option. Of another
+ * command all words but options are the job's, and there need be no root.
  * Return: 0, or -errno in @e; job_options_fini() in either case
  */
-int job_options_read(struct job_options *o, struct config *cfg, int argc, char **argv,
-		     struct err *e);
+int job_options_read(struct job_options *o, struct config *cfg,
+		     const struct job_command *c, int argc, char **argv, struct err *e);
 void job_options_fini(struct job_options *o);
-/* job_options_help() - a line for each option, in 80 columns */
+/* job_options_help() - a line for each option of `microvm run`, in 80 columns; job_option_help(): for the
+ * @n at @opt
+ */
 void job_options_help(FILE *out);
+void job_option_help(const struct job_option *opt, size_t n, FILE *out);
+/* job_setting() - a row of the machine's settings, by the name of an option */
+int job_setting(struct job_reader *r, const char *row, const char *value, struct err *e);
 /* job_option_name() - of the @i-th option; NULL: there is none. For the completion */
 const char *job_option_name(unsigned int i);
 

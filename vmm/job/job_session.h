@@ -30,11 +30,14 @@ struct job_start {
 	bool terminal;                   /* the job has one, of our terminal's size */
 	uint64_t stop_timeout_ns;        /* from SIGTERM to the machine's end; 0: none */
 	uint64_t late_ns; /* a job that has not begun by then is worth a word */
+	bool greeting; /* the agent's greeting is the end of it: the guest has booted */
+	/* the job printed this on its stdout; NULL: not wanted */
+	void (*printed)(void *ctx, const uint8_t *p, size_t n);
 	/* the session is over, and the machine is to end with this verdict. Called once; not after
 	 * job_session_close()
 	 */
 	void (*over)(void *ctx, const struct exit_verdict *v);
-	void *ctx;
+	void *ctx; /* of both */
 };
 
 /* Our terminal, if the job has one and stdin is one (job_terminal.c) */

@@ -41,6 +41,9 @@ enum vcpu_look {
 	VCPU_DEAD,   /* off, or stopped where no interrupt reaches it */
 };
 
+/* A look at VCPU_DEAD is certain.  Elsewhere a kernel that boots may look so as well */
+extern const bool vcpu_dead_is_certain;
+
 /* What its thread should do */
 enum vcpu_want {
 	VCPU_RUN,

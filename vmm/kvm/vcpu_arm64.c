@@ -227,6 +227,8 @@ static bool vcpu_code(const struct vcpu *c, uint64_t pc, uint32_t *code)
 	return true;
 }
 
+const bool vcpu_dead_is_certain = false; /* it boots with all exceptions masked */
+
 enum vcpu_look vcpu_arch_look(const struct vcpu *c)
 {
 	uint32_t at = 0, before = 0;

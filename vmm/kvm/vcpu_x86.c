@@ -204,6 +204,8 @@ bool vcpu_arch_exit(struct vcpu *c)
 	}
 }
 
+const bool vcpu_dead_is_certain = true;
+
 enum vcpu_look vcpu_arch_look(const struct vcpu *c)
 {
 	struct kvm_mp_state mp;

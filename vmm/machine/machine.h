@@ -171,6 +171,15 @@ void machine_end_with(struct machine *m, const struct exit_verdict *v);
  * on the loop's thread, and returns whether it has dealt with it; if not, it does what it always does
  */
 void machine_set_signals(struct machine *m, bool (*fn)(void *ctx, int sig), void *ctx);
+/* machine_watch_still() - between build and run: look at the vCPUs each second. A guest that nothing
+ * would move any more (each of them is off, or stopped where no interrupt reaches it) ends with
+ * CAUSE_HANG, if its kernel has said nothing of it.  x86-64 alone
+ */
+void machine_watch_still(struct machine *m);
+/* machine_push_console() - after machine_run(): what is kept of the console's output goes to its reader, as
+ * much as that takes now
+ */
+void machine_push_console(struct machine *m);
 /* machine_report() - what the machine knows of a finished run, or one that goes on.  Any
  * thread; takes the devices' locks, one after another
  */

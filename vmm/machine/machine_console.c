@@ -102,6 +102,16 @@ int machine_start_ttys(struct machine *m, struct err *e)
 	return rc;
 }
 
+void machine_push_console(struct machine *m)
+{
+	if (m->stuck || !m->tty || !m->console) /* stuck: a thread may hold the lock */
+		return;
+	pthread_mutex_lock(&m->console->dev->lock);
+	tty_rest(m->tty);
+	tty_wake(m->tty);
+	pthread_mutex_unlock(&m->console->dev->lock);
+}
+
 void machine_destroy_ttys(struct machine *m)
 {
 	for (unsigned int i = CONFIG_PORTS_MAX; i-- > 0;)

@@ -189,8 +189,13 @@ static void machine_look(struct machine *m)
 			vcpu_ask(&m->vcpu[i]);
 	} else if (panic) {
 		machine_end_panic(m);
-	} else {
+	} else if (ends->witness.said == SAID_HALTED) {
 		machine_end_own(m, CAUSE_HALT);
+	} else {
+		machine_end(
+			m, CAUSE_HANG,
+			"the guest stands for good: each processor is off, or has stopped "
+			"with its interrupts off");
 	}
 }
 
@@ -205,6 +210,13 @@ static void machine_on_ends(struct loop_source *s, uint32_t events)
 		machine_end_panic(m);
 	else
 		machine_look(m);
+}
+
+void machine_watch_still(struct machine *m)
+{
+	m->ends.tries = ENDS_LOOKS_QUICK; /* these looks are slow ones */
+	if (vcpu_dead_is_certain)
+		loop_timer_every(&m->ends.timer, ENDS_LOOK_LATER_NS);
 }
 
 void machine_ends_init(struct machine *m)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# verdicts.sh - `microvm test` of guests that are no Linux: each verdict that one can have, and each
+# mistake of an operator; a piece of run, which sources it.
+# shellcheck disable=SC2034,SC2154 # work, payloads, microvm, LIMIT are run's
+
+# verdict NAME WANTED-STATUS PATTERN PAYLOAD [OPTION...] - PATTERN is the whole of what we say, after our name
+verdict() {
+	local name=verdict_$1 want=$2 pattern=$3 payload=$4
+	shift 4
+	wants "$name" || return 0
+	timeout -k 5 300 "$microvm" test --kernel "$payloads/$payload" --initrd none \
+		--timeout "${LIMIT}s" "$@" </dev/null >"$work/out" 2>"$work/err"
+	judge "$name" $? "$want" "^microvm: $pattern\$"
+}
+
+# The command line is what hello prints; a time stamp makes its end a line of a kernel's
+stamp='[    1.234567] '
+
+verdict_tests() {
+	verdict pass 0 PASS hello
+	verdict pass_of_a_reset 0 PASS hello --append end=reset
+	verdict of_a_programs_words 0 PASS hello --append 'Oops: 0002 [#1] BUG: WARNING: Kernel panic'
+	verdict warned 0 'PASS \(the kernel warned: 1\)' hello --cmdline "$stamp""WARNING: x"
+	verdict warn 74 'WARN: WARNING: x' hello --cmdline "$stamp""WARNING: x" --warn-fails
+	verdict oops 73 'OOPS: Oops: 0002 \[#1\]' hello --cmdline "$stamp""Oops: 0002 [#1]"
+	verdict oops_ignored 0 PASS hello --cmdline "$stamp""Oops: 0002 [#1]" --ignore 'Oops: 0002'
+	verdict lockup 75 'LOCKUP: watchdog: BUG: soft lockup - x' hello \
+		--cmdline "$stamp""watchdog: BUG: soft lockup - x"
+	verdict panic 70 "PANIC: the guest's kernel panicked" hello --append end=panic
+	verdict panic_by_its_words 70 'PANIC: Kernel panic - not syncing: x' hello \
+		--cmdline "$stamp""Kernel panic - not syncing: x"
+	verdict crash 71 "CRASH: the guest's processor shut down \(triple fault\)" fault
+	LIMIT=1 verdict timeout 124 'TIMEOUT: --timeout ran out after 1 seconds' hang
+	verdict silence 76 'HANG: nothing came from the guest for 0.3 seconds \(--hang\)' hang --hang 300ms
+	verdict stands_still 76 'HANG: the guest stands for good: .*' still
+	verdict expected 0 PASS hang --expect '^hanging$'
+	verdict expected_in_vain 1 'FAIL: no line matched --expect "nope"' hello --expect nope
+	verdict forbidden 1 'FAIL: a forbidden line: hello from ring 3 .*' hello --forbid 'ring \d'
+	verdict endless_expression 125 'ERROR: the regular expression .* takes too many steps .*' hello \
+		--cmdline "$(printf 'a%.0s' {1..100})!" --expect '(a+)+$'
+	verdict wrong_expression 125 '--expect: "a\(b" is no regular expression: at character 4, .*' hello \
+		--expect 'a(b'
+	verdict wrong_time 125 '--hang: "soon" is no time; give one like 30s or 5m' hello --hang soon
+	verdict wrong_option 125 'unknown option --expct; did you mean --expect\?' hello --expct a
+	verdict command_without_agent 125 '--initrd boots without our agent, .*' hello -- true
+	verdict another_kernel 125 'ERROR: kernel .*hello.c: .*' ../../../guest-images/payloads/hello.c
+	verdict_stopped_test
+}
+
+verdict_stopped_test() {
+	wants verdict_stopped || return 0
+	: >"$work/out"
+	env --default-signal=INT "$microvm" test --kernel "$payloads/hang" --initrd none --verbose \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$work/err"
+	kill -s INT "$pid"
+	wait "$pid"
+	judge verdict_stopped $? 130 '^microvm: STOPPED: sigint$'
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test - one kernel, one machine, one verdict.
+ *
+ * Once the verdict is fixed the machine goes on until it ends by itself, or until nothing came for half
+ * a second: so the last lines are there.
+ */
+#include "vmm/test/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/core/loop_timer.h"
+#include "vmm/core/util.h"
+
+#define TEST_SILENCE_NS UINT64_C(500000000)
+#define TEST_REST_NS    UINT64_C(10000000000) /* for the last lines; then it is cut off */
+
+int test_read(struct test *t, struct config *cfg, int argc, char **argv, struct err *e)
+{
+	struct job_command c = test_options_command(&t->options);
+
+	t->silence.fd = t->hang.fd = -1;
+	return job_read(&t->job, cfg, &c, argc, argv, e);
+}
+
+int test_plan(struct test *t, struct config *cfg, struct err *e)
+{
+	int rc = test_options_check(&t->options, &t->job.options, cfg, e);
+
+	if (rc < 0)
+		return rc;
+	t->job.bare = t->options.initrd;
+	t->job.start.greeting = !t->options.rules.command;
+	judge_init(&t->judge, &t->options.rules);
+	return job_plan(&t->job, cfg, e);
+}
+
+void test_fini(struct test *t)
+{
+	job_fini(&t->job);
+	test_options_fini(&t->options);
+}
+
+/* ---- while it runs ---- */
+
+static void test_stop(struct test *t)
+{
+	struct exit_verdict v = exit_verdict(CAUSE_JOB);
+
+	machine_end_with(t->machine, &v);
+}
+
+/* Something came: @another: the verdict is another one now */
+static void test_heard(struct test *t, bool another)
+{
+	t->heard_ns = monotonic_ns();
+	if (another && !t->fixed_ns)
+		t->fixed_ns = t->heard_ns;
+	if (t->fixed_ns && t->heard_ns - t->fixed_ns < TEST_REST_NS)
+		loop_timer_set(&t->silence, TEST_SILENCE_NS);
+}
+
+static void test_on_console(void *ctx, const uint8_t *p, size_t n)
+{
+	struct test *t = ctx;
+	bool another = judge_console(&t->judge, p, n);
+
+	if (!t->options.rules.command && judge_met(&t->judge) &&
+	    t->judge.verdict == VERDICT_NONE) {
+		judge_fix(&t->judge, VERDICT_PASS, "%s", "");
+		another = true;
+	}
+	test_heard(t, another);
+}
+
+static void test_on_output(void *ctx, const uint8_t *p, size_t n)
+{
+	struct test *t = ctx;
+
+	test_heard(t, judge_output(&t->judge, p, n));
+}
+
+/* COMMAND or the agent is over. If something bad came before, its last lines are waited for */
+static void test_on_job(void *ctx, const struct exit_verdict *v)
+{
+	struct test *t = ctx;
+
+	if (t->fixed_ns && v->cause == CAUSE_JOB)
+		test_heard(t, false);
+	else
+		machine_end_with(t->machine, v);
+}
+
+static void test_on_silence(struct loop_source *s, uint32_t events)
+{
+	struct test *t = container_of(s, struct test, silence);
+
+	(void)events;
+	if (loop_timer_rang(s))
+		test_stop(t);
+}
+
+static void test_on_hang(struct loop_source *s, uint32_t events)
+{
+	struct test *t = container_of(s, struct test, hang);
+	uint64_t past = monotonic_ns() - t->heard_ns, limit = t->options.hang_ns;
+
+	(void)events;
+	if (!loop_timer_rang(s))
+		return;
+	if (past < limit)
+		loop_timer_set(&t->hang, limit - past);
+	else
+		machine_end(t->machine, CAUSE_HANG,
+			    "nothing came from the guest for %.3g seconds (--hang)",
+			    (double)limit / 1e9);
+}
+
+/* ---- its life ---- */
+
+int test_prepare(struct test *t, struct config *cfg, struct err *e)
+{
+	return job_prepare(&t->job, cfg, e);
+}
+
+static int test_timers(struct test *t, struct err *e)
+{
+	int rc;
+
+	t->silence.fn = test_on_silence;
+	t->hang.fn = test_on_hang;
+	rc = loop_timer_open(t->loop, &t->silence);
+	if (rc == 0)
+		rc = loop_timer_open(t->loop, &t->hang);
+	return rc < 0 ? err_set(e, -rc, "no timer for the test: %s", strerror(-rc)) : 0;
+}
+
+int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err *e)
+{
+	int rc;
+
+	t->machine = m;
+	t->loop = loop;
+	t->job.console.heard = test_on_console;
+	t->job.console.ctx = t;
+	t->job.start.over = test_on_job;
+	t->job.start.printed = test_on_output;
+	t->job.start.ctx = t;
+	rc = test_timers(t, e);
+	if (rc < 0)
+		return rc;
+	t->heard_ns = monotonic_ns();
+	loop_timer_set(&t->hang, t->options.hang_ns);
+	machine_watch_still(m);
+	return job_begin(&t->job, m, loop, e);
+}
+
+void test_locked(struct test *t)
+{
+	job_locked(&t->job);
+}
+
+/* "OOPS: BUG: ... (3 cases passed, 1 warning)" */
+static void test_say(const struct judge *j, struct exit_verdict *v)
+{
+	uint32_t ok = judge_count(j, KTAP_OK), failed = judge_count(j, KTAP_FAILED),
+		 skipped = judge_count(j, KTAP_SKIPPED),
+		 xfail = judge_count(j, KTAP_XFAIL), missing = judge_missing(j);
+	size_t n = (size_t)snprintf(v->detail, sizeof(v->detail), "%s%s%s",
+				    verdict_name(j->verdict), j->why[0] ? ": " : "",
+				    j->why);
+
+	if (ok || failed || skipped || xfail || missing)
+		n += (size_t)snprintf(
+			v->detail + n, sizeof(v->detail) - n,
+			" (cases: %u ok, %u failed, %u skipped, %u failed as expected, "
+			"%u missing)",
+			ok, failed, skipped, xfail, missing);
+	if (j->warnings && j->verdict != VERDICT_WARN)
+		(void)snprintf(v->detail + n, sizeof(v->detail) - n,
+			       " (the kernel warned: %u)", j->warnings);
+}
+
+void test_over(struct test *t, struct exit_verdict *v)
+{
+	struct exit_verdict copied = exit_verdict(CAUSE_JOB);
+	struct judge *j = &t->judge;
+
+	while (job_console_drain(&t->job.console))
+		machine_push_console(t->machine);
+	/* no kernel boots on such a host: that says nothing about this one */
+	if (v->cause == CAUSE_KVM_ERROR && t->machine && t->machine->vcpu_host.emulates)
+		v->cause = CAUSE_HOST_ERROR;
+	judge_end(j, v);
+	job_copied_tell(&t->job.session, &copied);
+	if (copied.detail[0])
+		judge_fix(j, VERDICT_ERROR, "%s", copied.detail);
+	/* as a shell has it: then `git bisect run` stops as well */
+	if (j->verdict != VERDICT_STOPPED || v->status < 128)
+		v->status = verdict_status(j->verdict);
+	test_say(j, v);
+	job_shut(&t->job);
+	if (!t->loop)
+		return;
+	loop_timer_close(t->loop, &t->silence);
+	loop_timer_close(t->loop, &t->hang);
+	t->silence.fd = t->hang.fd = -1;
+	t->loop = NULL;
+}
+
+void test_ended(struct test *t)
+{
+	job_ended(&t->job);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test - one kernel, one machine, one verdict (`microvm test`): the judge's life beside the
+ * machine's.
+ *
+ * The machine is that of a job (vmm/job), with the agent and a COMMAND, or bare. Its console comes
+ * through a pipe onto the loop, in the process that is locked up, and there the judge hears it.
+ */
+#ifndef MICROVM_TEST_TEST_H
+#define MICROVM_TEST_TEST_H
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+#include "vmm/core/loop.h"
+#include "vmm/job/job.h"
+#include "vmm/machine/exit.h"
+#include "vmm/machine/machine.h"
+#include "vmm/test/judge.h"
+#include "vmm/test/test_options.h"
+
+struct test {
+	struct test_options options;
+	struct job job;
+	struct judge judge;
+	struct machine *machine;
+	struct loop *loop;                /* NULL: not begun */
+	struct loop_source silence, hang; /* timers */
+	uint64_t heard_ns;                /* when something came last */
+	uint64_t fixed_ns;                /* when the verdict was fixed; 0: not yet */
+};
+
+/* As job.h has them, in this order.  @t is zeroed */
+int test_read(struct test *t, struct config *cfg, int argc, char **argv, struct err *e);
+int test_plan(struct test *t, struct config *cfg, struct err *e);
+void test_fini(struct test *t);
+/* In the machine's process */
+int test_prepare(struct test *t, struct config *cfg, struct err *e);
+int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err *e);
+void test_locked(struct test *t);
+void test_over(struct test *t, struct exit_verdict *v);
+/* In the process that was started */
+void test_ended(struct test *t);
+
+#endif

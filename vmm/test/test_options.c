@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_options - the table of the options that `microvm test` has of its own. */
+#include "vmm/test/test_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/core/util.h"
+#include "vmm/settings/config_life.h"
+#include "vmm/settings/parse.h"
+
+/* By its time stamp a line of the kernel's is known from a program's, and `quiet` would hide warnings */
+#define TEST_WORDS "printk.time=1 loglevel=7"
+
+static int set_initrd(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	o->initrd = true;
+	return strcmp(value, "none") == 0 ? 0 : job_setting(r, "initrd", value, e);
+}
+
+static int set_append(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	(void)e;
+	o->append = value;
+	return 0;
+}
+
+static int set_cmdline(struct job_reader *r, const char *value, struct err *e)
+{
+	return job_setting(r, "cmdline", value, e);
+}
+
+static int set_acpi(struct job_reader *r, const char *value, struct err *e)
+{
+	return job_setting(r, "acpi", value, e);
+}
+
+static int set_hang(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	if (parse_duration(value, &o->hang_ns) < 0 || !o->hang_ns)
+		return err_usage(e, "\"%.60s\" is no time; give one like 30s or 5m",
+				 value);
+	return 0;
+}
+
+static int set_expect(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	return patterns_add(&o->rules.expect, value, e);
+}
+
+static int set_forbid(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	return patterns_add(&o->rules.forbid, value, e);
+}
+
+static int set_ignore(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	return patterns_add(&o->rules.ignore, value, e);
+}
+
+static int set_warn_fails(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	(void)value, (void)e;
+	o->rules.warn_fails = true;
+	return 0;
+}
+
+static const struct job_option options[] = {
+	{0, true, "initrd", "FILE|none", "boot this, without our agent and a COMMAND",
+	 set_initrd},
+	{0, false, "append", "WORDS", "more words on the kernel's command line",
+	 set_append},
+	{0, false, "cmdline", "LINE", "the whole line, without a word of ours",
+	 set_cmdline},
+	{0, false, "acpi", "on|off", "x86-64: off is a machine without ACPI", set_acpi},
+	{0, false, "hang", "TIME", "HANG when nothing comes from it for so long",
+	 set_hang},
+	{0, true, "expect", "REGEX", "a line that must come; without COMMAND, the last",
+	 set_expect},
+	{0, true, "forbid", "REGEX", "a line that is a FAIL", set_forbid},
+	{0, true, "ignore", "REGEX", "a line of the kernel's that is not judged",
+	 set_ignore},
+	{0, false, "warn-fails", NULL, "a warning of the kernel's is a verdict",
+	 set_warn_fails},
+};
+
+struct job_command test_options_command(struct test_options *o)
+{
+	return (struct job_command){
+		.name = "test", .option = options, .n = ARRAY_SIZE(options), .ctx = o};
+}
+
+static int options_fit(const struct test_options *o, const struct job_options *job,
+		       const struct config *cfg, struct err *e)
+{
+	if (!cfg->kernel)
+		return err_usage(e,
+				 "no kernel: give the one to be tested, --kernel FILE");
+	if (o->initrd && (job->root || job->argc))
+		return err_usage(e,
+				 "--initrd boots without our agent, which --root and a "
+				 "COMMAND need; give one of them");
+	if (job->argc && !job->root)
+		return err_usage(e,
+				 "no root for \"%.60s\": give --root host, or a "
+				 "directory, tar or image of its own",
+				 job->argv[0]);
+	if (job->root && !job->argc)
+		return err_usage(e, "no COMMAND to run in --root: give one after --, or "
+				    "leave --root out to see whether the kernel boots");
+	return 0;
+}
+
+int test_options_check(struct test_options *o, const struct job_options *job,
+		       struct config *cfg, struct err *e)
+{
+	char *words = NULL;
+	int rc = options_fit(o, job, cfg, e);
+
+	if (rc < 0)
+		return rc;
+	o->rules.command = job->argc > 0;
+	if (!cfg->timeout_ns)
+		cfg->timeout_ns = TEST_TIMEOUT_NS;
+	if (cfg->cmdline)
+		return 0;
+	if (asprintf(&words, TEST_WORDS "%s%s", o->append ? " " : "",
+		     o->append ? o->append : "") < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	rc = config_string(&cfg->append, words, e);
+	free(words);
+	return rc;
+}
+
+void test_options_fini(struct test_options *o)
+{
+	patterns_free(&o->rules.expect);
+	patterns_free(&o->rules.forbid);
+	patterns_free(&o->rules.ignore);
+}
+
+void test_options_help(FILE *out)
+{
+	job_option_help(options, ARRAY_SIZE(options), out);
+}
