@@ -10,6 +10,7 @@
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/config_life.h"
+#include "vmm/test/cells.h"
 #include "vmm/test/test.h"
 
 static int hook_prepare(void *ctx, struct config *cfg, struct err *e)
@@ -32,6 +33,11 @@ static void hook_over(void *ctx, struct exit_verdict *v)
 	test_over(ctx, v);
 }
 
+static void hook_report(void *ctx, struct report *r)
+{
+	test_report(ctx, r);
+}
+
 static void hook_ended(void *ctx)
 {
 	test_ended(ctx);
@@ -48,6 +54,14 @@ static int test_failed(const struct err *e)
 	return verdict_status(VERDICT_ERROR);
 }
 
+static int test_many(struct test *t, int argc, char **argv)
+{
+	struct err e = {0};
+	int status = cells_run(&t->options, argc, argv, &e);
+
+	return status < 0 ? test_failed(&e) : command_flush(status);
+}
+
 static int test_run(struct test *t, const struct config *cfg, uint64_t start_ns)
 {
 	const struct machine_hooks hooks = {.ctx = t,
@@ -55,7 +69,8 @@ static int test_run(struct test *t, const struct config *cfg, uint64_t start_ns)
 					    .built = hook_built,
 					    .locked = hook_locked,
 					    .over = hook_over,
-					    .ended = hook_ended};
+					    .ended = hook_ended,
+					    .report = hook_report};
 
 	log_threshold = cfg->log_level;
 	log_set_name(strcmp(cfg->name, CONFIG_NAME) == 0 ? NULL : cfg->name);
@@ -83,13 +98,17 @@ int command_test(int argc, char **argv, uint64_t start_ns)
 	int status;
 
 	if (config_init(&cfg, &e) < 0 || test_read(&t, &cfg, argc, argv, &e) < 0 ||
-	    (!t.job.options.help &&
+	    (!t.job.options.help && cells_wanted(&t.options) &&
+	     test_options_check(&t.options, &t.job.options, &cfg, &e) < 0) ||
+	    (!t.job.options.help && !cells_wanted(&t.options) &&
 	     (test_plan(&t, &cfg, &e) < 0 ||
 	      job_copier_start(&t.job.copier, command_copier_lock, &cfg, &e) < 0))) {
 		status = test_failed(&e);
 	} else if (t.job.options.help) {
 		command_help(command_find(2, (char *[]){argv[0], argv[0]}, &e), stdout);
 		status = command_flush(0);
+	} else if (cells_wanted(&t.options)) {
+		status = test_many(&t, argc, argv);
 	} else {
 		status = test_run(&t, &cfg, start_ns);
 	}

@@ -46,7 +46,59 @@ verdict_tests() {
 	verdict wrong_option 125 'unknown option --expct; did you mean --expect\?' hello --expct a
 	verdict command_without_agent 125 '--initrd boots without our agent, .*' hello -- true
 	verdict another_kernel 125 'ERROR: kernel .*hello.c: .*' ../../../guest-images/payloads/hello.c
+	verdict wrong_repeat 125 '--repeat: "0" is no number; give 1 to 100000' hello --repeat 0
 	verdict_stopped_test
+	verdict_artifacts_test
+	verdict_repeat_test
+	verdict_repeat_stopped_test
+}
+
+# What is there when we are killed in the middle
+verdict_artifacts_test() {
+	local name=verdict_artifacts dir=$work/artifacts
+	wants $name || return 0
+	rm -rf "$dir"
+	"$microvm" test --kernel "$payloads/hang" --initrd none --artifacts "$dir" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$dir/console.log"
+	kill -s KILL "$pid"
+	wait "$pid" 2>/dev/null
+	if ! grep -qE '^ +[0-9]+\.[0-9]{6} hanging$' "$dir/console.log"; then
+		not_ok $name "the console: $(head -c 200 "$dir/console.log")"
+	elif ! grep -q '^microvm test --kernel .*/hang --initrd none --artifacts ' "$dir/command"; then
+		not_ok $name "the command line: $(cat "$dir/command")"
+	else
+		verdict artifacts_of_an_oops 73 'OOPS: Oops: 0002 \[#1\]' hello \
+			--cmdline "$stamp""Oops: 0002 [#1]" --artifacts "$dir"
+		grep -q '"test":{"verdict":"OOPS","line":"Oops: 0002 \[#1\]"' "$dir/report.json"
+		judge $name $? 0
+	fi
+	verdict artifacts_in_a_file 125 '--artifacts: cannot write .*' hello --artifacts "$payloads/hello"
+}
+
+# No result is lost, and nothing is left
+verdict_repeat_test() {
+	local name=verdict_repeat n
+	wants $name || return 0
+	"$microvm" test --kernel "$payloads/hello" --initrd none --repeat 100 --jobs 2 --tap \
+		--junit "$work/junit" </dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 0 '^1\.\.100$' '^ok 100 - run 100$' '^ +100  PASS$'
+	n=$(grep -c '<testcase .*/>' "$work/junit")
+	[ "$n" = 100 ] || not_ok $name "of 100 results JUnit's file has $n"
+}
+
+verdict_repeat_stopped_test() {
+	local name=verdict_repeat_stopped
+	wants $name || return 0
+	rm -rf "$work/many"
+	env --default-signal=INT "$microvm" test --kernel "$payloads/hang" --initrd none --repeat 5 --jobs 2 \
+		--artifacts "$work/many" </dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$work/many/1/console.log" && await grep -qs hanging "$work/many/2/console.log"
+	kill -s INT "$pid"
+	wait "$pid"
+	judge $name $? 130 '^ +2  STOPPED: sigint$' '^ +3  not run$'
 }
 
 verdict_stopped_test() {

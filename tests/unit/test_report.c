@@ -125,7 +125,7 @@ START_TEST(field_is_missing_or_wrong)
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "user"), 0);
 	ck_assert_int_ge(take(json_object_get(o, "cpu_us"), "system"), 0);
 	want = json_pack(
-		"{ss ss ss si ss sI si s{si si} s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}} s{ss s[ss]}}",
+		"{ss ss ss si ss sI si s{si si} s{} s{si si} s{si si sI} s{s{si si si ss} s{sI si si}} s{ss s[ss]} sn}",
 		"version", MICROVM_VERSION, "name", "db", "cause", "panic", "status", 70,
 		"detail", "the guest \"panicked\"\n\x1b", "wall_ns",
 		(json_int_t)8999999999000, "first_instruction_ns", 500, "phases",
@@ -134,7 +134,7 @@ START_TEST(field_is_missing_or_wrong)
 		(json_int_t)INT64_MAX, "devices", "blk0", "read_bytes", 1,
 		"written_bytes", 2, "requests", 3, "engine", "uring", "net0",
 		"read_bytes", (json_int_t)1 << 40, "written_bytes", 0, "requests", 0,
-		"jail", "mode", "auto", "layers", "pid namespace", "seccomp");
+		"jail", "mode", "auto", "layers", "pid namespace", "seccomp", "test");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(o, want));
 	json_decref(want);

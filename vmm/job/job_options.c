@@ -219,6 +219,8 @@ void job_options_fini(struct job_options *o)
 void job_option_help(const struct job_option *opt, size_t n, FILE *out)
 {
 	for (; n--; opt++) {
+		if (!opt->help) /* none of the operator's */
+			continue;
 		char letter[] = {'-', opt->letter, ',', '\0'};
 		int len = fprintf(out, "  %3s --%s%s%s", opt->letter ? letter : "",
 				  opt->name, opt->arg ? " " : "",

@@ -77,8 +77,8 @@ struct job_option {
 	char letter; /* 0: none */
 	bool repeats;
 	const char *name;
-	const char *arg; /* NULL: it takes no value */
-	const char *help;
+	const char *arg;  /* NULL: it takes no value */
+	const char *help; /* NULL: it is for our own processes */
 	int (*set)(struct job_reader *r, const char *value, struct err *e);
 };
 

@@ -59,7 +59,8 @@ static int option_unknown(const struct words *w, const char *word, size_t len,
 
 	memcpy(name, word, MIN(len, sizeof(name) - 1));
 	for (size_t i = 0; (opt = option_nr(w, i)); i++)
-		nearest_offer(&near, opt->name);
+		if (opt->help)
+			nearest_offer(&near, opt->name);
 	if (near.best)
 		return err_usage(e, "unknown option --%s; did you mean --%s?", name,
 				 near.best);

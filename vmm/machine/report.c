@@ -209,6 +209,22 @@ static json_t *report_phases(const struct report *r)
 	return o;
 }
 
+static json_t *report_test(const struct report *r)
+{
+	const struct report_test *t = r->test;
+
+	if (!t || !t->verdict)
+		return json_null();
+	return json_pack("{ss so s{sI sI sI sI sI} sI}", "verdict", t->verdict, /* */
+			 "line", report_string(t->line), "cases",               /* */
+			 "ok", (json_int_t)t->count.ok,                         /* */
+			 "failed", (json_int_t)t->count.failed,                 /* */
+			 "skipped", (json_int_t)t->count.skipped,               /* */
+			 "failed_as_expected", (json_int_t)t->count.xfail,      /* */
+			 "missing", (json_int_t)t->count.missing,               /* */
+			 "warnings", (json_int_t)t->count.warnings);
+}
+
 static json_t *report_json(const struct report *r)
 {
 	json_t *first = json_null(), *status = json_null();
@@ -220,9 +236,9 @@ static json_t *report_json(const struct report *r)
 	if (!r->running)
 		status = json_integer(r->verdict.status);
 	return json_pack(
-		"{ss so ss so so sI so so s{sI sI} sI so so so so}", /* as docs/report.md */
-		"version", MICROVM_VERSION,                          /* */
-		"name", report_string(r->name),                      /* */
+		"{ss so ss so so sI so so s{sI sI} sI so so so so so}", /* as docs/report.md */
+		"version", MICROVM_VERSION,                             /* */
+		"name", report_string(r->name),                         /* */
 		"cause", r->running ? "running" : exit_name(r->verdict.cause), "status",
 		status,                                           /* */
 		"detail", report_string(r->verdict.detail),       /* */
@@ -233,7 +249,8 @@ static json_t *report_json(const struct report *r)
 		report_us(&ru.ru_stime),                                    /* */
 		"peak_rss_kib", (json_int_t)outside_peak_rss_kib(),         /* */
 		"exits", report_exits(r), "guest_memory", report_memory(r), /* */
-		"devices", report_devices(r), "jail", report_jail(r));
+		"devices", report_devices(r), "jail", report_jail(r),       /* */
+		"test", report_test(r));
 }
 
 /* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */

@@ -33,6 +33,16 @@ struct report_device {
 	const char *engine; /* a constant, or NULL */
 };
 
+/* Of `microvm test`: what became of the kernel */
+struct report_test {
+	const char *verdict; /* a constant, like "OOPS" */
+	char line[320];      /* that decided; "": none did */
+	struct {
+		uint32_t ok, failed, skipped, xfail, missing; /* cases in KTAP and TAP */
+		uint32_t warnings;
+	} count;
+};
+
 /* The contents of a report. main() fills the verdict and the ends, machine_report() the rest; the
  * writers take CPU time and peak RSS from the process itself.
  */
@@ -53,6 +63,7 @@ struct report {
 	const char *layer[REPORT_LAYERS_MAX]; /* constants: its layers that held */
 	unsigned int nphase;                  /* of a job, that it got to */
 	struct report_figure phase[REPORT_PHASES_MAX]; /* CLOCK_MONOTONIC */
+	const struct report_test *test;                /* NULL: it is none */
 	unsigned int ndev;
 	struct report_device dev[REPORT_DEVICES_MAX];
 };

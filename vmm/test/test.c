@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
+#include "vmm/settings/config_life.h"
 
 #define TEST_SILENCE_NS UINT64_C(500000000)
 #define TEST_REST_NS    UINT64_C(10000000000) /* for the last lines; then it is cut off */
@@ -21,8 +24,35 @@ int test_read(struct test *t, struct config *cfg, int argc, char **argv, struct 
 {
 	struct job_command c = test_options_command(&t->options);
 
-	t->silence.fd = t->hang.fd = -1;
+	t->silence.fd = t->hang.fd = t->artifacts.console = -1;
+	t->argc = argc;
+	t->argv = argv;
 	return job_read(&t->job, cfg, &c, argc, argv, e);
+}
+
+/* One of many has a directory of its own in that of the artifacts, and tells us by its report */
+static int test_files(struct test *t, struct config *cfg, struct err *e)
+{
+	const struct test_options *o = &t->options;
+	char path[PATH_MAX];
+	int ours;
+
+	if (o->cell) {
+		(void)snprintf(path, sizeof(path), "/dev/fd/%d", o->cell_report);
+		if (config_string(&cfg->report, path, e) < 0)
+			return -e->code;
+	}
+	if (!o->artifacts)
+		return 0;
+	if (o->cell) {
+		if (mkdir(o->artifacts, 0777) < 0 && errno != EEXIST)
+			return err_set(e, errno, "--artifacts: cannot make %.200s: %s",
+				       o->artifacts, strerror(errno));
+		(void)snprintf(path, sizeof(path), "%s/%u", o->artifacts, o->cell);
+	}
+	ours = o->cell ? 3 : 1; /* words that are not the operator's */
+	return artifacts_open(&t->artifacts, o->cell ? path : o->artifacts,
+			      t->argc - ours, t->argv + ours, cfg, e);
 }
 
 int test_plan(struct test *t, struct config *cfg, struct err *e)
@@ -34,11 +64,13 @@ int test_plan(struct test *t, struct config *cfg, struct err *e)
 	t->job.bare = t->options.initrd;
 	t->job.start.greeting = !t->options.rules.command;
 	judge_init(&t->judge, &t->options.rules);
-	return job_plan(&t->job, cfg, e);
+	rc = test_files(t, cfg, e);
+	return rc < 0 ? rc : job_plan(&t->job, cfg, e);
 }
 
 void test_fini(struct test *t)
 {
+	artifacts_close(&t->artifacts);
 	job_fini(&t->job);
 	test_options_fini(&t->options);
 }
@@ -67,6 +99,7 @@ static void test_on_console(void *ctx, const uint8_t *p, size_t n)
 	struct test *t = ctx;
 	bool another = judge_console(&t->judge, p, n);
 
+	artifacts_console(&t->artifacts, p, n);
 	if (!t->options.rules.command && judge_met(&t->judge) &&
 	    t->judge.verdict == VERDICT_NONE) {
 		judge_fix(&t->judge, VERDICT_PASS, "%s", "");
@@ -162,9 +195,10 @@ void test_locked(struct test *t)
 	job_locked(&t->job);
 }
 
-/* "OOPS: BUG: ... (3 cases passed, 1 warning)" */
-static void test_say(const struct judge *j, struct exit_verdict *v)
+/* The verdict for the report, and in words */
+static void test_say(struct test *t, struct exit_verdict *v)
 {
+	const struct judge *j = &t->judge;
 	uint32_t ok = judge_count(j, KTAP_OK), failed = judge_count(j, KTAP_FAILED),
 		 skipped = judge_count(j, KTAP_SKIPPED),
 		 xfail = judge_count(j, KTAP_XFAIL), missing = judge_missing(j);
@@ -172,6 +206,10 @@ static void test_say(const struct judge *j, struct exit_verdict *v)
 				    verdict_name(j->verdict), j->why[0] ? ": " : "",
 				    j->why);
 
+	t->told = (struct report_test){
+		.verdict = verdict_name(j->verdict),
+		.count = {ok, failed, skipped, xfail, missing, j->warnings}};
+	(void)snprintf(t->told.line, sizeof(t->told.line), "%s", j->why);
 	if (ok || failed || skipped || xfail || missing)
 		n += (size_t)snprintf(
 			v->detail + n, sizeof(v->detail) - n,
@@ -200,7 +238,7 @@ void test_over(struct test *t, struct exit_verdict *v)
 	/* as a shell has it: then `git bisect run` stops as well */
 	if (j->verdict != VERDICT_STOPPED || v->status < 128)
 		v->status = verdict_status(j->verdict);
-	test_say(j, v);
+	test_say(t, v);
 	job_shut(&t->job);
 	if (!t->loop)
 		return;
@@ -208,6 +246,11 @@ void test_over(struct test *t, struct exit_verdict *v)
 	loop_timer_close(t->loop, &t->hang);
 	t->silence.fd = t->hang.fd = -1;
 	t->loop = NULL;
+}
+
+void test_report(struct test *t, struct report *r)
+{
+	r->test = &t->told;
 }
 
 void test_ended(struct test *t)

@@ -15,6 +15,8 @@
 #include "vmm/job/job.h"
 #include "vmm/machine/exit.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/report.h"
+#include "vmm/test/artifacts.h"
 #include "vmm/test/judge.h"
 #include "vmm/test/test_options.h"
 
@@ -22,6 +24,10 @@ struct test {
 	struct test_options options;
 	struct job job;
 	struct judge judge;
+	struct artifacts artifacts;
+	struct report_test told;
+	int argc; /* the command line, for the artifacts */
+	char **argv;
 	struct machine *machine;
 	struct loop *loop;                /* NULL: not begun */
 	struct loop_source silence, hang; /* timers */
@@ -38,6 +44,8 @@ int test_prepare(struct test *t, struct config *cfg, struct err *e);
 int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err *e);
 void test_locked(struct test *t);
 void test_over(struct test *t, struct exit_verdict *v);
+/* test_report() - what the report says of it, once it is over */
+void test_report(struct test *t, struct report *r);
 /* In the process that was started */
 void test_ended(struct test *t);
 

@@ -81,6 +81,70 @@ static int set_warn_fails(struct job_reader *r, const char *value, struct err *e
 	return 0;
 }
 
+static int set_artifacts(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	(void)e;
+	o->artifacts = value;
+	return 0;
+}
+
+static int set_number(unsigned int *n, const char *value, unsigned int max, struct err *e)
+{
+	uint64_t v;
+
+	if (parse_uint(value, max, &v) < 0 || !v)
+		return err_usage(e, "\"%.60s\" is no number; give 1 to %u", value, max);
+	*n = (unsigned int)v;
+	return 0;
+}
+
+static int set_repeat(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	return set_number(&o->repeat, value, TEST_REPEAT_MAX, e);
+}
+
+static int set_jobs(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	return set_number(&o->jobs, value, TEST_JOBS_MAX, e);
+}
+
+static int set_tap(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	(void)value, (void)e;
+	o->tap = true;
+	return 0;
+}
+
+static int set_junit(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	(void)e;
+	o->junit = value;
+	return 0;
+}
+
+/* Of our own: NUMBER:DESCRIPTOR */
+static int set_cell(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+	int n = 0;
+
+	if (sscanf(value, "%u:%d%n", &o->cell, &o->cell_report, &n) != 2 || value[n] ||
+	    !o->cell || o->cell_report < 3)
+		return err_usage(e, "\"%.60s\" is for microvm itself; leave it out",
+				 value);
+	return 0;
+}
+
 static const struct job_option options[] = {
 	{0, true, "initrd", "FILE|none", "boot this, without our agent and a COMMAND",
 	 set_initrd},
@@ -98,6 +162,14 @@ static const struct job_option options[] = {
 	 set_ignore},
 	{0, false, "warn-fails", NULL, "a warning of the kernel's is a verdict",
 	 set_warn_fails},
+	{0, false, "artifacts", "DIR", "console, report and command line go there",
+	 set_artifacts},
+	{0, false, "repeat", "N", "so many times; the first bad verdict counts",
+	 set_repeat},
+	{0, false, "jobs", "N", "so many of them at a time (1)", set_jobs},
+	{0, false, "tap", NULL, "results as TAP on stdout", set_tap},
+	{0, false, "junit", "FILE", "results as JUnit's XML", set_junit},
+	{0, false, "cell", "N:FD", NULL, set_cell},
 };
 
 struct job_command test_options_command(struct test_options *o)
@@ -116,6 +188,10 @@ static int options_fit(const struct test_options *o, const struct job_options *j
 		return err_usage(e,
 				 "--initrd boots without our agent, which --root and a "
 				 "COMMAND need; give one of them");
+	if (cfg->report && (o->repeat || o->tap || o->junit))
+		return err_usage(
+			e,
+			"--report is for one run; --artifacts DIR has a report of each");
 	if (job->argc && !job->root)
 		return err_usage(e,
 				 "no root for \"%.60s\": give --root host, or a "

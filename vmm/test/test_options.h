@@ -12,14 +12,24 @@
 #include "vmm/job/job_options.h"
 #include "vmm/test/judge.h"
 
+#define TEST_REPEAT_MAX 100000
+#define TEST_JOBS_MAX   256
 #define TEST_TIMEOUT_NS UINT64_C(600000000000) /* --timeout, if not given */
 
 struct test_options {
 	struct judge_rules rules;
 	uint64_t
 		hang_ns; /* nothing comes from the guest for so long; 0: that is no end */
-	const char *append; /* the operator's words for the kernel's command line */
-	bool initrd;        /* --initrd is given: no agent */
+	const char *append;  /* the operator's words for the kernel's command line */
+	bool initrd;         /* --initrd is given: no agent */
+	unsigned int repeat; /* 0: not given */
+	unsigned int jobs;   /* likewise */
+	bool tap;
+	const char *junit;
+	/* one of many: its number; @cell_report is an open file for its report */
+	unsigned int cell;
+	int cell_report;
+	const char *artifacts; /* a directory; NULL: none */
 };
 
 /* test_options_command() - the table of them, for the reader of job_options.h, which fills @o */

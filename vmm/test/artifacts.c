@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* artifacts - what is left of a run for whoever looks into it. */
+#include "vmm/test/artifacts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/util.h"
+#include "vmm/settings/config_life.h"
+
+#define ARTIFACTS_BATCH 1024 /* bytes of a guest that are written at once */
+#define ARTIFACTS_STAMP 24   /* "1234567.123456 " */
+
+static int artifacts_file(const char *dir, const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOCTTY | O_CLOEXEC,
+		  0666);
+	if (fd < 0)
+		err_set(e, errno,
+			"--artifacts: cannot write %.200s: %s; give a directory that can "
+			"be written",
+			path, strerror(errno));
+	return fd;
+}
+
+/* A word as a shell takes it back */
+static void artifacts_word(FILE *f, const char *word)
+{
+	if (*word &&
+	    !word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			       "0123456789_-+=:,./@%")]) {
+		(void)fputs(word, f);
+		return;
+	}
+	(void)fputc('\'', f);
+	for (; *word; word++)
+		(void)fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, f);
+	(void)fputc('\'', f);
+}
+
+static int artifacts_command(const char *dir, int argc, char *const *argv, struct err *e)
+{
+	int fd = artifacts_file(dir, "command", e);
+	char here[PATH_MAX];
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!f) {
+		cleanup_close_fd(&fd);
+		return fd < 0 ? -e->code : err_set(e, ENOMEM, "out of memory");
+	}
+	if (getcwd(here, sizeof(here))) {
+		(void)fputs("cd ", f);
+		artifacts_word(f, here);
+		(void)fputs(" &&\n", f);
+	}
+	(void)fputs("microvm test", f);
+	for (int i = 0; i < argc; i++) {
+		(void)fputc(' ', f);
+		artifacts_word(f, argv[i]);
+	}
+	(void)fputc('\n', f);
+	if (fclose(f) == 0)
+		return 0;
+	return err_set(e, errno, "--artifacts: cannot write %.200s/command: %s", dir,
+		       strerror(errno));
+}
+
+int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *argv,
+		   struct config *cfg, struct err *e)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	a->start_ns = monotonic_ns();
+	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+		return err_set(e, errno, "--artifacts: cannot make %.200s: %s", dir,
+			       strerror(errno));
+	rc = artifacts_command(dir, argc, argv, e);
+	if (rc < 0)
+		return rc;
+	a->console = artifacts_file(dir, "console.log", e);
+	if (a->console < 0)
+		return -e->code;
+	if (cfg->report)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/report.json", dir);
+	return config_string(&cfg->report, path, e);
+}
+
+void artifacts_close(struct artifacts *a)
+{
+	cleanup_close_fd(&a->console);
+	a->console = -1;
+}
+
+static size_t artifacts_stamp(const struct artifacts *a, char *at)
+{
+	uint64_t us = (monotonic_ns() - a->start_ns) / 1000;
+
+	return (size_t)snprintf(at, ARTIFACTS_STAMP, "%5llu.%06llu ",
+				(unsigned long long)(us / 1000000),
+				(unsigned long long)(us % 1000000));
+}
+
+static void artifacts_write(struct artifacts *a, const char *p, size_t n)
+{
+	long done = write_full(a->console, p, n);
+
+	if (done == (long)n)
+		return;
+	log_warn("--artifacts: console.log takes no more: %s",
+		 done < 0 ? strerror((int)-done) : "no space");
+	artifacts_close(a);
+}
+
+void artifacts_console(struct artifacts *a, const uint8_t *p, size_t n)
+{
+	static char text[ARTIFACTS_BATCH * (ARTIFACTS_STAMP + 1)];
+
+	while (n && a->console >= 0) {
+		size_t part = MIN(n, (size_t)ARTIFACTS_BATCH), k = 0;
+
+		for (size_t i = 0; i < part; i++) {
+			if (p[i] == '\r')
+				continue;
+			if (!a->inside)
+				k += artifacts_stamp(a, text + k);
+			text[k++] = (char)p[i];
+			a->inside = p[i] != '\n';
+		}
+		artifacts_write(a, text, k);
+		p += part;
+		n -= part;
+	}
+}

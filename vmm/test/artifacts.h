@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * artifacts - what is left of a run for whoever looks into it (--artifacts DIR): the console with the
+ * host's time, the command line that repeats it, and the report.
+ *
+ * All are opened before the guest runs, and the console is written as it comes: what ends us
+ * loses nothing of it.
+ */
+#ifndef MICROVM_TEST_ARTIFACTS_H
+#define MICROVM_TEST_ARTIFACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/core/config.h"
+#include "vmm/core/err.h"
+
+struct artifacts {
+	int console; /* console.log; -1: there is none */
+	bool inside; /* a line */
+	uint64_t start_ns;
+};
+
+/* artifacts_open() - make the directory @dir, if it is not there, and its files; cfg->report is the report
+ * in it, if none is given. @argv: the words after `microvm test`.
+ * Return: 0, or -errno in @e; artifacts_close() in either case
+ */
+int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *argv,
+		   struct config *cfg, struct err *e);
+void artifacts_close(struct artifacts *a);
+/* artifacts_console() - the guest printed @n bytes more.  A file that takes no more is said once */
+void artifacts_console(struct artifacts *a, const uint8_t *p, size_t n);
+
+#endif

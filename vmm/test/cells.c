@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cells - the same test many times, several at a time. */
+#include "vmm/test/cells.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/core/log.h"
+#include "vmm/core/signals.h"
+#include "vmm/core/util.h"
+
+#define CELL_REPORT_MAX (1 << 20)
+#define CELL_WORDS      4 /* in front of the operator's */
+
+bool cells_wanted(const struct test_options *o)
+{
+	return !o->cell && (o->repeat || o->tap || o->junit);
+}
+
+/* ---- a result ---- */
+
+static enum verdict cell_verdict(const char *name)
+{
+	for (int v = VERDICT_PASS; name && v < VERDICT_COUNT; v++)
+		if (strcmp(name, verdict_name((enum verdict)v)) == 0)
+			return (enum verdict)v;
+	return VERDICT_ERROR;
+}
+
+void cell_read(struct cell *cell, const char *text, size_t len, int status)
+{
+	json_t *o = json_loadb(text, len, 0, NULL), *test = json_object_get(o, "test");
+	const char *line = json_string_value(json_object_get(test, "line"));
+	const char *detail = json_string_value(json_object_get(o, "detail"));
+
+	cell->over = true;
+	cell->verdict = cell_verdict(json_string_value(json_object_get(test, "verdict")));
+	cell->ns = (uint64_t)json_integer_value(json_object_get(o, "wall_ns"));
+	if (!o)
+		(void)snprintf(cell->line, sizeof(cell->line),
+			       "its process ended with status %d, without a report",
+			       status);
+	else
+		(void)snprintf(cell->line, sizeof(cell->line), "%.*s", CELL_LINE - 1,
+			       line     ? line
+			       : detail ? detail
+					: "");
+	text_printable(cell->line, strlen(cell->line));
+	json_decref(o);
+}
+
+static void cell_over(struct cell *cell, int wait_status)
+{
+	int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
+					    : 128 + WTERMSIG(wait_status);
+	char *text = malloc(CELL_REPORT_MAX);
+	long n = text ? pread_full(cell->report, text, CELL_REPORT_MAX, 0) : 0;
+
+	cell_read(cell, text ? text : "", n > 0 ? (size_t)n : 0, status);
+	free(text);
+	cleanup_close_fd(&cell->report);
+	cell->report = -1;
+	cell->pid = 0;
+}
+
+/* ---- processes ---- */
+
+/* What is of the @nr-th alone in the directory of artifacts */
+static void cell_path(const struct cells *c, unsigned int nr, const char *name,
+		      char path[PATH_MAX])
+{
+	(void)snprintf(path, PATH_MAX, "%s/%u%s", c->options->artifacts, nr + 1, name);
+}
+
+/* Where the process prints to, which may be told of a mistake by its report alone */
+static int cell_output(const struct cells *c, unsigned int nr)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!c->options->artifacts)
+		return open("/dev/null", O_WRONLY | O_CLOEXEC);
+	cell_path(c, nr, "/output.log", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+	return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+/* In the child */
+static _Noreturn void cell_exec(const struct cells *c, unsigned int nr, pid_t parent)
+{
+	static char name[] = "microvm", command[] = "test", option[] = "--cell", word[64];
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = cell_output(c, nr);
+	char **argv = calloc((size_t)c->argc + CELL_WORDS, sizeof(*argv));
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGINT);
+	if (getppid() != parent || !argv || dup2(in, STDIN_FILENO) < 0 ||
+	    dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 ||
+	    fcntl(c->cell[nr].report, F_SETFD, 0) < 0)
+		_exit(125);
+	(void)signal(SIGINT, SIG_DFL); /* a script's & has us ignore it */
+	(void)snprintf(word, sizeof(word), "%u:%d", nr + 1, c->cell[nr].report);
+	argv[0] = name;
+	argv[1] = command;
+	argv[2] = option;
+	argv[3] = word;
+	for (int i = 1; i < c->argc; i++)
+		argv[CELL_WORDS + i - 1] = c->argv[i];
+	(void)execv("/proc/self/exe", argv);
+	_exit(125);
+}
+
+/* A file for its report, which outlives us where there are artifacts */
+static int cell_report(const struct cells *c, unsigned int nr)
+{
+	char path[PATH_MAX];
+
+	if (!c->options->artifacts)
+		return memfd_create("report", MFD_CLOEXEC);
+	(void)mkdir(c->options->artifacts, 0777);
+	cell_path(c, nr, "", path);
+	(void)mkdir(path, 0777);
+	cell_path(c, nr, "/report.json", path);
+	return open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+}
+
+static int cell_start(struct cells *c, struct err *e)
+{
+	struct cell *cell = &c->cell[c->next];
+	pid_t parent = getpid();
+
+	cell->report = cell_report(c, c->next);
+	cell->pid = cell->report < 0 ? -1 : fork();
+	if (cell->pid < 0)
+		return err_set(e, errno,
+			       "no process for run %u, or no file for its report: %s",
+			       c->next + 1, strerror(errno));
+	if (cell->pid == 0)
+		cell_exec(c, c->next, parent);
+	cell->begun = true;
+	c->next++;
+	c->running++;
+	return 0;
+}
+
+static void cells_reap(struct cells *c)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned int i = 0; i < c->next; i++)
+			if (c->cell[i].pid == pid) {
+				cell_over(&c->cell[i], status);
+				c->running--;
+				results_one(c, i);
+			}
+	results_tap(c);
+}
+
+/* No more begin, and those that run end at once, as by Ctrl-C */
+static void cells_stop(struct cells *c, int sig)
+{
+	c->stopped = sig;
+	for (unsigned int i = 0; i < c->next; i++)
+		if (c->cell[i].pid > 0)
+			(void)kill(c->cell[i].pid, SIGINT);
+}
+
+static void cells_signal(struct cells *c, int fd)
+{
+	int sig = signals_read(fd);
+
+	if (sig == SIGCHLD)
+		cells_reap(c);
+	else if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGXCPU)
+		cells_stop(c, sig);
+}
+
+static int cells_all(struct cells *c, struct err *e)
+{
+	unsigned int jobs = MAX(c->options->jobs, 1U);
+	int fd = signals_open(), rc = fd < 0 ? fd : signals_of_child(fd);
+
+	if (rc < 0)
+		return err_set(e, -rc, "cannot wait for signals: %s", strerror(-rc));
+	while (rc == 0 && (c->running || (c->next < c->n && !c->stopped))) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+
+		while (rc == 0 && !c->stopped && c->next < c->n && c->running < jobs)
+			rc = cell_start(c, e);
+		if (rc == 0 && poll(&p, 1, -1) > 0)
+			cells_signal(c, fd);
+	}
+	if (rc < 0)
+		cells_stop(c, SIGTERM);
+	close(fd);
+	return rc;
+}
+
+int cells_status(const struct cells *c)
+{
+	enum verdict first = VERDICT_PASS;
+
+	if (c->stopped)
+		return 128 + (c->stopped == SIGINT ? SIGINT : SIGTERM);
+	for (unsigned int i = 0; i < c->n; i++) {
+		enum verdict v = c->cell[i].verdict;
+		int status = verdict_status(v);
+
+		if (status && status < 125)
+			return status;
+		if (status && first == VERDICT_PASS)
+			first = v;
+	}
+	return verdict_status(first);
+}
+
+int cells_run(const struct test_options *o, int argc, char **argv, struct err *e)
+{
+	struct cells c = {.options = o,
+			  .argc = argc,
+			  .argv = argv,
+			  .n = MAX(o->repeat, 1U),
+			  .live = isatty(STDERR_FILENO)};
+	FILE *junit = NULL;
+	int rc;
+
+	if (o->junit && !(junit = results_open(o->junit, e)))
+		return -e->code;
+	c.cell = calloc(c.n, sizeof(*c.cell));
+	if (!c.cell)
+		return err_set(e, ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < c.n; i++)
+		c.cell[i].report = -1;
+	signals_hold();
+	rc = cells_all(&c, e);
+	if (rc == 0) {
+		results_tap(&c);
+		results_table(&c);
+		rc = junit ? results_junit(&c, junit, e) : 0;
+	}
+	if (rc == 0)
+		rc = cells_status(&c);
+	free(c.cell);
+	return rc;
+}

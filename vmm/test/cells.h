@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cells - the same test many times (--repeat), several at a time (--jobs): each a process of its own,
+ * this program with the same words and its number in front.
+ *
+ * It runs in no jail and reads of a guest only what its machine's report says, which is JSON with a
+ * bounded line in it. A signal ends the cells that run; the results so far are kept and printed.
+ */
+#ifndef MICROVM_TEST_CELLS_H
+#define MICROVM_TEST_CELLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "vmm/core/err.h"
+#include "vmm/test/test_options.h"
+#include "vmm/test/verdict.h"
+
+#define CELL_LINE 320
+
+struct cell {
+	pid_t pid;            /* 0: it does not run */
+	int report;           /* a file, which it has inherited */
+	bool begun, over;     /* over: the rest is there */
+	enum verdict verdict; /* VERDICT_NONE: it did not come to one */
+	char line[CELL_LINE]; /* that decided; printable */
+	uint64_t ns;
+};
+
+struct cells {
+	const struct test_options *options;
+	int argc; /* the words of each */
+	char **argv;
+	unsigned int n, next, running, shown;
+	int stopped; /* by this signal; 0: by none */
+	bool live;   /* stderr is a terminal */
+	struct cell *cell;
+};
+
+/* cells_wanted() - do the options ask for them? */
+bool cells_wanted(const struct test_options *o);
+/* cells_run() - run them all; @argv as `microvm test` got it.  Main thread, and the only one.
+ * Return: the exit status; -errno in @e: none ran
+ */
+int cells_run(const struct test_options *o, int argc, char **argv, struct err *e);
+/* cells_status() - the exit status of all: 0 if each is a PASS; else the first bad one's; else 125; or the
+ * signal's
+ */
+int cells_status(const struct cells *c);
+
+/* cell_read() - @text, a report, into @cell; one that is not whole, or none, is an ERROR */
+void cell_read(struct cell *cell, const char *text, size_t len, int status);
+
+/* results.c: one that is over, on stdout as TAP or on stderr; and when all are, the table on stderr and
+ * JUnit's XML, into a file that is opened before the first begins and closed. Return: 0, or -errno in @e
+ */
+void results_tap(struct cells *c);
+void results_one(const struct cells *c, unsigned int nr);
+void results_table(const struct cells *c);
+FILE *results_open(const char *path, struct err *e);
+int results_junit(const struct cells *c, FILE *f, struct err *e);
+
+#endif
