@@ -57,7 +57,7 @@ static int test_failed(const struct err *e)
 static int test_many(struct test *t, int argc, char **argv)
 {
 	struct err e = {0};
-	int status = cells_run(&t->options, argc, argv, &e);
+	int status = cells_run(&t->options, &t->matrix, argc, argv, &e);
 
 	return status < 0 ? test_failed(&e) : command_flush(status);
 }
@@ -99,7 +99,7 @@ int command_test(int argc, char **argv, uint64_t start_ns)
 
 	if (config_init(&cfg, &e) < 0 || test_read(&t, &cfg, argc, argv, &e) < 0 ||
 	    (!t.job.options.help && cells_wanted(&t.options) &&
-	     test_options_check(&t.options, &t.job.options, &cfg, &e) < 0) ||
+	     test_check(&t, &cfg, &e) < 0) ||
 	    (!t.job.options.help && !cells_wanted(&t.options) &&
 	     (test_plan(&t, &cfg, &e) < 0 ||
 	      job_copier_start(&t.job.copier, command_copier_lock, &cfg, &e) < 0))) {

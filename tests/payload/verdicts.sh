@@ -51,6 +51,7 @@ verdict_tests() {
 	verdict_artifacts_test
 	verdict_repeat_test
 	verdict_repeat_stopped_test
+	verdict_matrix_test
 }
 
 # What is there when we are killed in the middle
@@ -86,6 +87,18 @@ verdict_repeat_test() {
 	judge $name $? 0 '^1\.\.100$' '^ok 100 - run 100$' '^ +100  PASS$'
 	n=$(grep -c '<testcase .*/>' "$work/junit")
 	[ "$n" = 100 ] || not_ok $name "of 100 results JUnit's file has $n"
+}
+
+# Two kernels, and each of them twice: the first bad one is the status
+verdict_matrix_test() {
+	local name=verdict_matrix
+	wants $name || return 0
+	echo "{\"kernel\": [\"$payloads/hello\", \"$payloads/fault\"], \"cpus\": [1]}" >"$work/matrix"
+	"$microvm" test --initrd none --matrix "$work/matrix" --repeat 2 --jobs 2 --tap \
+		</dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 71 '^ok 3 - run 3: kernel=.*/hello cpus=1$' '^not ok 4 - run 4: kernel=.*/fault cpus=1$' \
+		'^ +2  PASS$' '^ +2  CRASH: '
+	[ "$(grep -c '^1\.\.4$' "$work/out")" = 1 ] || not_ok $name 'TAP has not one plan'
 }
 
 verdict_repeat_stopped_test() {

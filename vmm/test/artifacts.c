@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* artifacts - what is left of a run for whoever looks into it. */
+/* artifacts - what is left of a run for a person who looks into it. */
 #include "vmm/test/artifacts.h"
 
 #include <errno.h>

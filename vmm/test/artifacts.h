@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * artifacts - what is left of a run for whoever looks into it (--artifacts DIR): the console with the
+ * artifacts - what is left of a run for a person who looks into it (--artifacts DIR): the console with the
  * host's time, the command line that repeats it, and the report.
  *
  * All are opened before the guest runs, and the console is written as it comes: what ends us

@@ -26,7 +26,7 @@
 
 bool cells_wanted(const struct test_options *o)
 {
-	return !o->cell && (o->repeat || o->tap || o->junit);
+	return !o->cell && (o->repeat || o->matrix || o->tap || o->junit);
 }
 
 /* ---- a result ---- */
@@ -227,16 +227,31 @@ int cells_status(const struct cells *c)
 	return verdict_status(first);
 }
 
-int cells_run(const struct test_options *o, int argc, char **argv, struct err *e)
+void cells_name(const struct cells *c, unsigned int nr, char name[CELL_LINE])
+{
+	char what[CELL_LINE - 32] = "";
+
+	if (c->matrix)
+		matrix_name(c->matrix, nr % c->matrix->n, what, sizeof(what));
+	(void)snprintf(name, CELL_LINE, "run %u%s%s", nr + 1, *what ? ": " : "", what);
+}
+
+int cells_run(const struct test_options *o, const struct matrix *m, int argc, char **argv,
+	      struct err *e)
 {
 	struct cells c = {.options = o,
+			  .matrix = m,
 			  .argc = argc,
 			  .argv = argv,
-			  .n = MAX(o->repeat, 1U),
+			  .n = MAX(o->repeat, 1U) * m->n,
 			  .live = isatty(STDERR_FILENO)};
 	FILE *junit = NULL;
 	int rc;
 
+	if (c.n / m->n != MAX(o->repeat, 1U) || c.n > TEST_REPEAT_MAX)
+		return err_usage(
+			e, "--repeat and --matrix are more than %d runs; divide them",
+			TEST_REPEAT_MAX);
 	if (o->junit && !(junit = results_open(o->junit, e)))
 		return -e->code;
 	c.cell = calloc(c.n, sizeof(*c.cell));

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "vmm/core/err.h"
+#include "vmm/test/matrix.h"
 #include "vmm/test/test_options.h"
 #include "vmm/test/verdict.h"
 
@@ -31,10 +32,12 @@ struct cell {
 
 struct cells {
 	const struct test_options *options;
+	const struct matrix *matrix;
 	int argc; /* the words of each */
 	char **argv;
 	unsigned int n, next, running, shown;
 	int stopped; /* by this signal; 0: by none */
+	bool headed; /* TAP's first lines are out */
 	bool live;   /* stderr is a terminal */
 	struct cell *cell;
 };
@@ -44,12 +47,15 @@ bool cells_wanted(const struct test_options *o);
 /* cells_run() - run them all; @argv as `microvm test` got it.  Main thread, and the only one.
  * Return: the exit status; -errno in @e: none ran
  */
-int cells_run(const struct test_options *o, int argc, char **argv, struct err *e);
+int cells_run(const struct test_options *o, const struct matrix *m, int argc, char **argv,
+	      struct err *e);
 /* cells_status() - the exit status of all: 0 if each is a PASS; else the first bad one's; else 125; or the
  * signal's
  */
 int cells_status(const struct cells *c);
 
+/* cells_name() - of the @nr-th, from 0: "run 3", and what the matrix has for it; printable */
+void cells_name(const struct cells *c, unsigned int nr, char name[CELL_LINE]);
 /* cell_read() - @text, a report, into @cell; one that is not whole, or none, is an ERROR */
 void cell_read(struct cell *cell, const char *text, size_t len, int status);
 

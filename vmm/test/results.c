@@ -25,14 +25,17 @@ void results_tap(struct cells *c)
 {
 	if (!c->options->tap)
 		return;
-	if (c->shown == 0 && c->next)
-		(void)printf("%s1..%u\n", c->shown ? "" : "TAP version 13\n", c->n);
+	if (!c->headed)
+		(void)printf("TAP version 13\n1..%u\n", c->n);
+	c->headed = true;
 	for (; c->shown < c->n && c->cell[c->shown].over; c->shown++) {
 		const struct cell *cell = &c->cell[c->shown];
 		bool ok = cell->verdict == VERDICT_PASS || cell->verdict == VERDICT_SKIP;
+		char name[CELL_LINE];
 
-		(void)printf("%sok %u - run %u%s\n", ok ? "" : "not ", c->shown + 1,
-			     c->shown + 1, results_directive(cell->verdict));
+		cells_name(c, c->shown, name);
+		(void)printf("%sok %u - %s%s\n", ok ? "" : "not ", c->shown + 1, name,
+			     results_directive(cell->verdict));
 		if (cell->line[0] || !ok)
 			(void)printf("# %s%s%s\n", verdict_name(cell->verdict),
 				     cell->line[0] ? ": " : "", cell->line);
@@ -52,10 +55,12 @@ static unsigned int results_over(const struct cells *c)
 void results_one(const struct cells *c, unsigned int nr)
 {
 	const struct cell *cell = &c->cell[nr];
+	char name[CELL_LINE];
 
+	cells_name(c, nr, name);
 	if (cell->verdict != VERDICT_PASS)
-		(void)fprintf(stderr, "%s%s: run %u: %s%s%s\n", c->live ? "\r\033[K" : "",
-			      log_prefix(), nr + 1, verdict_name(cell->verdict),
+		(void)fprintf(stderr, "%s%s: %s: %s%s%s\n", c->live ? "\r\033[K" : "",
+			      log_prefix(), name, verdict_name(cell->verdict),
 			      cell->line[0] ? ": " : "", cell->line);
 	if (c->live)
 		(void)fprintf(stderr, "\r\033[K%s: %u of %u", log_prefix(),
@@ -112,14 +117,16 @@ static void results_xml(FILE *f, const char *text)
 }
 
 /* Of a run that is no PASS: an error tells of nothing that the kernel did */
-static void results_case(FILE *f, const struct cell *cell, unsigned int nr)
+static void results_case(FILE *f, const struct cells *c, unsigned int nr)
 {
+	const struct cell *cell = &c->cell[nr];
 	const char *how = "failure";
+	char name[CELL_LINE];
 
-	(void)fprintf(
-		f,
-		"    <testcase classname=\"microvm.test\" name=\"run %u\" time=\"%.3f\"",
-		nr, (double)cell->ns / 1e9);
+	cells_name(c, nr, name);
+	(void)fputs("    <testcase classname=\"microvm.test\" name=\"", f);
+	results_xml(f, name);
+	(void)fprintf(f, "\" time=\"%.3f\"", (double)cell->ns / 1e9);
 	if (cell->over && cell->verdict == VERDICT_PASS) {
 		(void)fputs("/>\n", f);
 		return;
@@ -157,7 +164,7 @@ static void results_suite(FILE *f, const struct cells *c)
 		      "errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
 		      c->n, failed, wrong, skipped, (double)ns / 1e9);
 	for (unsigned int i = 0; i < c->n; i++)
-		results_case(f, &c->cell[i], i + 1);
+		results_case(f, c, i);
 	(void)fputs("  </testsuite>\n</testsuites>\n", f);
 }
 

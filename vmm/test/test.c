@@ -55,9 +55,21 @@ static int test_files(struct test *t, struct config *cfg, struct err *e)
 			      t->argc - ours, t->argv + ours, cfg, e);
 }
 
+int test_check(struct test *t, struct config *cfg, struct err *e)
+{
+	struct test_options *o = &t->options;
+	struct job_reader r = {.o = &t->job.options, .cfg = cfg, .ctx = o};
+	unsigned int nr = o->cell ? o->cell - 1 : 0;
+	int rc = matrix_read(&t->matrix, o->matrix, &r, e);
+
+	if (rc == 0)
+		rc = matrix_apply(&t->matrix, nr % t->matrix.n, &r, e);
+	return rc < 0 ? rc : test_options_check(o, &t->job.options, cfg, e);
+}
+
 int test_plan(struct test *t, struct config *cfg, struct err *e)
 {
-	int rc = test_options_check(&t->options, &t->job.options, cfg, e);
+	int rc = test_check(t, cfg, e);
 
 	if (rc < 0)
 		return rc;
@@ -71,6 +83,7 @@ int test_plan(struct test *t, struct config *cfg, struct err *e)
 void test_fini(struct test *t)
 {
 	artifacts_close(&t->artifacts);
+	matrix_free(&t->matrix);
 	job_fini(&t->job);
 	test_options_fini(&t->options);
 }

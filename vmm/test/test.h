@@ -18,6 +18,7 @@
 #include "vmm/machine/report.h"
 #include "vmm/test/artifacts.h"
 #include "vmm/test/judge.h"
+#include "vmm/test/matrix.h"
 #include "vmm/test/test_options.h"
 
 struct test {
@@ -28,6 +29,7 @@ struct test {
 	struct report_test told;
 	int argc; /* the command line, for the artifacts */
 	char **argv;
+	struct matrix matrix;
 	struct machine *machine;
 	struct loop *loop;                /* NULL: not begun */
 	struct loop_source silence, hang; /* timers */
@@ -37,6 +39,8 @@ struct test {
 
 /* As job.h has them, in this order.  @t is zeroed */
 int test_read(struct test *t, struct config *cfg, int argc, char **argv, struct err *e);
+/* test_check() - do the words fit together?  @cfg is then that of the first of many, or of this one of them */
+int test_check(struct test *t, struct config *cfg, struct err *e);
 int test_plan(struct test *t, struct config *cfg, struct err *e);
 void test_fini(struct test *t);
 /* In the machine's process */

@@ -132,6 +132,15 @@ static int set_junit(struct job_reader *r, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_matrix(struct job_reader *r, const char *value, struct err *e)
+{
+	struct test_options *o = r->ctx;
+
+	(void)e;
+	o->matrix = value;
+	return 0;
+}
+
 /* Of our own: NUMBER:DESCRIPTOR */
 static int set_cell(struct job_reader *r, const char *value, struct err *e)
 {
@@ -167,6 +176,8 @@ static const struct job_option options[] = {
 	{0, false, "repeat", "N", "so many times; the first bad verdict counts",
 	 set_repeat},
 	{0, false, "jobs", "N", "so many of them at a time (1)", set_jobs},
+	{0, false, "matrix", "FILE", "kernels, memory and so on, each with each: JSON",
+	 set_matrix},
 	{0, false, "tap", NULL, "results as TAP on stdout", set_tap},
 	{0, false, "junit", "FILE", "results as JUnit's XML", set_junit},
 	{0, false, "cell", "N:FD", NULL, set_cell},
@@ -188,7 +199,7 @@ static int options_fit(const struct test_options *o, const struct job_options *j
 		return err_usage(e,
 				 "--initrd boots without our agent, which --root and a "
 				 "COMMAND need; give one of them");
-	if (cfg->report && (o->repeat || o->tap || o->junit))
+	if (cfg->report && (o->repeat || o->matrix || o->tap || o->junit))
 		return err_usage(
 			e,
 			"--report is for one run; --artifacts DIR has a report of each");

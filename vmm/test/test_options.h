@@ -26,6 +26,7 @@ struct test_options {
 	unsigned int jobs;   /* likewise */
 	bool tap;
 	const char *junit;
+	const char *matrix; /* a file; NULL: none */
 	/* one of many: its number; @cell_report is an open file for its report */
 	unsigned int cell;
 	int cell_report;
