@@ -72,7 +72,8 @@ verdict_artifacts_test() {
 	else
 		verdict artifacts_of_an_oops 73 'OOPS: Oops: 0002 \[#1\]' hello \
 			--cmdline "$stamp""Oops: 0002 [#1]" --artifacts "$dir"
-		grep -q '"test":{"verdict":"OOPS","line":"Oops: 0002 \[#1\]"' "$dir/report.json"
+		grep -qE '^\[\{"vcpu":0,"rip":"0x[0-9a-f]+",.*"gs_base":"0x[0-9a-f]+"\}\]$' "$dir/vcpus.json" &&
+			grep -q '"test":{"verdict":"OOPS","line":"Oops: 0002 \[#1\]"' "$dir/report.json"
 		judge $name $? 0
 	fi
 	verdict artifacts_in_a_file 125 '--artifacts: cannot write .*' hello --artifacts "$payloads/hello"

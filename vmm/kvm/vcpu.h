@@ -25,6 +25,8 @@
 
 #define VCPU_EXIT_REASONS 48 /* KVM_EXIT_*; a greater one is counted in the last */
 
+#define VCPU_TOLD 1536
+
 enum vcpu_end {
 	VCPU_POWEROFF, /* the guest asked the hypervisor itself for one of these, */
 	VCPU_REBOOT,   /* not a device */
@@ -54,6 +56,7 @@ enum vcpu_want {
 struct vcpu_host {
 	struct bus *mmio, *pio;
 	const struct gmem *mem;
+	bool keeps;    /* each vCPU's registers are kept when it leaves, in vcpu->told */
 	bool early;    /* its devices are armed before its vCPUs start */
 	bool emulates; /* KVM interprets guest kernels; set by vcpu_create() */
 	/* vCPU thread: it will not enter the guest again.  @detail lives for the call only */
@@ -85,6 +88,8 @@ struct vcpu {
 	_Atomic int look;    /* the answer: enum vcpu_look */
 	unsigned int again;  /* EAGAIN of KVM_RUN in a row */
 	unsigned int pauses; /* of host->pauses: the number the guest was told of */
+	/* its registers when it left, as members of a JSON object; "": not kept, or it has not left */
+	char told[VCPU_TOLD];
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
 

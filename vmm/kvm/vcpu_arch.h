@@ -24,6 +24,11 @@ bool vcpu_arch_exit(struct vcpu *c);
 /* vcpu_arch_look() - what the guest does.  vCPU thread, outside of KVM_RUN */
 enum vcpu_look vcpu_arch_look(const struct vcpu *c);
 
+/* vcpu_arch_tell() - its registers, as members of a JSON object; "" if they cannot be read.  vCPU
+ * thread, outside of KVM_RUN
+ */
+void vcpu_arch_tell(struct vcpu *c, char *buf, size_t len);
+
 /* vcpu_arch_paused() - the process was stopped for a while: tell the guest, so that its watchdogs
  * do not take the missing time for a hang. vCPU thread, before KVM_RUN
  */

@@ -176,6 +176,11 @@ void machine_set_signals(struct machine *m, bool (*fn)(void *ctx, int sig), void
  * CAUSE_HANG, if its kernel has said nothing of it.  x86-64 alone
  */
 void machine_watch_still(struct machine *m);
+/* machine_keep_registers() - between build and run: those of each vCPU are kept when it leaves.
+ * machine_registers() - after the run: of vCPU @nr, as members of a JSON object; NULL: there are none
+ */
+void machine_keep_registers(struct machine *m);
+const char *machine_registers(const struct machine *m, unsigned int nr);
 /* machine_push_console() - after machine_run(): what is kept of the console's output goes to its reader, as
  * much as that takes now
  */

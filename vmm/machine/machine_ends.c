@@ -219,6 +219,19 @@ void machine_watch_still(struct machine *m)
 		loop_timer_every(&m->ends.timer, ENDS_LOOK_LATER_NS);
 }
 
+void machine_keep_registers(struct machine *m)
+{
+	m->vcpu_host.keeps = true;
+}
+
+/* A thread that does not come back may still write its own */
+const char *machine_registers(const struct machine *m, unsigned int nr)
+{
+	if (nr >= m->nvcpu || !vcpu_left(&m->vcpu[nr]) || !m->vcpu[nr].told[0])
+		return NULL;
+	return m->vcpu[nr].told;
+}
+
 void machine_ends_init(struct machine *m)
 {
 	m->ends.begin.fn = machine_ends_begin;

@@ -90,7 +90,8 @@ int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *
 	if (rc < 0)
 		return rc;
 	a->console = artifacts_file(dir, "console.log", e);
-	if (a->console < 0)
+	a->vcpus = a->console < 0 ? -1 : artifacts_file(dir, "vcpus.json", e);
+	if (a->vcpus < 0)
 		return -e->code;
 	if (cfg->report)
 		return 0;
@@ -101,7 +102,8 @@ int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *
 void artifacts_close(struct artifacts *a)
 {
 	cleanup_close_fd(&a->console);
-	a->console = -1;
+	cleanup_close_fd(&a->vcpus);
+	a->console = a->vcpus = -1;
 }
 
 static size_t artifacts_stamp(const struct artifacts *a, char *at)
@@ -121,7 +123,27 @@ static void artifacts_write(struct artifacts *a, const char *p, size_t n)
 		return;
 	log_warn("--artifacts: console.log takes no more: %s",
 		 done < 0 ? strerror((int)-done) : "no space");
-	artifacts_close(a);
+	cleanup_close_fd(&a->console);
+	a->console = -1;
+}
+
+void artifacts_vcpus(struct artifacts *a, const struct machine *m)
+{
+	char text[VCPU_TOLD + 64];
+
+	if (a->vcpus < 0 || !machine_registers(m, 0))
+		return;
+	for (unsigned int i = 0; i < m->nvcpu; i++) {
+		const char *told = machine_registers(m, i);
+		int n = snprintf(text, sizeof(text), "%s{\"vcpu\":%u%s%s}%s",
+				 i ? ",\n" : "[", i, told ? "," : "", told ? told : "",
+				 i + 1 == m->nvcpu ? "]\n" : "");
+
+		if (write_full(a->vcpus, text, (size_t)n) != n) {
+			log_warn("--artifacts: vcpus.json is not whole: no space");
+			return;
+		}
+	}
 }
 
 void artifacts_console(struct artifacts *a, const uint8_t *p, size_t n)

@@ -15,9 +15,11 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/machine/machine.h"
 
 struct artifacts {
 	int console; /* console.log; -1: there is none */
+	int vcpus;   /* vcpus.json; likewise */
 	bool inside; /* a line */
 	uint64_t start_ns;
 };
@@ -29,6 +31,8 @@ struct artifacts {
 int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *argv,
 		   struct config *cfg, struct err *e);
 void artifacts_close(struct artifacts *a);
+/* artifacts_vcpus() - the registers of each vCPU of @m, which is over, unless there are none */
+void artifacts_vcpus(struct artifacts *a, const struct machine *m);
 /* artifacts_console() - the guest printed @n bytes more.  A file that takes no more is said once */
 void artifacts_console(struct artifacts *a, const uint8_t *p, size_t n);
 

@@ -24,7 +24,8 @@ int test_read(struct test *t, struct config *cfg, int argc, char **argv, struct 
 {
 	struct job_command c = test_options_command(&t->options);
 
-	t->silence.fd = t->hang.fd = t->artifacts.console = -1;
+	t->silence.fd = t->hang.fd = -1;
+	t->artifacts.console = t->artifacts.vcpus = -1;
 	t->argc = argc;
 	t->argv = argv;
 	return job_read(&t->job, cfg, &c, argc, argv, e);
@@ -200,6 +201,8 @@ int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err 
 	t->heard_ns = monotonic_ns();
 	loop_timer_set(&t->hang, t->options.hang_ns);
 	machine_watch_still(m);
+	if (t->artifacts.vcpus >= 0)
+		machine_keep_registers(m);
 	return job_begin(&t->job, m, loop, e);
 }
 
@@ -252,6 +255,8 @@ void test_over(struct test *t, struct exit_verdict *v)
 	if (j->verdict != VERDICT_STOPPED || v->status < 128)
 		v->status = verdict_status(j->verdict);
 	test_say(t, v);
+	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine)
+		artifacts_vcpus(&t->artifacts, t->machine);
 	job_shut(&t->job);
 	if (!t->loop)
 		return;

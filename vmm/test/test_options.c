@@ -171,7 +171,7 @@ static const struct job_option options[] = {
 	 set_ignore},
 	{0, false, "warn-fails", NULL, "a warning of the kernel's is a verdict",
 	 set_warn_fails},
-	{0, false, "artifacts", "DIR", "console, report and command line go there",
+	{0, false, "artifacts", "DIR", "console, registers and report go there",
 	 set_artifacts},
 	{0, false, "repeat", "N", "so many times; the first bad verdict counts",
 	 set_repeat},

@@ -101,7 +101,7 @@ case_test_tells_silence()
 case_test_tells_a_processor_that_stands()
 {
 	[ "$ARCH" = amd64 ] || skip 'kexec of bare code is for amd64'
+	init 71 'CRASH: ' 'kexec triple'
 	init 76 'HANG: the guest stands for good' 'kexec still'
 	init 76 'HANG: nothing came from the guest' 'kexec spin' --hang 20s
-	init 71 'CRASH: ' 'kexec triple'
 }
