@@ -45,6 +45,7 @@ verdict_tests() {
 	verdict wrong_time 125 '--hang: "soon" is no time; give one like 30s or 5m' hello --hang soon
 	verdict wrong_option 125 'unknown option --expct; did you mean --expect\?' hello --expct a
 	verdict command_without_agent 125 '--initrd boots without our agent, .*' hello -- true
+	verdict volume_without_agent 125 '--initrd boots without our agent, .*' hello -v /tmp:/x
 	verdict another_kernel 125 'ERROR: kernel .*hello.c: .*' ../../../guest-images/payloads/hello.c
 	verdict wrong_repeat 125 '--repeat: "0" is no number; give 1 to 100000' hello --repeat 0
 	verdict_stopped_test

@@ -195,6 +195,11 @@ static int options_fit(const struct test_options *o, const struct job_options *j
 	if (!cfg->kernel)
 		return err_usage(e,
 				 "no kernel: give the one to be tested, --kernel FILE");
+	if (o->initrd &&
+	    (job->nvolume || job->in.n || job->out.n || job->net || job->scratch))
+		return err_usage(
+			e, "--initrd boots without our agent, which volumes, copies, "
+			   "--net and --scratch need; leave them out");
 	if (o->initrd && (job->root || job->argc))
 		return err_usage(e,
 				 "--initrd boots without our agent, which --root and a "
