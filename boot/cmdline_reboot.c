@@ -15,7 +15,7 @@ static void cmdline_reboot_word(const struct kernel_word *w, enum cmdline_mode *
 				enum cmdline_mode *panic)
 {
 	static const char prefix[] = "panic_";
-	const char *v = w->value, *end = v + w->value_len;
+	const char *v = w->value, *end = v ? v + w->value_len : NULL, *comma;
 
 	while (v && v < end) {
 		enum cmdline_mode *mode = clean;
@@ -29,8 +29,8 @@ static void cmdline_reboot_word(const struct kernel_word *w, enum cmdline_mode *
 			*mode = MODE_WARM;
 		else if (*v == 'c' || *v == 'h' || *v == 's' || *v == 'g')
 			*mode = MODE_OTHER;
-		v = memchr(v, ',', (size_t)(end - v));
-		v += v != NULL;
+		comma = memchr(v, ',', (size_t)(end - v));
+		v = comma ? comma + 1 : NULL;
 	}
 }
 
