@@ -48,11 +48,21 @@ verdict_tests() {
 	verdict volume_without_agent 125 '--initrd boots without our agent, .*' hello -v /tmp:/x
 	verdict another_kernel 125 'ERROR: kernel .*hello.c: .*' ../../../guest-images/payloads/hello.c
 	verdict wrong_repeat 125 '--repeat: "0" is no number; give 1 to 100000' hello --repeat 0
+	verdict_agent_test
 	verdict_stopped_test
 	verdict_artifacts_test
 	verdict_repeat_test
 	verdict_repeat_stopped_test
 	verdict_matrix_test
+}
+
+# A kernel that ends by itself before the agent that it was given
+verdict_agent_test() {
+	wants verdict_without_its_agent || return 0
+	echo agent >"$work/agent"
+	"$microvm" test --kernel "$payloads/hello" --agent "$work/agent" </dev/null >"$work/out" 2>"$work/err"
+	judge verdict_without_its_agent $? 1 \
+		'^microvm: FAIL: the machine ended before its agent spoke \(poweroff\)$'
 }
 
 # What is there when we are killed in the middle

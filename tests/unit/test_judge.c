@@ -156,6 +156,20 @@ START_TEST(command_has_another_verdict)
 }
 END_TEST
 
+/* Its own end is no boot, if an agent has to speak at the end of it */
+START_TEST(kernel_that_resets_on_its_way_has_booted)
+{
+	rules.agent = true;
+	(void)console("up\n");
+	ends(CAUSE_REBOOT, 0);
+	ck_assert_int_eq(j.verdict, VERDICT_FAIL);
+	ck_assert_str_eq(j.why, "the machine ended before its agent spoke (reboot)");
+	judge_init(&j, &rules);
+	ends(CAUSE_JOB, 0);
+	ck_assert_int_eq(j.verdict, VERDICT_PASS);
+}
+END_TEST
+
 START_TEST(verdict_is_told_twice_or_never)
 {
 	ck_assert(!console("up\n"));
@@ -272,6 +286,7 @@ UNIT_MAIN("judge", setup, teardown, t)
 	tcase_add_loop_test(t, end_has_another_verdict, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, byte_by_byte_it_is_another, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, command_has_another_verdict, 0, ARRAY_SIZE(commands));
+	tcase_add_test(t, kernel_that_resets_on_its_way_has_booted);
 	tcase_add_test(t, verdict_is_told_twice_or_never);
 	tcase_add_test(t, warning_fails_nothing);
 	tcase_add_test(t, ignored_line_is_judged);

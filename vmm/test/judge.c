@@ -204,11 +204,16 @@ static void judge_good(struct judge *j, int status)
 	judge_fix(j, VERDICT_PASS, "%s", "");
 }
 
+/* A kernel that resets or powers off on its way to the agent has not booted */
 static void judge_own_end(struct judge *j, const struct exit_verdict *end)
 {
 	if (j->rules->command)
 		judge_fix(j, VERDICT_FAIL,
 			  "the machine ended before the command did (%s)",
+			  exit_name(end->cause));
+	else if (j->rules->agent)
+		judge_fix(j, VERDICT_FAIL,
+			  "the machine ended before its agent spoke (%s)",
 			  exit_name(end->cause));
 	else if (end->cause == CAUSE_REBOOT && !j->lines)
 		judge_fix(j, VERDICT_CRASH, "it reset before it printed a line");

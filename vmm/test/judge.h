@@ -27,7 +27,8 @@ struct judge_rules {
 	struct patterns forbid; /* none may, or it is */
 	struct patterns ignore; /* such a line of the kernel is not judged */
 	bool warn_fails;        /* a warning is a verdict */
-	bool command;           /* COMMAND decides, by its status; else the guest's end */
+	bool agent;             /* it has to speak; else the guest's own end decides */
+	bool command;           /* likewise, and COMMAND's status decides */
 };
 
 struct judge {

@@ -228,6 +228,7 @@ int test_options_check(struct test_options *o, const struct job_options *job,
 	if (rc < 0)
 		return rc;
 	o->rules.command = job->argc > 0;
+	o->rules.agent = !o->initrd;
 	if (!cfg->timeout_ns)
 		cfg->timeout_ns = TEST_TIMEOUT_NS;
 	if (cfg->cmdline)
