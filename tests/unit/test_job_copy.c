@@ -306,8 +306,10 @@ START_TEST(tree_that_fails_leaves_nothing_and_the_next_one_comes)
 {
 	char why[AGENT_SENTENCE + 1];
 
-	/* opendir() gets memory from the kernel */
-	ck_assert(mallopt(M_TOP_PAD, 0) && (!_i || mallopt(M_MMAP_THRESHOLD, 4096)));
+	/* opendir() gets memory from the kernel; a sanitizer's malloc() has no such options */
+	(void)mallopt(M_TOP_PAD, 0);
+	if (_i)
+		(void)mallopt(M_MMAP_THRESHOLD, 4096);
 	(void)malloc_trim(0);
 	ck_assert(!mkdir(at("src"), 0755) && !mkdir(at("src/a"), 0755));
 	file_put(at("src/a/f"), "x", 0644);

@@ -36,10 +36,12 @@ static const char *klog_stamp(const char *p)
 /* "[    T12]", "[   C0]" */
 static const char *klog_caller(const char *p)
 {
-	const char *q = p + 1;
+	const char *q = p;
 
+	if (*q++ != '[')
+		return p;
 	q += strspn(q, " ");
-	if (*p != '[' || (*q != 'T' && *q != 'C'))
+	if (*q != 'T' && *q != 'C')
 		return p;
 	q++;
 	q += strspn(q, "0123456789");

@@ -44,7 +44,7 @@ hanging()
 	says '^hanging'
 }
 
-ends()
+guest_ends()
 {
 	wait "$vmm"
 	status=$?
@@ -81,7 +81,7 @@ case_cgroup_has_its_limits()
 		sleep 1
 	done
 	kill "$vmm"
-	ends 143
+	guest_ends 143
 	gone
 }
 
@@ -92,10 +92,10 @@ case_cgroup_unasked()
 	own_groups
 	grep -qx '0::/' /proc/self/cgroup || skip 'this is not the root group'
 	CGROUP=auto grouped --kernel "$PAYLOADS/hello" --report report.json
-	ends 0
+	guest_ends 0
 	grep -q '"control group"' report.json || fail 'there was none'
 	CGROUP=off grouped --kernel "$PAYLOADS/hello" --report report.json
-	ends 0
+	guest_ends 0
 	! grep -q '"control group"' report.json || fail 'there was one'
 	! ls -d $GROUPS_AT/microvm-* 2>/dev/null || fail 'a group is left'
 	gone
@@ -107,7 +107,7 @@ case_cgroup_leaves_the_guest_its_memory()
 	freestanding
 	own_groups
 	grouped --kernel "$PAYLOADS/memsize" --memory 512M --report report.json
-	ends 0
+	guest_ends 0
 	grep -q '^PASS' out || fail "the guest: $(cat out err)"
 	grep -q '"control group"' report.json || fail 'the report does not name it'
 	gone
@@ -121,7 +121,7 @@ case_cgroup_without_memory()
 	hanging --memory 64M --report report.json
 	echo 1 >"$group/memory.oom.group"
 	sh -c "echo \$\$ >$group/cgroup.procs; exec tail /dev/zero" 2>hog
-	ends 1
+	guest_ends 1
 	complained '^microvm: the machine.s control group ran out of memory (memory.max 194 MiB, .*--cgroup off'
 	grep -q '"cause":"host-error","status":1,"detail":"the machine.s control group' report.json || fail 'the report'
 	gone
@@ -145,7 +145,7 @@ dd if=/dev/zero of=/dev/vda bs=1M count=300 conv=fsync && echo all; sleep 999\""
 	echo "# the most: $(($(cat "$group/memory.peak") >> 20)) of $(($(cat "$group/memory.max") >> 20)) MiB," \
 		"$(cat "$group/pids.current") of $(cat "$group/pids.max") threads"
 	kill -HUP "$vmm"
-	ends 143
+	guest_ends 143
 	gone
 }
 
@@ -163,7 +163,7 @@ case_cgroup_of_a_killed_broker()
 	hanging
 	[ ! -d "$left" ] || fail 'the group of a killed broker stays'
 	kill "$vmm"
-	ends 143
+	guest_ends 143
 	gone
 }
 

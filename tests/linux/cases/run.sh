@@ -416,8 +416,8 @@ fills_memory()
 			"/proc/$(machine_of "$broker")/status" 2>/dev/null
 }
 
-# typed STATUS - Ctrl-C ends it with that, and the copier leaves no file
-typed()
+# key_ends STATUS - Ctrl-C ends it with that, and the copier leaves no file
+key_ends()
 {
 	printf '\003' >&3
 	exec 3>&-
@@ -436,13 +436,13 @@ case_run_ends_by_a_key_in_each_phase()
 	sits_at sh -c 'exec "$0" "$@" <tar' "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /etc/text:x - -- true
 	exec 4>tar
 	await reads_stdin || fail 'stdin is not read'
-	typed 130
+	key_ends 130
 	exec 4>&-
 	# its initramfs has no agent, and waits for a word on its console
 	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --verbose --report report --kernel "$KERNEL" --agent "$INITRD" \
 		--copy-out /etc/text:x "$RUN/root.img" -- true
 	wait_for out '# '
-	typed 130
+	key_ends 130
 	grep -q 'nothing was copied out to x' out || fail "$(cat out)"
 	grep -q '"cause":"sigint","status":130' report || fail "$(cat report)"
 	[ ! -e x ] || fail 'there is something'
@@ -450,11 +450,11 @@ case_run_ends_by_a_key_in_each_phase()
 	dd if=/dev/zero of=much bs=1M count=200 2>/dev/null
 	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-in much:/much "$RUN/root.img" -- sleep 999
 	await fills_memory || fail 'nothing goes in'
-	typed 130
+	key_ends 130
 	# a job that has ended is one that ends in whatever way: what it made comes out
 	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-out /etc/text:x "$RUN/root.img" -- sh -c 'echo ready; exec sleep 999'
 	wait_for out ready
-	typed 130
+	key_ends 130
 	[ -e x ] || fail 'what the job made did not come out'
 	rm -f much x tar report
 	traces >after
