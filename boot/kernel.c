@@ -52,7 +52,8 @@ int kernel_unwrap(struct kernel_file *f, unsigned int profile, struct err *e)
 		if (rc == 0)
 			rc = uki_read_words(f, e);
 	}
-	return rc < 0 ? rc : kernel_arch_unpack(f, e);
+	/* EFI unpacks no section, either, and the initrd is in the descriptor that this would close */
+	return rc < 0 || f->uki ? rc : kernel_arch_unpack(f, e);
 }
 
 static const struct kernel_stranger kernel_strangers[] = {

@@ -7,6 +7,7 @@
 #include "tests/lib/unit.h"
 #include "tests/unit/ikconfig.h"
 #include "tests/unit/ukis.h"
+#include "tests/unit/wrapped.h"
 #include "tests/unit/x86_kernels.h"
 
 static struct uki u;
@@ -311,6 +312,21 @@ START_TEST(what_cannot_be_booted_from_inside_is_named)
 }
 END_TEST
 
+/* Unpacked, it would have another descriptor than the initrd beside it */
+START_TEST(a_packed_kernel_inside_is_refused)
+{
+	static struct wrapped w;
+	struct ek *x = ek_new();
+
+	wrap_gzip(&w, x, sizeof(*x));
+	uki_add_text(&u, ".initrd", "its own initrd");
+	uki_add(&u, ".linux", w.bytes, w.len);
+	free(x);
+	ck_assert_int_eq(load(), -ENOEXEC);
+	ck_says(e, "no kernel that we know");
+}
+END_TEST
+
 START_TEST(a_name_that_only_begins_so_is_another)
 {
 	uki_add(&u, ".linuxes", b, sizeof(*b));
@@ -363,6 +379,7 @@ UNIT_MAIN("uki", setup, teardown, t)
 	tcase_add_test(t, a_line_that_no_kernel_takes_is_refused);
 	tcase_add_test(t, a_line_ends_at_a_nul_and_has_no_control_characters);
 	tcase_add_loop_test(t, what_cannot_be_booted_from_inside_is_named, 0, 3);
+	tcase_add_test(t, a_packed_kernel_inside_is_refused);
 	tcase_add_test(t, a_name_that_only_begins_so_is_another);
 	tcase_add_test(t, more_sections_than_the_format_has_are_not_read);
 }
