@@ -53,6 +53,7 @@ verdict_tests() {
 	verdict_artifacts_test
 	verdict_repeat_test
 	verdict_repeat_stopped_test
+	verdict_repeat_rests_test
 	verdict_matrix_test
 }
 
@@ -124,6 +125,27 @@ verdict_repeat_stopped_test() {
 	kill -s INT "$pid"
 	wait "$pid"
 	judge $name $? 130 '^ +2  STOPPED: sigint$' '^ +3  not run$'
+}
+
+# Ctrl-Z: all of it stops, or no shell would have its terminal again; and a run that is stopped ends
+verdict_repeat_rests_test() {
+	local name=verdict_repeat_rests run
+	wants $name || return 0
+	rm -rf "$work/rests"
+	env --default-signal=INT "$microvm" test --kernel "$payloads/hang" --initrd none --repeat 2 \
+		--artifacts "$work/rests" </dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs hanging "$work/rests/1/console.log"
+	run=$(pgrep -P "$pid")
+	kill -s TSTP "$pid"
+	await grep -qs '^State:.T' "/proc/$pid/status" && await grep -qs '^State:.T' "/proc/$run/status" ||
+		not_ok $name 'it does not stop'
+	kill -s CONT "$pid"
+	await grep -qs '^State:.S' "/proc/$pid/status" && await grep -qs '^State:.S' "/proc/$run/status"
+	kill -s STOP "$run"
+	kill -s INT "$pid"
+	wait "$pid"
+	judge $name $? 130 '^ +1  STOPPED: sigint$' '^ +1  not run$'
 }
 
 verdict_stopped_test() {

@@ -169,13 +169,27 @@ static void cells_reap(struct cells *c)
 	results_tap(c);
 }
 
-/* No more begin, and those that run end at once, as by Ctrl-C */
+static void cells_tell(const struct cells *c, int sig)
+{
+	for (unsigned int i = 0; i < c->next; i++)
+		if (c->cell[i].pid > 0)
+			(void)kill(c->cell[i].pid, sig);
+}
+
+/* No more begin, and those that run end at once, as by Ctrl-C; one that is stopped as well */
 static void cells_stop(struct cells *c, int sig)
 {
 	c->stopped = sig;
-	for (unsigned int i = 0; i < c->next; i++)
-		if (c->cell[i].pid > 0)
-			(void)kill(c->cell[i].pid, SIGINT);
+	cells_tell(c, SIGINT);
+	cells_tell(c, SIGCONT);
+}
+
+/* Ctrl-Z: those that run stop by themselves, and so do we, or no shell would have its terminal */
+static void cells_rest(const struct cells *c)
+{
+	cells_tell(c, SIGTSTP);
+	(void)raise(SIGSTOP);
+	cells_tell(c, SIGCONT);
 }
 
 static void cells_signal(struct cells *c, int fd)
@@ -186,6 +200,8 @@ static void cells_signal(struct cells *c, int fd)
 		cells_reap(c);
 	else if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGXCPU)
 		cells_stop(c, sig);
+	else if (sig == SIGTSTP)
+		cells_rest(c);
 }
 
 static int cells_all(struct cells *c, struct err *e)
