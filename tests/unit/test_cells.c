@@ -3,13 +3,16 @@
 #include "vmm/test/cells.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
 #include "vmm/core/util.h"
+#include "vmm/test/artifacts.h"
 
 static struct cell cell[4];
 static struct test_options options;
@@ -109,9 +112,43 @@ START_TEST(xml_is_broken_by_a_line)
 }
 END_TEST
 
+/* A guest to which the directory is a volume */
+START_TEST(links_and_pipes_among_the_artifacts_are_replaced)
+{
+	static const char *const names[] = {"console.log", "vcpus.json", "report.json"};
+	char dir[] = "/tmp/test_cells.XXXXXX", path[64], link[64];
+	struct artifacts a = {.console = -1, .vcpus = -1};
+	char *words[] = {NULL};
+	struct config cfg = {0};
+	struct err e = {0};
+	struct stat st;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/command", dir);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		ck_assert_int_eq(symlink("victim", path), 0);
+	}
+	ck_assert_int_eq(artifacts_open(&a, dir, true, 0, words, &cfg, &e), 0);
+	artifacts_console(&a, (const uint8_t *)"x\n", 2);
+	artifacts_close(&a);
+	(void)snprintf(path, sizeof(path), "%s/victim", dir);
+	ck_assert_int_lt(stat(path, &st), 0);
+	(void)snprintf(link, sizeof(link), "%s.link", dir);
+	ck_assert_int_eq(symlink(dir, link), 0);
+	ck_assert_int_eq(artifacts_dir(link, true), -ENOTDIR);
+	unlink(link);
+	(void)snprintf(path, sizeof(path), "rm -r %s", dir);
+	ck_assert_int_eq(system(path), 0);
+	free(cfg.report);
+}
+END_TEST
+
 UNIT_MAIN("cells", setup, NULL, t)
 {
 	tcase_add_loop_test(t, report_is_believed, 0, ARRAY_SIZE(reports));
 	tcase_add_loop_test(t, status_of_all_is_another, 0, ARRAY_SIZE(many));
 	tcase_add_test(t, xml_is_broken_by_a_line);
+	tcase_add_test(t, links_and_pipes_among_the_artifacts_are_replaced);
 }

@@ -18,20 +18,38 @@
 #define ARTIFACTS_BATCH 1024 /* bytes of a guest that are written at once */
 #define ARTIFACTS_STAMP 24   /* "1234567.123456 " */
 
-static int artifacts_file(const char *dir, const char *name, struct err *e)
+int artifacts_dir(const char *dir, bool own)
 {
-	char path[PATH_MAX];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOCTTY | O_CLOEXEC,
-		  0666);
-	if (fd < 0)
-		err_set(e, errno,
-			"--artifacts: cannot write %.200s: %s; give a directory that can "
-			"be written",
-			path, strerror(errno));
-	return fd;
+	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC | (own ? O_NOFOLLOW : 0));
+	return fd < 0 ? -errno : fd;
+}
+
+int artifacts_make(int dir, const char *name)
+{
+	int fd;
+
+	(void)unlinkat(dir, name, 0);
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+static int artifacts_failed(const char *dir, const char *name, int code, struct err *e)
+{
+	return err_set(e, code,
+		       "--artifacts: cannot write %.200s/%s: %s; give a directory that "
+		       "can be written",
+		       dir, name, strerror(code));
+}
+
+static int artifacts_file(int at, const char *dir, const char *name, struct err *e)
+{
+	int fd = artifacts_make(at, name);
+
+	return fd < 0 ? artifacts_failed(dir, name, -fd, e) : fd;
 }
 
 /* A word as a shell takes it back */
@@ -49,9 +67,10 @@ static void artifacts_word(FILE *f, const char *word)
 	(void)fputc('\'', f);
 }
 
-static int artifacts_command(const char *dir, int argc, char *const *argv, struct err *e)
+static int artifacts_command(int at, const char *dir, int argc, char *const *argv,
+			     struct err *e)
 {
-	int fd = artifacts_file(dir, "command", e);
+	int fd = artifacts_file(at, dir, "command", e);
 	char here[PATH_MAX];
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
@@ -72,29 +91,29 @@ static int artifacts_command(const char *dir, int argc, char *const *argv, struc
 	(void)fputc('\n', f);
 	if (fclose(f) == 0)
 		return 0;
-	return err_set(e, errno, "--artifacts: cannot write %.200s/command: %s", dir,
-		       strerror(errno));
+	return artifacts_failed(dir, "command", errno, e);
 }
 
-int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *argv,
-		   struct config *cfg, struct err *e)
+int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
+		   char *const *argv, struct config *cfg, struct err *e)
 {
+	cleanup_close int at = artifacts_dir(dir, own);
 	char path[PATH_MAX];
 	int rc;
 
 	a->start_ns = monotonic_ns();
-	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-		return err_set(e, errno, "--artifacts: cannot make %.200s: %s", dir,
-			       strerror(errno));
-	rc = artifacts_command(dir, argc, argv, e);
+	if (at < 0)
+		return artifacts_failed(dir, "", -at, e);
+	rc = artifacts_command(at, dir, argc, argv, e);
 	if (rc < 0)
 		return rc;
-	a->console = artifacts_file(dir, "console.log", e);
-	a->vcpus = a->console < 0 ? -1 : artifacts_file(dir, "vcpus.json", e);
+	a->console = artifacts_file(at, dir, "console.log", e);
+	a->vcpus = a->console < 0 ? -1 : artifacts_file(at, dir, "vcpus.json", e);
 	if (a->vcpus < 0)
 		return -e->code;
 	if (cfg->report)
 		return 0;
+	(void)unlinkat(at, "report.json", 0);
 	(void)snprintf(path, sizeof(path), "%s/report.json", dir);
 	return config_string(&cfg->report, path, e);
 }

@@ -24,12 +24,19 @@ struct artifacts {
 	uint64_t start_ns;
 };
 
+/* artifacts_dir() - open @dir, which is made if it is not there; with @own it is one of ours in the operator's,
+ * and no link. artifacts_make() - a new file @name in it, to be written, in place of what has that name: a
+ * guest that shares the directory may have put a link or a pipe there.  Return: a descriptor, or -errno
+ */
+int artifacts_dir(const char *dir, bool own);
+int artifacts_make(int dir, const char *name);
+
 /* artifacts_open() - make the directory @dir, if it is not there, and its files; cfg->report is the report
- * in it, if none is given. @argv: the words after `microvm test`.
+ * in it, if none is given. @own: as artifacts_dir() has it. @argv: the words after `microvm test`.
  * Return: 0, or -errno in @e; artifacts_close() in either case
  */
-int artifacts_open(struct artifacts *a, const char *dir, int argc, char *const *argv,
-		   struct config *cfg, struct err *e);
+int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
+		   char *const *argv, struct config *cfg, struct err *e);
 void artifacts_close(struct artifacts *a);
 /* artifacts_vcpus() - the registers of each vCPU of @m, which is over, unless there are none */
 void artifacts_vcpus(struct artifacts *a, const struct machine *m);

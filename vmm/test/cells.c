@@ -20,6 +20,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
+#include "vmm/test/artifacts.h"
 
 #define CELL_REPORT_MAX (1 << 20)
 #define CELL_WORDS      4 /* in front of the operator's */
@@ -77,23 +78,26 @@ static void cell_over(struct cell *cell, int wait_status)
 
 /* ---- processes ---- */
 
-/* What is of the @nr-th alone in the directory of artifacts */
-static void cell_path(const struct cells *c, unsigned int nr, const char *name,
-		      char path[PATH_MAX])
+/* A new file of the @nr-th alone, in its directory in that of the artifacts.  Return: -1: there is none */
+static int cell_file(const struct cells *c, unsigned int nr, const char *name)
 {
-	(void)snprintf(path, PATH_MAX, "%s/%u%s", c->options->artifacts, nr + 1, name);
+	char path[PATH_MAX];
+	cleanup_close int dir = -1;
+	int fd;
+
+	(void)mkdir(c->options->artifacts, 0777);
+	(void)snprintf(path, PATH_MAX, "%s/%u", c->options->artifacts, nr + 1);
+	dir = artifacts_dir(path, true);
+	fd = dir < 0 ? dir : artifacts_make(dir, name);
+	errno = fd < 0 ? -fd : errno;
+	return MAX(fd, -1);
 }
 
 /* Where the process prints to, which may be told of a mistake by its report alone */
 static int cell_output(const struct cells *c, unsigned int nr)
 {
-	char path[PATH_MAX];
-	int fd;
+	int fd = c->options->artifacts ? cell_file(c, nr, "output.log") : -1;
 
-	if (!c->options->artifacts)
-		return open("/dev/null", O_WRONLY | O_CLOEXEC);
-	cell_path(c, nr, "/output.log", path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
 	return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
@@ -124,15 +128,8 @@ static _Noreturn void cell_exec(const struct cells *c, unsigned int nr, pid_t pa
 /* A file for its report, which outlives us where there are artifacts */
 static int cell_report(const struct cells *c, unsigned int nr)
 {
-	char path[PATH_MAX];
-
-	if (!c->options->artifacts)
-		return memfd_create("report", MFD_CLOEXEC);
-	(void)mkdir(c->options->artifacts, 0777);
-	cell_path(c, nr, "", path);
-	(void)mkdir(path, 0777);
-	cell_path(c, nr, "/report.json", path);
-	return open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+	return c->options->artifacts ? cell_file(c, nr, "report.json")
+				     : memfd_create("report", MFD_CLOEXEC);
 }
 
 static int cell_start(struct cells *c, struct err *e)

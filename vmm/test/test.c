@@ -52,7 +52,7 @@ static int test_files(struct test *t, struct config *cfg, struct err *e)
 		(void)snprintf(path, sizeof(path), "%s/%u", o->artifacts, o->cell);
 	}
 	ours = o->cell ? 3 : 1; /* words that are not the operator's */
-	return artifacts_open(&t->artifacts, o->cell ? path : o->artifacts,
+	return artifacts_open(&t->artifacts, o->cell ? path : o->artifacts, o->cell,
 			      t->argc - ours, t->argv + ours, cfg, e);
 }
 
