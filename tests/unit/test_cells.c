@@ -132,6 +132,13 @@ START_TEST(links_and_pipes_among_the_artifacts_are_replaced)
 	}
 	ck_assert_int_eq(artifacts_open(&a, dir, true, 0, words, &cfg, &e), 0);
 	artifacts_console(&a, (const uint8_t *)"x\n", 2);
+	a.most = 100;
+	for (unsigned int i = 0; i < 64; i++) {
+		artifacts_console(&a, (const uint8_t *)"\n", 1);
+		ck_assert_int_eq(fstat(a.console, &st), 0);
+		ck_assert_int_gt(st.st_size, 0);
+		ck_assert_int_le(st.st_size, 100);
+	}
 	artifacts_close(&a);
 	(void)snprintf(path, sizeof(path), "%s/victim", dir);
 	ck_assert_int_lt(stat(path, &st), 0);

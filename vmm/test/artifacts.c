@@ -15,8 +15,9 @@
 #include "vmm/core/util.h"
 #include "vmm/settings/config_life.h"
 
-#define ARTIFACTS_BATCH 1024 /* bytes of a guest that are written at once */
-#define ARTIFACTS_STAMP 24   /* "1234567.123456 " */
+#define ARTIFACTS_BATCH 1024        /* bytes of a guest that are written at once */
+#define ARTIFACTS_MOST  (256 * MIB) /* of console.log: a guest fills no disk */
+#define ARTIFACTS_STAMP 24          /* "1234567.123456 " */
 
 int artifacts_dir(const char *dir, bool own)
 {
@@ -102,6 +103,7 @@ int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
 	int rc;
 
 	a->start_ns = monotonic_ns();
+	a->most = ARTIFACTS_MOST;
 	if (at < 0)
 		return artifacts_failed(dir, "", -at, e);
 	rc = artifacts_command(at, dir, argc, argv, e);
@@ -134,10 +136,26 @@ static size_t artifacts_stamp(const struct artifacts *a, char *at)
 				(unsigned long long)(us % 1000000));
 }
 
+static void artifacts_anew(struct artifacts *a)
+{
+	if (!a->anew)
+		log_warn(
+			"--artifacts: the guest prints much: console.log has no more than "
+			"the last %llu MiB",
+			(unsigned long long)(a->most / MIB));
+	a->anew = true;
+	a->len = 0;
+	(void)!ftruncate(a->console, 0);
+}
+
 static void artifacts_write(struct artifacts *a, const char *p, size_t n)
 {
-	long done = write_full(a->console, p, n);
+	long done;
 
+	if (a->len + n > a->most)
+		artifacts_anew(a);
+	a->len += n;
+	done = write_full(a->console, p, n);
 	if (done == (long)n)
 		return;
 	log_warn("--artifacts: console.log takes no more: %s",

@@ -18,9 +18,11 @@
 #include "vmm/machine/machine.h"
 
 struct artifacts {
-	int console; /* console.log; -1: there is none */
-	int vcpus;   /* vcpus.json; likewise */
-	bool inside; /* a line */
+	int console;        /* console.log; -1: there is none */
+	int vcpus;          /* vcpus.json; likewise */
+	bool inside;        /* a line */
+	bool anew;          /* the console began anew, which was said */
+	uint64_t len, most; /* bytes of console.log: as many as there are, and may be */
 	uint64_t start_ns;
 };
 
@@ -40,7 +42,9 @@ int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
 void artifacts_close(struct artifacts *a);
 /* artifacts_vcpus() - the registers of each vCPU of @m, which is over, unless there are none */
 void artifacts_vcpus(struct artifacts *a, const struct machine *m);
-/* artifacts_console() - the guest printed @n bytes more.  A file that takes no more is said once */
+/* artifacts_console() - the guest printed @n bytes more.  A file that takes no more is said once; one that is
+ * full begins anew, for the last lines tell most
+ */
 void artifacts_console(struct artifacts *a, const uint8_t *p, size_t n);
 
 #endif
