@@ -65,6 +65,7 @@ struct tree_reader {
 	uint64_t left; /* bytes to read, at most */
 	uint64_t took; /* bytes of a disk for all that was made: holes take none */
 	uint64_t most; /* and how many that may be; 0: any number */
+	bool solid;    /* there, holes take as much as bytes do */
 	bool full;     /* it would have been more, which is the archive's end as well */
 	bool broken;   /* it is no archive, or has ended too early */
 	size_t at, have;

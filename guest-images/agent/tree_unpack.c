@@ -61,8 +61,8 @@ static bool get_text(struct tree_reader *t, char *text, size_t room, size_t len)
 /* @n bytes more of a disk.  Return: may they be taken? */
 static bool charge(struct tree_reader *t, uint64_t n)
 {
-	t->took += n;
-	t->full = t->most && t->took > t->most;
+	t->full |= t->most && n > t->most - t->took;
+	t->took += t->full ? 0 : n;
 	t->broken |= t->full;
 	return !t->full;
 }
@@ -238,8 +238,9 @@ static bool put_chunks(struct tree_reader *t, int fd)
 		size += len;
 		if (!hole)
 			ok = put_bytes(t, ok ? fd : -1, len) && ok;
-		else if (ok && fd >= 0 && charge(t, TREE_EDGES))
-			ok = lseek(fd, (off_t)size, SEEK_SET) >= 0;
+		else if (ok && fd >= 0)
+			ok = charge(t, t->solid ? len : TREE_EDGES) &&
+			     lseek(fd, (off_t)size, SEEK_SET) >= 0;
 	}
 	if (hole && ok && fd >= 0)
 		ok = ftruncate(fd, (off_t)size) == 0;

@@ -467,7 +467,7 @@ static int dies(void *ctx, const struct landlock_rule *rule, unsigned int n,
 
 START_TEST(copier_that_cannot_begin_is_no_copier)
 {
-	struct rlimit old, few = {.rlim_cur = 32};
+	const struct rlimit few = {.rlim_cur = 32, .rlim_max = 32};
 
 	copies("/one", at("x"));
 	ck_assert_int_eq(job_copier_plan(&p, &c, 0, &e), 0);
@@ -475,12 +475,37 @@ START_TEST(copier_that_cannot_begin_is_no_copier)
 	ck_assert_msg(strstr(e.msg, "has ended") != NULL, "%s", e.msg);
 	job_copier_close(&p);
 	ck_assert_int_eq(job_copier_plan(&p, &c, 0, &e), 0);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
-	few.rlim_max = old.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	ck_assert_int_lt(job_copier_start(&p, NULL, NULL, &e), 0);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
 	ck_assert_msg(strstr(e.msg, "ulimit -n") != NULL, "%s", e.msg);
+}
+END_TEST
+
+/* On FAT a hole is written: a guest could have it filled with zeroes for a few bytes of its own */
+START_TEST(hole_takes_nothing_where_it_is_written)
+{
+	static struct tree_reader t;
+	static struct tree_writer out;
+	char why[AGENT_SENTENCE + 1] = "";
+	int to, fd;
+
+	file_put(at("holes"), "x", 0644);
+	ck_assert_int_eq(truncate(at("holes"), 1 << 20), 0);
+	fd = open(at("archive"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	out = (struct tree_writer){.fd = fd};
+	ck_assert(tree_pack(&out, at("holes"), "/holes", why) && tree_end(&out) == 0);
+	to = open(at("."), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (int solid = 0; solid < 2; solid++) {
+		ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+		t = (struct tree_reader){
+			.fd = fd, .left = UINT64_MAX, .most = 100000, .solid = solid};
+		ck_assert_int_eq(tree_next(&t), 1);
+		ck_assert_int_eq(tree_unpack(&t, to, solid ? "b" : "a", 022, why),
+				 !solid);
+		ck_assert_int_eq(t.full, solid);
+	}
+	close(to);
+	close(fd);
 }
 END_TEST
 
@@ -528,5 +553,6 @@ UNIT_MAIN("job_copy", setup, teardown, t)
 	tcase_add_test(t, signals_are_not_for_it);
 	tcase_add_test(t, no_file_is_opened_to_be_read);
 	tcase_add_test(t, copier_that_cannot_begin_is_no_copier);
+	tcase_add_test(t, hole_takes_nothing_where_it_is_written);
 	tcase_add_test(t, copier_outlives_nobody);
 }

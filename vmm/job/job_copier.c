@@ -117,7 +117,8 @@ void job_copier_serve(const struct job_copier *p, int in, int out)
 	unsigned int n = 0;
 	int rc;
 
-	t = (struct tree_reader){.fd = in, .left = UINT64_MAX, .most = p->most};
+	t = (struct tree_reader){
+		.fd = in, .left = UINT64_MAX, .most = p->most, .solid = p->solid};
 	while ((rc = tree_next(&t)) == 1 && n < p->n)
 		(void)put(&p->place[n++], &t, p->mask, why);
 	if (rc || n < p->n)

@@ -4,13 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,6 +117,15 @@ static bool place_same(const struct job_place *a, const struct job_place *b)
 	       fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* FAT's: there, what lies behind a file's end is written as zeroes */
+static bool place_solid(const struct job_place *p)
+{
+	struct statfs s;
+
+	return fstatfs(p->dir, &s) == 0 &&
+	       (s.f_type == MSDOS_SUPER_MAGIC || s.f_type == EXFAT_SUPER_MAGIC);
+}
+
 /* Half of what is free, so that a guest fills no disk: in bytes, and in inodes.  Some file systems
  * do not say
  */
@@ -146,6 +158,7 @@ int job_copier_plan(struct job_copier *p, const struct job_copies *c, uint64_t m
 		p->n++;
 		if (place_open(one, e) < 0)
 			return -e->code;
+		p->solid |= place_solid(one);
 		if (!most)
 			p->most = MIN(p->most, place_room(one));
 		for (unsigned int k = 0; k < i; k++)
@@ -172,6 +185,7 @@ int job_copier_plan(struct job_copier *p, const struct job_copies *c, uint64_t m
 static bool copier_ready(struct job_copier *p, int in, int out)
 {
 	int first = 5 + (int)p->n;
+	struct rlimit files;
 	bool ok;
 	sigset_t all;
 
@@ -181,6 +195,10 @@ static bool copier_ready(struct job_copier *p, int in, int out)
 	(void)setsid();
 	p->mask = umask(077);
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* one for each level of a tree */
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 	in = fcntl(in, F_DUPFD_CLOEXEC, COPIER_ABOVE);
 	out = fcntl(out, F_DUPFD_CLOEXEC, COPIER_ABOVE);
 	ok = in >= 0 && out >= 0;

@@ -37,6 +37,7 @@ struct job_copier {
 	struct job_place place[JOB_COPIES_MAX];
 	unsigned int n;
 	uint64_t most; /* bytes of a disk that all of it may take */
+	bool solid;    /* one DST is on a file system that knows of no holes */
 	mode_t mask;   /* the operator's umask */
 	int files;     /* the archive goes in here; -1: there is no copier */
 	int answer; /* and here comes a sentence, which is empty if all went well, with its NUL */

@@ -116,6 +116,9 @@ enum klog klog_class(const char *at)
 {
 	static const char *const prefixes[] = {"NMI ", "watchdog: ", "rcu: "};
 
+	/* what it says of a program begins with the name that this has given itself */
+	if (strstr(at, "]: segfault at "))
+		return KLOG_NOTHING;
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (strncmp(at, prefixes[i], strlen(prefixes[i])) == 0)
 			at += strlen(prefixes[i]);

@@ -22,7 +22,7 @@ static void ktap_close(struct ktap *k)
 	const struct ktap_level *l = ktap_top(k);
 
 	if (l->plan > l->seen)
-		k->missing += (uint32_t)(l->plan - l->seen);
+		k->missing = (uint32_t)MIN(k->missing + (l->plan - l->seen), UINT32_MAX);
 	k->cut |= l->plan < 0 && l->seen == 0;
 	k->depth--;
 	if (k->depth)
@@ -37,7 +37,7 @@ static void ktap_open(struct ktap *k, unsigned int indent)
 
 static void ktap_count(struct ktap *k, const char *name, enum ktap_result r)
 {
-	k->count[r]++;
+	k->count[r] += k->count[r] < UINT32_MAX;
 	if (r == KTAP_FAILED && !k->first[0])
 		(void)snprintf(k->first, sizeof(k->first), "%s", name);
 	if (k->each)
