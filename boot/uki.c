@@ -181,7 +181,7 @@ static int uki_enter_part(const struct kernel_file *f, const struct uki_table *t
 int uki_enter(struct kernel_file *f, unsigned int profile, struct err *e)
 {
 	const struct uki_section *chosen[UKI_PARTS] = {NULL};
-	struct boot_file kernel;
+	struct boot_file kernel = {0};
 	struct uki_table t;
 	int rc;
 

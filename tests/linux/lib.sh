@@ -109,7 +109,7 @@ await()
 # wait_for FILE TEXT - until TEXT stands in FILE
 wait_for()
 {
-	await grep -qs "$2" "$1" || fail "no '$2' in $PATIENCE s"
+	await grep -qs "$2" "$1" || fail "no '$2' in $PATIENCE s: $(tail -c 300 err 2>/dev/null)"
 }
 
 # listens PORT - does a process here listen on that port of TCP's?

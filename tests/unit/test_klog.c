@@ -50,6 +50,8 @@ static const struct {
 	const char *message;
 } said[] = {
 	/* x86-64 */
+	{KLOG_NOTHING,
+	 "BUG: x[9]: segfault at 0 ip 0000000000401000 sp 00007ffc00000000 error 4"},
 	{KLOG_OOPS, "BUG: kernel NULL pointer dereference, address: 0000000000000000"},
 	{KLOG_OOPS, "BUG: unable to handle page fault for address: ffffffffc0000000"},
 	{KLOG_OOPS, "Oops: 0002 [#1] PREEMPT SMP NOPTI"},

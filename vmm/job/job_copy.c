@@ -117,7 +117,7 @@ static bool place_same(const struct job_place *a, const struct job_place *b)
 	       fstat(b->dir, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* FAT's: there, what lies behind a file's end is written as zeroes */
+/* FAT's: there, a hole is written as zeroes */
 static bool place_solid(const struct job_place *p)
 {
 	struct statfs s;
