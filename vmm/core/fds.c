@@ -21,6 +21,7 @@ static const struct {
 #undef FD_BLOCK_ROW
 };
 
+_Static_assert(FDS_END == FDS_PAGE * FDS_PAGES, "the end of all pages");
 #define FD_BLOCK_CHECK(role, first, count, pages)                                    \
 	_Static_assert(((count) & ((count)-1)) == 0 && (first) % (count) == 0 &&     \
 			       (first) + (count) <= FDS_PAGE &&                      \
@@ -51,7 +52,7 @@ int fds_number(struct err *e)
 	int fd;
 
 	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < FDS_END) {
-		l.rlim_cur = MIN(l.rlim_max, FDS_END + 0U);
+		l.rlim_cur = MIN(l.rlim_max, (rlim_t)FDS_END);
 		if (l.rlim_cur < FDS_PAGE || setrlimit(RLIMIT_NOFILE, &l) < 0)
 			return err_set(
 				e, EMFILE,

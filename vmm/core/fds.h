@@ -19,7 +19,7 @@
  */
 #define FDS_PAGE  1024
 #define FDS_PAGES 8
-#define FDS_END   (FDS_PAGE * FDS_PAGES)
+#define FDS_END   8192 /* FDS_PAGE * FDS_PAGES */
 
 /* Role, first number, how many in a page, in how many pages. Descriptors of no role take the lowest
  * free number, as ever: many connections (vsock) reach the blocks, last those of what a vCPU writes.

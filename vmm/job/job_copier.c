@@ -95,6 +95,7 @@ static bool put(const struct job_place *p, struct tree_reader *t, mode_t mask,
 {
 	char said[AGENT_SENTENCE + 1] = "";
 	bool ok = tree_unpack(t, p->dir, p->tmp, mask, said);
+	size_t n;
 
 	if (ok && renameat(p->dir, p->tmp, p->dir, p->name) < 0) {
 		ok = false;
@@ -103,8 +104,10 @@ static bool put(const struct job_place *p, struct tree_reader *t, mode_t mask,
 	}
 	if (ok)
 		return true;
+	n = strlen(said);
 	if (t->full)
-		(void)strcat(said, "; give more: --copy-out-limit");
+		(void)snprintf(said + n, sizeof(said) - n,
+			       "; give more: --copy-out-limit");
 	remove_tree(p->dir, p->tmp);
 	say(why, p, said);
 	return false;

@@ -12,7 +12,7 @@
 struct words {
 	struct job_reader reader;
 	const struct job_command *command; /* NULL: run */
-	uint64_t seen, seen_own; /* a bit for each option: ours, the command's */
+	bool seen[128];                    /* of each option, by option_nr()'s number */
 	int argc, i;
 	char **argv;
 };
@@ -71,15 +71,14 @@ static int option_unknown(const struct words *w, const char *word, size_t len,
 static int option_apply(struct words *w, const struct job_option *opt, const char *value,
 			struct err *e)
 {
-	bool own = opt < job_option_table || opt >= job_option_table + job_option_count;
-	uint64_t *seen = own ? &w->seen_own : &w->seen;
-	uint64_t bit = UINT64_C(1)
-		       << (opt - (own ? w->command->option : job_option_table));
+	size_t nr = 0;
 
-	BUG_ON(job_option_count > 64);
-	if ((*seen & bit) && opt->arg && !opt->repeats)
+	while (option_nr(w, nr) != opt)
+		nr++;
+	BUG_ON(nr >= ARRAY_SIZE(w->seen));
+	if (w->seen[nr] && opt->arg && !opt->repeats)
 		return err_usage(e, "--%s is given twice; give it once", opt->name);
-	*seen |= bit;
+	w->seen[nr] = true;
 	return opt->set(&w->reader, value, e) < 0 ? err_wrap(e, "--%s", opt->name) : 0;
 }
 
