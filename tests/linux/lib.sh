@@ -40,6 +40,7 @@ start()
 	shift
 	[ -p in ] || mkfifo in
 	exec 3<>in
+	: >out # what an earlier one printed is not to be waited for
 	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" \
 		--append "quiet microvm.run=\"$run\"" "$@" <in >out 2>err 3<&- &
 	# shellcheck disable=SC2034 # for the case

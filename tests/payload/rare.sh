@@ -161,7 +161,7 @@ report_in_place() {
 	pid=$!
 	await grep -qs hanging "$work/out"
 	kill -USR1 "$pid"
-	await grep -qs '"cause":"running".*}}$' "$work/closed/report" || not_ok "$name" 'no report while it ran'
+	await grep -qs '"cause":"running".*"test":null}$' "$work/closed/report" || not_ok "$name" 'no report while it ran'
 	"${@:4}"
 	finish "$name" "$status" ''
 	[ "$(grep -o '"cause":"[a-z-]*"' "$work/closed/report")" = "\"cause\":\"$cause\"" ] ||

@@ -48,6 +48,7 @@ case_stop_of_the_small_kernel()
 {
 	for acpi in on off; do
 		rm -f out
+		: >out
 		"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$SMALL/bzImage" --disk "$ROOT,ro" \
 			--acpi $acpi --stop-timeout 120s \
 			--append 'quiet microvm.run="echo up; sleep 999"' >out 2>err </dev/null &
@@ -140,6 +141,7 @@ case_stopped_for_long_is_no_lockup()
 {
 	mkfifo in
 	exec 3<>in
+	: >out
 	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" \
 		--append 'quiet softlockup_panic=1 microvm.run="while :; do :; done & echo begun; read go </dev/console; echo lives"' \
 		<in >out 2>err 3<&- &

@@ -152,6 +152,7 @@ case_ping_and_100_mb_over_tap()
 typed()
 {
 	mkfifo in
+	: >out
 	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" --console "$1" \
 		--append quiet <in >out 2>err &
 	vmm=$!
@@ -217,6 +218,7 @@ ended_by()
 {
 	signal=$1 want=$2
 	shift 2
+	: >out
 	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" \
 		--append 'quiet microvm.run="echo up; sleep 999"' "$@" >out 2>err </dev/null &
 	vmm=$!

@@ -11,6 +11,7 @@
 # elsewhere OPTION... - a guest with a shell on its console, in our background as $vmm
 elsewhere()
 {
+	: >out
 	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" \
 		--append quiet "$@" >out 2>err </dev/null &
 	vmm=$!

@@ -32,6 +32,7 @@ job()
 # starts OPTION... - run one beside us, which says "ready"; $vmm is its process
 starts()
 {
+	: >out # what an earlier one printed is not to be waited for
 	"$MICROVM" run --timeout $GUEST_TIMEOUT "$@" >out 2>err &
 	vmm=$!
 	wait_for out ready
@@ -189,6 +190,7 @@ case_run_at_a_terminal()
 {
 	quick
 	mkfifo in
+	: >out
 	"$TERMINAL" 40x132 "$MICROVM" run --timeout "$GUEST_TIMEOUT" "$RUN/root.img" -- sh <in >out 2>err &
 	vmm=$!
 	exec 3>in
@@ -370,6 +372,7 @@ copying()
 sits_at()
 {
 	[ -p keys ] || mkfifo keys
+	: >out
 	"$TERMINAL" 40x132 "$@" <keys >out 2>err &
 	vmm=$!
 	exec 3>keys

@@ -12,6 +12,7 @@
 sit()
 {
 	[ -p in ] || mkfifo in
+	: >out
 	"$TERMINAL" 40x132 "$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" \
 		--initrd "$INITRD" "$@" <in >out 2>err &
 	vmm=$!

@@ -34,6 +34,7 @@ case_stop_in_time()
 case_stop_keeps_the_disk()
 {
 	cp "$ROOT" disk
+	: >out
 	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$KERNEL" --initrd "$INITRD" --disk disk \
 		--stop-timeout 120s --append 'quiet root=/dev/vda rw microvm.run="echo kept >/kept; echo up; sleep 999"' \
 		>out 2>err </dev/null &
