@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command_run - `microvm run`: a job in a machine of its own. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,23 +92,27 @@ void command_run_help(FILE *out)
 
 int command_run(int argc, char **argv, uint64_t start_ns)
 {
-	static struct job j;
+	cleanup_free struct job *j = calloc(1, sizeof(*j));
 	struct config cfg;
 	struct err e = {0};
 	int status;
 
-	if (config_init(&cfg, &e) < 0 || job_read(&j, &cfg, NULL, argc, argv, &e) < 0 ||
-	    (!j.options.help &&
-	     (job_plan(&j, &cfg, &e) < 0 ||
-	      job_copier_start(&j.copier, command_copier_lock, &cfg, &e) < 0))) {
+	if (!j) {
+		err_set(&e, ENOMEM, "no memory for the job; raise ulimit -d");
+		return run_failed(&e);
+	}
+	if (config_init(&cfg, &e) < 0 || job_read(j, &cfg, NULL, argc, argv, &e) < 0 ||
+	    (!j->options.help &&
+	     (job_plan(j, &cfg, &e) < 0 ||
+	      job_copier_start(&j->copier, command_copier_lock, &cfg, &e) < 0))) {
 		status = run_failed(&e);
-	} else if (j.options.help) {
+	} else if (j->options.help) {
 		command_help(command_find(2, (char *[]){argv[0], argv[0]}, &e), stdout);
 		status = command_flush(0);
 	} else {
-		status = run_job(&j, &cfg, start_ns);
+		status = run_job(j, &cfg, start_ns);
 	}
-	job_fini(&j);
+	job_fini(j);
 	config_fini(&cfg);
 	return status;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command_test - `microvm test`: boot a kernel, and say what became of it. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,27 +94,31 @@ void command_test_help(FILE *out)
 
 int command_test(int argc, char **argv, uint64_t start_ns)
 {
-	static struct test t;
+	cleanup_free struct test *t = calloc(1, sizeof(*t));
 	struct config cfg;
 	struct err e = {0};
 	int status;
 
-	if (config_init(&cfg, &e) < 0 || test_read(&t, &cfg, argc, argv, &e) < 0 ||
-	    (!t.job.options.help && cells_wanted(&t.options) &&
-	     test_check(&t, &cfg, &e) < 0) ||
-	    (!t.job.options.help && !cells_wanted(&t.options) &&
-	     (test_plan(&t, &cfg, &e) < 0 ||
-	      job_copier_start(&t.job.copier, command_copier_lock, &cfg, &e) < 0))) {
+	if (!t) {
+		err_set(&e, ENOMEM, "no memory for the test; raise ulimit -d");
+		return test_failed(&e);
+	}
+	if (config_init(&cfg, &e) < 0 || test_read(t, &cfg, argc, argv, &e) < 0 ||
+	    (!t->job.options.help && cells_wanted(&t->options) &&
+	     test_check(t, &cfg, &e) < 0) ||
+	    (!t->job.options.help && !cells_wanted(&t->options) &&
+	     (test_plan(t, &cfg, &e) < 0 ||
+	      job_copier_start(&t->job.copier, command_copier_lock, &cfg, &e) < 0))) {
 		status = test_failed(&e);
-	} else if (t.job.options.help) {
+	} else if (t->job.options.help) {
 		command_help(command_find(2, (char *[]){argv[0], argv[0]}, &e), stdout);
 		status = command_flush(0);
-	} else if (cells_wanted(&t.options)) {
-		status = test_many(&t, argc, argv);
+	} else if (cells_wanted(&t->options)) {
+		status = test_many(t, argc, argv);
 	} else {
-		status = test_run(&t, &cfg, start_ns);
+		status = test_run(t, &cfg, start_ns);
 	}
-	test_fini(&t);
+	test_fini(t);
 	config_fini(&cfg);
 	return status;
 }
