@@ -50,6 +50,8 @@ static const struct {
 	const char *message;
 } said[] = {
 	/* x86-64 */
+	{KLOG_LOCKUP, "INFO: task ]: segfault at :9 blocked for more than 120 seconds."},
+	{KLOG_LOCKUP, "BUG: soft lockup - CPU#0 stuck for 22s! []: segfault at :9]"},
 	{KLOG_NOTHING,
 	 "BUG: x[9]: segfault at 0 ip 0000000000401000 sp 00007ffc00000000 error 4"},
 	{KLOG_OOPS, "BUG: kernel NULL pointer dereference, address: 0000000000000000"},

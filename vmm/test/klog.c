@@ -17,6 +17,7 @@
 
 #define STAMP_SECONDS 5 /* the least width of the seconds, in front of the point */
 #define STAMP_PLACES  6
+#define KLOG_NAME     15 /* bytes of a program's name, at most (TASK_COMM_LEN) */
 
 /* "[    1.234567]".  Return: the byte after it; NULL: it is something else */
 static const char *klog_stamp(const char *p)
@@ -112,12 +113,23 @@ static bool klog_dies(const char *at)
 	return hex >= 4 && p - at >= 3 && p[-1] == ' ' && p[-2] == ':';
 }
 
+/* "NAME[123]: segfault at ...": what it says of a program begins with the name that this has given
+ * itself.  No name has room for all of that, so none hides another line
+ */
+static bool klog_is_of_a_program(const char *at)
+{
+	const char *end = strstr(at, "]: segfault at "), *p = end;
+
+	while (p && p > at && isdigit((unsigned char)p[-1]))
+		p--;
+	return p && p < end && p > at && p[-1] == '[' && p - 1 - at <= KLOG_NAME;
+}
+
 enum klog klog_class(const char *at)
 {
 	static const char *const prefixes[] = {"NMI ", "watchdog: ", "rcu: "};
 
-	/* what it says of a program begins with the name that this has given itself */
-	if (strstr(at, "]: segfault at "))
+	if (klog_is_of_a_program(at))
 		return KLOG_NOTHING;
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (strncmp(at, prefixes[i], strlen(prefixes[i])) == 0)
