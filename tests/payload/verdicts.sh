@@ -52,6 +52,7 @@ verdict_tests() {
 	verdict_stopped_test
 	verdict_artifacts_test
 	verdict_repeat_test
+	verdict_repeat_cut_test
 	verdict_repeat_stopped_test
 	verdict_repeat_rests_test
 	verdict_matrix_test
@@ -100,6 +101,17 @@ verdict_repeat_test() {
 	judge $name $? 0 '^1\.\.100$' '^ok 100 - run 100$' '^ +100  PASS$'
 	n=$(grep -c '<testcase .*/>' "$work/junit")
 	[ "$n" = 100 ] || not_ok $name "of 100 results JUnit's file has $n"
+}
+
+# One that cannot begin ends them all, and what there is by then is told
+verdict_repeat_cut_test() {
+	local name=verdict_repeat_cut_short
+	wants $name || return 0
+	rm -rf "$work/cut" && mkdir "$work/cut" && : >"$work/cut/3"
+	"$microvm" test --kernel "$payloads/hello" --initrd none --repeat 4 --artifacts "$work/cut" \
+		--junit "$work/junit" </dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 125 '^ +2  PASS$' '^ +2  not run$' '^microvm: no process for run 3, or no file .*'
+	[ "$(grep -c '<testcase ' "$work/junit")" = 4 ] || not_ok $name "JUnit's file has not all"
 }
 
 # Two kernels, and each of them twice: the first bad one is the status

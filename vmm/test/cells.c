@@ -208,16 +208,17 @@ static int cells_all(struct cells *c, struct err *e)
 
 	if (rc < 0)
 		return err_set(e, -rc, "cannot wait for signals: %s", strerror(-rc));
-	while (rc == 0 && (c->running || (c->next < c->n && !c->stopped))) {
+	while (c->running || (c->next < c->n && !c->stopped)) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 
-		while (rc == 0 && !c->stopped && c->next < c->n && c->running < jobs)
+		while (!c->stopped && c->next < c->n && c->running < jobs) {
 			rc = cell_start(c, e);
-		if (rc == 0 && poll(&p, 1, -1) > 0)
+			if (rc < 0)
+				cells_stop(c, SIGTERM);
+		}
+		if (c->running && poll(&p, 1, -1) > 0)
 			cells_signal(c, fd);
 	}
-	if (rc < 0)
-		cells_stop(c, SIGTERM);
 	close(fd);
 	return rc;
 }
@@ -258,6 +259,7 @@ int cells_run(const struct test_options *o, const struct matrix *m, int argc, ch
 			  .argv = argv,
 			  .n = MAX(o->repeat, 1U) * m->n,
 			  .live = isatty(STDERR_FILENO)};
+	struct err second; /* the first thing that failed is said */
 	FILE *junit = NULL;
 	int rc;
 
@@ -274,11 +276,10 @@ int cells_run(const struct test_options *o, const struct matrix *m, int argc, ch
 		c.cell[i].report = -1;
 	signals_hold();
 	rc = cells_all(&c, e);
-	if (rc == 0) {
-		results_tap(&c);
-		results_table(&c);
-		rc = junit ? results_junit(&c, junit, e) : 0;
-	}
+	results_tap(&c);
+	results_table(&c);
+	if (junit && results_junit(&c, junit, rc < 0 ? &second : e) < 0 && rc == 0)
+		rc = -e->code;
 	if (rc == 0)
 		rc = cells_status(&c);
 	free(c.cell);
