@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/jail/broker_lock.h"
 #include "vmm/core/fds.h"
 #include "vmm/core/gmem_guard.h"
 #include "vmm/core/limits.h"
@@ -146,4 +147,12 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	filter_jail = job->jail;
 	thread_set_entry(thread_enter);
 	return 0;
+}
+
+int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
+			struct err *e)
+{
+	const struct config *cfg = ctx;
+
+	return cfg->jail == JAIL_OFF ? 0 : copier_lock(cfg->jail, rule, n, e);
 }

@@ -9,6 +9,7 @@
 #include "vmm/command_machine.h"
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/landlock.h"
 #include "vmm/jail/jail.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/report.h"
@@ -50,5 +51,11 @@ void command_report_jail(const struct machine_job *job, struct report *r);
  * that start now enter their filters. Return: 0; -errno in @e, and it must not run
  */
 int command_lock(struct machine *m, const struct machine_job *job, struct err *e);
+
+/* command_copier_lock() - lock up the process that copies a job's files out; @ctx: the machine's config.
+ * As job_copier_start() wants it, in that process
+ */
+int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
+			struct err *e);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
-#include "vmm/core/landlock.h"
 #include "vmm/core/loop.h"
 #include "vmm/machine/exit.h"
 #include "vmm/machine/machine.h"
@@ -34,12 +33,6 @@ struct machine_hooks {
 	/* the machine is over: what the report says of it besides */
 	void (*report)(void *ctx, struct report *r);
 };
-
-/* command_copier_lock() - lock up the process that copies a job's files out; @ctx: the machine's config.
- * As job_copier_start() wants it, in that process
- */
-int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
-			struct err *e);
 
 /* command_machine_run() - run the machine that @cfg describes, jailed if it says so, and write its
  * report. @h NULL: no hooks; @start_ns: when the process began. Main thread, and the only one.

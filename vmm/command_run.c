@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/command_jail.h"
 #include "vmm/command_machine.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
-#include "vmm/jail/broker_lock.h"
 #include "vmm/job/job.h"
 #include "vmm/settings/config_life.h"
 
@@ -38,14 +38,6 @@ static void run_over(void *ctx, struct exit_verdict *v)
 static void run_ended(void *ctx)
 {
 	job_ended(ctx);
-}
-
-int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
-			struct err *e)
-{
-	const struct config *cfg = ctx;
-
-	return cfg->jail == JAIL_OFF ? 0 : copier_lock(cfg->jail, rule, n, e);
 }
 
 static void run_report(void *ctx, struct report *r)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/command_jail.h"
 #include "vmm/command_machine.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
