@@ -180,41 +180,40 @@ static int run_jailed(struct machine_job *job)
 	return status;
 }
 
-int command_machine_run(const struct config *said, const struct machine_hooks *h,
+int command_machine_run(struct config *cfg, const struct machine_hooks *h,
 			uint64_t start_ns)
 {
 	static const struct machine_hooks none;
-	struct config cfg = *said;
 	struct report_file f;
 	struct machine_job job = {
-		.cfg = &cfg, .hooks = h ? h : &none, .file = &f, .start_ns = start_ns};
+		.cfg = cfg, .hooks = h ? h : &none, .file = &f, .start_ns = start_ns};
 	struct pidfile pid;
 	struct err e = {0};
 	int status;
 
-	cfg.early |= cfg.jail != JAIL_OFF; /* what is jailed opens nothing later */
-	if (cfg.jail != JAIL_OFF)
+	cfg->early |= cfg->jail != JAIL_OFF; /* what is jailed opens nothing later */
+	if (cfg->jail != JAIL_OFF)
 		fds_look();
 	signals_hold();
-	if (pidfile_open(&pid, cfg.pidfile, &e) < 0) {
+	if (pidfile_open(&pid, cfg->pidfile, &e) < 0) {
 		command_complain(e.msg);
 		return host_failed(job.hooks);
 	}
-	if (report_open(&f, cfg.report, &e) < 0) {
+	if (report_open(&f, cfg->report, &e) < 0) {
 		report_close(&f);
 		pidfile_close(&pid);
 		command_complain(e.msg);
 		return host_failed(job.hooks);
 	}
 	job.pidfile = pid.fd;
-	status = cfg.jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
+	status = cfg->jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
 	if (job.hooks->ended)
 		job.hooks->ended(job.hooks->ctx);
 	report_close(&f);
 	pidfile_close(&pid); /* last: then nothing of ours is left */
 	if (job.stuck)
 		_exit(status);
-	if (cfg.jail != JAIL_OFF)
+	if (cfg->jail != JAIL_OFF)
 		exit(status); /* to free memory is to copy what the child has had */
 	return status;
 }

@@ -35,10 +35,11 @@ struct machine_hooks {
 };
 
 /* command_machine_run() - run the machine that @cfg describes, jailed if it says so, and write its
- * report. @h NULL: no hooks; @start_ns: when the process began. Main thread, and the only one.
+ * report. @cfg stays the caller's, with what @h's prepare() added. @h NULL: no hooks; @start_ns:
+ * when the process began. Main thread, and the only one.
  * Return: the exit status
  */
-int command_machine_run(const struct config *cfg, const struct machine_hooks *h,
+int command_machine_run(struct config *cfg, const struct machine_hooks *h,
 			uint64_t start_ns);
 
 #endif

@@ -55,7 +55,7 @@ static int run_failed(const struct err *e)
 	return JOB_STATUS_OURS;
 }
 
-static int run_job(struct job *j, const struct config *cfg, uint64_t start_ns)
+static int run_job(struct job *j, struct config *cfg, uint64_t start_ns)
 {
 	const struct machine_hooks hooks = {.ctx = j,
 					    .prepare = run_prepare,

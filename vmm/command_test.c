@@ -65,7 +65,7 @@ static int test_many(struct test *t, int argc, char **argv)
 	return status < 0 ? test_failed(&e) : command_flush(status);
 }
 
-static int test_run(struct test *t, const struct config *cfg, uint64_t start_ns)
+static int test_run(struct test *t, struct config *cfg, uint64_t start_ns)
 {
 	const struct machine_hooks hooks = {.ctx = t,
 					    .prepare = hook_prepare,
