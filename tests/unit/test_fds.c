@@ -104,6 +104,17 @@ START_TEST(a_full_block_takes_no_other_number_and_keeps_nothing_open)
 }
 END_TEST
 
+START_TEST(a_parent_that_leaks_is_named)
+{
+	struct err e = {0};
+
+	ck_assert_int_eq(dup2(other(), FD_VM_FIRST), FD_VM_FIRST);
+	ck_assert_int_eq(fds_number(&e), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(e.msg, "left file 511 open"));
+	ck_assert(!fds_numbered());
+}
+END_TEST
+
 static void limit(rlim_t soft, rlim_t hard)
 {
 	struct rlimit l = {soft, hard};
@@ -215,6 +226,7 @@ UNIT_MAIN("fds", NULL, NULL, t)
 	tcase_add_test(t, number_3_is_no_other_descriptor);
 	tcase_add_test(t, a_failed_open_keeps_its_error);
 	tcase_add_test(t, a_full_block_takes_no_other_number_and_keeps_nothing_open);
+	tcase_add_test(t, a_parent_that_leaks_is_named);
 	tcase_add_test(t, a_full_block_goes_on_in_the_next_page);
 	tcase_add_test(t, a_hard_limit_of_one_page_is_enough);
 	tcase_add_test(t, a_hard_limit_below_a_page_is_said);

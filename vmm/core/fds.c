@@ -66,6 +66,12 @@ int fds_number(struct err *e)
 		return err_set(e, errno, "no file can have the number %d: %s",
 			       FDS_PAGE - 1, strerror(errno));
 	close(fd);
+	if (fcntl(FD_VM_FIRST, F_GETFD) >= 0)
+		return err_set(
+			e, EBUSY,
+			"the process that started us left file %d open, a number that "
+			"the jail needs; have it close its files, or start with --jail off",
+			FD_VM_FIRST);
 	fds_on = true;
 	fds_fill_stdio();
 	return 0;

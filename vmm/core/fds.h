@@ -54,7 +54,8 @@ enum fd_block {
  * unless it was open. Before there is a second thread: the
  * table of descriptors grows here to a page, which later would wait for all processors. It raises
  * the soft limit where that is too low.
- * Return: 0, or -errno with a sentence in @e: the hard limit is below a page
+ * Return: 0, or -errno with a sentence in @e: the hard limit is below a page; -EBUSY: whoever
+ * started us left so many files open that KVM's machine finds no number
  */
 int fds_number(struct err *e);
 /* fds_look() - has the process that started us left anything open but the standard streams? Before
