@@ -17,6 +17,28 @@ static void fuzz_make(void)
 	       patterns_add(&rules.ignore, "a\\.c", &e) < 0);
 }
 
+static void fuzz_text(const char *p, size_t *sum)
+{
+	*sum += strlen(p) + 1;
+	for (; *p; p++)
+		BUG_ON(*p < ' ' || *p > '~');
+}
+
+/* What goes into the report: bounded, printable, and counted right */
+static void fuzz_cases(const struct cases *c)
+{
+	size_t sum = 0;
+
+	BUG_ON(c->n > CASES_MAX || c->text > CASES_TEXT);
+	for (uint32_t i = 0; i < c->n; i++) {
+		fuzz_text(c->one[i].name, &sum);
+		BUG_ON(!c->one[i].line != (c->one[i].result == KTAP_OK));
+		if (c->one[i].line)
+			fuzz_text(c->one[i].line, &sum);
+	}
+	BUG_ON(sum != c->text);
+}
+
 /* The first byte chooses the rules and the end; after it each piece has its length, and whose it is */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -46,5 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	BUG_ON(j.verdict == VERDICT_NONE || j.verdict >= VERDICT_COUNT);
 	for (const char *p = j.why; *p; p++)
 		BUG_ON(*p < ' ' || *p > '~');
+	fuzz_cases(&j.cases);
+	judge_fini(&j);
 	return 0;
 }

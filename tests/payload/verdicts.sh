@@ -29,6 +29,7 @@ verdict_tests() {
 	verdict lockup 75 'LOCKUP: watchdog: BUG: soft lockup - x' hello \
 		--cmdline "$stamp""watchdog: BUG: soft lockup - x"
 	verdict panic 70 "PANIC: the guest's kernel panicked" hello --append end=panic
+	verdict panic_that_goes_on 70 "PANIC: the guest's kernel panicked" hello --append end=panics
 	verdict panic_by_its_words 70 'PANIC: Kernel panic - not syncing: x' hello \
 		--cmdline "$stamp""Kernel panic - not syncing: x"
 	verdict crash 71 "CRASH: the guest's processor shut down \(triple fault\)" fault
@@ -52,6 +53,7 @@ verdict_tests() {
 	verdict_stopped_test
 	verdict_artifacts_test
 	verdict_repeat_test
+	verdict_junit_test
 	verdict_repeat_cut_test
 	verdict_repeat_stopped_test
 	verdict_repeat_rests_test
@@ -101,6 +103,18 @@ verdict_repeat_test() {
 	judge $name $? 0 '^1\.\.100$' '^ok 100 - run 100$' '^ +100  PASS$'
 	n=$(grep -c '<testcase .*/>' "$work/junit")
 	[ "$n" = 100 ] || not_ok $name "of 100 results JUnit's file has $n"
+}
+
+# Each case of a guest's tests, and those of two runs
+verdict_junit_test() {
+	local name=verdict_junit n
+	wants $name || return 0
+	"$microvm" test --kernel "$payloads/hello" --initrd none --junit "$work/junit" --repeat 2 \
+		--cmdline $'\nKTAP version 1\n1..2\n  KTAP version 1\n  1..2\n  ok 1 a\n  not ok 2 b\nnot ok 1 s\nok 2 c # SKIP d' \
+		</dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 1 '^microvm: run 2: FAIL: 1 of its cases failed, the first is "b"$'
+	n=$(grep -cE '<testcase .* name="s\.a"/>|<failure message="not ok 2 b"/>|<skipped message="ok 2 c # SKIP d"/>' "$work/junit")
+	[ "$n" = 6 ] || not_ok $name "of 6 lines about cases JUnit's file has $n"
 }
 
 # One that cannot begin ends them all, and what there is by then is told

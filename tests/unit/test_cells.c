@@ -22,6 +22,8 @@ static void setup(void)
 {
 	memset(cell, 0, sizeof(cell));
 	c.stopped = 0;
+	c.matrix = NULL;
+	options = (struct test_options){0};
 }
 
 static void reads(struct cell *k, const char *text)
@@ -83,32 +85,101 @@ START_TEST(status_of_all_is_another)
 }
 END_TEST
 
-START_TEST(xml_is_broken_by_a_line)
+static const char xml[] =
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+	"  <testsuite name=\"microvm test: run 1\" tests=\"5\" failures=\"3\" errors=\"0\" "
+	"skipped=\"1\" time=\"1.500\">\n"
+	"    <testcase classname=\"microvm.test\" name=\"run 1\" time=\"1.500\">\n"
+	"      <failure message=\"OOPS: &lt;a&amp;&quot;]]&gt;\"/>\n"
+	"      <system-out>7 more not listed</system-out>\n"
+	"    </testcase>\n"
+	"    <testcase classname=\"run 1\" name=\"s.a\"/>\n"
+	"    <testcase classname=\"run 1\" name=\"s.b\">\n"
+	"      <failure message=\"not ok 2 b&lt;?\"/>\n    </testcase>\n"
+	"    <testcase classname=\"run 1\" name=\"c\">\n"
+	"      <skipped message=\"ok 3 c # SKIP\"/>\n    </testcase>\n"
+	"    <testcase classname=\"run 1\" name=\"\">\n"
+	"      <failure message=\"\"/>\n    </testcase>\n"
+	"  </testsuite>\n"
+	"  <testsuite name=\"microvm test: run 2\" tests=\"1\" failures=\"0\" errors=\"0\" "
+	"skipped=\"1\" time=\"0.000\">\n"
+	"    <testcase classname=\"microvm.test\" name=\"run 2\" time=\"0.000\">\n"
+	"      <skipped message=\"SKIP: \"/>\n    </testcase>\n"
+	"  </testsuite>\n"
+	"  <testsuite name=\"microvm test: run 3\" tests=\"1\" failures=\"0\" errors=\"0\" "
+	"skipped=\"1\" time=\"0.000\">\n"
+	"    <testcase classname=\"microvm.test\" name=\"run 3\" time=\"0.000\">\n"
+	"      <skipped message=\"not run: \"/>\n    </testcase>\n"
+	"  </testsuite>\n"
+	"</testsuites>\n";
+
+START_TEST(xml_has_another_result)
 {
-	char name[] = "/tmp/test_cells.XXXXXX", text[2048];
+	char name[] = "/tmp/test_cells.XXXXXX", text[4096];
 	int fd = mkstemp(name);
 	struct err e = {0};
 	ssize_t n;
 
 	ck_assert_int_ge(fd, 0);
 	reads(&cell[0],
-	      "{\"wall_ns\": 1500000000, \"test\": {\"verdict\": \"OOPS\", \"line\": \"<a&\\\"]]>\"}}");
+	      "{\"wall_ns\": 1500000000, \"test\": {\"verdict\": \"OOPS\", \"line\": \"<a&\\\"]]>\", "
+	      "\"each_more\": 7, \"each\": [{\"name\": \"s.a\", \"result\": \"ok\"},"
+	      "{\"name\": \"s.b\", \"result\": \"failed\", \"line\": \"not ok 2 b<\\u001b\"},"
+	      "{\"name\": \"c\", \"result\": \"skipped\", \"line\": \"ok 3 c # SKIP\"}, 5]}}");
 	reads(&cell[1], "{\"test\": {\"verdict\": \"SKIP\", \"line\": \"\"}}");
 	options.junit = name;
-	ck_assert_int_eq(results_junit(&c, results_open(name, &e), &e), 0);
+	ck_assert_int_eq(junit_open(&c, &e), 0);
+	junit_run(&c, 0);
+	junit_run(&c, 1);
+	ck_assert_int_eq(junit_end(&c, &e), 0);
+	json_decref(cell[0].each);
 	n = pread(fd, text, sizeof(text) - 1, 0);
 	ck_assert_int_gt(n, 0);
 	text[n] = '\0';
-	ck_assert_ptr_nonnull(
-		strstr(text, "tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"2\""));
-	ck_assert_ptr_nonnull(strstr(text, "name=\"run 1\" time=\"1.500\""));
-	ck_assert_ptr_nonnull(
-		strstr(text, "<failure message=\"OOPS: &lt;a&amp;&quot;]]&gt;\"/>"));
-	ck_assert_ptr_nonnull(strstr(text, "<skipped message=\"not run: \"/>"));
+	ck_assert_str_eq(text, xml);
 	close(fd);
 	unlink(name);
-	ck_assert_ptr_null(results_open("/nonexistent/x", &e));
+	options.junit = "/nonexistent/x";
+	ck_assert_int_lt(junit_open(&c, &e), 0);
 	ck_assert_ptr_nonnull(strstr(e.msg, "give a path that can be written"));
+	options.junit = "/dev/full";
+	ck_assert_int_eq(junit_open(&c, &e), 0);
+	ck_assert_int_eq(junit_end(&c, &e), -ENOSPC);
+}
+END_TEST
+
+/* What the matrix has in a name is no directive of TAP's */
+START_TEST(tap_name_is_a_directive)
+{
+	char name[] = "/tmp/test_cells.XXXXXX", text[256];
+	const char *dims = "{\"append\": [\"a # SKIP b\\\\c\"]}";
+	struct matrix m = {0};
+	struct config cfg = {0};
+	struct job_options o = {0};
+	struct job_reader r = {.o = &o, .cfg = &cfg, .ctx = &options};
+	int fd = mkstemp(name), out = dup(STDOUT_FILENO);
+	struct err e = {0};
+	ssize_t n;
+
+	ck_assert_int_eq(write(fd, dims, strlen(dims)), (int)strlen(dims));
+	ck_assert_int_eq(matrix_read(&m, name, &r, &e), 0);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	c.matrix = &m;
+	options.tap = true;
+	cell[0] = (struct cell){.over = true, .verdict = VERDICT_PASS};
+	(void)fflush(stdout);
+	ck_assert_int_ge(dup2(fd, STDOUT_FILENO), 0);
+	(void)lseek(fd, 0, SEEK_SET);
+	results_tap(&c);
+	ck_assert_int_ge(dup2(out, STDOUT_FILENO), 0);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	text[MAX(n, 0)] = '\0';
+	ck_assert_str_eq(text, "TAP version 13\n1..3\n"
+			       "ok 1 - run 1: append=a \\# SKIP b\\\\c\n");
+	matrix_free(&m);
+	close(out);
+	close(fd);
+	unlink(name);
 }
 END_TEST
 
@@ -156,6 +227,7 @@ UNIT_MAIN("cells", setup, NULL, t)
 {
 	tcase_add_loop_test(t, report_is_believed, 0, ARRAY_SIZE(reports));
 	tcase_add_loop_test(t, status_of_all_is_another, 0, ARRAY_SIZE(many));
-	tcase_add_test(t, xml_is_broken_by_a_line);
+	tcase_add_test(t, xml_has_another_result);
+	tcase_add_test(t, tap_name_is_a_directive);
 	tcase_add_test(t, links_and_pipes_among_the_artifacts_are_replaced);
 }

@@ -22,6 +22,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+	judge_fini(&j);
 	patterns_free(&rules.expect);
 	patterns_free(&rules.forbid);
 	patterns_free(&rules.ignore);
@@ -93,6 +94,8 @@ static const struct {
 	 "1 of its cases failed, the first is \"b\""},
 	{T "KTAP version 1\n" T "1..2\nup\n" T "ok 1 a\n", CAUSE_POWEROFF, VERDICT_FAIL,
 	 "its tests ended too early: 1 that their plan has did not run"},
+	{"TAP version 13\n", CAUSE_POWEROFF, VERDICT_FAIL,
+	 "its tests ended too early: there is neither a plan nor a case after a version line"},
 	{"TAP version 13\nBail out!\n", CAUSE_POWEROFF, VERDICT_FAIL,
 	 "its tests gave up (\"Bail out!\")"},
 	{"TAP version 13\n1..0 # SKIP no x\n", CAUSE_POWEROFF, VERDICT_SKIP,

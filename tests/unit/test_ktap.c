@@ -104,20 +104,71 @@ START_TEST(depth_has_no_bound)
 }
 END_TEST
 
-static void count_each(void *ctx, const char *name, enum ktap_result r)
+static void tell_each(void *ctx, const struct ktap_case *c)
 {
 	char *all = ctx;
 
-	(void)sprintf(all + strlen(all), "%s=%d ", name, (int)r);
+	(void)sprintf(all + strlen(all), "%s=%d ", c->name, (int)c->result);
+	if (c->result != KTAP_OK)
+		(void)sprintf(all + strlen(all), "(%s)(%s) ", c->line, c->note);
 }
 
-START_TEST(case_is_not_told)
+static void tell_name(void *ctx, const char *name, uint32_t n)
 {
-	char all[128] = "";
-	struct ktap k = {.each = count_each, .ctx = all};
+	char *all = ctx;
 
-	read_document(&k, "KTAP version 1|1..2|ok 1 a\tb|not ok 2 - c # SKIP d");
-	ck_assert_str_eq(all, "a?b=0 c=2 ");
+	(void)sprintf(all + strlen(all), "%u:%s ", n, name);
+}
+
+static const struct {
+	const char *text, *all;
+} told[] = {
+	{"KTAP version 1|1..2|ok 1 a\tb|not ok 2 - c # SKIP d",
+	 "a?b=0 c=2 (not ok 2 - c # SKIP d)() "},
+	/* its backslash, and no directive; and a name that ends with one */
+	{"TAP version 14|1..4|ok 1 - a \\# SKIP b|ok 2 - c\\\\ # SKIP d|ok 3 - e\\f|ok 4 - g\\",
+	 "a # SKIP b=0 c\\=2 (ok 2 - c\\\\ # SKIP d)() e\\f=0 g\\=0 "},
+	/* why: the first line of it, of this case alone */
+	{"KTAP version 1|1..3|# x: EXPECTATION FAILED at a.c:1|# more|not ok 1 x|ok 2 y|not ok 3 z",
+	 "x=1 (not ok 1 x)(# x: EXPECTATION FAILED at a.c:1) y=0 z=1 (not ok 3 z)() "},
+	/* a test's name comes after its cases */
+	{"KTAP version 1|1..1|    KTAP version 1|    # Subtest: s|    1..2|    ok 1 a|"
+	 "    not ok 2 b|not ok 1 s",
+	 "a=0 b=1 (not ok 2 b)() 2:s "},
+	{"KTAP version 1|1..2|  KTAP version 1|  1..1|    KTAP version 1|    1..1|"
+	 "    ok 1 a|  ok 1 b|ok 1 c|ok 2 d",
+	 "a=0 1:b 1:c d=0 "},
+	{"KTAP version 1|1..1|  KTAP version 1|  1..1|  ok 1 a|not ok 1 s",
+	 "a=0 1:s s=1 (not ok 1 s)() "},
+};
+
+START_TEST(case_is_told_as_another)
+{
+	char all[512] = "";
+	struct ktap k = {.each = tell_each, .named = tell_name, .ctx = all};
+
+	read_document(&k, told[_i].text);
+	ck_assert_str_eq(all, told[_i].all);
+}
+END_TEST
+
+/* Numbers that a guest has driven as far as they go */
+START_TEST(number_wraps)
+{
+	struct ktap k = {.count = {UINT32_MAX, UINT32_MAX}, .missing = UINT32_MAX - 1};
+
+	read_document(&k, "KTAP version 1|1..9|ok 1 a|not ok 2 b");
+	ck_assert_uint_eq(k.count[KTAP_OK], UINT32_MAX);
+	ck_assert_uint_eq(k.count[KTAP_FAILED], UINT32_MAX);
+	ck_assert_uint_eq(k.missing, UINT32_MAX);
+	ck_assert(ktap_failed(&k));
+	k = (struct ktap){0};
+	(void)ktap_line(&k, "KTAP version 1");
+	(void)ktap_line(&k, "1..3");
+	k.level[0].seen = UINT32_MAX;
+	(void)ktap_line(&k, "ok 1 a");
+	ktap_end(&k);
+	ck_assert_uint_eq(k.missing, 0);
 }
 END_TEST
 
@@ -125,5 +176,6 @@ UNIT_MAIN("ktap", NULL, NULL, t)
 {
 	tcase_add_loop_test(t, case_is_counted_wrong, 0, ARRAY_SIZE(documents));
 	tcase_add_test(t, depth_has_no_bound);
-	tcase_add_test(t, case_is_not_told);
+	tcase_add_loop_test(t, case_is_told_as_another, 0, ARRAY_SIZE(told));
+	tcase_add_test(t, number_wraps);
 }

@@ -130,6 +130,9 @@ struct machine {
 	/* what machine_set_signals() gave */
 	bool (*on_signal)(void *ctx, int sig);
 	void *signal_ctx;
+	/* what machine_set_panicked() gave */
+	void (*on_panic)(void *ctx);
+	void *panic_ctx;
 	bool stuck; /* calls of our threads do not return: we must exit */
 	struct machine_stop stop;
 	_Atomic bool has_verdict;
@@ -171,6 +174,10 @@ void machine_end_with(struct machine *m, const struct exit_verdict *v);
  * on the loop's thread, and returns whether it has dealt with it; if not, it does what it always does
  */
 void machine_set_signals(struct machine *m, bool (*fn)(void *ctx, int sig), void *ctx);
+/* machine_set_panicked() - between build and run: @fn is called once the guest's kernel has told its panic
+ * device that it panicked, on the loop's thread; the machine goes on for the rest of its words
+ */
+void machine_set_panicked(struct machine *m, void (*fn)(void *ctx), void *ctx);
 /* machine_watch_still() - between build and run: look at the vCPUs each second. A guest that nothing
  * would move any more (each of them is off, or stopped where no interrupt reaches it) ends with
  * CAUSE_HANG, if its kernel has said nothing of it.  x86-64 alone

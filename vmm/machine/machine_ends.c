@@ -75,10 +75,13 @@ static void machine_ends_begin(struct loop_task *t)
 	struct machine *m = container_of(t, struct machine, ends.begin);
 
 	m->ends.tries = 0;
-	if (m->ends.witness.panicked)
-		loop_timer_every(&m->ends.timer, ENDS_PANIC_NS);
-	else
+	if (!m->ends.witness.panicked) {
 		loop_timer_every(&m->ends.timer, ENDS_LOOK_NS);
+		return;
+	}
+	loop_timer_every(&m->ends.timer, ENDS_PANIC_NS);
+	if (m->on_panic)
+		m->on_panic(m->panic_ctx);
 }
 
 /* A device: the guest wants to end, or its kernel does.  vCPU thread */
@@ -210,6 +213,12 @@ static void machine_on_ends(struct loop_source *s, uint32_t events)
 		machine_end_panic(m);
 	else
 		machine_look(m);
+}
+
+void machine_set_panicked(struct machine *m, void (*fn)(void *ctx), void *ctx)
+{
+	m->on_panic = fn;
+	m->panic_ctx = ctx;
 }
 
 void machine_watch_still(struct machine *m)

@@ -209,19 +209,33 @@ static json_t *report_phases(const struct report *r)
 	return o;
 }
 
+static json_t *report_cases(const struct report_test *t)
+{
+	json_t *all = json_array();
+
+	for (unsigned int i = 0; i < t->neach; i++)
+		json_array_append_new(
+			all, json_pack("{ss ss ss*}", "name", t->each[i].name, "result",
+				       t->each[i].result, "line", t->each[i].line));
+	return all;
+}
+
 static json_t *report_test(const struct report *r)
 {
 	const struct report_test *t = r->test;
 
 	if (!t || !t->verdict)
 		return json_null();
-	return json_pack("{ss so s{sI sI sI sI sI} sI}", "verdict", t->verdict, /* */
-			 "line", report_string(t->line), "cases",               /* */
-			 "ok", (json_int_t)t->count.ok,                         /* */
-			 "failed", (json_int_t)t->count.failed,                 /* */
-			 "skipped", (json_int_t)t->count.skipped,               /* */
-			 "failed_as_expected", (json_int_t)t->count.xfail,      /* */
-			 "missing", (json_int_t)t->count.missing,               /* */
+	return json_pack("{ss so sI s{sI sI sI sI sI} so sI sI}", "verdict",
+			 t->verdict,                                                /* */
+			 "line", report_string(t->line),                            /* */
+			 "decided_ns", (json_int_t)(t->decided_ns - r->start_ns),   /* */
+			 "cases", "ok", (json_int_t)t->count.ok,                    /* */
+			 "failed", (json_int_t)t->count.failed,                     /* */
+			 "skipped", (json_int_t)t->count.skipped,                   /* */
+			 "failed_as_expected", (json_int_t)t->count.xfail,          /* */
+			 "missing", (json_int_t)t->count.missing,                   /* */
+			 "each", report_cases(t), "each_more", (json_int_t)t->more, /* */
 			 "warnings", (json_int_t)t->count.warnings);
 }
 

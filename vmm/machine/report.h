@@ -33,6 +33,12 @@ struct report_device {
 	const char *engine; /* a constant, or NULL */
 };
 
+/* A case of a guest's tests; printable */
+struct report_case {
+	const char *name, *result;
+	const char *line; /* that says so; NULL: it is ok */
+};
+
 /* Of `microvm test`: what became of the kernel */
 struct report_test {
 	const char *verdict; /* a constant, like "OOPS" */
@@ -41,6 +47,10 @@ struct report_test {
 		uint32_t ok, failed, skipped, xfail, missing; /* cases in KTAP and TAP */
 		uint32_t warnings;
 	} count;
+	uint64_t decided_ns;            /* CLOCK_MONOTONIC: the verdict was fixed */
+	const struct report_case *each; /* not owned */
+	unsigned int neach;
+	uint32_t more; /* cases that are not among them */
 };
 
 /* The contents of a report. main() fills the verdict and the ends, machine_report() the rest; the

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +35,16 @@ int artifacts_make(int dir, const char *name)
 	(void)unlinkat(dir, name, 0);
 	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
 	return fd < 0 ? -errno : fd;
+}
+
+int artifacts_of_cell(char path[PATH_MAX], const char *dir, unsigned int nr)
+{
+	int n = nr ? snprintf(path, PATH_MAX, "%s/%u", dir, nr)
+		   : snprintf(path, PATH_MAX, "%s", dir);
+
+	if (n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return nr && mkdir(dir, 0777) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static int artifacts_failed(const char *dir, const char *name, int code, struct err *e)

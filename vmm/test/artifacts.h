@@ -9,6 +9,7 @@
 #ifndef MICROVM_TEST_ARTIFACTS_H
 #define MICROVM_TEST_ARTIFACTS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,10 @@ struct artifacts {
  */
 int artifacts_dir(const char *dir, bool own);
 int artifacts_make(int dir, const char *name);
+/* artifacts_of_cell() - the directory of the @nr-th of many, from 1, in @dir, which is made; 0: @dir itself.
+ * Return: 0, or -errno
+ */
+int artifacts_of_cell(char path[PATH_MAX], const char *dir, unsigned int nr);
 
 /* artifacts_open() - make the directory @dir, if it is not there, and its files; cfg->report is the report
  * in it, if none is given. @own: as artifacts_dir() has it. @argv: the words after `microvm test`.

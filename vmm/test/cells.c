@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +58,8 @@ void cell_read(struct cell *cell, const char *text, size_t len, int status)
 			       : detail ? detail
 					: "");
 	text_printable(cell->line, strlen(cell->line));
+	cell->each = json_incref(json_object_get(test, "each"));
+	cell->more = (uint64_t)json_integer_value(json_object_get(test, "each_more"));
 	json_decref(o);
 }
 
@@ -85,9 +86,8 @@ static int cell_file(const struct cells *c, unsigned int nr, const char *name)
 	cleanup_close int dir = -1;
 	int fd;
 
-	(void)mkdir(c->options->artifacts, 0777);
-	(void)snprintf(path, PATH_MAX, "%s/%u", c->options->artifacts, nr + 1);
-	dir = artifacts_dir(path, true);
+	fd = artifacts_of_cell(path, c->options->artifacts, nr + 1);
+	dir = fd < 0 ? fd : artifacts_dir(path, true);
 	fd = dir < 0 ? dir : artifacts_make(dir, name);
 	errno = fd < 0 ? -fd : errno;
 	return MAX(fd, -1);
@@ -162,6 +162,9 @@ static void cells_reap(struct cells *c)
 				cell_over(&c->cell[i], status);
 				c->running--;
 				results_one(c, i);
+				junit_run(c, i);
+				json_decref(c->cell[i].each);
+				c->cell[i].each = NULL;
 			}
 	results_tap(c);
 }
@@ -260,14 +263,13 @@ int cells_run(const struct test_options *o, const struct matrix *m, int argc, ch
 			  .n = MAX(o->repeat, 1U) * m->n,
 			  .live = isatty(STDERR_FILENO)};
 	struct err second; /* the first thing that failed is said */
-	FILE *junit = NULL;
 	int rc;
 
 	if (c.n / m->n != MAX(o->repeat, 1U) || c.n > TEST_REPEAT_MAX)
 		return err_usage(
 			e, "--repeat and --matrix are more than %d runs; divide them",
 			TEST_REPEAT_MAX);
-	if (o->junit && !(junit = results_open(o->junit, e)))
+	if (o->junit && junit_open(&c, e) < 0)
 		return -e->code;
 	c.cell = calloc(c.n, sizeof(*c.cell));
 	if (!c.cell)
@@ -278,7 +280,7 @@ int cells_run(const struct test_options *o, const struct matrix *m, int argc, ch
 	rc = cells_all(&c, e);
 	results_tap(&c);
 	results_table(&c);
-	if (junit && results_junit(&c, junit, rc < 0 ? &second : e) < 0 && rc == 0)
+	if (junit_end(&c, rc < 0 ? &second : e) < 0 && rc == 0)
 		rc = -e->code;
 	if (rc == 0)
 		rc = cells_status(&c);

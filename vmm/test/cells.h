@@ -9,6 +9,7 @@
 #ifndef MICROVM_TEST_CELLS_H
 #define MICROVM_TEST_CELLS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +29,8 @@ struct cell {
 	enum verdict verdict; /* VERDICT_NONE: it did not come to one */
 	char line[CELL_LINE]; /* that decided; printable */
 	uint64_t ns;
+	json_t *each;  /* the cases of its tests, while it is written; NULL: none */
+	uint64_t more; /* that are not among them */
 };
 
 struct cells {
@@ -39,6 +42,7 @@ struct cells {
 	int stopped; /* by this signal; 0: by none */
 	bool headed; /* TAP's first lines are out */
 	bool live;   /* stderr is a terminal */
+	FILE *junit; /* NULL: not wanted */
 	struct cell *cell;
 };
 
@@ -59,13 +63,17 @@ void cells_name(const struct cells *c, unsigned int nr, char name[CELL_LINE]);
 /* cell_read() - @text, a report, into @cell; one that is not whole, or none, is an ERROR */
 void cell_read(struct cell *cell, const char *text, size_t len, int status);
 
-/* results.c: one that is over, on stdout as TAP or on stderr; and when all are, the table on stderr and
- * JUnit's XML, into a file that is opened before the first begins and closed. Return: 0, or -errno in @e
- */
+/* results.c: one that is over, on stdout as TAP or on stderr; and when all are, the table on stderr */
 void results_tap(struct cells *c);
 void results_one(const struct cells *c, unsigned int nr);
 void results_table(const struct cells *c);
-FILE *results_open(const char *path, struct err *e);
-int results_junit(const struct cells *c, FILE *f, struct err *e);
+
+/* junit.c: JUnit's XML, a file that is opened before the first begins.  junit_run(): one that is over, with
+ * the cases of its tests. junit_end(): those that did not run, and the file's end.  No file: nothing.
+ * Return: 0, or -errno in @e
+ */
+int junit_open(struct cells *c, struct err *e);
+void junit_run(struct cells *c, unsigned int nr);
+int junit_end(struct cells *c, struct err *e);
 
 #endif

@@ -12,6 +12,14 @@
 void judge_init(struct judge *j, struct judge_rules *rules)
 {
 	*j = (struct judge){.rules = rules};
+	cases_hear(&j->cases, 0, &j->kernel);
+	cases_hear(&j->cases, 1, &j->user);
+	cases_hear(&j->cases, 2, &j->job);
+}
+
+void judge_fini(struct judge *j)
+{
+	cases_free(&j->cases);
 }
 
 void judge_fix(struct judge *j, enum verdict v, const char *fmt, ...)
@@ -144,14 +152,19 @@ bool judge_met(const struct judge *j)
 
 /* ---- the end ---- */
 
+static uint32_t judge_sum(uint64_t a, uint64_t b, uint64_t c)
+{
+	return (uint32_t)MIN(a + b + c, (uint64_t)UINT32_MAX);
+}
+
 uint32_t judge_count(const struct judge *j, enum ktap_result r)
 {
-	return j->kernel.count[r] + j->user.count[r] + j->job.count[r];
+	return judge_sum(j->kernel.count[r], j->user.count[r], j->job.count[r]);
 }
 
 uint32_t judge_missing(const struct judge *j)
 {
-	return j->kernel.missing + j->user.missing + j->job.missing;
+	return judge_sum(j->kernel.missing, j->user.missing, j->job.missing);
 }
 
 static void judge_ktap(struct judge *j, const struct ktap *k)
@@ -163,10 +176,14 @@ static void judge_ktap(struct judge *j, const struct ktap *k)
 			  k->count[KTAP_FAILED], k->first);
 	else if (k->bailed)
 		judge_fix(j, VERDICT_FAIL, "its tests gave up (\"Bail out!\")");
-	else
+	else if (k->missing)
 		judge_fix(j, VERDICT_FAIL,
 			  "its tests ended too early: %u that their plan has did not run",
 			  k->missing);
+	else
+		judge_fix(j, VERDICT_FAIL,
+			  "its tests ended too early: there is neither a plan nor a case "
+			  "after a version line");
 }
 
 static bool judge_skipped(const struct judge *j)

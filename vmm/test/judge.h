@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "vmm/machine/exit.h"
+#include "vmm/test/cases.h"
 #include "vmm/test/ktap.h"
 #include "vmm/test/lines.h"
 #include "vmm/test/pattern.h"
@@ -39,12 +40,14 @@ struct judge {
 	struct ktap kernel; /* what KUnit prints into the kernel's log, */
 	struct ktap user;   /* what programs print on the console, */
 	struct ktap job;    /* and what COMMAND prints on its stdout */
+	struct cases cases; /* of all three */
 	uint32_t warnings, oopses;
 	uint64_t lines; /* of the console */
 };
 
-/* judge_init() - @rules outlives it */
+/* judge_init() - @rules outlives it, and it stays where it is.  judge_fini() after it */
 void judge_init(struct judge *j, struct judge_rules *rules);
+void judge_fini(struct judge *j);
 /* judge_console(), judge_output() - the guest printed @n bytes more on its console; COMMAND did on its
  * stdout.  Return: is the verdict another one than before?
  */

@@ -16,6 +16,11 @@ static struct ktap_level *ktap_top(struct ktap *k)
 	return &k->level[k->depth - 1];
 }
 
+static uint32_t ktap_sum(uint64_t a, uint64_t b)
+{
+	return (uint32_t)MIN(a + b, (uint64_t)UINT32_MAX);
+}
+
 /* The deepest level is over */
 static void ktap_close(struct ktap *k)
 {
@@ -25,8 +30,10 @@ static void ktap_close(struct ktap *k)
 		k->missing = (uint32_t)MIN(k->missing + (l->plan - l->seen), UINT32_MAX);
 	k->cut |= l->plan < 0 && l->seen == 0;
 	k->depth--;
-	if (k->depth)
-		ktap_top(k)->failed += l->failed;
+	if (!k->depth)
+		return;
+	ktap_top(k)->failed = ktap_sum(ktap_top(k)->failed, l->failed);
+	ktap_top(k)->told = ktap_sum(ktap_top(k)->told, l->told);
 }
 
 static void ktap_open(struct ktap *k, unsigned int indent)
@@ -35,13 +42,26 @@ static void ktap_open(struct ktap *k, unsigned int indent)
 		k->level[k->depth++] = (struct ktap_level){.indent = indent, .plan = -1};
 }
 
-static void ktap_count(struct ktap *k, const char *name, enum ktap_result r)
+static void ktap_line_copy(char to[KTAP_LINE + 1], const char *p)
 {
+	(void)snprintf(to, KTAP_LINE + 1, "%s", p);
+	text_printable(to, strlen(to));
+}
+
+static void ktap_count(struct ktap *k, const char *name, const char *line,
+		       enum ktap_result r)
+{
+	char copy[KTAP_LINE + 1];
+	struct ktap_case c = {name, copy, k->note, r};
+
 	k->count[r] += k->count[r] < UINT32_MAX;
 	if (r == KTAP_FAILED && !k->first[0])
 		(void)snprintf(k->first, sizeof(k->first), "%s", name);
-	if (k->each)
-		k->each(k->ctx, name, r);
+	if (!k->each)
+		return;
+	ktap_line_copy(copy, line);
+	ktap_top(k)->told += ktap_top(k)->told < UINT32_MAX;
+	k->each(k->ctx, &c);
 }
 
 /* "name # SKIP why".  Return: what the directive makes of @r; @len is the name's */
@@ -71,14 +91,20 @@ static enum ktap_result ktap_directive(const char *p, size_t *len, enum ktap_res
 	return r;
 }
 
+/* TAP 14: a '#' that is part of the name has a backslash in front, and so has a backslash */
 static void ktap_name(char name[KTAP_NAME + 1], const char *p, size_t len)
 {
+	size_t n = 0;
+
 	while (len && p[len - 1] == ' ')
 		len--;
-	len = MIN(len, KTAP_NAME);
-	memcpy(name, p, len);
-	name[len] = '\0';
-	text_printable(name, len);
+	for (size_t i = 0; i < len && n < KTAP_NAME; i++) {
+		if (p[i] == '\\' && i + 1 < len && (p[i + 1] == '#' || p[i + 1] == '\\'))
+			i++;
+		name[n++] = p[i];
+	}
+	name[n] = '\0';
+	text_printable(name, n);
 }
 
 /* "1..4", "1..0 # SKIP why".  Return: is it one? */
@@ -102,13 +128,31 @@ static bool ktap_plan(struct ktap *k, const char *p, unsigned int indent)
 	return true;
 }
 
+/* Deeper levels than @indent are over: their test's line is the one that is read.  Return: their failures;
+ * -1: there are none
+ */
+static int64_t ktap_close_below(struct ktap *k, unsigned int indent, const char *name)
+{
+	uint32_t told = 0;
+	int64_t below = -1;
+
+	while (k->depth > 1 && ktap_top(k)->indent > indent) {
+		below = ktap_top(k)->failed;
+		told = ktap_top(k)->told;
+		ktap_close(k);
+	}
+	if (told && k->named)
+		k->named(k->ctx, name, told);
+	return below;
+}
+
 /* "ok 1 - name", "not ok 2 name # SKIP why".  Return: is it one? */
-static bool ktap_result(struct ktap *k, const char *p, unsigned int indent)
+static bool ktap_result(struct ktap *k, const char *line, unsigned int indent)
 {
 	enum ktap_result r = KTAP_OK;
 	char name[KTAP_NAME + 1];
-	uint32_t below = 0;
-	bool parent = false;
+	const char *p = line;
+	int64_t below;
 	size_t len;
 
 	if (strncmp(p, "not ", 4) == 0) {
@@ -125,18 +169,15 @@ static bool ktap_result(struct ktap *k, const char *p, unsigned int indent)
 		p += 2;
 	r = ktap_directive(p, &len, r);
 	ktap_name(name, p, len);
-	while (k->depth > 1 && ktap_top(k)->indent > indent) {
-		below = ktap_top(k)->failed;
-		parent = true;
-		ktap_close(k);
-	}
+	below = ktap_close_below(k, indent, name);
 	if (ktap_top(k)->indent < indent)
 		ktap_open(k, indent);
-	ktap_top(k)->seen++;
-	if (!parent || (r == KTAP_FAILED && !below)) {
+	ktap_top(k)->seen += ktap_top(k)->seen < UINT32_MAX;
+	if (below < 0 || (r == KTAP_FAILED && !below)) {
 		ktap_top(k)->failed += r == KTAP_FAILED;
-		ktap_count(k, name, r);
+		ktap_count(k, name, line, r);
 	}
+	k->note[0] = '\0';
 	return true;
 }
 
@@ -156,6 +197,13 @@ static void ktap_begin(struct ktap *k, unsigned int indent)
 	ktap_open(k, indent);
 }
 
+/* A test says of what it is about, and why a case fails: the first of these lines tells most */
+static void ktap_note(struct ktap *k, const char *p)
+{
+	if (k->each && !k->note[0] && strncmp(p, "# Subtest: ", 11) != 0)
+		ktap_line_copy(k->note, p);
+}
+
 bool ktap_line(struct ktap *k, const char *line)
 {
 	unsigned int indent = (unsigned int)strspn(line, " ");
@@ -167,6 +215,8 @@ bool ktap_line(struct ktap *k, const char *line)
 		return ktap_failed(k);
 	else if (strncmp(p, "Bail out!", 9) == 0)
 		k->bailed = true;
+	else if (p[0] == '#')
+		ktap_note(k, p);
 	else if (!ktap_plan(k, p, indent))
 		(void)ktap_result(k, p, indent);
 	return ktap_failed(k);

@@ -16,6 +16,7 @@
 
 #define KTAP_DEPTH 8 /* what is deeper counts as if it stood there */
 #define KTAP_NAME  95
+#define KTAP_LINE  159 /* of a line that is told */
 
 enum ktap_result { KTAP_OK, KTAP_FAILED, KTAP_SKIPPED, KTAP_XFAIL, KTAP_RESULTS };
 
@@ -23,6 +24,16 @@ struct ktap_level {
 	unsigned int indent;
 	int64_t plan; /* -1: none was printed */
 	uint32_t seen, failed;
+	uint32_t told; /* cases here and below that each() was told of */
+};
+
+/* A case, for the call: all is printable */
+struct ktap_case {
+	const char *name;
+	const char *line; /* the whole one, from "ok" or "not ok" on */
+	/* the first diagnostic line ("# ...") since the case before it; "": none */
+	const char *note;
+	enum ktap_result result;
 };
 
 struct ktap {
@@ -35,8 +46,12 @@ struct ktap {
 	char first[KTAP_NAME + 1]; /* the name of the first case that failed */
 	unsigned int depth;        /* levels that are open; 0: no document */
 	struct ktap_level level[KTAP_DEPTH];
-	/* each case, as it comes; NULL: not wanted */
-	void (*each)(void *ctx, const char *name, enum ktap_result r);
+	char note[KTAP_LINE + 1];
+	/* each case, as it comes; NULL: not wanted. A test's name may come after its cases: named() says
+	 * that the last @n of those that each() was told of are @name's
+	 */
+	void (*each)(void *ctx, const struct ktap_case *c);
+	void (*named)(void *ctx, const char *name, uint32_t n);
 	void *ctx;
 };
 

@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
@@ -36,7 +36,7 @@ static int test_files(struct test *t, struct config *cfg, struct err *e)
 {
 	const struct test_options *o = &t->options;
 	char path[PATH_MAX];
-	int ours;
+	int ours, rc;
 
 	if (o->cell) {
 		(void)snprintf(path, sizeof(path), "/dev/fd/%d", o->cell_report);
@@ -45,15 +45,13 @@ static int test_files(struct test *t, struct config *cfg, struct err *e)
 	}
 	if (!o->artifacts)
 		return 0;
-	if (o->cell) {
-		if (mkdir(o->artifacts, 0777) < 0 && errno != EEXIST)
-			return err_set(e, errno, "--artifacts: cannot make %.200s: %s",
-				       o->artifacts, strerror(errno));
-		(void)snprintf(path, sizeof(path), "%s/%u", o->artifacts, o->cell);
-	}
+	rc = artifacts_of_cell(path, o->artifacts, o->cell);
+	if (rc < 0)
+		return err_set(e, -rc, "--artifacts: cannot make %.200s: %s",
+			       o->artifacts, strerror(-rc));
 	ours = o->cell ? 3 : 1; /* words that are not the operator's */
-	return artifacts_open(&t->artifacts, o->cell ? path : o->artifacts, o->cell,
-			      t->argc - ours, t->argv + ours, cfg, e);
+	return artifacts_open(&t->artifacts, path, o->cell, t->argc - ours,
+			      t->argv + ours, cfg, e);
 }
 
 int test_check(struct test *t, struct config *cfg, struct err *e)
@@ -84,6 +82,8 @@ int test_plan(struct test *t, struct config *cfg, struct err *e)
 void test_fini(struct test *t)
 {
 	artifacts_close(&t->artifacts);
+	judge_fini(&t->judge);
+	free(t->each);
 	matrix_free(&t->matrix);
 	job_fini(&t->job);
 	test_options_fini(&t->options);
@@ -102,8 +102,10 @@ static void test_stop(struct test *t)
 static void test_heard(struct test *t, bool another)
 {
 	t->heard_ns = monotonic_ns();
-	if (another && !t->fixed_ns)
-		t->fixed_ns = t->heard_ns;
+	if (another) {
+		t->decided_ns = t->heard_ns;
+		t->fixed_ns = t->fixed_ns ? t->fixed_ns : t->heard_ns;
+	}
 	if (t->fixed_ns && t->heard_ns - t->fixed_ns < TEST_REST_NS)
 		loop_timer_set(&t->silence, TEST_SILENCE_NS);
 }
@@ -127,6 +129,18 @@ static void test_on_output(void *ctx, const uint8_t *p, size_t n)
 	struct test *t = ctx;
 
 	test_heard(t, judge_output(&t->judge, p, n));
+}
+
+/* By its device: what it printed before comes first */
+static void test_on_panic(void *ctx)
+{
+	struct test *t = ctx;
+	enum verdict before;
+
+	(void)job_console_drain(&t->job.console);
+	before = t->judge.verdict;
+	judge_fix(&t->judge, VERDICT_PANIC, "the guest's kernel panicked");
+	test_heard(t, t->judge.verdict != before);
 }
 
 /* COMMAND or the agent is over. If something bad came before, its last lines are waited for */
@@ -201,6 +215,7 @@ int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err 
 	t->heard_ns = monotonic_ns();
 	loop_timer_set(&t->hang, t->options.hang_ns);
 	machine_watch_still(m);
+	machine_set_panicked(m, test_on_panic, t);
 	if (t->artifacts.vcpus >= 0)
 		machine_keep_registers(m);
 	return job_begin(&t->job, m, loop, e);
@@ -209,6 +224,21 @@ int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err 
 void test_locked(struct test *t)
 {
 	job_locked(&t->job);
+}
+
+static void test_say_cases(struct test *t)
+{
+	const struct cases *c = &t->judge.cases;
+
+	free(t->each);
+	t->each = calloc(MAX(c->n, 1U), sizeof(*t->each));
+	for (uint32_t i = 0; t->each && i < c->n; i++)
+		t->each[i] = (struct report_case){c->one[i].name,
+						  case_result_name(c->one[i].result),
+						  c->one[i].line};
+	t->told.each = t->each;
+	t->told.neach = t->each ? c->n : 0;
+	t->told.more = t->each ? c->more : c->n;
 }
 
 /* The verdict for the report, and in words */
@@ -224,7 +254,9 @@ static void test_say(struct test *t, struct exit_verdict *v)
 
 	t->told = (struct report_test){
 		.verdict = verdict_name(j->verdict),
+		.decided_ns = t->decided_ns,
 		.count = {ok, failed, skipped, xfail, missing, j->warnings}};
+	test_say_cases(t);
 	(void)snprintf(t->told.line, sizeof(t->told.line), "%s", j->why);
 	if (ok || failed || skipped || xfail || missing)
 		n += (size_t)snprintf(
@@ -241,9 +273,11 @@ void test_over(struct test *t, struct exit_verdict *v)
 {
 	struct exit_verdict copied = exit_verdict(CAUSE_JOB);
 	struct judge *j = &t->judge;
+	enum verdict before;
 
 	while (job_console_drain(&t->job.console))
 		machine_push_console(t->machine);
+	before = j->verdict;
 	/* no kernel boots on such a host: that says nothing about this one */
 	if (v->cause == CAUSE_KVM_ERROR && t->machine && t->machine->vcpu_host.emulates)
 		v->cause = CAUSE_HOST_ERROR;
@@ -254,6 +288,8 @@ void test_over(struct test *t, struct exit_verdict *v)
 	/* as a shell has it: then `git bisect run` stops as well */
 	if (j->verdict != VERDICT_STOPPED || v->status < 128)
 		v->status = verdict_status(j->verdict);
+	if (j->verdict != before)
+		t->decided_ns = monotonic_ns();
 	test_say(t, v);
 	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine)
 		artifacts_vcpus(&t->artifacts, t->machine);

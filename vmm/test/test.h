@@ -33,8 +33,10 @@ struct test {
 	struct machine *machine;
 	struct loop *loop;                /* NULL: not begun */
 	struct loop_source silence, hang; /* timers */
+	struct report_case *each;         /* of @told */
 	uint64_t heard_ns;                /* when something came last */
-	uint64_t fixed_ns;                /* when the verdict was fixed; 0: not yet */
+	uint64_t fixed_ns;                /* when a verdict was fixed; 0: not yet */
+	uint64_t decided_ns; /* when the present one was: a PASS is not the last word */
 };
 
 /* As job.h has them, in this order.  @t is zeroed */
