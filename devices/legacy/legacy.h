@@ -42,6 +42,9 @@ struct device *pci_address_create(void);
 /* pvpanic_create() - where a guest says that it panicked: one byte at @base of either bus */
 struct device *pvpanic_create(uint64_t base, struct power *p);
 
+/* exit_port_create() - QEMU's isa-debug-exit: four ports at @base, a write to which ends the machine */
+struct device *exit_port_create(uint64_t base, struct power *p);
+
 /* pl031_create() - an Arm PL031 clock, 4 KiB of memory at @base, in UTC from the host; its
  * alarm is line @gsi, by a timer on @loop
  */

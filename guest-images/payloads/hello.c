@@ -16,6 +16,10 @@ int main(void)
 		print("---[ end Kernel panic - not syncing: words ]---\n");
 	while (cmdline_is("end", "words"))
 		cpu_relax();
+	if (cmdline_is("end", "exits")) /* by its exit port, with 32 bits */
+		outl(0xf4, (uint32_t)cmdline_u64("value", 0));
+	if (cmdline_is("end", "exits_by_a_byte"))
+		outb(0xf5, (uint8_t)cmdline_u64("value", 0));
 	if (cmdline_is("end", "reset"))
 		power_reset();
 	if (cmdline_is("end", "exception"))

@@ -29,13 +29,21 @@ struct fuzz_step {
 	uint8_t val[5];
 };
 
-enum { FUZZ_SERIAL, FUZZ_I8042, FUZZ_CMOS, FUZZ_PM, FUZZ_IOAPIC, FUZZ_DEVICES };
+enum {
+	FUZZ_SERIAL,
+	FUZZ_I8042,
+	FUZZ_CMOS,
+	FUZZ_PM,
+	FUZZ_IOAPIC,
+	FUZZ_EXIT_PORT,
+	FUZZ_DEVICES
+};
 
 struct fuzz {
 	struct msi_router router;
 	bool routed[LAYOUT_IOAPIC_PINS], kept[LAYOUT_IOAPIC_PINS];
 	struct tty tty;
-	struct bus bus; /* of all five: their windows do not meet */
+	struct bus bus; /* of all: their windows do not meet */
 	struct device *dev[FUZZ_DEVICES];
 };
 
@@ -45,7 +53,13 @@ static void fuzz_power(struct power *p, enum power_event ev)
 	BUG_ON(ev != POWER_OFF && ev != POWER_RESET);
 }
 
-static struct power power = {fuzz_power};
+static void fuzz_exit(struct power *p, uint32_t value)
+{
+	(void)p;
+	(void)value;
+}
+
+static struct power power = {fuzz_power, fuzz_exit};
 
 static void fuzz_route(struct msi_router *r, unsigned int gsi, const struct msi_msg *msg)
 {
@@ -95,6 +109,7 @@ static void fuzz_make(struct fuzz *f)
 	f->dev[FUZZ_PM] = acpi_pm_create(LAYOUT_ACPI_PM, 0, &power);
 	f->dev[FUZZ_IOAPIC] =
 		ioapic_create(LAYOUT_IOAPIC, LAYOUT_IOAPIC_PINS, &f->router);
+	f->dev[FUZZ_EXIT_PORT] = exit_port_create(0xf4, &power);
 	for (unsigned int i = 0; i < FUZZ_DEVICES; i++)
 		BUG_ON(!f->dev[i] || bus_add(&f->bus, f->dev[i], &e));
 }

@@ -30,6 +30,12 @@ verdict_tests() {
 		--cmdline "$stamp""watchdog: BUG: soft lockup - x"
 	verdict panic 70 "PANIC: the guest's kernel panicked" hello --append end=panic
 	verdict panic_that_goes_on 70 "PANIC: the guest's kernel panicked" hello --append end=panics
+	verdict exit_port 0 PASS hello --exit-port 0xf4 --append end=exits
+	verdict exit_port_of_another_value 1 'FAIL: the guest wrote 0x7 to its exit port' hello \
+		--exit-port 0xf4 --append 'end=exits value=7'
+	verdict exit_port_by_a_byte 0 PASS hello --exit-port 0xf4,good=0x10 --append 'end=exits_by_a_byte value=16'
+	verdict exit_port_that_is_taken 125 'ERROR: --exit-port: other devices are on its four ports from 0x3f8 on; .*' \
+		hello --exit-port 0x3f8
 	verdict panic_by_its_words 70 'PANIC: Kernel panic - not syncing: x' hello \
 		--cmdline "$stamp""Kernel panic - not syncing: x"
 	verdict crash 71 "CRASH: the guest's processor shut down \(triple fault\)" fault

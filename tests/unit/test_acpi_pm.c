@@ -28,7 +28,7 @@ static void request(struct power *p, enum power_event ev)
 
 static void setup(void)
 {
-	static struct power power = {request};
+	static struct power power = {.request = request};
 	struct err e = {0};
 
 	noff = nreset = 0;

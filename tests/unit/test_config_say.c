@@ -59,6 +59,7 @@ static const struct example {
 	 {"a,unix=/a.sock", "b,pty", "c,file=/c,file-size=64K",
 	  "name=d,stdio=off,file=/d", "f,pty=off,file=/f", "g,fd=9"}},
 	{"acpi", {"off", "on"}},
+	{"exit-port", {"0xf4,good=16", "port=1281"}},
 	{"name", {"web-1"}},
 	{"timeout", {"90s", "5"}},
 	{"stop-timeout", {"0", "500ms"}},

@@ -29,6 +29,7 @@ static const struct {
 	{CAUSE_SIGINT, 130, "sigint"},
 	{CAUSE_SIGTERM, 143, "sigterm"},
 	{CAUSE_JOB, 0, "job"},
+	{CAUSE_EXIT_PORT, 0, "exit-port"},
 };
 
 START_TEST(cause_has_another_status)

@@ -103,6 +103,10 @@ static const struct {
 	{"TAP version 13\n1..0 # SKIP no x\n" T "KTAP version 1\n" T "1..1\n" T
 	 "ok 1 a\n",
 	 CAUSE_POWEROFF, VERDICT_PASS, ""},
+	/* by its exit port: good, and what an operator's own good= makes of another number is the status */
+	{"up\n", CAUSE_EXIT_PORT, VERDICT_PASS, ""},
+	{"TAP version 13\n1..1\nnot ok 1 a\n", CAUSE_EXIT_PORT, VERDICT_FAIL,
+	 "1 of its cases failed, the first is \"a\""},
 	/* a warning is counted, no more */
 	{T "WARNING: CPU: 0 PID: 1 at a.c:1\n", CAUSE_POWEROFF, VERDICT_PASS, ""},
 };

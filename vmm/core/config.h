@@ -141,6 +141,13 @@ struct config_balloon {
 	bool reporting, deflate_on_oom;
 };
 
+/* A port to which a test guest writes how it ended */
+struct config_exit_port {
+	bool on, has_good;
+	uint16_t port;
+	uint32_t good; /* with this value the status is 0 */
+};
+
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_NONE };
 
 /* Where a console or a port goes on the host */
@@ -192,6 +199,7 @@ struct config {
 	uint64_t memory;   /* bytes, a multiple of the page size */
 	bool hugepages;
 	struct config_balloon balloon;
+	struct config_exit_port exit_port;
 	struct config_pmem pmem[CONFIG_PMEMS_MAX];
 	unsigned int npmem;
 	enum config_console console;

@@ -57,6 +57,7 @@ enum device_kind {
 	DEVICE_IOAPIC,
 	DEVICE_PCI_ADDRESS,
 	DEVICE_PVPANIC,
+	DEVICE_EXIT_PORT,
 };
 
 struct io_counters {

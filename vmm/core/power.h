@@ -3,6 +3,8 @@
 #ifndef MICROVM_CORE_POWER_H
 #define MICROVM_CORE_POWER_H
 
+#include <stdint.h>
+
 enum power_event {
 	POWER_OFF,
 	POWER_RESET,
@@ -13,6 +15,8 @@ enum power_event {
 struct power {
 	void (*request)(struct power *p,
 			enum power_event ev); /* any thread, dev->lock held */
+	/* a test guest ends with @value, by its exit port; likewise */
+	void (*exit)(struct power *p, uint32_t value);
 };
 
 #endif

@@ -26,6 +26,7 @@ static const struct exit_row {
 	[CAUSE_SIGINT] = {130, "sigint"},   /* 128 + the signal, as a shell has it */
 	[CAUSE_SIGTERM] = {143, "sigterm"},
 	[CAUSE_JOB] = {0, "job"},
+	[CAUSE_EXIT_PORT] = {0, "exit-port"},
 };
 _Static_assert(ARRAY_SIZE(exit_table) == CAUSE_COUNT, "a row for each cause");
 

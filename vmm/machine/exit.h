@@ -21,6 +21,7 @@ enum exit_cause {
 	CAUSE_SIGINT,
 	CAUSE_SIGTERM,
 	CAUSE_JOB, /* the job for which the machine was made has ended; the status is its own */
+	CAUSE_EXIT_PORT, /* the guest said how it ended, by its exit port; the status says what */
 	CAUSE_COUNT
 };
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/core/loop_timer.h"
@@ -105,6 +106,23 @@ static void machine_on_power(struct power *p, enum power_event ev)
 	default:
 		machine_end_reset(m, machine_arch_reset(m));
 	}
+}
+
+/* The exit port, with QEMU's status.  For 0, which is a good end for many, nothing is said: what calls QEMU
+ * takes a line on stderr for an error of its own.  vCPU thread
+ */
+static void machine_on_exit(struct power *p, uint32_t value)
+{
+	struct machine *m = container_of(p, struct machine, power);
+	const struct config_exit_port *port = &m->cfg->exit_port;
+	struct exit_verdict v = exit_verdict(CAUSE_EXIT_PORT);
+
+	if (!port->has_good || value != port->good)
+		v.status = (int)((value << 1 | 1) & 0xff);
+	if (v.status && value)
+		(void)snprintf(v.detail, sizeof(v.detail),
+			       "the guest wrote 0x%x to its exit port", value);
+	machine_end_with(m, &v);
 }
 
 /* A vCPU will not run any more.  vCPU thread */
@@ -245,6 +263,7 @@ void machine_ends_init(struct machine *m)
 {
 	m->ends.begin.fn = machine_ends_begin;
 	m->power.request = machine_on_power;
+	m->power.exit = machine_on_exit;
 	m->vcpu_host.ended = machine_on_vcpu_end;
 }
 

@@ -85,6 +85,44 @@ static void machine_warn_serial(const struct config *cfg)
 			 "console; use --console virtio, or leave the word out");
 }
 
+/* Without ACPI the 8259 pair and the 8254 are the kernel's, which answers before we are asked */
+static bool machine_port_is_kvms(const struct config *cfg, uint64_t first, uint64_t last)
+{
+	static const uint16_t kvms[][2] = {
+		{0x20, 0x21}, {0x40, 0x43}, {0xa0, 0xa1}, {0x4d0, 0x4d1}};
+
+	for (unsigned int i = 0; !cfg->acpi && i < ARRAY_SIZE(kvms); i++)
+		if (first <= kvms[i][1] && last >= kvms[i][0])
+			return true;
+	return false;
+}
+
+static int machine_add_exit_port(struct machine *m, struct err *e)
+{
+	uint64_t port = m->cfg->exit_port.port;
+	struct device *d;
+	int rc;
+
+	if (!m->cfg->exit_port.on)
+		return 0;
+	d = exit_port_create(port, &m->power);
+	if (d && machine_port_is_kvms(m->cfg, d->base, d->base + d->len - 1)) {
+		d->ops->destroy(d);
+		return err_set(
+			e, EINVAL,
+			"--exit-port: port 0x%llx is the interrupt controller's or "
+			"the timer's; give another one, like 0xf4",
+			(unsigned long long)port);
+	}
+	rc = machine_add_device(m, &m->pio, d, e);
+	return rc < 0 && d
+		       ? err_set(e, EINVAL,
+				 "--exit-port: other devices are on its four ports from "
+				 "0x%llx on; give another one, like 0xf4",
+				 (unsigned long long)port)
+		       : rc;
+}
+
 int machine_arch_devices(struct machine *m, struct err *e)
 {
 	uint64_t low = MIN(m->cfg->memory, LAYOUT_RAM_HOLE);
@@ -106,7 +144,8 @@ int machine_arch_devices(struct machine *m, struct err *e)
 				     e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio, pci_address_create(), e)) < 0 ||
 	    (rc = machine_add_device(m, &m->pio,
-				     pvpanic_create(LAYOUT_PVPANIC, &m->power), e)) < 0)
+				     pvpanic_create(LAYOUT_PVPANIC, &m->power), e)) < 0 ||
+	    (rc = machine_add_exit_port(m, e)) < 0)
 		return rc;
 	if (!m->cfg->acpi) { /* the 8259 pair and the 8254 are KVM's */
 		machine_warn_without_acpi(m->cfg);

@@ -183,9 +183,8 @@ void cli_help(FILE *out)
 		cli_help_row(out, &setting_table[i]);
 	(void)fputs(
 		"\n"
-		"Options may be written --name=value; lists may be given again; a comma in a\n"
-		"path is written twice.  Every part of every value: docs/config.md.\n"
-		"Examples:\n"
+		"--name=value is the same; lists may be given again; a comma in a path is two.\n"
+		"Every part of every value: docs/config.md.  Examples:\n"
 		"  microvm --kernel vmlinuz --initrd initrd.gz --append \"quiet\" --timeout 30s\n"
 		"  microvm --config vm.json --net tap=tap0 --report run.json\n",
 		out);

@@ -63,7 +63,7 @@ struct setting_parts {
 extern const struct setting_parts setting_memory, setting_disk, setting_net;
 extern const struct setting_parts setting_balloon, setting_pmem, setting_vsock,
 	setting_share;
-extern const struct setting_parts setting_console, setting_port;
+extern const struct setting_parts setting_console, setting_port, setting_exit_port;
 
 struct setting {
 	const char *name; /* "disk": --disk, and "disk" in JSON */

@@ -234,6 +234,10 @@ static void judge_own_end(struct judge *j, const struct exit_verdict *end)
 			  exit_name(end->cause));
 	else if (end->cause == CAUSE_REBOOT && !j->lines)
 		judge_fix(j, VERDICT_CRASH, "it reset before it printed a line");
+	else if (end->cause == CAUSE_EXIT_PORT && end->status)
+		judge_fix(j, VERDICT_FAIL, "%s",
+			  end->detail[0] ? end->detail
+					 : "the guest wrote 0 to its exit port");
 	else
 		judge_good(j, 0);
 }
@@ -269,6 +273,7 @@ void judge_end(struct judge *j, const struct exit_verdict *end)
 	case CAUSE_POWEROFF:
 	case CAUSE_REBOOT:
 	case CAUSE_HALT:
+	case CAUSE_EXIT_PORT:
 		judge_own_end(j, end);
 		break;
 	case CAUSE_JOB:

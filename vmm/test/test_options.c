@@ -41,6 +41,11 @@ static int set_acpi(struct job_reader *r, const char *value, struct err *e)
 	return job_setting(r, "acpi", value, e);
 }
 
+static int set_exit_port(struct job_reader *r, const char *value, struct err *e)
+{
+	return job_setting(r, "exit-port", value, e);
+}
+
 static int set_hang(struct job_reader *r, const char *value, struct err *e)
 {
 	struct test_options *o = r->ctx;
@@ -162,6 +167,8 @@ static const struct job_option options[] = {
 	{0, false, "cmdline", "LINE", "the whole line, without a word of ours",
 	 set_cmdline},
 	{0, false, "acpi", "on|off", "x86-64: off is a machine without ACPI", set_acpi},
+	{0, false, "exit-port", "PORT[,good=N]",
+	 "x86-64: a write of 0 (N) there is a PASS", set_exit_port},
 	{0, false, "hang", "TIME", "HANG when nothing comes from it for so long",
 	 set_hang},
 	{0, true, "expect", "REGEX", "a line that must come; without COMMAND, the last",
@@ -229,6 +236,7 @@ int test_options_check(struct test_options *o, const struct job_options *job,
 		return rc;
 	o->rules.command = job->argc > 0;
 	o->rules.agent = !o->initrd;
+	cfg->exit_port.has_good |= cfg->exit_port.on; /* 0, if none is given */
 	if (!cfg->timeout_ns)
 		cfg->timeout_ns = TEST_TIMEOUT_NS;
 	if (cfg->cmdline)
