@@ -41,7 +41,8 @@ verdict_tests() {
 	verdict crash 71 "CRASH: the guest's processor shut down \(triple fault\)" fault
 	LIMIT=1 verdict timeout 124 'TIMEOUT: --timeout ran out after 1 seconds' hang
 	verdict silence 76 'HANG: nothing came from the guest for 0.3 seconds \(--hang\)' hang --hang 300ms
-	verdict stands_still 76 'HANG: the guest stands for good: .*' still
+	verdict stands_still 76 'HANG: the guest stands for good: .*' still --artifacts "$work/still"
+	verdict_cpus_test
 	verdict expected 0 PASS hang --expect '^hanging$'
 	verdict expected_in_vain 1 'FAIL: no line matched --expect "nope"' hello --expect nope
 	verdict forbidden 1 'FAIL: a forbidden line: hello from ring 3 .*' hello --forbid 'ring \d'
@@ -73,6 +74,16 @@ verdict_agent_test() {
 	"$microvm" test --kernel "$payloads/hello" --agent "$work/agent" </dev/null >"$work/out" 2>"$work/err"
 	judge verdict_without_its_agent $? 1 \
 		'^microvm: FAIL: the machine ended before its agent spoke \(poweroff\)$'
+}
+
+# What stands_still has left: the kernel is an ELF file with symbols
+verdict_cpus_test() {
+	wants verdict_stands_still || return 0
+	grep -qF "symbols: $(realpath "$payloads")/still; the kernel lies where it was linked" "$work/still/cpus.txt" &&
+		grep -qxE 'vCPU 0: kernel' "$work/still/cpus.txt" &&
+		grep -qxE '  at     0x[0-9a-f]{16}  still\+0x[12]' "$work/still/cpus.txt" &&
+		grep -qxE '  stack  0x[0-9a-f]{16}  calls\+0x2' "$work/still/cpus.txt"
+	judge verdict_stands_still_somewhere $? 0
 }
 
 # What is there when we are killed in the middle

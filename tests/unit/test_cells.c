@@ -186,9 +186,10 @@ END_TEST
 /* A guest to which the directory is a volume */
 START_TEST(links_and_pipes_among_the_artifacts_are_replaced)
 {
-	static const char *const names[] = {"console.log", "vcpus.json", "report.json"};
+	static const char *const names[] = {"console.log", "vcpus.json", "cpus.txt",
+					    "report.json"};
 	char dir[] = "/tmp/test_cells.XXXXXX", path[64], link[64];
-	struct artifacts a = {.console = -1, .vcpus = -1};
+	struct artifacts a = {.console = -1, .vcpus = -1, .cpus = -1};
 	char *words[] = {NULL};
 	struct config cfg = {0};
 	struct err e = {0};

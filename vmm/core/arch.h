@@ -16,6 +16,15 @@ extern const char arch_job_words[];
  * guest-images has it. Ends in NULL
  */
 extern const char *const arch_kernel_files[];
+/* By what a running Linux shows where it lies: the symbols that may be where it takes system calls or
+ * exceptions, each @count times, @step apart; and its distance from where it was linked is a multiple of @align
+ */
+struct arch_entry {
+	const char *symbol; /* NULL: no more */
+	unsigned int step, count;
+};
+extern const struct arch_entry arch_kernel_entry[];
+extern const uint64_t arch_kernel_align;
 /* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
 extern const uint32_t arch_audit;
 

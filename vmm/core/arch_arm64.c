@@ -14,4 +14,8 @@ const char *const arch_kernel_files[] = {"arch/arm64/boot/Image",
 					 "vmlinuz",
 					 "kernel",
 					 NULL};
+/* The latter for processors whose branch history has to be cleared: one for each way to do that */
+const struct arch_entry arch_kernel_entry[] = {
+	{"vectors", 0, 1}, {"__bp_harden_el1_vectors", 0x800, 4}, {NULL, 0, 0}};
+const uint64_t arch_kernel_align = 2 << 20;
 const uint32_t arch_audit = AUDIT_ARCH_AARCH64;

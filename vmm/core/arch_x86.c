@@ -11,4 +11,6 @@ const char arch_images[] = "amd64";
 const char arch_job_words[] = "quiet noreplace-smp percpu_alloc=page";
 const char *const arch_kernel_files[] = {"arch/x86/boot/bzImage", "vmlinuz", "kernel",
 					 NULL};
+const struct arch_entry arch_kernel_entry[] = {{"entry_SYSCALL_64", 0, 1}, {NULL, 0, 0}};
+const uint64_t arch_kernel_align = 2 << 20;
 const uint32_t arch_audit = AUDIT_ARCH_X86_64;

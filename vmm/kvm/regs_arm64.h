@@ -26,6 +26,7 @@
 #define REG_TTBR0  ARM64_SYS_REG(3, 0, 2, 0, 0)
 #define REG_TTBR1  ARM64_SYS_REG(3, 0, 2, 0, 1)
 #define REG_TCR    ARM64_SYS_REG(3, 0, 2, 0, 2)
+#define REG_VBAR   ARM64_SYS_REG(3, 0, 12, 0, 0)
 #define REG_MPIDR  ARM64_SYS_REG(3, 0, 0, 0, 5)
 #define REG_MMFR0  ARM64_SYS_REG(3, 0, 0, 7, 0)
 #define REG_MMFR2  ARM64_SYS_REG(3, 0, 0, 7, 2)

@@ -225,8 +225,10 @@ static void *vcpu_thread(void *arg)
 		on = c->want == VCPU_REST ? vcpu_take_rest(c)
 					  : vcpu_came_back(c, ioctl(c->fd, KVM_RUN, 0));
 	}
-	if (c->host->keeps)
+	if (c->host->keeps) {
 		vcpu_arch_tell(c, c->told, sizeof(c->told));
+		vcpu_see(c);
+	}
 	pthread_mutex_lock(&c->lock);
 	c->left = true;
 	pthread_cond_broadcast(&c->moved);

@@ -25,7 +25,22 @@
 
 #define VCPU_EXIT_REASONS 48 /* KVM_EXIT_*; a greater one is counted in the last */
 
-#define VCPU_TOLD 1536
+#define VCPU_TOLD  1536
+#define VCPU_STACK (16 << 10) /* bytes of a stack that are kept: Linux has as many */
+
+/* What a vCPU was at when it left */
+struct vcpu_seen {
+	bool known; /* the rest could be read */
+	bool user;  /* in a program, and not in the kernel */
+	uint64_t pc, sp;
+	/* where its kernel takes system calls (x86-64: MSR LSTAR) or exceptions (arm64: VBAR_EL1), by which
+	 * one knows where that lies; 0: nowhere yet
+	 */
+	uint64_t entry;
+	unsigned int nstack;
+	uint64_t *
+		stack; /* of the kernel: words from @sp upwards, VCPU_STACK bytes; NULL: not wanted */
+};
 
 enum vcpu_end {
 	VCPU_POWEROFF, /* the guest asked the hypervisor itself for one of these, */
@@ -90,6 +105,7 @@ struct vcpu {
 	unsigned int pauses; /* of host->pauses: the number the guest was told of */
 	/* its registers when it left, as members of a JSON object; "": not kept, or it has not left */
 	char told[VCPU_TOLD];
+	struct vcpu_seen seen;                     /* likewise */
 	_Atomic uint64_t exits[VCPU_EXIT_REASONS]; /* written by its thread alone */
 };
 

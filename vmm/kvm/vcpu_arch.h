@@ -29,6 +29,14 @@ enum vcpu_look vcpu_arch_look(const struct vcpu *c);
  */
 void vcpu_arch_tell(struct vcpu *c, char *buf, size_t len);
 
+/* vcpu_arch_see() - all of @s but the stack.  vcpu_arch_translate(): the guest address to which its
+ * kernel's virtual address @va leads. Return: 0; -errno: it is not mapped. Both as vcpu_arch_tell()
+ */
+void vcpu_arch_see(struct vcpu *c, struct vcpu_seen *s);
+int vcpu_arch_translate(const struct vcpu *c, uint64_t va, gpa_t *gpa);
+/* vcpu_see() - fill c->seen; vCPU thread, outside of KVM_RUN (vcpu_see.c) */
+void vcpu_see(struct vcpu *c);
+
 /* vcpu_arch_paused() - the process was stopped for a while: tell the guest, so that its watchdogs
  * do not take the missing time for a hang. vCPU thread, before KVM_RUN
  */

@@ -7,7 +7,9 @@
 #include "vmm/core/util.h"
 #include "vmm/kvm/regs_arm64.h"
 
-#define TELL_X 31 /* x0 to x30 */
+#define TELL_X      31 /* x0 to x30 */
+#define PSTATE_MODE 0xfu
+#define PSTATE_EL1H 5u /* the stack is SP_EL1 */
 
 void vcpu_arch_tell(struct vcpu *c, char *buf, size_t len)
 {
@@ -35,4 +37,23 @@ void vcpu_arch_tell(struct vcpu *c, char *buf, size_t len)
 		if (regs_get(c->fd, REG_X(i), &v) == 0)
 			n += (size_t)snprintf(buf + n, len - n, "%s\"x%u\":\"0x%llx\"",
 					      n ? "," : "", i, (unsigned long long)v);
+}
+
+int vcpu_arch_translate(const struct vcpu *c, uint64_t va, gpa_t *gpa)
+{
+	return regs_translate(c->fd, c->host->mem, va, gpa);
+}
+
+void vcpu_arch_see(struct vcpu *c, struct vcpu_seen *s)
+{
+	uint64_t pstate = 0, sp_el0 = 0, sp_el1 = 0;
+
+	s->known = regs_get(c->fd, REG_PSTATE, &pstate) == 0 &&
+		   regs_get(c->fd, REG_PC, &s->pc) == 0 &&
+		   regs_get(c->fd, REG_CORE(regs.sp), &sp_el0) == 0 &&
+		   regs_get(c->fd, REG_CORE(sp_el1), &sp_el1) == 0;
+	s->user = (pstate & PSTATE_MODE) == 0;
+	s->sp = (pstate & PSTATE_MODE) == PSTATE_EL1H ? sp_el1 : sp_el0;
+	if (regs_get(c->fd, REG_VBAR, &s->entry) < 0)
+		s->entry = 0;
 }

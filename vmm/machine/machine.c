@@ -335,6 +335,7 @@ void machine_destroy(struct machine *m)
 	work_pool_destroy(m->pool); /* a worker may be writing a report of all below */
 	for (unsigned int i = m->nvcpu; i-- > 0;)
 		vcpu_destroy(&m->vcpu[i]);
+	free(m->stacks);
 	if (!m->cfg->early)
 		free(m->vcpu);
 	irqchip_fini(&m->irqchip);

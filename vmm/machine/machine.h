@@ -116,6 +116,7 @@ struct machine {
 	struct irqchip irqchip;
 	struct vcpu *vcpu;
 	unsigned int nvcpu; /* made so far */
+	uint64_t *stacks;   /* of all vCPUs, of machine_keep_registers(); NULL: none */
 	struct vcpu_host vcpu_host;
 
 	/* the other ends of interfaces that parts use */
@@ -183,11 +184,13 @@ void machine_set_panicked(struct machine *m, void (*fn)(void *ctx), void *ctx);
  * CAUSE_HANG, if its kernel has said nothing of it.  x86-64 alone
  */
 void machine_watch_still(struct machine *m);
-/* machine_keep_registers() - between build and run: those of each vCPU are kept when it leaves.
- * machine_registers() - after the run: of vCPU @nr, as members of a JSON object; NULL: there are none
+/* machine_keep_registers() - between build and run: those of each vCPU are kept when it leaves, and what it
+ * was at.  Return: 0, or -errno in @e.  machine_registers() - after the run: of vCPU @nr, as members of a JSON
+ * object; machine_seen(): what it was at. NULL: there are none
  */
-void machine_keep_registers(struct machine *m);
+int machine_keep_registers(struct machine *m, struct err *e);
 const char *machine_registers(const struct machine *m, unsigned int nr);
+const struct vcpu_seen *machine_seen(const struct machine *m, unsigned int nr);
 /* machine_push_console() - after machine_run(): what is kept of the console's output goes to its reader, as
  * much as that takes now
  */

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/core/loop_timer.h"
@@ -246,9 +247,19 @@ void machine_watch_still(struct machine *m)
 		loop_timer_every(&m->ends.timer, ENDS_LOOK_LATER_NS);
 }
 
-void machine_keep_registers(struct machine *m)
+/* The host gives a page of it when something is read into that */
+int machine_keep_registers(struct machine *m, struct err *e)
 {
+	size_t words = VCPU_STACK / sizeof(*m->stacks);
+
+	m->stacks = calloc(m->nvcpu, VCPU_STACK);
+	if (!m->stacks)
+		return err_set(e, ENOMEM, "no memory for the stacks of %u vCPUs",
+			       m->nvcpu);
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		m->vcpu[i].seen.stack = m->stacks + i * words;
 	m->vcpu_host.keeps = true;
+	return 0;
 }
 
 /* A thread that does not come back may still write its own */
@@ -257,6 +268,13 @@ const char *machine_registers(const struct machine *m, unsigned int nr)
 	if (nr >= m->nvcpu || !vcpu_left(&m->vcpu[nr]) || !m->vcpu[nr].told[0])
 		return NULL;
 	return m->vcpu[nr].told;
+}
+
+const struct vcpu_seen *machine_seen(const struct machine *m, unsigned int nr)
+{
+	if (nr >= m->nvcpu || !vcpu_left(&m->vcpu[nr]) || !m->vcpu[nr].seen.known)
+		return NULL;
+	return &m->vcpu[nr].seen;
 }
 
 void machine_ends_init(struct machine *m)

@@ -120,7 +120,8 @@ int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
 		return rc;
 	a->console = artifacts_file(at, dir, "console.log", e);
 	a->vcpus = a->console < 0 ? -1 : artifacts_file(at, dir, "vcpus.json", e);
-	if (a->vcpus < 0)
+	a->cpus = a->vcpus < 0 ? -1 : artifacts_file(at, dir, "cpus.txt", e);
+	if (a->cpus < 0)
 		return -e->code;
 	if (cfg->report)
 		return 0;
@@ -133,7 +134,8 @@ void artifacts_close(struct artifacts *a)
 {
 	cleanup_close_fd(&a->console);
 	cleanup_close_fd(&a->vcpus);
-	a->console = a->vcpus = -1;
+	cleanup_close_fd(&a->cpus);
+	a->console = a->vcpus = a->cpus = -1;
 }
 
 static size_t artifacts_stamp(const struct artifacts *a, char *at)
@@ -190,6 +192,14 @@ void artifacts_vcpus(struct artifacts *a, const struct machine *m)
 			return;
 		}
 	}
+}
+
+void artifacts_cpus(struct artifacts *a, struct cpus *c)
+{
+	int rc = a->cpus < 0 ? 0 : cpus_write(c, a->cpus);
+
+	if (rc < 0)
+		log_warn("--artifacts: cpus.txt is not whole: %s", strerror(-rc));
 }
 
 void artifacts_console(struct artifacts *a, const uint8_t *p, size_t n)

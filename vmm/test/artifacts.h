@@ -17,10 +17,12 @@
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 #include "vmm/machine/machine.h"
+#include "vmm/test/cpus.h"
 
 struct artifacts {
 	int console;        /* console.log; -1: there is none */
 	int vcpus;          /* vcpus.json; likewise */
+	int cpus;           /* cpus.txt; likewise */
 	bool inside;        /* a line */
 	bool anew;          /* the console began anew, which was said */
 	uint64_t len, most; /* bytes of console.log: as many as there are, and may be */
@@ -47,6 +49,8 @@ int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
 void artifacts_close(struct artifacts *a);
 /* artifacts_vcpus() - the registers of each vCPU of @m, which is over, unless there are none */
 void artifacts_vcpus(struct artifacts *a, const struct machine *m);
+/* artifacts_cpus() - what they were at, which has to be looked up in symbols */
+void artifacts_cpus(struct artifacts *a, struct cpus *c);
 /* artifacts_console() - the guest printed @n bytes more.  A file that takes no more is said once; one that is
  * full begins anew, for the last lines tell most
  */

@@ -106,6 +106,7 @@ static void judge_console_line(void *ctx, const char *line, size_t n)
 	if (j->verdict == VERDICT_ERROR)
 		return;
 	if (at) {
+		who_line(&j->who, at);
 		judge_kernel(j, at, line, n);
 		(void)ktap_line(&j->kernel, at);
 	} else {

@@ -19,6 +19,7 @@
 #include "vmm/test/lines.h"
 #include "vmm/test/pattern.h"
 #include "vmm/test/verdict.h"
+#include "vmm/test/who.h"
 
 #define JUDGE_WHY 320 /* of the line or sentence that decided */
 
@@ -41,6 +42,7 @@ struct judge {
 	struct ktap user;   /* what programs print on the console, */
 	struct ktap job;    /* and what COMMAND prints on its stdout */
 	struct cases cases; /* of all three */
+	struct who who;
 	uint32_t warnings, oopses;
 	uint64_t lines; /* of the console */
 };

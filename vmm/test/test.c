@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/kernel_line.h"
 #include "vmm/core/loop_timer.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/config_life.h"
@@ -25,7 +26,8 @@ int test_read(struct test *t, struct config *cfg, int argc, char **argv, struct 
 	struct job_command c = test_options_command(&t->options);
 
 	t->silence.fd = t->hang.fd = -1;
-	t->artifacts.console = t->artifacts.vcpus = -1;
+	t->artifacts.console = t->artifacts.vcpus = t->artifacts.cpus = -1;
+	t->symbols.table = t->symbols.text = -1;
 	t->argc = argc;
 	t->argv = argv;
 	return job_read(&t->job, cfg, &c, argc, argv, e);
@@ -76,12 +78,20 @@ int test_plan(struct test *t, struct config *cfg, struct err *e)
 	t->job.start.greeting = !t->options.rules.command;
 	judge_init(&t->judge, &t->options.rules);
 	rc = test_files(t, cfg, e);
-	return rc < 0 ? rc : job_plan(&t->job, cfg, e);
+	if (rc == 0)
+		rc = job_plan(&t->job, cfg, e);
+	if (rc < 0 || t->artifacts.cpus < 0)
+		return rc;
+	symbols_open(&t->symbols, cfg->kernel);
+	t->fixed = kernel_line_has(cfg->append, "nokaslr") ||
+		   kernel_line_has(cfg->cmdline, "nokaslr");
+	return 0;
 }
 
 void test_fini(struct test *t)
 {
 	artifacts_close(&t->artifacts);
+	symbols_close(&t->symbols);
 	judge_fini(&t->judge);
 	free(t->each);
 	matrix_free(&t->matrix);
@@ -216,8 +226,8 @@ int test_begin(struct test *t, struct machine *m, struct loop *loop, struct err 
 	loop_timer_set(&t->hang, t->options.hang_ns);
 	machine_watch_still(m);
 	machine_set_panicked(m, test_on_panic, t);
-	if (t->artifacts.vcpus >= 0)
-		machine_keep_registers(m);
+	if (t->artifacts.vcpus >= 0 && machine_keep_registers(m, e) < 0)
+		return -e->code;
 	return job_begin(&t->job, m, loop, e);
 }
 
@@ -269,6 +279,27 @@ static void test_say(struct test *t, struct exit_verdict *v)
 			       " (the kernel warned: %u)", j->warnings);
 }
 
+/* Of a bad end: where the processors were */
+static void test_keep(struct test *t)
+{
+	const struct machine *m = t->machine;
+	struct cpus c = {.n = m->nvcpu,
+			 .symbols = &t->symbols,
+			 .who = &t->judge.who,
+			 .fixed = t->fixed};
+
+	if (t->kept)
+		return;
+	t->kept = true;
+	artifacts_vcpus(&t->artifacts, m);
+	c.seen = calloc(m->nvcpu, sizeof(*c.seen));
+	for (unsigned int i = 0; c.seen && i < m->nvcpu; i++)
+		c.seen[i] = machine_seen(m, i);
+	if (c.seen && machine_registers(m, 0))
+		artifacts_cpus(&t->artifacts, &c);
+	free(c.seen);
+}
+
 void test_over(struct test *t, struct exit_verdict *v)
 {
 	struct exit_verdict copied = exit_verdict(CAUSE_JOB);
@@ -292,7 +323,7 @@ void test_over(struct test *t, struct exit_verdict *v)
 		t->decided_ns = monotonic_ns();
 	test_say(t, v);
 	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine)
-		artifacts_vcpus(&t->artifacts, t->machine);
+		test_keep(t);
 	job_shut(&t->job);
 	if (!t->loop)
 		return;

@@ -19,6 +19,7 @@
 #include "vmm/test/artifacts.h"
 #include "vmm/test/judge.h"
 #include "vmm/test/matrix.h"
+#include "vmm/test/symbols.h"
 #include "vmm/test/test_options.h"
 
 struct test {
@@ -26,6 +27,9 @@ struct test {
 	struct job job;
 	struct judge judge;
 	struct artifacts artifacts;
+	struct symbols symbols; /* of the kernel, for those */
+	bool kept;              /* they have all of a bad end */
+	bool fixed;             /* it lies where it was linked */
 	struct report_test told;
 	int argc; /* the command line, for the artifacts */
 	char **argv;
