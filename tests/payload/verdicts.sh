@@ -59,6 +59,7 @@ verdict_tests() {
 	verdict_agent_test
 	verdict_stopped_test
 	verdict_artifacts_test
+	verdict_full_disk_test
 	verdict_repeat_test
 	verdict_junit_test
 	verdict_repeat_cut_test
@@ -109,6 +110,42 @@ verdict_artifacts_test() {
 		judge $name $? 0
 	fi
 	verdict artifacts_in_a_file 125 '--artifacts: cannot write .*' hello --artifacts "$payloads/hello"
+}
+
+# full_disk PAGES COMMAND... - run it where $work/full is a directory of so many pages; what is there then is
+# copied to $work/left
+full_disk() {
+	local pages=$1
+	shift
+	rm -rf "$work/full" "$work/left" && mkdir "$work/full" "$work/left"
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare -Urm sh -c 'mount -t tmpfs -o "size=$(($1 * 4))k" none "$2/full" || exit 99
+		dirs=$2; shift 2; "$@" >"$dirs/out" 2>"$dirs/err" </dev/null
+		status=$?; cp -r "$dirs/full/." "$dirs/left"; exit $status' sh "$pages" "$work" "$@"
+}
+
+# The verdict is what it would be, each loss is said once, and what was written before is whole
+verdict_full_disk_test() {
+	local name=verdict_full_disk hello=("$payloads/hello" --initrd none) much
+	wants $name || return 0
+	if ! unshare -Urm true 2>/dev/null; then
+		skip $name 'no user namespaces'
+		return
+	fi
+	much=$(printf '%s\n' x "$stamp"'Oops: 0002 [#1]' && yes | head -n 900) # a line has its time in front
+	full_disk 3 "$microvm" test --kernel "${hello[@]}" --cmdline "$much" --artifacts "$work/full/a"
+	judge $name $? 73 '^microvm: OOPS: Oops: 0002 \[#1\]$' \
+		'^microvm: warn: --artifacts: console.log takes no more: No space left on device$'
+	[ "$(grep -c 'console.log takes no more' "$work/err")" = 1 ] || not_ok $name 'it warns more than once'
+	{ grep -qE '^ +[0-9.]+ hello from ring 3' "$work/left/a/console.log" &&
+		grep -q '^microvm test ' "$work/left/a/command"; } || not_ok $name 'what there was is lost'
+	full_disk 1 "$microvm" test --kernel "${hello[@]}" --artifacts "$work/full/a"
+	judge ${name}_of_a_pass $? 0 '^microvm: PASS$' '^microvm: --report: cannot write .*: No space left on device'
+	full_disk 2 "$microvm" test --kernel "${hello[@]}" --artifacts "$work/full/a" --repeat 2
+	judge ${name}_of_two $? 0 '^ +2  PASS'
+	full_disk 1 sh -c 'mount -o remount,ro "$1"; shift; exec "$@"' sh "$work/full" \
+		"$microvm" test --kernel "${hello[@]}" --artifacts "$work/full/a"
+	judge ${name}_that_is_read_only $? 125 '^microvm: --artifacts: cannot write .*: Read-only file system; give a .*'
 }
 
 # No result is lost, and nothing is left

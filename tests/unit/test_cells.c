@@ -63,6 +63,45 @@ START_TEST(report_is_believed)
 }
 END_TEST
 
+/* A full disk */
+START_TEST(verdict_is_lost_with_its_report)
+{
+	cell_read(&cell[0], "{\"test\": {\"verd", 16, 73);
+	ck_assert_int_eq(cell[0].verdict, VERDICT_OOPS);
+	ck_assert_str_eq(cell[0].line,
+			 "its process ended with status 73, without a report");
+	cell_read(&cell[0], "", 0, 0);
+	ck_assert_int_eq(cell[0].verdict, VERDICT_PASS);
+	cell_read(&cell[0], "", 0, 125);
+	ck_assert_int_eq(cell[0].verdict, VERDICT_ERROR);
+	cell_read(&cell[0], "", 0, 128 + 9);
+	ck_assert_int_eq(cell[0].verdict, VERDICT_ERROR);
+}
+END_TEST
+
+START_TEST(output_has_no_bound)
+{
+	char name[] = "/tmp/test_cells.XXXXXX";
+	struct stat st;
+	int fd = mkstemp(name);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cell); i++)
+		cell[i].output = -1;
+	cell[1].output = fd;
+	ck_assert_int_eq(write(fd, "0123456789", 10), 10);
+	cells_trim(&c, 10);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 10);
+	ck_assert(!cell[1].trimmed);
+	cells_trim(&c, 9);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 0);
+	ck_assert(cell[1].trimmed && !cell[0].trimmed);
+	close(fd);
+	unlink(name);
+}
+END_TEST
+
 static const struct {
 	enum verdict is[3];
 	int stopped, status;
@@ -227,6 +266,8 @@ END_TEST
 UNIT_MAIN("cells", setup, NULL, t)
 {
 	tcase_add_loop_test(t, report_is_believed, 0, ARRAY_SIZE(reports));
+	tcase_add_test(t, verdict_is_lost_with_its_report);
+	tcase_add_test(t, output_has_no_bound);
 	tcase_add_loop_test(t, status_of_all_is_another, 0, ARRAY_SIZE(many));
 	tcase_add_test(t, xml_has_another_result);
 	tcase_add_test(t, tap_name_is_a_directive);

@@ -14,9 +14,8 @@
 #include "vmm/core/util.h"
 #include "vmm/settings/config_life.h"
 
-#define ARTIFACTS_BATCH 1024        /* bytes of a guest that are written at once */
-#define ARTIFACTS_MOST  (256 * MIB) /* of console.log: a guest fills no disk */
-#define ARTIFACTS_STAMP 24          /* "1234567.123456 " */
+#define ARTIFACTS_BATCH 1024 /* bytes of a guest that are written at once */
+#define ARTIFACTS_STAMP 24   /* "1234567.123456 " */
 
 int artifacts_dir(const char *dir, bool own)
 {
@@ -104,6 +103,19 @@ static int artifacts_command(int at, const char *dir, int argc, char *const *arg
 	return artifacts_failed(dir, "command", errno, e);
 }
 
+static int artifacts_files(struct artifacts *a, int at, const char *dir, int argc,
+			   char *const *argv, struct err *e)
+{
+	int rc = artifacts_command(at, dir, argc, argv, e);
+
+	if (rc < 0)
+		return rc;
+	a->console = artifacts_file(at, dir, "console.log", e);
+	a->vcpus = a->console < 0 ? -1 : artifacts_file(at, dir, "vcpus.json", e);
+	a->cpus = a->vcpus < 0 ? -1 : artifacts_file(at, dir, "cpus.txt", e);
+	return a->cpus < 0 ? -e->code : 0;
+}
+
 int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
 		   char *const *argv, struct config *cfg, struct err *e)
 {
@@ -113,16 +125,13 @@ int artifacts_open(struct artifacts *a, const char *dir, bool own, int argc,
 
 	a->start_ns = monotonic_ns();
 	a->most = ARTIFACTS_MOST;
-	if (at < 0)
-		return artifacts_failed(dir, "", -at, e);
-	rc = artifacts_command(at, dir, argc, argv, e);
-	if (rc < 0)
+	rc = at < 0 ? artifacts_failed(dir, "", -at, e)
+		    : artifacts_files(a, at, dir, argc, argv, e);
+	if (rc == -ENOSPC ||
+	    rc == -EDQUOT) /* of many runs the next one's verdict is wanted as well */
+		log_warn("%s", e->msg);
+	else if (rc < 0)
 		return rc;
-	a->console = artifacts_file(at, dir, "console.log", e);
-	a->vcpus = a->console < 0 ? -1 : artifacts_file(at, dir, "vcpus.json", e);
-	a->cpus = a->vcpus < 0 ? -1 : artifacts_file(at, dir, "cpus.txt", e);
-	if (a->cpus < 0)
-		return -e->code;
 	if (cfg->report)
 		return 0;
 	(void)unlinkat(at, "report.json", 0);

@@ -16,8 +16,11 @@
 
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
+#include "vmm/core/util.h"
 #include "vmm/machine/machine.h"
 #include "vmm/test/cpus.h"
+
+#define ARTIFACTS_MOST (256 * MIB) /* of console.log: a guest fills no disk */
 
 struct artifacts {
 	int console;        /* console.log; -1: there is none */
@@ -40,7 +43,8 @@ int artifacts_make(int dir, const char *name);
  */
 int artifacts_of_cell(char path[PATH_MAX], const char *dir, unsigned int nr);
 
-/* artifacts_open() - make the directory @dir, if it is not there, and its files; cfg->report is the report
+/* artifacts_open() - make the directory @dir, if it is not there, and its files, as many as a full disk has room
+ * for; cfg->report is the report
  * in it, if none is given. @own: as artifacts_dir() has it. @argv: the words after `microvm test`.
  * Return: 0, or -errno in @e; artifacts_close() in either case
  */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 
 #define CELL_REPORT_MAX (1 << 20)
 #define CELL_WORDS      4 /* in front of the operator's */
+#define CELL_TRIM_MS    1000
 
 bool cells_wanted(const struct test_options *o)
 {
@@ -39,6 +41,15 @@ static enum verdict cell_verdict(const char *name)
 	return VERDICT_ERROR;
 }
 
+/* A report that a full disk has no room for: all but 125 are of one verdict */
+static enum verdict cell_by_status(int status)
+{
+	for (int v = VERDICT_PASS; v < VERDICT_COUNT; v++)
+		if (verdict_status((enum verdict)v) == status && status != 125)
+			return (enum verdict)v;
+	return VERDICT_ERROR;
+}
+
 void cell_read(struct cell *cell, const char *text, size_t len, int status)
 {
 	json_t *o = json_loadb(text, len, 0, NULL), *test = json_object_get(o, "test");
@@ -48,15 +59,17 @@ void cell_read(struct cell *cell, const char *text, size_t len, int status)
 	cell->over = true;
 	cell->verdict = cell_verdict(json_string_value(json_object_get(test, "verdict")));
 	cell->ns = (uint64_t)json_integer_value(json_object_get(o, "wall_ns"));
-	if (!o)
+	if (!o) {
+		cell->verdict = cell_by_status(status);
 		(void)snprintf(cell->line, sizeof(cell->line),
 			       "its process ended with status %d, without a report",
 			       status);
-	else
+	} else {
 		(void)snprintf(cell->line, sizeof(cell->line), "%.*s", CELL_LINE - 1,
 			       line     ? line
 			       : detail ? detail
 					: "");
+	}
 	text_printable(cell->line, strlen(cell->line));
 	cell->each = json_incref(json_object_get(test, "each"));
 	cell->more = (uint64_t)json_integer_value(json_object_get(test, "each_more"));
@@ -73,7 +86,8 @@ static void cell_over(struct cell *cell, int wait_status)
 	cell_read(cell, text ? text : "", n > 0 ? (size_t)n : 0, status);
 	free(text);
 	cleanup_close_fd(&cell->report);
-	cell->report = -1;
+	cleanup_close_fd(&cell->output);
+	cell->report = cell->output = -1;
 	cell->pid = 0;
 }
 
@@ -93,22 +107,15 @@ static int cell_file(const struct cells *c, unsigned int nr, const char *name)
 	return MAX(fd, -1);
 }
 
-/* Where the process prints to, which may be told of a mistake by its report alone */
-static int cell_output(const struct cells *c, unsigned int nr)
-{
-	int fd = c->options->artifacts ? cell_file(c, nr, "output.log") : -1;
-
-	return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
-}
-
 /* In the child */
 static _Noreturn void cell_exec(const struct cells *c, unsigned int nr, pid_t parent)
 {
 	static char name[] = "microvm", command[] = "test", option[] = "--cell", word[64];
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = cell_output(c, nr);
+	int in = open("/dev/null", O_RDWR | O_CLOEXEC), out = c->cell[nr].output;
 	char **argv = calloc((size_t)c->argc + CELL_WORDS, sizeof(*argv));
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGINT);
+	out = out < 0 ? in : out; /* and may be told of a mistake by its report alone */
 	if (getppid() != parent || !argv || dup2(in, STDIN_FILENO) < 0 ||
 	    dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 ||
 	    fcntl(c->cell[nr].report, F_SETFD, 0) < 0)
@@ -138,6 +145,7 @@ static int cell_start(struct cells *c, struct err *e)
 	pid_t parent = getpid();
 
 	cell->report = cell_report(c, c->next);
+	cell->output = c->options->artifacts ? cell_file(c, c->next, "output.log") : -1;
 	cell->pid = cell->report < 0 ? -1 : fork();
 	if (cell->pid < 0)
 		return err_set(e, errno,
@@ -204,6 +212,27 @@ static void cells_signal(struct cells *c, int fd)
 		cells_rest(c);
 }
 
+/* What the processes print is theirs to write: this is looked at once a second.  As with console.log, the last
+ * lines tell most
+ */
+void cells_trim(struct cells *c, uint64_t most)
+{
+	struct stat st;
+
+	for (unsigned int i = 0; i < c->next; i++) {
+		struct cell *cell = &c->cell[i];
+
+		if (cell->output < 0 || fstat(cell->output, &st) < 0 ||
+		    (uint64_t)st.st_size <= most || ftruncate(cell->output, 0) < 0)
+			continue;
+		if (!cell->trimmed)
+			log_warn("--artifacts: run %u prints much: its output.log has no "
+				 "more than the last %llu MiB",
+				 i + 1, (unsigned long long)(most / MIB));
+		cell->trimmed = true;
+	}
+}
+
 static int cells_all(struct cells *c, struct err *e)
 {
 	unsigned int jobs = MAX(c->options->jobs, 1U);
@@ -219,8 +248,10 @@ static int cells_all(struct cells *c, struct err *e)
 			if (rc < 0)
 				cells_stop(c, SIGTERM);
 		}
-		if (c->running && poll(&p, 1, -1) > 0)
+		if (c->running &&
+		    poll(&p, 1, c->options->artifacts ? CELL_TRIM_MS : -1) > 0)
 			cells_signal(c, fd);
+		cells_trim(c, ARTIFACTS_MOST);
 	}
 	close(fd);
 	return rc;
@@ -275,7 +306,7 @@ int cells_run(const struct test_options *o, const struct matrix *m, int argc, ch
 	if (!c.cell)
 		return err_set(e, ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < c.n; i++)
-		c.cell[i].report = -1;
+		c.cell[i].report = c.cell[i].output = -1;
 	signals_hold();
 	rc = cells_all(&c, e);
 	results_tap(&c);

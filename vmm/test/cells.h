@@ -25,6 +25,8 @@
 struct cell {
 	pid_t pid;            /* 0: it does not run */
 	int report;           /* a file, which it has inherited */
+	int output;           /* output.log, likewise; -1: what it prints is dropped */
+	bool trimmed;         /* that began anew, which was said */
 	bool begun, over;     /* over: the rest is there */
 	enum verdict verdict; /* VERDICT_NONE: it did not come to one */
 	char line[CELL_LINE]; /* that decided; printable */
@@ -57,6 +59,9 @@ int cells_run(const struct test_options *o, const struct matrix *m, int argc, ch
  * signal's
  */
 int cells_status(const struct cells *c);
+
+/* cells_trim() - an output.log of more than @most bytes begins anew */
+void cells_trim(struct cells *c, uint64_t most);
 
 /* cells_name() - of the @nr-th, from 0: "run 3", and what the matrix has for it; printable */
 void cells_name(const struct cells *c, unsigned int nr, char name[CELL_LINE]);

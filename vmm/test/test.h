@@ -29,7 +29,9 @@ struct test {
 	struct artifacts artifacts;
 	struct symbols symbols; /* of the kernel, for those */
 	bool kept;              /* they have all of a bad end */
-	bool fixed;             /* it lies where it was linked */
+	bool report_is_ours; /* and so has the report, or our parent: no --report asks for it */
+	bool over;           /* test_over() was called */
+	bool fixed;          /* it lies where it was linked */
 	struct report_test told;
 	int argc; /* the command line, for the artifacts */
 	char **argv;
