@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exit_port - a port that ends the machine with the number that a guest writes to it, as QEMU's
- * isa-debug-exit does (hw/misc/debugexit.c): reads are 0, and a write of any width counts.
+ * isa-debug-exit does: reads are 0, and a write of any width counts.
  *
  * It has no state.
  */

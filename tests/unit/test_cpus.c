@@ -24,7 +24,7 @@ static struct symbols symbols;
 static struct who who;
 static uint64_t stack[4];
 static struct vcpu_seen seen;
-static const struct vcpu_seen *all[] = {&seen, NULL};
+static const struct cpu all[] = {{&seen}, {NULL}};
 static struct cpus c;
 
 static void put(const char *name, const void *p, size_t n)
@@ -57,7 +57,7 @@ static void setup(void)
 		   0x100; /* a pointer to a function, to which no call returns */
 	stack[3] = LINKED + KASLR + 0x108;
 	symbols = (struct symbols){.table = -1, .text = -1};
-	c = (struct cpus){.seen = all, .n = 1, .symbols = &symbols, .who = &who};
+	c = (struct cpus){.cpu = all, .n = 1, .symbols = &symbols, .who = &who};
 }
 
 static void teardown(void)

@@ -26,7 +26,7 @@ static bool stack_piece(struct vcpu *c, uint64_t at)
 }
 
 /* A stack of interrupts' ends with where the task's own goes on (Linux's arch/x86/include/asm/irq_stack.h);
- * a page that is not mapped lies behind it. One step, so that a guest leads us round no circle
+ * it is followed by a page that is not mapped. One step, so that a guest leads us round no circle
  */
 static bool stack_goes_on(const struct vcpu_seen *s, uint64_t *at)
 {

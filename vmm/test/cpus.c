@@ -43,10 +43,10 @@ void cpus_place(struct cpus *c)
 	if (!symbols_load(c->symbols))
 		return;
 	for (unsigned int i = 0; i < c->n && !c->placed; i++) {
-		if (!c->seen[i] || !c->seen[i]->entry)
+		if (!c->cpu[i].seen || !c->cpu[i].seen->entry)
 			continue;
 		entered = true;
-		c->placed = cpus_entry_is(c, c->seen[i]->entry);
+		c->placed = cpus_entry_is(c, c->cpu[i].seen->entry);
 	}
 	if (c->placed)
 		return;
@@ -158,7 +158,7 @@ static void cpus_say_stack(const struct cpus *c, struct cpus_out *o,
 static void cpus_say_one(const struct cpus *c, struct cpus_out *o, unsigned int nr)
 {
 	const struct who_task *task = who_is(c->who, nr);
-	const struct vcpu_seen *s = c->seen[nr];
+	const struct vcpu_seen *s = c->cpu[nr].seen;
 	char name[CPUS_NAME + 32] = "", who[64] = "";
 
 	if (task)

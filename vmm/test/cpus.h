@@ -6,12 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/kvm/vcpu.h"
+#include "vmm/machine/machine.h"
 #include "vmm/test/symbols.h"
 #include "vmm/test/who.h"
 
+struct cpu {
+	const struct vcpu_seen *seen; /* NULL: it did not come back */
+};
+
 struct cpus {
-	const struct vcpu_seen **seen; /* of each vCPU; NULL: it did not come back */
+	const struct cpu *cpu;
 	unsigned int n;
 	struct symbols *symbols;
 	const struct who *who;

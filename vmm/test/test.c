@@ -285,21 +285,20 @@ static void test_say(struct test *t, struct exit_verdict *v)
 static void test_keep(struct test *t)
 {
 	const struct machine *m = t->machine;
-	struct cpus c = {.n = m->nvcpu,
+	struct cpu *cpu = calloc(m->nvcpu, sizeof(*cpu));
+	struct cpus c = {.cpu = cpu,
+			 .n = m->nvcpu,
 			 .symbols = &t->symbols,
 			 .who = &t->judge.who,
 			 .fixed = t->fixed};
 
-	if (t->kept)
-		return;
 	t->kept = true;
+	for (unsigned int i = 0; cpu && i < m->nvcpu; i++)
+		cpu[i].seen = machine_seen(m, i);
 	artifacts_vcpus(&t->artifacts, m);
-	c.seen = calloc(m->nvcpu, sizeof(*c.seen));
-	for (unsigned int i = 0; c.seen && i < m->nvcpu; i++)
-		c.seen[i] = machine_seen(m, i);
-	if (c.seen && machine_registers(m, 0))
+	if (cpu && machine_registers(m, 0))
 		artifacts_cpus(&t->artifacts, &c);
-	free(c.seen);
+	free(cpu);
 }
 
 void test_over(struct test *t, struct exit_verdict *v)
@@ -330,7 +329,8 @@ void test_over(struct test *t, struct exit_verdict *v)
 	if (j->verdict != before)
 		t->decided_ns = monotonic_ns();
 	test_say(t, v);
-	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine)
+	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine &&
+	    !t->kept)
 		test_keep(t);
 	job_shut(&t->job);
 	if (!t->loop)
