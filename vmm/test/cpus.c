@@ -12,6 +12,7 @@
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 
+#define CPUS_BARE   16         /* of a stack without names */
 #define CPUS_LINES  64         /* of a stack */
 #define CPUS_NAME   80         /* bytes of a symbol's name */
 #define CPUS_TEXT   (64 * MIB) /* a kernel's instructions lie so near to its entry */
@@ -140,12 +141,12 @@ static void cpus_say_stack(const struct cpus *c, struct cpus_out *o,
 			   const struct vcpu_seen *s)
 {
 	char name[CPUS_NAME + 32];
-	unsigned int lines = 0, more = 0;
+	unsigned int lines = 0, more = 0, most = c->placed ? CPUS_LINES : CPUS_BARE;
 
 	for (unsigned int i = 0; i < s->nstack; i++) {
 		if (!cpus_may_return(c, s, s->stack[i], name, sizeof(name)))
 			continue;
-		if (lines++ < CPUS_LINES)
+		if (lines++ < most)
 			cpus_say(o, "  stack  0x%016" PRIx64 "%s%s\n", s->stack[i],
 				 *name ? "  " : "", name);
 		else
