@@ -123,6 +123,16 @@ START_TEST(name_is_anothers)
 }
 END_TEST
 
+/* arm64: the processor has signed it. Elsewhere nothing is changed here */
+START_TEST(signed_address_has_no_name)
+{
+	put_map("System.map", arch_kernel_entry[0].symbol);
+	stack[0] ^= arch_kernel_signs & 0x5a5a000000000000;
+	ck_assert_ptr_nonnull(
+		strstr(says(), "  stack  0xffffffff9b000212  caller+0x12\n"));
+}
+END_TEST
+
 START_TEST(task_is_anothers)
 {
 	put_map("System.map-6.1", arch_kernel_entry[0].symbol);
@@ -326,6 +336,7 @@ END_TEST
 UNIT_MAIN("cpus", setup, teardown, t)
 {
 	tcase_add_test(t, name_is_anothers);
+	tcase_add_test(t, signed_address_has_no_name);
 	tcase_add_test(t, task_is_anothers);
 	tcase_add_test(t, names_of_another_kernel_are_believed);
 	tcase_add_test(t, names_are_known_before_the_place_is);

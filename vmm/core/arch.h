@@ -25,6 +25,8 @@ struct arch_entry {
 };
 extern const struct arch_entry arch_kernel_entry[];
 extern const uint64_t arch_kernel_align;
+/* Bits that are ones in an address of the kernel, but in which a processor may keep a signature of it */
+extern const uint64_t arch_kernel_signs;
 /* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
 extern const uint32_t arch_audit;
 

@@ -18,4 +18,6 @@ const char *const arch_kernel_files[] = {"arch/arm64/boot/Image",
 const struct arch_entry arch_kernel_entry[] = {
 	{"vectors", 0, 1}, {"__bp_harden_el1_vectors", 0x800, 4}, {NULL, 0, 0}};
 const uint64_t arch_kernel_align = 2 << 20;
+/* Pointer authentication, of addresses of 48 bits: all above them but bit 55, which says that it is the kernel's */
+const uint64_t arch_kernel_signs = 0xff7f000000000000;
 const uint32_t arch_audit = AUDIT_ARCH_AARCH64;

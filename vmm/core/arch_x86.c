@@ -13,4 +13,5 @@ const char *const arch_kernel_files[] = {"arch/x86/boot/bzImage", "vmlinuz", "ke
 					 NULL};
 const struct arch_entry arch_kernel_entry[] = {{"entry_SYSCALL_64", 0, 1}, {NULL, 0, 0}};
 const uint64_t arch_kernel_align = 2 << 20;
+const uint64_t arch_kernel_signs = 0;
 const uint32_t arch_audit = AUDIT_ARCH_X86_64;

@@ -137,6 +137,12 @@ static bool cpus_may_return(const struct cpus *c, const struct vcpu_seen *s, uin
 	return s->entry && at - s->entry + CPUS_TEXT < 2 * CPUS_TEXT;
 }
 
+/* Where a word of the stack would return to */
+static uint64_t cpus_unsigned(uint64_t word)
+{
+	return word >> 55 & 1 ? word | arch_kernel_signs : word;
+}
+
 static void cpus_say_stack(const struct cpus *c, struct cpus_out *o,
 			   const struct vcpu_seen *s)
 {
@@ -144,10 +150,12 @@ static void cpus_say_stack(const struct cpus *c, struct cpus_out *o,
 	unsigned int lines = 0, more = 0, most = c->placed ? CPUS_LINES : CPUS_BARE;
 
 	for (unsigned int i = 0; i < s->nstack; i++) {
-		if (!cpus_may_return(c, s, s->stack[i], name, sizeof(name)))
+		uint64_t at = cpus_unsigned(s->stack[i]);
+
+		if (!cpus_may_return(c, s, at, name, sizeof(name)))
 			continue;
 		if (lines++ < most)
-			cpus_say(o, "  stack  0x%016" PRIx64 "%s%s\n", s->stack[i],
+			cpus_say(o, "  stack  0x%016" PRIx64 "%s%s\n", at,
 				 *name ? "  " : "", name);
 		else
 			more++;
