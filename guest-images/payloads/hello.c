@@ -8,6 +8,8 @@ int main(void)
 	print("hello from ring 3 by %s, %u regions of RAM\n", rt_boot.protocol,
 	      rt_boot.nregion);
 	print("command line: %s\n", rt_boot.cmdline);
+	for (uint64_t i = 0, n = cmdline_u64("cases", 0); i < n; i++)
+		print(i ? "ok\n" : "TAP version 13\nok\n");
 	if (cmdline_is("end", "panic"))
 		guest_panic();
 	while (cmdline_is("end", "panics")) /* and it repeats that */

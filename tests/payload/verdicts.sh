@@ -62,6 +62,8 @@ verdict_tests() {
 	verdict_full_disk_test
 	verdict_repeat_test
 	verdict_junit_test
+	verdict_many_cases_test
+	verdict_many_symbols_test
 	verdict_repeat_cut_test
 	verdict_repeat_stopped_test
 	verdict_repeat_rests_test
@@ -169,6 +171,33 @@ verdict_junit_test() {
 	judge $name $? 1 '^microvm: run 2: FAIL: 1 of its cases failed, the first is "b"$'
 	n=$(grep -cE '<testcase .* name="s\.a"/>|<failure message="not ok 2 b"/>|<skipped message="ok 2 c # SKIP d"/>' "$work/junit")
 	[ "$n" = 6 ] || not_ok $name "of 6 lines about cases JUnit's file has $n"
+}
+
+# Many cases: a jailed process has few calls to get memory by
+verdict_many_cases_test() {
+	local name=verdict_many_cases
+	wants $name || return 0
+	"$microvm" test --kernel "$payloads/hello" --initrd none --append cases=4200 --report "$work/report" \
+		</dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 0 '^microvm: PASS \(cases: 4200 ok, '
+	grep -q '"each_more":0,' "$work/report" || not_ok $name 'the report has not all'
+}
+
+# A kernel without symbols, and a System.map of many beside it
+verdict_many_symbols_test() {
+	local name=verdict_many_symbols dir=$work/symbols
+	wants $name || return 0
+	rm -rf "$dir" && mkdir "$dir" && cp "$payloads/hello" "$dir/kernel"
+	# no sections: e_shnum
+	printf '\0\0' | dd of="$dir/kernel" bs=1 seek=60 conv=notrunc status=none
+	{
+		echo 0000000000100000 T all_of_it
+		printf 'ffffffff81%06x t f\n' {1..30000}
+	} >"$dir/System.map"
+	"$microvm" test --kernel "$dir/kernel" --initrd none --append 'nokaslr end=panics' --artifacts "$dir/a" \
+		</dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 70
+	grep -qE '^  at     0x[0-9a-f]{16}  all_of_it\+0x[0-9a-f]+$' "$dir/a/cpus.txt" || not_ok $name "$(cat "$dir/a/cpus.txt")"
 }
 
 # One that cannot begin ends them all, and what there is by then is told

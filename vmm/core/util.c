@@ -108,6 +108,18 @@ void signals_block(sigset_t *old)
 	pthread_sigmask(SIG_SETMASK, &set, old);
 }
 
+void *copied_grown(void *old, size_t old_len, size_t new_len)
+{
+	void *p = malloc(new_len);
+
+	if (!p)
+		return NULL;
+	if (old_len)
+		memcpy(p, old, old_len);
+	free(old);
+	return p;
+}
+
 void text_printable(char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

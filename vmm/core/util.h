@@ -52,6 +52,12 @@ long write_unless_stuck(int fd, const void *buf, size_t len, int ms);
  */
 void signals_block(sigset_t *old);
 
+/* copied_grown() - malloc() of @new_len bytes, the first @old_len of them from @old, which is freed: realloc()
+ * moves much by mremap(2), which a process that is locked up does not have.
+ * Return: NULL: no memory, and @old is as it was
+ */
+void *copied_grown(void *old, size_t old_len, size_t new_len);
+
 /* text_printable() - in @text, what is not printable ASCII, which a terminal might obey, becomes '?' */
 void text_printable(char *text, size_t n);
 

@@ -100,6 +100,8 @@ int report_open(struct report_file *f, const char *path, struct err *e)
 	if (!path)
 		return 0;
 	json_object_seed(0); /* which opens a file; at the end that may be forbidden */
+	json_set_alloc_funcs(malloc,
+			     free); /* since 2.15 it has realloc() else: copied_grown() */
 	fd = report_inherited_fd(path);
 	if (fd >= 0)
 		return report_open_inherited(f, fd, path, e);

@@ -31,7 +31,7 @@ static bool cases_grow(struct cases *c)
 		return true;
 	if (room > CASES_MAX)
 		return false;
-	one = realloc(c->one, room * sizeof(*one));
+	one = copied_grown(c->one, c->n * sizeof(*one), room * sizeof(*one));
 	if (!one)
 		return false;
 	c->one = one;

@@ -18,7 +18,8 @@
 #define SYMBOLS_TEXT_MAX (64 * MIB)
 #define SYMBOLS_SECTIONS 1024        /* of symbols.code */
 #define SYMBOLS_FUNCTION (256 * KIB) /* the last one's end is not known */
-#define SYMBOLS_BATCH    1024
+#define SYMBOLS_FIRST    1024
+#define SYMBOLS_BATCH    128
 
 /* ---- before the lock ---- */
 
@@ -154,15 +155,17 @@ void symbols_close(struct symbols *s)
 
 static bool symbols_add(struct symbols *s, uint64_t at, size_t name)
 {
-	if (s->n % SYMBOLS_BATCH == 0) {
-		struct symbol *more =
-			s->n < SYMBOLS_MAX
-				? realloc(s->one, (s->n + SYMBOLS_BATCH) * sizeof(*more))
-				: NULL;
+	if (s->n == s->room) {
+		size_t room = s->room ? 2 * s->room : SYMBOLS_FIRST;
+		struct symbol *more = room > SYMBOLS_MAX
+					      ? NULL
+					      : copied_grown(s->one, s->n * sizeof(*more),
+							     room * sizeof(*more));
 
 		if (!more)
 			return false;
 		s->one = more;
+		s->room = room;
 	}
 	s->one[s->n++] = (struct symbol){at, (uint32_t)name};
 	return true;
@@ -182,7 +185,7 @@ static bool symbols_wants(const struct symbols *s, const Elf64_Sym *y)
 
 static void symbols_load_table(struct symbols *s)
 {
-	Elf64_Sym batch[SYMBOLS_BATCH / 8];
+	Elf64_Sym batch[SYMBOLS_BATCH];
 
 	for (uint64_t left = s->table_len / sizeof(batch[0]); left;) {
 		size_t n = MIN(left, ARRAY_SIZE(batch));
@@ -215,11 +218,34 @@ static void symbols_load_map(struct symbols *s)
 	}
 }
 
-static int symbols_order(const void *a, const void *b)
+/* Let the symbol @i of a heap of @n sink to its place, below all that lie higher */
+static void symbols_sink(struct symbol *one, size_t i, size_t n)
 {
-	const struct symbol *x = a, *y = b;
+	for (size_t child; (child = 2 * i + 1) < n; i = child) {
+		struct symbol higher;
 
-	return x->at < y->at ? -1 : x->at > y->at;
+		if (child + 1 < n && one[child + 1].at > one[child].at)
+			child++;
+		if (one[child].at <= one[i].at)
+			return;
+		higher = one[child];
+		one[child] = one[i];
+		one[i] = higher;
+	}
+}
+
+/* A heapsort: the C library's qsort() asks the host how much memory it has, for which there is no call */
+static void symbols_sort(struct symbol *one, size_t n)
+{
+	for (size_t i = n / 2; i-- > 0;)
+		symbols_sink(one, i, n);
+	while (n > 1) {
+		struct symbol highest = one[0];
+
+		one[0] = one[--n];
+		one[n] = highest;
+		symbols_sink(one, 0, n);
+	}
 }
 
 bool symbols_load(struct symbols *s)
@@ -238,7 +264,7 @@ bool symbols_load(struct symbols *s)
 		symbols_load_table(s);
 	else
 		symbols_load_map(s);
-	qsort(s->one, s->n, sizeof(*s->one), symbols_order);
+	symbols_sort(s->one, s->n);
 	return s->n > 0;
 }
 

@@ -27,7 +27,7 @@ struct symbols {
 	bool own;          /* it is the file that was booted: it lies where that says */
 	/* what symbols_load() fills */
 	struct symbol *one; /* of functions, ascending */
-	size_t n;
+	size_t n, room;
 	char *names;
 	size_t names_len;
 };
