@@ -11,10 +11,6 @@
 #include <stddef.h>
 
 #include "boot/kernel.h"
-#include "vmm/core/util.h"
-
-/* The most of a kernel that is read, or unpacked; Debian's cloud kernel is 50 MiB */
-#define IKCONFIG_KERNEL_MAX (128 * MIB)
 
 /* ikconfig_read() - the configuration inside the kernel @f, which may be packed in a way that
  * kernel_arch_payload() knows. At most @max bytes; the caller checks whether it is valid. It makes

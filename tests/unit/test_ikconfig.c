@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ikconfig - the configuration inside a kernel that lies in its file as it is. */
 #include "boot/ikconfig.h"
+#include "boot/kernel_bytes.h"
 
 #include "tests/lib/unit.h"
 #include "tests/unit/boot_files.h"
@@ -91,9 +92,9 @@ START_TEST(no_more_of_a_file_is_read_than_the_limit)
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ck_assert_int_eq(ftruncate(fd, (off_t)(4 * GIB)), 0);
-	ck_assert(pwrite(fd, ikc.bytes, ikc.len, (off_t)IKCONFIG_KERNEL_MAX) > 0);
+	ck_assert(pwrite(fd, ikc.bytes, ikc.len, (off_t)KERNEL_BYTES_MAX) > 0);
 	ck_assert_ptr_null(ikc_read(path, ROOM));
-	ck_assert(pwrite(fd, ikc.bytes, ikc.len, (off_t)(IKCONFIG_KERNEL_MAX - ikc.len)) >
+	ck_assert(pwrite(fd, ikc.bytes, ikc.len, (off_t)(KERNEL_BYTES_MAX - ikc.len)) >
 		  0);
 	text = ikc_read(path, ROOM);
 	ck_assert_str_eq(text, IKC_TEXT);
