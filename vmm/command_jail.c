@@ -156,3 +156,10 @@ int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned in
 
 	return cfg->jail == JAIL_OFF ? 0 : copier_lock(cfg->jail, rule, n, e);
 }
+
+int command_reader_lock(void *ctx, struct err *e)
+{
+	const struct config *cfg = ctx;
+
+	return reader_lock_up(cfg->jail, e);
+}

@@ -57,5 +57,7 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
  */
 int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
 			struct err *e);
+/* command_reader_lock() - likewise the one that reads what others made, as reader_run() wants it */
+int command_reader_lock(void *ctx, struct err *e);
 
 #endif

@@ -35,8 +35,8 @@
 #define RANDOM     10000
 #define IOCTLS_MAX 8192
 
-static const char *const kinds[] = {"loop",   "vcpu",   "helper",
-				    "worker", "broker", "copier"};
+static const char *const kinds[] = {"loop",   "vcpu",   "helper", "worker",
+				    "broker", "copier", "reader"};
 static uint32_t ioctls[IOCTLS_MAX];
 static size_t n_ioctl;
 static unsigned int failed;

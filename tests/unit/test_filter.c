@@ -255,7 +255,7 @@ START_TEST(some_calls_nobody_may_make)
 	static const char *const jailed[] = {"openat", "socket", "connect", "kill",
 					     "pidfd_send_signal"};
 
-	never_allowed(BROKER | COPIER | ALL, never, ARRAY_SIZE(never));
+	never_allowed(BROKER | COPIER | READER | ALL, never, ARRAY_SIZE(never));
 	never_allowed(ALL, jailed, ARRAY_SIZE(jailed));
 }
 END_TEST
@@ -306,6 +306,25 @@ START_TEST(copier_changes_what_it_has_open_alone)
 	args[0] = 3;
 	ck_assert_int_eq(ask(&prog, SYS_read, args), PROBE_ALLOWED);
 	args[0] = STDERR_FILENO; /* which may be a terminal */
+	ck_assert_int_eq(ask(&prog, SYS_read, args), PROBE_DENIED);
+}
+END_TEST
+
+/* What it was given, and nothing more */
+START_TEST(reader_opens_nothing)
+{
+	static const char *const never[] = {
+		"open",     "openat",   "openat2",   "creat",   "socket",    "socketpair",
+		"pipe2",    "dup",      "fcntl",     "ioctl",   "sendmsg",   "recvmsg",
+		"unlinkat", "renameat", "linkat",    "mkdirat", "ftruncate", "fchmod",
+		"kill",     "tgkill",   "getdents64"};
+	static struct program prog;
+	uint64_t args[FILTER_SYS_ARGS] = {3};
+
+	never_allowed(READER, never, ARRAY_SIZE(never));
+	load(&prog, THREAD_READER, 0);
+	ck_assert_int_eq(ask(&prog, SYS_read, args), PROBE_ALLOWED);
+	args[0] = 4; /* what it writes */
 	ck_assert_int_eq(ask(&prog, SYS_read, args), PROBE_DENIED);
 }
 END_TEST
@@ -395,6 +414,7 @@ UNIT_MAIN("filter", NULL, NULL, t)
 	tcase_add_test(t, some_calls_nobody_may_make);
 	tcase_add_test(t, broker_opens_only_what_it_writes);
 	tcase_add_test(t, copier_changes_what_it_has_open_alone);
+	tcase_add_test(t, reader_opens_nothing);
 	tcase_add_test(t, no_memory_can_be_executed_or_be_a_file);
 	tcase_add_test(t, threads_have_as_few_calls_as_promised);
 	tcase_add_test(t, a_filter_that_was_not_built_is_none);

@@ -12,7 +12,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* The last two are the one thread of another process (vmm/jail/broker.h, vmm/job/job_copy.h) */
+/* The last three are the one thread of another process (vmm/jail/broker.h, vmm/job/job_copy.h,
+ * vmm/archive/reader.h)
+ */
 enum thread_kind {
 	THREAD_LOOP,
 	THREAD_VCPU,
@@ -20,6 +22,7 @@ enum thread_kind {
 	THREAD_WORKER,
 	THREAD_BROKER,
 	THREAD_COPIER,
+	THREAD_READER,
 	THREAD_KINDS
 };
 

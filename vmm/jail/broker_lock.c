@@ -48,6 +48,15 @@ int copier_lock(enum jail_mode mode, const struct landlock_rule *rule, unsigned 
 		       : jail_filter_enter(THREAD_COPIER, 0, e);
 }
 
+int reader_lock_up(enum jail_mode mode, struct err *e)
+{
+	broker_begin();
+	(void)jail_no_capabilities();
+	return lock_paths(mode, NULL, 0, "reader", e) < 0
+		       ? -e->code
+		       : jail_filter_enter(THREAD_READER, 0, e);
+}
+
 int broker_lock(enum jail_mode mode, int groups, struct err *e)
 {
 	struct landlock_rule rule[OUTSIDE_SLOTS_MAX + 1];

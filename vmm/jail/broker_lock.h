@@ -22,5 +22,9 @@ int broker_lock(enum jail_mode mode, int groups, struct err *e);
  */
 int copier_lock(enum jail_mode mode, const struct landlock_rule *rule, unsigned int n,
 		struct err *e);
+/* reader_lock_up() - the calling process reads what others made (vmm/archive/reader.h): no capability, no path,
+ * and a list of its own (filter_rules_reader.c). Return: likewise
+ */
+int reader_lock_up(enum jail_mode mode, struct err *e);
 
 #endif

@@ -140,7 +140,10 @@ const struct filter_rule *filter_rule(unsigned int i)
 	if (i < filter_rules_broker_n)
 		return &filter_rules_broker[i];
 	i -= filter_rules_broker_n;
-	return i < filter_rules_copier_n ? &filter_rules_copier[i] : NULL;
+	if (i < filter_rules_copier_n)
+		return &filter_rules_copier[i];
+	i -= filter_rules_copier_n;
+	return i < filter_rules_reader_n ? &filter_rules_reader[i] : NULL;
 }
 
 bool filter_rule_allows(const struct filter_rule *r, enum thread_kind kind,

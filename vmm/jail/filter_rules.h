@@ -39,11 +39,13 @@ struct filter_rule {
 	char why[80];
 };
 
-/* The broker's, the copier's, and this architecture's own */
+/* The broker's, the copier's, the reader's, and this architecture's own */
 extern const struct filter_rule filter_rules_broker[];
 extern const unsigned int filter_rules_broker_n;
 extern const struct filter_rule filter_rules_copier[];
 extern const unsigned int filter_rules_copier_n;
+extern const struct filter_rule filter_rules_reader[];
+extern const unsigned int filter_rules_reader_n;
 extern const struct filter_rule filter_rules_arch[];
 extern const unsigned int filter_rules_arch_n;
 
@@ -65,6 +67,7 @@ extern const unsigned int filter_rules_arch_n;
 #define WORKER (1U << THREAD_WORKER)
 #define BROKER (1U << THREAD_BROKER)
 #define COPIER (1U << THREAD_COPIER)
+#define READER (1U << THREAD_READER)
 #define ALL    (LOOP | VCPU | HELPER | WORKER)
 
 /* For a rule's arguments: a descriptor of that role; an int; one that has no other bits; one
@@ -113,7 +116,9 @@ extern const unsigned int filter_rules_arch_n;
 		"ioctl", threads, 0, {ON(0, role), INT(1, cmd)}, why \
 	}
 
-/* filter_rule() - the rule @i, those of all architectures first, then the broker's and the copier's.  Return: NULL after the last */
+/* filter_rule() - the rule @i, those of all architectures first, then the broker's, the copier's and the
+ * reader's.  Return: NULL after the last
+ */
 const struct filter_rule *filter_rule(unsigned int i);
 /* filter_rule_allows() - does @r allow its call with these arguments, were it a thread of @kind,
  * with @extras?  @pid is the process
