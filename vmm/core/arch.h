@@ -29,5 +29,7 @@ extern const uint64_t arch_kernel_align;
 extern const uint64_t arch_kernel_signs;
 /* AUDIT_ARCH_* of its system calls, as a seccomp filter sees it */
 extern const uint32_t arch_audit;
+/* EM_* of its programs, as their ELF headers have it */
+extern const uint16_t arch_elf;
 
 #endif

@@ -2,6 +2,7 @@
 /* arch_arm64 - this architecture's name. */
 #include "vmm/core/arch.h"
 
+#include <elf.h>
 #include <linux/audit.h>
 #include <stddef.h>
 
@@ -21,3 +22,4 @@ const uint64_t arch_kernel_align = 2 << 20;
 /* Pointer authentication, of addresses of 48 bits: all above them but bit 55, which says that it is the kernel's */
 const uint64_t arch_kernel_signs = 0xff7f000000000000;
 const uint32_t arch_audit = AUDIT_ARCH_AARCH64;
+const uint16_t arch_elf = EM_AARCH64;

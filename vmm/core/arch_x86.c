@@ -2,6 +2,7 @@
 /* arch_x86 - this architecture's name. */
 #include "vmm/core/arch.h"
 
+#include <elf.h>
 #include <linux/audit.h>
 #include <stddef.h>
 
@@ -15,3 +16,4 @@ const struct arch_entry arch_kernel_entry[] = {{"entry_SYSCALL_64", 0, 1}, {NULL
 const uint64_t arch_kernel_align = 2 << 20;
 const uint64_t arch_kernel_signs = 0;
 const uint32_t arch_audit = AUDIT_ARCH_X86_64;
+const uint16_t arch_elf = EM_X86_64;
