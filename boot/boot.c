@@ -13,6 +13,7 @@ int boot_load(const struct config *cfg, const struct platform *p, struct gmem *m
 	int rc = kernel_open(&f, cfg->kernel, e);
 
 	*r = (struct boot_result){0};
+	f.file.path = config_kernel_name(cfg);
 	if (rc == 0)
 		rc = kernel_unwrap(&f, uki_profile(words, NULL), e);
 	if (rc == 0)

@@ -62,7 +62,9 @@ static const struct kernel_stranger kernel_strangers[] = {
 	{0, 3, "BZh", "is bzip2-compressed; bunzip2 it first"},
 	{0, 5, "07070", "is a cpio archive; give it by --initrd"},
 	{0, 2, "#!", "is a script, not a kernel"},
-	{0, 7, "!<arch>", "is an archive; extract the kernel from it first"},
+	{0, 7, "!<arch>",
+	 "is an archive; microvm run and test take a kernel out of a package, else unpack "
+	 "it first: dpkg-deb -x"},
 	{0x1fe, 2, "\x55\xaa",
 	 "is a disk or boot sector; give it by --disk, and a "
 	 "kernel by --kernel"},

@@ -93,6 +93,7 @@ int command_run(int argc, char **argv, uint64_t start_ns)
 		err_set(&e, ENOMEM, "no memory for the job; raise ulimit -d");
 		return run_failed(&e);
 	}
+	j->kernel.lock = command_reader_lock;
 	if (config_init(&cfg, &e) < 0 || job_read(j, &cfg, NULL, argc, argv, &e) < 0 ||
 	    (!j->options.help &&
 	     (job_plan(j, &cfg, &e) < 0 ||

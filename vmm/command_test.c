@@ -104,6 +104,7 @@ int command_test(int argc, char **argv, uint64_t start_ns)
 		err_set(&e, ENOMEM, "no memory for the test; raise ulimit -d");
 		return test_failed(&e);
 	}
+	t->job.kernel.lock = command_reader_lock;
 	if (config_init(&cfg, &e) < 0 || test_read(t, &cfg, argc, argv, &e) < 0 ||
 	    (!t->job.options.help && cells_wanted(&t->options) &&
 	     test_check(t, &cfg, &e) < 0) ||

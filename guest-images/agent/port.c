@@ -57,7 +57,7 @@ int port_open(const char *name)
 	while (!find(name, path)) {
 		if (poll(&p, 1, WAIT_MS) <= 0)
 			agent_panic(
-				"there is no virtio port %s: give one, and a kernel with CONFIG_VIRTIO_MMIO and CONFIG_VIRTIO_CONSOLE, or their modules in the initramfs (guest-images/agent/mkagent --kernel DIR)",
+				"there is no virtio port %s: give one, and a kernel with CONFIG_VIRTIO_MMIO and CONFIG_VIRTIO_CONSOLE, or its own modules: --modules DIR",
 				name);
 		while (recv(events, said, sizeof(said), 0) > 0)
 			;

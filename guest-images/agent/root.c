@@ -29,7 +29,7 @@ bool root_mount(const char *source, const char *target, const char *type,
 	if (errno == ENODEV)
 		return sentence(
 			why,
-			"this kernel has no %s, neither built in nor as a module in the agent's initramfs: guest-images/agent/mkagent --kernel DIR puts in the modules of a kernel",
+			"this kernel has no %s, neither built in nor as a module in the agent's initramfs: give its modules by --modules DIR",
 			type);
 	if (errno == EINVAL && !strcmp(type, "virtiofs"))
 		return sentence(why,

@@ -184,6 +184,7 @@ struct config_said; /* vmm/settings/said.h */
 
 struct config {
 	char *kernel;
+	char *kernel_name; /* what sentences call it, if @kernel is a file without a name */
 	char *initrd[CONFIG_INITRDS_MAX];
 	unsigned int ninitrd;
 	char *append;  /* added to the VMM's command line; NULL: nothing */
@@ -227,5 +228,11 @@ struct config {
 	bool json;                /* the dry run prints its configuration instead */
 	struct config_said *said; /* all of the above as it was said; NULL: nothing */
 };
+
+/* config_kernel_name() - what sentences call the kernel */
+static inline const char *config_kernel_name(const struct config *cfg)
+{
+	return cfg->kernel_name ? cfg->kernel_name : cfg->kernel;
+}
 
 #endif

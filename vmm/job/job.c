@@ -19,6 +19,7 @@ int job_read(struct job *j, struct config *cfg, const struct job_command *c, int
 	     char **argv, struct err *e)
 {
 	j->wire = j->console.source.fd = j->root.own.fd = -1;
+	j->kernel.kernel.fd = j->kernel.modules.fd = -1;
 	j->scratch.fd = j->files.fd = j->copier.files = j->copier.answer = -1;
 	return job_options_read(&j->options, cfg, c, argc, argv, e);
 }
@@ -29,7 +30,9 @@ int job_plan(struct job *j, struct config *cfg, struct err *e)
 
 	j->console.shown = j->options.verbose;
 	if (j->bare)
-		return config_validate(cfg, e);
+		return job_kernel_find(&j->kernel, cfg, &j->options, true, e) < 0
+			       ? -e->code
+			       : config_validate(cfg, e);
 	rc = job_copier_plan(&j->copier, &j->options.out, j->options.out_most, e);
 	if (rc == 0 && j->options.host)
 		rc = job_root_host(&j->root, e);
@@ -39,6 +42,8 @@ int job_plan(struct job *j, struct config *cfg, struct err *e)
 		rc = job_copy_in(&j->options.in, &j->files, &j->nfiles, e);
 	if (rc == 0 && j->options.scratch)
 		rc = job_scratch_make(&j->scratch, j->options.scratch, e);
+	if (rc == 0)
+		rc = job_kernel_find(&j->kernel, cfg, &j->options, false, e);
 	if (rc < 0)
 		return rc;
 	j->start.terminal =
@@ -51,6 +56,7 @@ void job_fini(struct job *j)
 {
 	job_options_fini(&j->options);
 	job_root_close(&j->root);
+	job_kernel_close(&j->kernel);
 	job_file_close(&j->scratch);
 	job_file_close(&j->files);
 	job_copier_close(&j->copier);

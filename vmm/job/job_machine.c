@@ -8,7 +8,6 @@
 #include "vmm/core/arch.h"
 #include "vmm/core/util.h"
 #include "vmm/job/job.h"
-#include "vmm/job/job_find.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/settings/setting.h"
 
@@ -32,25 +31,6 @@ static int apply(struct config *cfg, const char *row, const char *path, const ch
 	rc = setting_apply_text(setting_find(row, false), cfg, text, e);
 	free(text);
 	return rc < 0 ? err_wrap(e, "--%s", row) : 0;
-}
-
-/* ---- kernel, agent ---- */
-
-static int describe_boot(struct job *j, struct config *cfg, struct err *e)
-{
-	cleanup_free char *kernel = job_find("kernel", cfg->kernel, e);
-	cleanup_free char *agent = kernel ? job_find("agent", j->options.agent, e) : NULL;
-	int rc;
-
-	if (!agent)
-		return -e->code;
-	rc = config_string(&cfg->kernel, kernel, e);
-	if (rc == 0)
-		rc = setting_apply_text(setting_find("initrd", false), cfg, agent, e);
-	if (rc == 0 && !cfg->append)
-		rc = setting_apply_text(setting_find("append", false), cfg,
-					arch_job_words, e);
-	return rc;
 }
 
 /* ---- root and volumes ---- */
@@ -220,8 +200,11 @@ static int describe_job(struct job *j, struct err *e)
 
 int job_describe(struct job *j, struct config *cfg, struct err *e)
 {
-	int rc = describe_boot(j, cfg, e);
+	int rc = 0;
 
+	if (!cfg->append)
+		rc = setting_apply_text(setting_find("append", false), cfg,
+					arch_job_words, e);
 	if (rc == 0)
 		rc = describe_root(j, cfg, e);
 	if (rc == 0)

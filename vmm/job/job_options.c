@@ -111,6 +111,13 @@ static int set_agent(struct job_reader *r, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_modules(struct job_reader *r, const char *value, struct err *e)
+{
+	(void)e;
+	r->o->modules = value;
+	return 0;
+}
+
 static int set_terminal(struct job_reader *r, const char *value, struct err *e)
 {
 	(void)value, (void)e;
@@ -185,8 +192,10 @@ const struct job_option job_option_table[] = {
 	{'q', false, "quiet", NULL, "no warnings", set_quiet},
 	{0, false, "verbose", NULL, "the kernel's console on stderr", set_verbose},
 	{0, false, "report", "FILE", "a JSON object about the run", set_report},
-	{0, false, "kernel", "FILE", "the kernel, for which --agent has the modules",
+	{0, false, "kernel", "FILE|DIR", "a kernel, its package, or where it was built",
 	 set_kernel},
+	{0, false, "modules", "DIR", "its modules, built or installed there",
+	 set_modules},
 	{0, false, "agent", "FILE", "the agent's image, of guest-images/agent/mkagent",
 	 set_agent},
 	{0, false, "jail", "strict|auto|off", "around the machine (strict)", set_jail},

@@ -60,7 +60,9 @@ struct job_options {
 	uint64_t scratch; /* bytes of a disk for what the job writes; 0: that is memory */
 	const char *workdir, *user, *hostname, *net;
 	const char *agent; /* NULL: looked for, as is cfg->kernel */
-	bool terminal;     /* -t: the job gets a terminal even if we have none */
+	const char *
+		modules; /* a directory; NULL: those of the agent's image, or the kernel's */
+	bool terminal; /* -t: the job gets a terminal even if we have none */
 	bool quiet, verbose;
 	bool help;
 };

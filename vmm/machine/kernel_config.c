@@ -234,11 +234,11 @@ static void kernel_config_tell(const struct config *cfg, const char *text,
 			"kernel %s: its CONFIG_%s is a module, says the configuration %s "
 			"it, so it mounts no --disk without an --initrd that loads it; "
 			"guest-images/rootfs/mkinitramfs makes one",
-			cfg->kernel, module, where);
+			config_kernel_name(cfg), module, where);
 	while (text && kernel_config_lacks(cfg, text, &next, &lack))
 		log_warn("kernel %s: it has no CONFIG_%s, which %s needs, says the "
 			 "configuration %s it",
-			 cfg->kernel, lack.option, lack.setting, where);
+			 config_kernel_name(cfg), lack.option, lack.setting, where);
 }
 
 void kernel_config_warn(const struct config *cfg, struct kernel_file *f)

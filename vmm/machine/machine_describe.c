@@ -170,8 +170,8 @@ static void describe_network(const struct config *cfg, FILE *f)
 void machine_describe(const struct machine *m, FILE *f)
 {
 	(void)fprintf(f, "name: %s\nvCPUs: %u\nkernel: %s, %s entry at 0x%llx\n",
-		      m->cfg->name, m->cfg->ncpu, m->cfg->kernel, m->boot.protocol,
-		      (unsigned long long)m->boot.entry);
+		      m->cfg->name, m->cfg->ncpu, config_kernel_name(m->cfg),
+		      m->boot.protocol, (unsigned long long)m->boot.entry);
 	describe_memory(m, f);
 	(void)fprintf(f, "devices:\n");
 	describe_bus(&m->pio, f);

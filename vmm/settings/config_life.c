@@ -100,6 +100,7 @@ void config_console_reader(struct config *cfg, bool in, bool out)
 void config_fini(struct config *cfg)
 {
 	free(cfg->kernel);
+	free(cfg->kernel_name);
 	for (unsigned int i = 0; i < CONFIG_INITRDS_MAX; i++)
 		free(cfg->initrd[i]);
 	free(cfg->append);
