@@ -8,12 +8,12 @@
 #
 # shellcheck disable=SC2016 # what stands in single quotes is for the guest's shell
 
-# verdict STATUS WORDS OPTION... - test the stock kernel; WORDS begin what we say of it
+# verdict STATUS WORDS OPTION... - test the stock kernel, or $test_kernel; WORDS begin what we say of it
 verdict()
 {
 	want=$1 words=$2
 	shift 2
-	"$MICROVM" test --timeout $GUEST_TIMEOUT --kernel "$RUN/kit/kernel" "$@" >out 2>err </dev/null
+	"$MICROVM" test --timeout $GUEST_TIMEOUT --kernel "${test_kernel:-$RUN/kit/kernel}" "$@" >out 2>err </dev/null
 	status=$?
 	[ $status = "$want" ] || fail "status $status, not $want: $(tail -n 3 err)"
 	grep -q "^microvm: $words" err || fail "not $words: $(tail -n 3 err)"
@@ -104,4 +104,26 @@ case_test_tells_a_processor_that_stands()
 	init 71 'CRASH: ' 'kexec triple'
 	init 76 'HANG: the guest stands for good' 'kexec still'
 	init 76 'HANG: nothing came from the guest' 'kexec spin' --hang 20s
+}
+
+case_test_takes_a_package()
+{
+	export MICROVM_RUN_DIR="$RUN/none"
+	test_kernel=$RUN/linux.deb
+	verdict 0 PASS --root "$RUN/root.img" -- cat /proc/modules
+	grep -q '^virtio_blk ' out || fail "virtio_blk is no module of the guest's: $(head -n 3 out)"
+}
+
+case_test_takes_what_was_built()
+{
+	export MICROVM_RUN_DIR="$RUN/none"
+	test_kernel=$RUN/tree
+	verdict 0 PASS
+	# as after a build of another commit's kernel alone
+	cp -R "$RUN/tree" tree
+	test_kernel=tree
+	sed -i 's/vermagic=[0-9]/vermagic=x/' tree/drivers/virtio/virtio_mmio.ko
+	verdict 125 'kernel tree: its module virtio_mmio is of kernel x.*; build both: make all'
+	rm tree/drivers/virtio/virtio_mmio.ko
+	verdict 125 'kernel tree: its module virtio_mmio is not there, but listed'
 }
