@@ -4,18 +4,30 @@
 # debs.sh - packages of Debian for the image scripts, and programs out of them, fetched by apt and not
 # installed.  lib.sh sources it.
 
+# Of this suite, like unstable, are packages; '': of what the machine's sources name
+apt_suite=''
+
 # apt_private ARCH - fill $apt_opts so that apt works for ARCH with lists of its own in
 # the cache: for foreign architectures, for plain users, for a machine whose lists are
-# old.  Sources and keys stay those of the machine; nothing of it is changed.
+# old, for $apt_suite.  Sources (of a suite, the mirror) and keys stay those of the machine; nothing of
+# it is changed.
 apt_private()
 {
-	local d=$MICROVM_CACHE/apt/$1
+	local d=$MICROVM_CACHE/apt/$1${apt_suite:+-$apt_suite}
 	mkdir -p "$d/state/lists/partial" "$d/cache/archives/partial"
 	: >>"$d/state/status"
 	apt_opts=(-o "APT::Architecture=$1" -o "APT::Architectures::=$1"
 		-o "Dir::State=$d/state" -o "Dir::State::status=$d/state/status"
-		-o "Dir::Cache=$d/cache" -o APT::Sandbox::User=)
+		-o "Dir::Cache=$d/cache" -o APT::Sandbox::User=
+		# which a container's configuration may have turned off: a second at each call
+		-o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin)
 	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
+	if [ "$apt_suite" ]; then
+		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+			"$(apt_mirror)" "$apt_suite" >"$d/sources.list"
+		apt_opts+=(-o "Dir::Etc::sourcelist=$d/sources.list" -o Dir::Etc::sourceparts=-
+			-o Acquire::Languages=none)
+	fi
 	(
 		# apt itself does not wait for another update
 		exec 9>"$d/lock" && flock 9 || exit
@@ -26,19 +38,26 @@ apt_private()
 	) || exit 1
 }
 
+# apt_mirror - print where this machine has Debian from
+apt_mirror()
+{
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null |
+		grep -m1 . || echo http://deb.debian.org/debian
+}
+
 # apt_select PACKAGE ARCH - choose $apt_opts with which apt can fetch PACKAGE: the lists
 # the machine has, else private ones
 apt_select()
 {
 	apt_opts=()
 	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
-	if [ "$2" = "$(host_arch)" ] &&
+	if [ -z "$apt_suite" ] && [ "$2" = "$(host_arch)" ] &&
 		[ -n "$(apt-cache "${apt_opts[@]}" show "$1" 2>/dev/null)" ]; then
 		return
 	fi
 	apt_private "$2"
 	[ -n "$(apt-cache "${apt_opts[@]}" show "$1" 2>/dev/null)" ] ||
-		die "apt knows no package $1 for $2: these scripts want the package sources of Debian 12"
+		die "apt knows no package $1 for $2${apt_suite:+ in $apt_suite}: these scripts want the package sources of Debian 12"
 }
 
 # apt_depends PACKAGE ARCH PATTERN - print the first dependency whose name matches
@@ -65,6 +84,21 @@ apt_deb()
 			die "apt-get could not download $1 for $2"
 	}
 	find "$3" -maxdepth 1 -name "$1_*.deb" -print -quit
+}
+
+# linux_source - print the path of the package with Debian's sources of Linux 6.1, fetched if need be
+linux_source()
+{
+	local deb
+	deb=$(find "$MICROVM_CACHE" -maxdepth 1 -name 'linux-source-6.1_*.deb' | sort -V | tail -n1)
+	[ -n "$deb" ] && cache_has "$deb" || (
+		cache_lock linux-source
+		tmp=$(cache_tmp) || exit
+		trap 'rm -rf "$tmp"' EXIT
+		deb=$(apt_deb linux-source-6.1 "$(host_arch)" "$tmp") || exit
+		cache_keep "$deb" "$MICROVM_CACHE/${deb##*/}"
+	) || exit 1
+	find "$MICROVM_CACHE" -maxdepth 1 -name 'linux-source-6.1_*.deb' | sort -V | tail -n1
 }
 
 # static_program PACKAGE ARCH NAME - print the path of the program NAME in PACKAGE for ARCH,

@@ -69,6 +69,12 @@ static const struct {
 	{KLOG_OOPS, "BUG: KFENCE: use-after-free read in f+0x1/0x2"},
 	{KLOG_OOPS, "BUG: sleeping function called from invalid context at mm/slab.h:1"},
 	{KLOG_OOPS, "BUG: scheduling while atomic: swapper/0/0/0x00000002"},
+	{KLOG_OOPS,
+	 "BUG: TASK stack guard page was hit at 00000000f52f0b7b (stack is 0000000036c82c98)"},
+	{KLOG_OOPS, "stack guard page: 0000 [#1] PREEMPT SMP NOPTI"},
+	{KLOG_NOTHING,
+	 "list_add corruption. next is NULL."}, /* a BUG or a WARNING follows */
+	{KLOG_NOTHING, "ends_badly: loading out-of-tree module taints kernel."},
 	/* arm64 */
 	{KLOG_OOPS,
 	 "Unable to handle kernel NULL pointer dereference at virtual address 0"},

@@ -36,6 +36,18 @@ static const struct {
 	{"KTAP version 1|1..2|  KTAP version 1|  1..1|    KTAP version 1|    1..1|"
 	 "    ok 1 a|  ok 1 b|ok 1 c|ok 2 d",
 	 2, 0, 0, 0, 0, false, false, ""},
+	/* as the modules of Linux 6.1 print it: each suite a document of its own, whose result is to its left */
+	{"    KTAP version 1|    # Subtest: example|    1..4|    ok 1 a|"
+	 "    # example_skip_test: You should not see a line below.|    ok 2 b # SKIP c|"
+	 "    ok 3 d # SKIP c|    ok 4 e|# example: pass:2 fail:0 skip:2 total:4|"
+	 "ok 1 example",
+	 2, 0, 2, 0, 0, false, false, ""},
+	{"    KTAP version 1|    1..1|    ok 1 a|ok 1 s|    KTAP version 1|    1..1|"
+	 "    not ok 1 b|not ok 2 t",
+	 1, 1, 0, 0, 0, true, false, "b"},
+	{"    KTAP version 1|    1..2|    ok 1 a|ok 1 s|    KTAP version 1|    1..1|"
+	 "    ok 1 b|not ok 2 t",
+	 2, 1, 0, 0, 1, true, false, "t"},
 	/* the subtests are good, and their test is not */
 	{"KTAP version 1|1..1|  KTAP version 1|  1..1|  ok 1 a|not ok 1 s", 1, 1, 0, 0, 0,
 	 true, false, "s"},

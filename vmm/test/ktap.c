@@ -136,7 +136,8 @@ static int64_t ktap_close_below(struct ktap *k, unsigned int indent, const char 
 	uint32_t told = 0;
 	int64_t below = -1;
 
-	while (k->depth > 1 && ktap_top(k)->indent > indent) {
+	/* a module's KUnit suite is a document of its own, whose result stands to its left */
+	while (k->depth && ktap_top(k)->indent > indent) {
 		below = ktap_top(k)->failed;
 		told = ktap_top(k)->told;
 		ktap_close(k);
@@ -170,7 +171,7 @@ static bool ktap_result(struct ktap *k, const char *line, unsigned int indent)
 	r = ktap_directive(p, &len, r);
 	ktap_name(name, p, len);
 	below = ktap_close_below(k, indent, name);
-	if (ktap_top(k)->indent < indent)
+	if (!k->depth || ktap_top(k)->indent < indent)
 		ktap_open(k, indent);
 	ktap_top(k)->seen += ktap_top(k)->seen < UINT32_MAX;
 	if (below < 0 || (r == KTAP_FAILED && !below)) {
