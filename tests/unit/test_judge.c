@@ -64,6 +64,10 @@ static const struct {
 	{"up\n", CAUSE_POWEROFF, VERDICT_PASS, ""},
 	{"up\n", CAUSE_REBOOT, VERDICT_PASS, ""},
 	{"up\n", CAUSE_HALT, VERDICT_PASS, ""},
+	{"Linux version 6.1.0\nOops: 0002 [#1]\n", CAUSE_HALT, VERDICT_PASS,
+	 "but its kernel prints no time stamps, so that no oops of it would be known: boot "
+	 "it with printk.time=1"},
+	{T "Linux version 6.1.0\nLinux version\n", CAUSE_HALT, VERDICT_PASS, ""},
 	{"", CAUSE_REBOOT, VERDICT_CRASH, "it reset before it printed a line"},
 	{T "Kernel panic - not syncing: x\n", CAUSE_PANIC, VERDICT_PANIC,
 	 "Kernel panic - not syncing: x"},

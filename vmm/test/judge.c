@@ -110,6 +110,7 @@ static void judge_console_line(void *ctx, const char *line, size_t n)
 		judge_kernel(j, at, line, n);
 		(void)ktap_line(&j->kernel, at);
 	} else {
+		j->unstamped |= strncmp(line, "Linux version ", 14) == 0;
 		(void)ktap_line(&j->user, line);
 	}
 	judge_patterns(j, line, n);
@@ -219,7 +220,10 @@ static void judge_good(struct judge *j, int status)
 		if (!s->p[i].met)
 			judge_fix(j, VERDICT_FAIL, "no line matched --expect \"%.80s\"",
 				  s->p[i].text);
-	judge_fix(j, VERDICT_PASS, "%s", "");
+	judge_fix(j, VERDICT_PASS, "%s",
+		  j->unstamped ? "but its kernel prints no time stamps, so that no oops "
+				 "of it would be known: boot it with printk.time=1"
+			       : "");
 }
 
 /* A kernel that resets or powers off on its way to the agent has not booted */

@@ -45,6 +45,7 @@ struct judge {
 	struct who who;
 	uint32_t warnings, oopses;
 	uint64_t lines; /* of the console */
+	bool unstamped; /* Linux printed there without time stamps: nothing of it was judged */
 };
 
 /* judge_init() - @rules outlives it, and it stays where it is.  judge_fini() after it */

@@ -15,3 +15,10 @@ case_unified_kernel_image()
 	guest 0 --kernel "$UKI" --append 'last=word'
 	said 'quiet microvm.run=.* inside=1 console=ttyS0 .* last=word'
 }
+
+case_unified_kernel_image_of_ukify()
+{
+	[ "$BY_UKIFY" ] || skip "ukify could not be fetched"
+	guest 0 --kernel "$BY_UKIFY" --append 'last=word'
+	said 'quiet microvm.run=.* inside=2 console=ttyS0 .* last=word'
+}
