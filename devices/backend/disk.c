@@ -2,8 +2,10 @@
 /* disk - a disk as its device sees it: its engine's ops, and the parts that all engines share. */
 #include "devices/backend/disk.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "devices/backend/disk_engine.h"
 #include "vmm/core/log.h"
@@ -104,6 +106,50 @@ bool disk_look_again(struct disk *d)
 		log_info("disk %s has grown from %llu to %llu bytes", d->path,
 			 (unsigned long long)before, (unsigned long long)size);
 	return true;
+}
+
+bool disk_may_change(const struct disk *d)
+{
+	return d->under ? disk_may_change(d->under) : d->fd >= 0;
+}
+
+int disk_grow(const struct disk *d, uint64_t size, struct err *e)
+{
+	unsigned long long want = size, have;
+	uint64_t now;
+	int rc;
+
+	if (d->under)
+		return disk_grow(d->under, size, e);
+	if (!disk_may_change(d))
+		return err_set(e, ENOTSUP,
+			       "an overlay fits only the base that it was begun on");
+	if (!size || size % d->block)
+		return err_set(e, EINVAL, "%llu bytes are not whole blocks of %u", want,
+			       d->block);
+	rc = disk_file_size(d, &now);
+	if (rc < 0)
+		return err_set(e, -rc, "it does not tell its size: %s", strerror(-rc));
+	have = now;
+	if (size == now)
+		return 0;
+	if (size < now)
+		return err_set(e, EINVAL,
+			       "it has %llu bytes, and a shorter one would lose what the "
+			       "guest has behind %llu; give more",
+			       have, want);
+	if (d->readonly)
+		return err_set(e, EROFS,
+			       "it is read-only here; grow the file by other means, and "
+			       "give no size");
+	if (d->device)
+		return err_set(e, ENOTSUP,
+			       "it is a block device of %llu bytes; grow that first",
+			       have);
+	if (ftruncate(d->fd, (off_t)size) < 0)
+		return err_set(e, errno, "the file does not become %llu bytes long: %s",
+			       want, strerror(errno));
+	return 0;
 }
 
 /* ---- what the engines share ---- */

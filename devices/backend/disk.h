@@ -120,6 +120,14 @@ int disk_start(struct disk *d, struct work_pool *pool, struct device *dev,
  * @dev's lock held. Return: has it changed?
  */
 bool disk_look_again(struct disk *d);
+/* disk_grow() - make the file of a disk @size bytes long; disk_look_again() has to follow. @dev's lock
+ * held; waits for the file system only. Return: 0, also if it has that size; -errno with a sentence in
+ * @e: -ENOTSUP: an overlay, or a block device of another size; -EROFS; -EINVAL: no such size, or less
+ * than it has
+ */
+int disk_grow(const struct disk *d, uint64_t size, struct err *e);
+/* disk_may_change() - may it have another size while it is open? An overlay may not */
+bool disk_may_change(const struct disk *d);
 
 /* @dev's lock is held for all of these.
  *

@@ -164,6 +164,23 @@ const struct balloon_stats *balloon_last_stats(const struct virtio_dev *v)
 	return &container_of(v, const struct balloon, v)->stats.last;
 }
 
+void balloon_resize(struct virtio_dev *v, uint64_t bytes)
+{
+	struct balloon *b = balloon_of(v);
+
+	b->truth.num_pages = htole32((uint32_t)(bytes / BALLOON_PAGE));
+	b->config = b->truth;
+	virtio_config_changed(v);
+}
+
+void balloon_size(const struct virtio_dev *v, uint64_t *asked, uint64_t *given)
+{
+	const struct balloon *b = container_of(v, const struct balloon, v);
+
+	*asked = le32toh(b->truth.num_pages) * BALLOON_PAGE;
+	*given = le32toh(b->truth.actual) * BALLOON_PAGE;
+}
+
 static void balloon_kick(struct virtio_dev *v, unsigned int qi)
 {
 	struct balloon *b = balloon_of(v);

@@ -32,4 +32,10 @@ bool balloon_ask(struct virtio_dev *v, struct balloon_asker *a);
 /* balloon_last_stats() - the guest's last figures, also if its driver is gone.  dev->lock held */
 const struct balloon_stats *balloon_last_stats(const struct virtio_dev *v);
 
+/* balloon_resize() - ask the guest for @bytes, whole pages of BALLOON_PAGE; it gives them when it does.
+ * dev->lock held. balloon_size(): what was asked for, and what its driver says it has given, unchecked
+ */
+void balloon_resize(struct virtio_dev *v, uint64_t bytes);
+void balloon_size(const struct virtio_dev *v, uint64_t *asked, uint64_t *given);
+
 #endif

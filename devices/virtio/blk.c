@@ -282,21 +282,54 @@ static const struct virtio_ops blk_ops = {
 	.destroy = blk_destroy,
 };
 
-void blk_look_again(struct virtio_dev *v)
+/* dev->lock held */
+static void blk_look(struct virtio_dev *v)
 {
 	struct blk *b = blk_of(v);
 
+	if (!disk_look_again(b->disk))
+		return;
+	b->truth.capacity = b->disk->size / DISK_SECTOR;
+	b->config = b->truth;
+	virtio_config_changed(v);
+}
+
+void blk_look_again(struct virtio_dev *v)
+{
 	/* one that another process serves may hold its lock for seconds */
 	if (v->ops != &blk_ops)
 		return;
 	if (!device_lock_soon(v->dev))
 		return;
-	if (disk_look_again(b->disk)) {
-		b->truth.capacity = b->disk->size / DISK_SECTOR;
-		b->config = b->truth;
-		virtio_config_changed(v);
-	}
+	blk_look(v);
 	pthread_mutex_unlock(&v->dev->lock);
+}
+
+int blk_resize(struct virtio_dev *v, uint64_t size, uint64_t *now, struct err *e)
+{
+	int rc = 0;
+
+	if (v->ops != &blk_ops)
+		return err_set(e, ENOTSUP,
+			       "another process serves it; ask that for another size");
+	if (!device_lock_soon(v->dev))
+		return err_set(e, EBUSY, "it waits for the host; try again later");
+	if (size)
+		rc = disk_grow(blk_of(v)->disk, size, e);
+	else if (!disk_may_change(blk_of(v)->disk))
+		rc = err_set(e, ENOTSUP,
+			     "an overlay fits only the base that it was begun on");
+	if (rc == 0)
+		blk_look(v);
+	*now = blk_of(v)->disk->size;
+	pthread_mutex_unlock(&v->dev->lock);
+	return rc;
+}
+
+/* Only the loop's thread changes it */
+uint64_t blk_size(const struct virtio_dev *v)
+{
+	return v->ops == &blk_ops ? container_of(v, const struct blk, v)->disk->size : 0;
 }
 
 /* 5.2.6: 20 bytes, padded with NUL, and no NUL when all are used */

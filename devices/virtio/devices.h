@@ -24,6 +24,13 @@ struct virtio_dev *fs_create(const struct virtio_env *env, unsigned int i, struc
  * those that blk_create() did not make are ignored, without waiting. Takes dev->lock
  */
 void blk_look_again(struct virtio_dev *v);
+/* blk_resize() - make the file of @v @size bytes long, 0: look how long it is, and tell the guest. Takes
+ * dev->lock; loop thread. Return: 0, and what the guest sees in @now; -errno with a sentence in @e that
+ * does not name the disk: as disk_grow(), and -EBUSY: it waits for the host
+ */
+int blk_resize(struct virtio_dev *v, uint64_t size, uint64_t *now, struct err *e);
+/* blk_size() - bytes that the guest sees. Loop thread. Return: 0: another process serves it and knows */
+uint64_t blk_size(const struct virtio_dev *v);
 /* cfg->net[@i], named by its id */
 struct virtio_dev *net_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);

@@ -4,6 +4,7 @@
 
 #include <linux/virtio_ids.h>
 
+#include "devices/virtio/balloon.h"
 #include "tests/lib/unit.h"
 #include "vmm/core/log.h"
 
@@ -74,6 +75,28 @@ START_TEST(a_guest_in_huge_pages_is_not_asked_for_reports)
 	ck_assert(balloon_list(INFLATE, (uint32_t[]){FREE / 4096, FREE / 4096 + 1}, 2));
 	ck_assert_uint_eq(balloon_gone(FREE, FREE_LEN), 0);
 	d.mem.hugepages = false;
+}
+END_TEST
+
+START_TEST(another_size_is_told_and_what_the_driver_gives_is_seen)
+{
+	uint64_t asked, given;
+
+	(void)driver_irqs(&d);
+	pthread_mutex_lock(&d.dev->lock);
+	balloon_resize(d.v, 3 * MIB);
+	pthread_mutex_unlock(&d.dev->lock);
+	ck_assert_uint_eq(driver_irqs(&d), 1);
+	ck_assert_uint_eq(driver_read_n(&d, CONFIG(num_pages), 4), 3 * MIB / 4096);
+	driver_write_n(&d, CONFIG(actual), 4, 2 * MIB / 4096);
+	pthread_mutex_lock(&d.dev->lock);
+	balloon_size(d.v, &asked, &given);
+	pthread_mutex_unlock(&d.dev->lock);
+	ck_assert_uint_eq(asked, 3 * MIB);
+	ck_assert_uint_eq(given, 2 * MIB);
+	/* what it writes over the size is not believed */
+	driver_write_n(&d, CONFIG(num_pages), 4, 7);
+	ck_assert_uint_eq(driver_read_n(&d, CONFIG(num_pages), 4), 3 * MIB / 4096);
 }
 END_TEST
 
@@ -208,6 +231,7 @@ UNIT_MAIN("balloon", setup, teardown, t)
 	tcase_add_test(t, target_and_features_are_offered);
 	tcase_add_test(t, what_is_switched_off_is_not_offered);
 	tcase_add_test(t, a_guest_in_huge_pages_is_not_asked_for_reports);
+	tcase_add_test(t, another_size_is_told_and_what_the_driver_gives_is_seen);
 	tcase_add_test(t, inflated_pages_go_to_the_host_and_no_others);
 	tcase_add_test(t, deflated_pages_can_be_used_again);
 	tcase_add_test(t, reported_ranges_go_to_the_host);

@@ -378,6 +378,65 @@ START_TEST(shrunk_disk_fails_behind_its_end_only)
 }
 END_TEST
 
+static void refused(uint64_t size, int code, const char *says)
+{
+	uint64_t now = 0;
+	struct err e = {0};
+
+	ck_assert_int_eq(blk_resize(d.v, size, &now, &e), -code);
+	ck_assert_int_eq(e.code, code);
+	ck_assert_msg(strstr(e.msg, says), "%s", e.msg);
+	ck_assert_uint_eq(now, blk_size(d.v));
+}
+
+START_TEST(disk_that_is_told_to_grow_grows_and_does_not_shrink)
+{
+	uint64_t now = 0;
+	struct err e = {0};
+
+	(void)driver_irqs(&d);
+	ck_assert_int_eq(blk_resize(d.v, SIZE + 8192, &now, &e), 0);
+	ck_assert_uint_eq(now, SIZE + 8192);
+	ck_assert_uint_eq(blk_size(d.v), SIZE + 8192);
+	ck_assert_int_eq(file_stat(path).st_size, SIZE + 8192);
+	ck_assert_uint_eq(driver_irqs(&d), 1);
+	ck_assert_uint_eq(driver_read_n(&d, CONFIG(capacity), 8), SECTORS + 16);
+	ck_assert_uint_eq(write_at(SIZE + 4096, 4096, 0x22), VIRTIO_BLK_S_OK);
+	/* once more is as well; and nothing is said */
+	ck_assert_int_eq(blk_resize(d.v, SIZE + 8192, &now, &e), 0);
+	(void)driver_irqs(&d);
+	ck_assert_int_eq(blk_resize(d.v, 0, &now, &e), 0);
+	ck_assert_uint_eq(driver_irqs(&d), 0);
+	refused(SIZE, EINVAL, "would lose");
+	refused(SIZE + 8193, EINVAL, "whole blocks of 512");
+	ck_assert_int_eq(file_stat(path).st_size, SIZE + 8192);
+	/* its file grew without us */
+	ck_assert_int_eq(truncate(path, SIZE + 16384), 0);
+	ck_assert_int_eq(blk_resize(d.v, 0, &now, &e), 0);
+	ck_assert_uint_eq(now, SIZE + 16384);
+}
+END_TEST
+
+START_TEST(disk_that_may_not_grow_says_why)
+{
+	uint64_t now;
+	struct err e;
+	char top[128];
+
+	replug((struct config_disk){.readonly = true}, 1);
+	refused(SIZE + 4096, EROFS, "read-only");
+	ck_assert_int_eq(file_stat(path).st_size, SIZE);
+	ck_assert_int_eq(truncate(path, SIZE + 4096), 0);
+	ck_assert_int_eq(blk_resize(d.v, 0, &now, &e), 0);
+	ck_assert_uint_eq(now, SIZE + 4096);
+	(void)snprintf(top, sizeof(top), "%s/top", dir);
+	replug((struct config_disk){.overlay = top}, 1);
+	refused(0, ENOTSUP, "an overlay fits only");
+	refused(SIZE + 8192, ENOTSUP, "an overlay fits only");
+	unlink(top);
+}
+END_TEST
+
 UNIT_MAIN("blk_ops", setup, fixture_end, t)
 {
 	tcase_add_test(t, discard_gives_space_back_and_nothing_else_changes);
@@ -398,4 +457,6 @@ UNIT_MAIN("blk_ops", setup, fixture_end, t)
 	tcase_add_test(t, reset_while_waiting_for_tokens_is_no_way_around_them);
 	tcase_add_test(t, grown_disk_is_told_and_usable_at_once);
 	tcase_add_test(t, shrunk_disk_fails_behind_its_end_only);
+	tcase_add_test(t, disk_that_is_told_to_grow_grows_and_does_not_shrink);
+	tcase_add_test(t, disk_that_may_not_grow_says_why);
 }
