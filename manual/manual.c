@@ -154,6 +154,12 @@ static void completion_job_options(void)
 
 /* ---- the templates ---- */
 
+static void completion_ctl(void)
+{
+	for (unsigned int i = 0; command_ctl_name(i); i++)
+		(void)printf("\t%s\n", command_ctl_name(i));
+}
+
 /* The marks that rows replace: for settings, or for commands */
 static const struct {
 	const char *kind, *line;
@@ -168,6 +174,7 @@ static const struct {
 	{"completion", "@SETTINGS@\n", .setting = completion_row},
 	{"completion", "@NAMES@\n", .setting = completion_name},
 	{"completion", "@RUN@\n", .other = completion_job_options},
+	{"completion", "@CTL@\n", .other = completion_ctl},
 };
 
 static void print(const char *kind, const char *line)

@@ -63,6 +63,11 @@ void command_run_help(FILE *out);
 /* command_test(), command_test_help() - `microvm test` */
 int command_test(int argc, char **argv, uint64_t start_ns);
 void command_test_help(FILE *out);
+/* command_ctl(), command_ctl_help() - `microvm ctl` */
+int command_ctl(int argc, char **argv, uint64_t start_ns);
+void command_ctl_help(FILE *out);
+/* command_ctl_name() - the @i-th of its commands; NULL: there is none */
+const char *command_ctl_name(unsigned int i);
 /* command_machine() - the command without a name: run the machine that the options describe */
 int command_machine(int argc, char **argv, uint64_t start_ns);
 

@@ -49,6 +49,8 @@ static unsigned int lock_extras(const struct config *cfg)
 			extras |= JAIL_EXTRA_SOCKETS;
 	if (cfg->ndisk || cfg->nnet || cfg->nshare)
 		extras |= JAIL_EXTRA_DAEMONS;
+	if (cfg->control)
+		extras |= JAIL_EXTRA_CONTROL;
 	return extras;
 }
 

@@ -26,6 +26,7 @@ struct machine_job {
 	 */
 	int *status;
 	bool stuck;  /* as of struct machine */
+	int pid;     /* of the process that was started; with cfg->control */
 	int pidfile; /* its descriptor, for no machine that is jailed; -1: none */
 };
 

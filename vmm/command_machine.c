@@ -11,6 +11,7 @@
 
 #include "vmm/command.h"
 #include "vmm/command_jail.h"
+#include "vmm/control/control.h"
 #include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
@@ -61,6 +62,8 @@ static void take_apart(struct machine *m, struct loop *loop)
 static void run_machine(struct machine *m, struct machine_job *job, struct report *r)
 {
 	const struct machine_hooks *h = job->hooks;
+	const struct machine_ops ops = machine_ops(m);
+	struct control *control = NULL;
 	struct loop *loop = NULL;
 	struct err e = {0};
 
@@ -68,6 +71,8 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 	    (!h->prepare || h->prepare(h->ctx, job->cfg, &e) == 0) &&
 	    build(m, job->cfg, &loop, &e) == 0 &&
 	    (!h->built || h->built(h->ctx, m, loop, &e) == 0) &&
+	    (!job->cfg->control ||
+	     control_open(&control, job->cfg->control, &ops, loop, job->pid, &e) == 0) &&
 	    (!job->jail || command_lock(m, job, &e) == 0)) {
 		if (h->locked)
 			h->locked(h->ctx);
@@ -82,6 +87,7 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 	}
 	if (h->over)
 		h->over(h->ctx, &r->verdict);
+	control_close(control);
 	take_apart(m, loop);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
@@ -206,6 +212,8 @@ int command_machine_run(struct config *cfg, const struct machine_hooks *h,
 		return host_failed(job.hooks);
 	}
 	job.pidfile = pid.fd;
+	if (cfg->control)
+		job.pid = getpid();
 	status = cfg->jail == JAIL_OFF ? run_here(&job) : run_jailed(&job);
 	if (job.hooks->ended)
 		job.hooks->ended(job.hooks->ctx);

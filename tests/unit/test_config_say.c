@@ -65,6 +65,7 @@ static const struct example {
 	{"stop-timeout", {"0", "500ms"}},
 	{"pidfile", {"/run/pid"}},
 	{"report", {"/dev/stderr"}},
+	{"control", {"/run/control.sock"}},
 	{"dump-dtb", {"/dtb"}},
 	{"dtb-overlay", {"/dtbo"}},
 	{"jail", {"strict", "off"}},
@@ -96,6 +97,7 @@ static void strings(struct config *c, char **at[], unsigned int *n)
 	STRING(c->name);
 	STRING(c->pidfile);
 	STRING(c->report);
+	STRING(c->control);
 	STRING(c->cgroup);
 	STRING(c->dump_dtb);
 	STRING(c->dtb_overlay);

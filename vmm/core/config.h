@@ -24,6 +24,9 @@
 #define CONFIG_PORT_NAME_MAX 63
 #define CONFIG_ID_MAX        15
 
+#define CONFIG_MEMORY_MIN \
+	(UINT64_C(16) << 20) /* that a guest has, and keeps from a balloon */
+
 #define CONFIG_NAME    "microvm"             /* --name, if none is given */
 #define CONFIG_STOP_NS UINT64_C(10000000000) /* --stop-timeout, if not given */
 
@@ -217,6 +220,7 @@ struct config {
 	uint64_t stop_timeout_ns; /* for the guest to end after SIGTERM; 0: no time */
 	char *pidfile;            /* NULL: none */
 	char *report;             /* NULL: none */
+	char *control;            /* the path of the control socket; NULL: none */
 	bool acpi; /* off: 8259 + 8254 and virtio_mmio.device= instead of ACPI */
 	const char *acpi_word; /* the word of the kernel's command line that switched
 			        * @acpi off; NULL: none did. Not freed

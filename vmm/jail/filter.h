@@ -19,10 +19,11 @@ enum jail_extra {
 	JAIL_EXTRA_SOCKETS =
 		1, /* consoles and ports on sockets, vsock, passt, back ends, taps */
 	JAIL_EXTRA_DAEMONS = 2, /* programs that we started, to be reaped */
+	JAIL_EXTRA_CONTROL = 4, /* the control socket */
 	/* The broker has these two instead: SOCKETS, if it connects to peers, and */
 	JAIL_EXTRA_PATHS = 2, /* files that it writes or removes */
 };
-#define JAIL_EXTRAS_ALL (JAIL_EXTRA_SOCKETS | JAIL_EXTRA_DAEMONS)
+#define JAIL_EXTRAS_ALL (JAIL_EXTRA_SOCKETS | JAIL_EXTRA_DAEMONS | JAIL_EXTRA_CONTROL)
 
 #define JAIL_FILTER_STATUS 159 /* as a shell calls an end by SIGSYS */
 

@@ -87,6 +87,7 @@ static const struct filter_rule filter_rules[] = {
 	ARGS("fcntl", LOOP, 0, "a disk's lock is let go", INT(1, F_OFD_SETLK)),
 	IOCTL(BLKDISCARD, FD_DISK, WORKER, "a discard of a device"),
 	IOCTL(BLKGETSIZE64, FD_DISK, LOOP, "has a device grown (SIGUSR2)"),
+	ANY("ftruncate", LOOP, JAIL_EXTRA_CONTROL, "a disk is told to grow"),
 
 	/* ---- a device comes to life, or is reset ---- */
 	IOCTL(KVM_IOEVENTFD, FD_VM, HELPER, "a doorbell"),
@@ -112,7 +113,8 @@ static const struct filter_rule filter_rules[] = {
 	      "its tap; none, for a rest"),
 
 	/* ---- sockets: consoles and ports, vsock, passt, back ends, a tap's news ---- */
-	ANY("accept4", LOOP, JAIL_EXTRA_SOCKETS, "a client of a socket of ours"),
+	ANY("accept4", LOOP, JAIL_EXTRA_SOCKETS | JAIL_EXTRA_CONTROL,
+	    "a client of a socket of ours"),
 	ANY("recvfrom", LOOP | HELPER, JAIL_EXTRA_SOCKETS | JAIL_EXTRA_DAEMONS,
 	    "a look, or bytes, of a peer; has a back end hung up"),
 	ANY("sendto", LOOP | HELPER, JAIL_EXTRA_SOCKETS, "bytes, without a SIGPIPE"),

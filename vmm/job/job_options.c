@@ -28,6 +28,7 @@ JOB_SETTING(set_timeout, "timeout")
 JOB_SETTING(set_stop_timeout, "stop-timeout")
 JOB_SETTING(set_name, "name")
 JOB_SETTING(set_report, "report")
+JOB_SETTING(set_control, "control")
 JOB_SETTING(set_kernel, "kernel")
 JOB_SETTING(set_jail, "jail")
 
@@ -192,6 +193,7 @@ const struct job_option job_option_table[] = {
 	{'q', false, "quiet", NULL, "no warnings", set_quiet},
 	{0, false, "verbose", NULL, "the kernel's console on stderr", set_verbose},
 	{0, false, "report", "FILE", "a JSON object about the run", set_report},
+	{0, false, "control", "SOCKET", "made for microvm ctl SOCKET", set_control},
 	{0, false, "kernel", "FILE|DIR", "a kernel, its package, or where it was built",
 	 set_kernel},
 	{0, false, "modules", "DIR", "its modules, built or installed there",

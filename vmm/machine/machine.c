@@ -122,7 +122,8 @@ static int machine_build_workers(struct machine *m, struct err *e)
 	 * are started only when needed.
 	 */
 	m->pool = work_pool_create(m->loop,
-				   m->cfg->balloon.on + (m->cfg->report ? 1U : 0U));
+				   m->cfg->balloon.on +
+					   (m->cfg->report || m->cfg->control ? 1U : 0U));
 	m->ring = ring_create(m->loop);
 	if (!m->pool || !m->ring)
 		return err_set(e, ENOMEM, "no memory for the workers");

@@ -31,7 +31,19 @@
 
 #define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
 
-/* The report of a running machine, at SIGUSR1 (machine_report.c) */
+/* Who asked for what takes a while (machine_ops.h). Its owner sets told(); it is the machine's until that
+ * was called
+ */
+struct machine_asker {
+	/* It is done, or @e says why not. @json: what was asked for, of @len bytes, if it was a text; valid
+	 * for the call only. Loop thread; it may ask for something else
+	 */
+	void (*told)(struct machine_asker *a, const struct err *e, const char *json,
+		     size_t len);
+	struct machine_asker *next; /* the machine's */
+};
+
+/* The report of a running machine, at SIGUSR1 or for an asker (machine_report.c) */
 struct machine_live {
 	struct report_file *file;
 	enum {
@@ -39,8 +51,12 @@ struct machine_live {
 		LIVE_ASKED,  /* the guest, for its memory figures, until @timer */
 		LIVE_WRITING /* a worker has @work, @report and @failure */
 	} state;
-	bool again; /* asked for again while it was written */
-	bool told;  /* the operator was told that there is no file */
+	bool file_wanted; /* by the next one; and by the one that is written: */
+	bool for_file, for_askers;
+	struct machine_asker *wants, *waits; /* likewise, lists */
+	char *text; /* for them, of @len bytes; NULL: out of memory */
+	size_t len;
+	bool told; /* the operator was told that there is no file */
 	struct loop_source timer;
 	struct balloon_asker asker;
 	struct work work;
@@ -75,8 +91,10 @@ struct machine_life {
 	uint64_t since_ns;       /* when the pause began */
 	uint64_t nap_ns;         /* the time until the next look */
 	uint64_t asked, at_rest; /* a bit for each device asked, and for each at rest */
+	bool stops;              /* SIGTSTP came during a pause that another asked for */
 	machine_paused_fn done;
 	void *ctx;
+	struct machine_asker *asker; /* of machine_ops.c; NULL: none waits for a pause */
 };
 
 /* An orderly stop (machine_stop.c) */

@@ -11,6 +11,7 @@
 #include "vmm/core/loop_timer.h"
 #include "vmm/core/signals.h"
 #include "vmm/core/util.h"
+#include "vmm/machine/machine_ops.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
@@ -39,6 +40,8 @@ static void machine_on_signal(struct loop_source *s, uint32_t events)
 	int sig = signals_read(s->fd);
 
 	(void)events;
+	if (sig == SIGTERM) /* which a guest that is paused could not obey */
+		machine_ops_resume(m);
 	if (sig && m->on_signal && m->on_signal(m->signal_ctx, sig))
 		return;
 	switch (sig) {

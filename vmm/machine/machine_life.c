@@ -6,8 +6,8 @@
  * to rest, while the loop goes on and completes requests that are with the host. Nothing here
  * waits: the loop checks again until all are at rest, or the time is over.
  *
- * SIGTSTP asks for it today: `kill -TSTP` stops a machine with nothing under way on its disks and
- * networks, and SIGCONT lets it go on.
+ * An operator asks for it (machine_ops.c), and so does SIGTSTP: `kill -TSTP` stops a machine with
+ * nothing under way on its disks and networks, and SIGCONT lets it go on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -89,6 +89,8 @@ static void life_give_up(struct machine *m, const char *name, unsigned int vcpu)
 			"the machine cannot pause: vCPU %u does not leave the guest; "
 			"it goes on",
 			vcpu);
+	if (m->life.stops)
+		log_warn("SIGTSTP: %s", e.msg);
 	machine_resume(m);
 	done(m->life.ctx, &e);
 }
@@ -113,6 +115,9 @@ static void life_step(struct machine *m)
 	} else {
 		m->life.phase = MACHINE_PAUSED;
 		m->life.done(m->life.ctx, NULL);
+		if (m->life.stops && m->life.phase == MACHINE_PAUSED)
+			tty_stop_process();
+		m->life.stops = false;
 	}
 }
 
@@ -155,6 +160,7 @@ void machine_resume(struct machine *m)
 	if (m->life.phase == MACHINE_RUNS)
 		return;
 	m->life.phase = MACHINE_RUNS;
+	m->life.stops = false;
 	for (unsigned int i = 0; i < m->ndev; i++)
 		if (m->life.asked >> i & 1)
 			life_wake(m->dev[i]);
@@ -175,9 +181,13 @@ static void life_on_suspended(void *ctx, const struct err *e)
 	machine_resume(m);
 }
 
+/* One that is paused already stays so when the process goes on */
 void machine_suspend(struct machine *m)
 {
-	(void)machine_pause(m, life_on_suspended, m);
+	if (m->life.phase == MACHINE_PAUSED)
+		tty_stop_process();
+	else if (machine_pause(m, life_on_suspended, m) < 0)
+		m->life.stops = m->life.phase == MACHINE_PAUSING;
 }
 
 int machine_watch_life(struct machine *m, struct err *e)

@@ -60,6 +60,9 @@ void machine_suspend(struct machine *m);
 int machine_report_arm(struct machine *m, struct err *e);
 /* machine_report_now() - SIGUSR1 came.  Loop thread */
 void machine_report_now(struct machine *m);
+/* machine_report_ask() - tell @a the report as it stands. machine_report_forget(): or not.  Loop thread */
+void machine_report_ask(struct machine *m, struct machine_asker *a);
+void machine_report_forget(struct machine *m, const struct machine_asker *a);
 
 /* How a reset was asked for.  machine_arch_reset() (machine_<arch>.c): by what is in memory */
 enum machine_reset {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * machine_report - what a machine reports of itself, when it is over and, at SIGUSR1, while it
- * runs.
+ * machine_report - what a machine reports of itself, when it is over and, at SIGUSR1 or for an asker,
+ * while it runs.
  *
  * A live report takes up to three steps: ask the guest for its memory figures, and give it a
  * second; then a worker reads the devices, whose locks may be held for long, and writes the file,
@@ -10,6 +10,7 @@
 #include "vmm/machine/machine_parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/core/log.h"
@@ -82,7 +83,10 @@ static void live_run(struct work *w)
 	machine_report(m, &l->report);
 	l->report.end_ns = monotonic_ns();
 	l->failure.code = 0;
-	(void)report_refresh(l->file, &l->report, &l->failure);
+	if (l->for_askers)
+		l->text = report_text(&l->report, &l->len);
+	if (l->for_file)
+		(void)report_refresh(l->file, &l->report, &l->failure);
 }
 
 static void live_write(struct machine_live *l)
@@ -90,6 +94,12 @@ static void live_write(struct machine_live *l)
 	struct machine *m = container_of(l, struct machine, live);
 
 	l->state = LIVE_WRITING;
+	l->for_file = l->file_wanted;
+	l->file_wanted = false;
+	l->waits = l->wants;
+	l->wants = NULL;
+	l->for_askers = l->waits != NULL;
+	l->text = NULL;
 	work_submit(m->pool, &l->work);
 }
 
@@ -125,9 +135,10 @@ static int live_open_timer(struct machine_live *l)
 
 int machine_report_arm(struct machine *m, struct err *e)
 {
-	int rc = m->cfg->report && m->balloon ? live_open_timer(&m->live) : 0;
+	bool may = m->cfg->report || m->cfg->control;
+	int rc = may && m->balloon ? live_open_timer(&m->live) : 0;
 
-	return rc < 0 ? err_set(e, -rc, "--report: no timer: %s", strerror(-rc)) : 0;
+	return rc < 0 ? err_set(e, -rc, "no timer for a report: %s", strerror(-rc)) : 0;
 }
 
 /* Return: will there be an answer, or the end of the timer? */
@@ -150,19 +161,36 @@ static bool live_ask(struct machine_live *l)
 
 static void live_begin(struct machine_live *l)
 {
-	l->again = false;
 	if (!live_ask(l))
 		live_write(l);
+}
+
+/* Those that ask again meanwhile get the next one */
+static void live_tell(struct machine_live *l)
+{
+	struct err e = {0};
+
+	if (l->for_askers && !l->text)
+		err_set(&e, ENOMEM, "no memory for the report");
+	while (l->waits) {
+		struct machine_asker *a = l->waits;
+
+		l->waits = a->next;
+		a->told(a, e.code ? &e : NULL, l->text, l->len);
+	}
+	free(l->text);
+	l->text = NULL;
 }
 
 static void live_done(struct work *w)
 {
 	struct machine_live *l = container_of(w, struct machine_live, work);
 
-	l->state = LIVE_IDLE;
 	if (l->failure.code)
 		log_error("%s", l->failure.msg);
-	if (l->again)
+	live_tell(l);
+	l->state = LIVE_IDLE;
+	if (l->file_wanted || l->wants)
 		live_begin(l);
 }
 
@@ -178,10 +206,33 @@ void machine_report_now(struct machine *m)
 		l->told = true;
 		return;
 	}
+	l->file_wanted = true;
 	if (l->state == LIVE_IDLE)
 		live_begin(l);
-	else if (l->state == LIVE_WRITING)
-		l->again = true;
+}
+
+void machine_report_ask(struct machine *m, struct machine_asker *a)
+{
+	struct machine_live *l = &m->live;
+
+	a->next = l->wants;
+	l->wants = a;
+	if (l->state == LIVE_IDLE)
+		live_begin(l);
+}
+
+static void live_forget(struct machine_asker **at, const struct machine_asker *a)
+{
+	while (*at && *at != a)
+		at = &(*at)->next;
+	if (*at)
+		*at = a->next;
+}
+
+void machine_report_forget(struct machine *m, const struct machine_asker *a)
+{
+	live_forget(&m->live.wants, a);
+	live_forget(&m->live.waits, a);
 }
 
 void machine_report_live(struct machine *m, struct report_file *f, uint64_t start_ns)

@@ -23,8 +23,9 @@
  * connection to a back end; of the machine io_uring and its wakes, the workers' eventfd, a
  * report's files and timer, a file that is begun anew
  */
-#define MACHINE_FDS_DEVICE 4
-#define MACHINE_FDS_LATE   12
+#define MACHINE_FDS_DEVICE  4
+#define MACHINE_FDS_LATE    12
+#define MACHINE_FDS_CONTROL 10 /* the control socket, its timer, and its clients */
 
 static unsigned int count_disks(const struct config *cfg)
 {
@@ -211,7 +212,8 @@ static int machine_add_virtio(struct machine *m, struct virtio_dev *v, struct er
 
 int machine_reserve_fds(struct machine *m, struct err *e)
 {
-	unsigned int peers = 1 + m->cfg->nport; /* of consoles and ports */
+	unsigned int peers = 1 + m->cfg->nport + /* of consoles and ports */
+			     (m->cfg->control ? MACHINE_FDS_CONTROL : 0);
 
 	return m->vsock ? vsock_reserve(m->vsock, m->late_fds + peers + MACHINE_FDS_LATE,
 					e)

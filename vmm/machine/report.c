@@ -269,18 +269,25 @@ static json_t *report_json(const struct report *r)
 		"test", report_test(r));
 }
 
-/* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */
-static char *report_line(const struct report *r, size_t *len, struct err *e)
+char *report_text(const struct report *r, size_t *len)
 {
 	json_t *json = report_json(r);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
+	*len = text ? strlen(text) : 0;
+	return text;
+}
+
+/* The report as one line of @len bytes, to be freed.  NULL: out of memory, said in @e */
+static char *report_line(const struct report *r, size_t *len, struct err *e)
+{
+	char *text = report_text(r, len);
+
 	if (!text) {
 		err_set(e, ENOMEM, "--report: out of memory");
 		return NULL;
 	}
-	*len = strlen(text);
 	text[(*len)++] = '\n'; /* over the NUL: one write() for the whole line */
 	return text;
 }

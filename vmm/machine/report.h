@@ -100,6 +100,10 @@ int report_commit(struct report_file *f, const struct report *r, struct err *e);
  * same time as the others
  */
 int report_refresh(const struct report_file *f, const struct report *r, struct err *e);
+/* report_text() - the same JSON as a text of @len bytes, on one line, without a line feed; the caller's to
+ * free.  Any thread.  NULL: out of memory
+ */
+char *report_text(const struct report *r, size_t *len);
 /* report_close() - remove a temporary file that was not committed, free */
 void report_close(struct report_file *f);
 

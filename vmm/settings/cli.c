@@ -10,7 +10,7 @@
 #include "vmm/settings/parse.h"
 #include "vmm/settings/setting.h"
 
-#define CLI_HELP_COLUMN 24 /* where the explanations start */
+#define CLI_HELP_COLUMN 26 /* where the explanations start */
 
 struct cli {
 	int argc, i; /* @i: the next word */

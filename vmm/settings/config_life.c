@@ -120,6 +120,7 @@ void config_fini(struct config *cfg)
 		config_port_clear(&cfg->port[i]);
 	free(cfg->name);
 	free(cfg->pidfile);
+	free(cfg->control);
 	free(cfg->report);
 	free(cfg->cgroup);
 	free(cfg->dump_dtb);

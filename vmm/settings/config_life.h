@@ -6,8 +6,6 @@
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 
-#define CONFIG_MEMORY_MIN (UINT64_C(16) << 20)
-
 /* config_init() - the defaults: one vCPU, 256 MiB, serial console, ACPI, name "microvm".
  * Return: 0, or -ENOMEM in @e; config_fini() in either case
  */

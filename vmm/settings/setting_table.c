@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "vmm/settings/config_life.h"
 #include "vmm/core/util.h"
@@ -116,6 +117,12 @@ static int set_report(struct config *cfg, const char *value, struct err *e)
 	return config_string(&cfg->report, value, e);
 }
 
+static int set_control(struct config *cfg, const char *value, struct err *e)
+{
+	return parts_socket(&cfg->control, value,
+			    sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1, "", e);
+}
+
 static int set_dump_dtb(struct config *cfg, const char *value, struct err *e)
 {
 	return config_string(&cfg->dump_dtb, value, e);
@@ -217,7 +224,7 @@ const struct setting setting_table[] = {
 	 .parts = &setting_vsock},
 	{.name = "share",
 	 .arg = "DIR[,ro]",
-	 .help = "a directory: mount -t virtiofs share0 /mnt in the guest",
+	 .help = "a directory: mount -t virtiofs share0 /mnt in a guest",
 	 .repeats = true,
 	 .parts = &setting_share},
 	{.name = "cpus",
@@ -301,6 +308,11 @@ const struct setting setting_table[] = {
 	 .help = "a JSON object about the run, at its end and SIGUSR1",
 	 .type = SETTING_PATH,
 	 .set = set_report},
+	{.name = "control",
+	 .arg = "SOCKET",
+	 .help = "made to ask it while it runs: microvm ctl SOCKET",
+	 .type = SETTING_SOCKET,
+	 .set = set_control},
 	{.name = "dump-dtb",
 	 .arg = "FILE",
 	 .help = "write the device tree that the guest gets",

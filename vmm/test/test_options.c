@@ -215,6 +215,10 @@ static int options_fit(const struct test_options *o, const struct job_options *j
 		return err_usage(
 			e,
 			"--report is for one run; --artifacts DIR has a report of each");
+	if (cfg->control && (o->repeat || o->matrix))
+		return err_usage(e,
+				 "--control is for one run; leave it out with --repeat "
+				 "and --matrix");
 	if (job->argc && !job->root)
 		return err_usage(e,
 				 "no root for \"%.60s\": give --root host, or a "

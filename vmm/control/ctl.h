@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctl - a client of the control socket: one question, one answer. */
+#ifndef MICROVM_CONTROL_CTL_H
+#define MICROVM_CONTROL_CTL_H
+
+#include <jansson.h>
+
+#include "vmm/core/err.h"
+
+/* ctl_ask() - ask the machine whose control socket is at @path for @request, which is let go of. Waits
+ * for its answer, half a minute at most; SIGINT and the like end the process as ever.
+ * Return: the result, the caller's; NULL: why is in @e, the machine's own sentence if it refused
+ */
+json_t *ctl_ask(const char *path, json_t *request, struct err *e);
+
+#endif
