@@ -12,8 +12,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* The last three are the one thread of another process (vmm/jail/broker.h, vmm/job/job_copy.h,
- * vmm/archive/reader.h)
+/* The last four are threads of other processes (vmm/jail/broker.h, vmm/job/job_copy.h,
+ * vmm/archive/reader.h, vmm/image/importer.h)
  */
 enum thread_kind {
 	THREAD_LOOP,
@@ -23,6 +23,7 @@ enum thread_kind {
 	THREAD_BROKER,
 	THREAD_COPIER,
 	THREAD_READER,
+	THREAD_IMPORTER,
 	THREAD_KINDS
 };
 

@@ -3,6 +3,7 @@
 #include "vmm/jail/broker_lock.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "vmm/core/landlock.h"
 #include "vmm/core/limits.h"
@@ -55,6 +56,41 @@ int reader_lock_up(enum jail_mode mode, struct err *e)
 	return lock_paths(mode, NULL, 0, "reader", e) < 0
 		       ? -e->code
 		       : jail_filter_enter(THREAD_READER, 0, e);
+}
+
+#define IMPORTER_MEMORY  (UINT64_C(4) << 30)
+#define IMPORTER_FILE    (UINT64_C(70) << 30) /* more than an image unpacks to */
+#define IMPORTER_SECONDS 3600U
+
+/* Lower is what this process has already */
+static void importer_limit(__rlimit_resource_t what, uint64_t most)
+{
+	struct rlimit l;
+
+	if (getrlimit(what, &l) < 0 || l.rlim_max < most)
+		return;
+	l.rlim_cur = l.rlim_max = most;
+	(void)setrlimit(what, &l);
+}
+
+int importer_rights(enum jail_mode mode, const struct landlock_rule *rule, unsigned int n,
+		    struct err *e)
+{
+	limits_lock();
+	(void)jail_limits(NULL);
+	importer_limit(RLIMIT_AS, IMPORTER_MEMORY);
+	importer_limit(RLIMIT_FSIZE, IMPORTER_FILE);
+	importer_limit(RLIMIT_CPU, IMPORTER_SECONDS);
+	(void)jail_no_capabilities();
+	(void)jail_no_privileges();
+	(void)jail_no_dump();
+	(void)jail_no_exec();
+	return lock_paths(mode, rule, n, "importer", e);
+}
+
+int importer_calls(struct err *e)
+{
+	return jail_filter_enter(THREAD_IMPORTER, 0, e);
 }
 
 int broker_lock(enum jail_mode mode, int groups, struct err *e)

@@ -27,4 +27,13 @@ int copier_lock(enum jail_mode mode, const struct landlock_rule *rule, unsigned 
  */
 int reader_lock_up(enum jail_mode mode, struct err *e);
 
+/* importer_rights() - the calling process reads an image (vmm/image/importer.h), and has one thread:
+ * likewise, it may read what the @n rules name; it has limits of memory, time and file size, and no
+ * capability. importer_calls(): its threads are there, and all of them get the list of
+ * filter_rules_importer.c. Return: likewise
+ */
+int importer_rights(enum jail_mode mode, const struct landlock_rule *rule, unsigned int n,
+		    struct err *e);
+int importer_calls(struct err *e);
+
 #endif

@@ -63,6 +63,7 @@ int jail_filter_enter(enum thread_kind kind, unsigned int extras, struct err *e)
 {
 	struct sock_filter code[FILTER_CODE_MAX];
 	struct sock_fprog prog = {.filter = code};
+	unsigned long flags = 0;
 	int rc = filter_trap_arm();
 
 	if (rc < 0)
@@ -77,8 +78,12 @@ int jail_filter_enter(enum thread_kind kind, unsigned int extras, struct err *e)
 	/* Linux before 5.16 switches speculation off with a filter: all that it could tell a vCPU's
 	 * thread is what that thread may read anyway, and its guest has its own switch
 	 */
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		    kind == THREAD_VCPU ? SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0, &prog) == 0)
+	if (kind == THREAD_VCPU)
+		flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	/* its other threads are a library's: they are there, and wait */
+	if (kind == THREAD_IMPORTER)
+		flags = SECCOMP_FILTER_FLAG_TSYNC;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog) == 0)
 		return 0;
 	return err_set(e, errno,
 		       "the kernel takes no filter of system calls (%s); it needs "

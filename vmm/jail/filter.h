@@ -29,7 +29,7 @@ enum jail_extra {
 
 /* jail_filter_enter() - from now on the calling thread, and it alone, may only do what the rules
  * allow a thread of @kind in a machine with @extras. It has no_new_privs, and descriptors are
- * numbered (fds.h). The handler of SIGSYS, which belongs to the process, is set as well.
+ * numbered (fds.h). Of the importer all threads are meant, not the calling one alone. The handler of SIGSYS, which belongs to the process, is set as well.
  * Return: 0, or -errno with a sentence in @e: nothing has changed
  */
 int jail_filter_enter(enum thread_kind kind, unsigned int extras, struct err *e);

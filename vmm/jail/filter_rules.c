@@ -145,7 +145,10 @@ const struct filter_rule *filter_rule(unsigned int i)
 	if (i < filter_rules_copier_n)
 		return &filter_rules_copier[i];
 	i -= filter_rules_copier_n;
-	return i < filter_rules_reader_n ? &filter_rules_reader[i] : NULL;
+	if (i < filter_rules_reader_n)
+		return &filter_rules_reader[i];
+	i -= filter_rules_reader_n;
+	return i < filter_rules_importer_n ? &filter_rules_importer[i] : NULL;
 }
 
 bool filter_rule_allows(const struct filter_rule *r, enum thread_kind kind,

@@ -39,13 +39,15 @@ struct filter_rule {
 	char why[80];
 };
 
-/* The broker's, the copier's, the reader's, and this architecture's own */
+/* The broker's, the copier's, the reader's, the importer's, and this architecture's own */
 extern const struct filter_rule filter_rules_broker[];
 extern const unsigned int filter_rules_broker_n;
 extern const struct filter_rule filter_rules_copier[];
 extern const unsigned int filter_rules_copier_n;
 extern const struct filter_rule filter_rules_reader[];
 extern const unsigned int filter_rules_reader_n;
+extern const struct filter_rule filter_rules_importer[];
+extern const unsigned int filter_rules_importer_n;
 extern const struct filter_rule filter_rules_arch[];
 extern const unsigned int filter_rules_arch_n;
 
@@ -61,14 +63,15 @@ extern const unsigned int filter_rules_arch_n;
 #endif
 
 /* For a rule's threads; ALL are those of the jailed process */
-#define LOOP   (1U << THREAD_LOOP)
-#define VCPU   (1U << THREAD_VCPU)
-#define HELPER (1U << THREAD_HELPER)
-#define WORKER (1U << THREAD_WORKER)
-#define BROKER (1U << THREAD_BROKER)
-#define COPIER (1U << THREAD_COPIER)
-#define READER (1U << THREAD_READER)
-#define ALL    (LOOP | VCPU | HELPER | WORKER)
+#define LOOP     (1U << THREAD_LOOP)
+#define VCPU     (1U << THREAD_VCPU)
+#define HELPER   (1U << THREAD_HELPER)
+#define WORKER   (1U << THREAD_WORKER)
+#define BROKER   (1U << THREAD_BROKER)
+#define COPIER   (1U << THREAD_COPIER)
+#define READER   (1U << THREAD_READER)
+#define IMPORTER (1U << THREAD_IMPORTER)
+#define ALL      (LOOP | VCPU | HELPER | WORKER)
 
 /* For a rule's arguments: a descriptor of that role; an int; one that has no other bits; one
  * that is @v but for these bits; and likewise a long
@@ -116,8 +119,8 @@ extern const unsigned int filter_rules_arch_n;
 		"ioctl", threads, 0, {ON(0, role), INT(1, cmd)}, why \
 	}
 
-/* filter_rule() - the rule @i, those of all architectures first, then the broker's, the copier's and the
- * reader's.  Return: NULL after the last
+/* filter_rule() - the rule @i, those of all architectures first, then the broker's, the copier's, the
+ * reader's and the importer's.  Return: NULL after the last
  */
 const struct filter_rule *filter_rule(unsigned int i);
 /* filter_rule_allows() - does @r allow its call with these arguments, were it a thread of @kind,
