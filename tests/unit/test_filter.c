@@ -262,7 +262,7 @@ START_TEST(some_calls_nobody_may_make)
 	static const char *const jailed[] = {"openat", "socket", "connect", "kill",
 					     "pidfd_send_signal"};
 
-	never_allowed(BROKER | COPIER | READER | ALL, never, ARRAY_SIZE(never));
+	never_allowed(BROKER | COPIER | READER | IMPORTER | ALL, never, ARRAY_SIZE(never));
 	never_allowed(ALL, jailed, ARRAY_SIZE(jailed));
 }
 END_TEST
@@ -336,6 +336,27 @@ START_TEST(reader_opens_nothing)
 }
 END_TEST
 
+/* It reads what Landlock lets it, and makes no thread under its filter */
+START_TEST(importer_opens_nothing_to_write)
+{
+	static const char *const never[] = {"unlinkat", "renameat", "mkdirat",   "linkat",
+					    "ioctl",    "socket",   "kill",      "clone",
+					    "clone3",   "fchmod",   "getdents64"};
+	static const int bad[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_PATH, O_TMPFILE};
+	static struct program prog;
+	uint64_t args[FILTER_SYS_ARGS] = {0};
+
+	never_allowed(IMPORTER, never, ARRAY_SIZE(never));
+	load(&prog, THREAD_IMPORTER, 0);
+	args[2] = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	ck_assert_int_eq(ask(&prog, SYS_openat, args), PROBE_ALLOWED);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		args[2] = (uint64_t)bad[i];
+		ck_assert_int_eq(ask(&prog, SYS_openat, args), PROBE_DENIED);
+	}
+}
+END_TEST
+
 START_TEST(no_memory_can_be_executed_or_be_a_file)
 {
 	static const int prots[] = {PROT_EXEC, PROT_READ | PROT_EXEC,
@@ -388,6 +409,7 @@ START_TEST(threads_have_as_few_calls_as_promised)
 	ck_assert_uint_le(count(BROKER, 0), 26);
 	ck_assert_uint_le(count(BROKER, JAIL_EXTRAS_ALL), 37);
 	ck_assert_uint_le(count(COPIER, 0), 20);
+	ck_assert_uint_le(count(IMPORTER, 0), 17);
 	ck_assert_uint_le(count(ALL, 0), 35);
 	ck_assert_uint_le(count(ALL, JAIL_EXTRAS_ALL), 43);
 }
@@ -420,6 +442,7 @@ UNIT_MAIN("filter", NULL, NULL, t)
 	tcase_add_test(t, another_architecture_ends_the_process);
 	tcase_add_test(t, some_calls_nobody_may_make);
 	tcase_add_test(t, broker_opens_only_what_it_writes);
+	tcase_add_test(t, importer_opens_nothing_to_write);
 	tcase_add_test(t, copier_changes_what_it_has_open_alone);
 	tcase_add_test(t, reader_opens_nothing);
 	tcase_add_test(t, no_memory_can_be_executed_or_be_a_file);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache - where it is, and what is in it. */
+#include "vmm/image/cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/util.h"
+
+#define SQUASHFS_MAGIC "hsqs"
+#define SQUASHFS_USED  40 /* where the superblock has the number of bytes */
+
+static const char *env_of(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* As guest-images/lib.sh chooses it */
+static int cache_path(char path[PATH_MAX], struct err *e)
+{
+	const char *at;
+	int n;
+
+	if ((at = env_of("MICROVM_CACHE")))
+		n = snprintf(path, PATH_MAX, "%s/images", at);
+	else if ((at = env_of("XDG_CACHE_HOME")))
+		n = snprintf(path, PATH_MAX, "%s/microvm/images", at);
+	else if ((at = env_of("HOME")))
+		n = snprintf(path, PATH_MAX, "%s/.cache/microvm/images", at);
+	else
+		return err_set(e, ENOENT,
+			       "there is no place for the cache of images; set "
+			       "XDG_CACHE_HOME or HOME");
+	return n < PATH_MAX
+		       ? 0
+		       : err_set(e, ENAMETOOLONG, "the path of the cache is too long");
+}
+
+static void make_dirs(char *path)
+{
+	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		(void)mkdir(path, 0755);
+		*p = '/';
+	}
+	(void)mkdir(path, 0700);
+}
+
+static int check_owner(const struct cache *c, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(c->dir, &st) < 0)
+		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
+	if (st.st_uid != geteuid())
+		return err_set(
+			e, EPERM,
+			"the cache of images %.200s belongs to the user %u, who could "
+			"change what is run; set XDG_CACHE_HOME to a directory of yours",
+			c->path, st.st_uid);
+	if (st.st_mode & 022)
+		return err_set(
+			e, EPERM,
+			"others may write to the cache of images %.200s, and change what "
+			"is run; chmod go-w it",
+			c->path);
+	return 0;
+}
+
+int cache_open(struct cache *c, struct err *e)
+{
+	c->dir = -1;
+	if (cache_path(c->path, e) < 0)
+		return -e->code;
+	make_dirs(c->path);
+	c->dir = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->dir < 0)
+		return err_set(e, errno,
+			       "the cache of images %.200s: %s; set XDG_CACHE_HOME to a "
+			       "directory that can be written",
+			       c->path, strerror(errno));
+	return check_owner(c, e);
+}
+
+void cache_close(struct cache *c)
+{
+	cleanup_close_fd(&c->dir);
+	c->dir = -1;
+}
+
+void cache_key(const struct digest *config, char key[CACHE_KEY])
+{
+	char text[DIGEST_TEXT];
+
+	digest_text(config, text);
+	(void)snprintf(key, CACHE_KEY, "%.64s.1", strchr(text, ':') + 1);
+}
+
+/* ---- an image ---- */
+
+/* A file of ours, below the image's directory.  Return: its descriptor, or -errno */
+static int open_part(const struct cache *c, const char *key, const char *name,
+		     uint64_t *size)
+{
+	char path[CACHE_KEY + 16];
+	struct stat st;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", key, name);
+	fd = openat(c->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+		cleanup_close_fd(&fd);
+		return -EPERM;
+	}
+	*size = (uint64_t)st.st_size;
+	return fd;
+}
+
+static bool read_about(const struct cache *c, const char *key, struct image_text *t)
+{
+	uint64_t size = 0;
+	cleanup_close int fd = open_part(c, key, "about", &size);
+	long n;
+
+	if (fd < 0 || size > IMAGE_TEXT_MAX || !(t->p = malloc((size_t)size + 1)))
+		return false;
+	n = pread_full(fd, t->p, (size_t)size, 0);
+	t->len = n > 0 ? (size_t)n : 0;
+	return (uint64_t)t->len == size && image_text_ok(t);
+}
+
+/* By its size and its first block: is it all there? */
+static bool looks_whole(const struct cached *i)
+{
+	uint8_t head[96];
+	uint64_t used;
+
+	if (pread_full(i->fd, head, sizeof(head), 0) != sizeof(head) ||
+	    memcmp(head, SQUASHFS_MAGIC, 4) != 0)
+		return false;
+	memcpy(&used, head + SQUASHFS_USED, sizeof(used));
+	return used <= i->size && i->size == image_text_number(&i->about, "size");
+}
+
+/* Removed before we had the lock? */
+static bool is_gone(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 || st.st_nlink == 0;
+}
+
+int cache_find(const struct cache *c, const char *key, struct cached *i, struct err *e)
+{
+	*i = (struct cached){.fd = -1};
+	(void)snprintf(i->key, sizeof(i->key), "%s", key);
+	i->fd = open_part(c, key, "root", &i->size);
+	if (i->fd < 0 && i->fd != -ENOENT && i->fd != -ENOTDIR)
+		return err_set(e, -i->fd, "the cached image %s/%s: %s; remove it",
+			       c->path, key, strerror(-i->fd));
+	if (i->fd >= 0 && flock(i->fd, LOCK_SH) == 0 && !is_gone(i->fd) &&
+	    read_about(c, key, &i->about) && looks_whole(i))
+		return 1;
+	cached_close(i);
+	return 0;
+}
+
+void cached_close(struct cached *i)
+{
+	if (i->fd >= 0)
+		cleanup_close_fd(&i->fd);
+	i->fd = -1;
+	image_text_free(&i->about);
+}
+
+int cached_verify(const struct cached *i, struct err *e)
+{
+	struct digest is, should;
+	int rc = digest_file(i->fd, &is);
+
+	if (rc < 0)
+		return err_set(e, -rc, "it cannot be read: %s", strerror(-rc));
+	if (digest_parse(image_text_get(&i->about, "sum", ""), &should) &&
+	    digest_same(&is, &should))
+		return 0;
+	return err_set(e, EBADMSG,
+		       "it is not what was written; remove it: microvm images rm "
+		       "%.12s",
+		       i->key);
+}
+
+/* ---- all of them ---- */
+
+static bool is_key(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == DIGEST_HEX &&
+	       strcmp(name + DIGEST_HEX, ".1") == 0;
+}
+
+int cache_list(const struct cache *c, int (*fn)(void *ctx, const char *key), void *ctx,
+	       struct err *e)
+{
+	struct dirent **all;
+	int n = scandirat(c->dir, ".", &all, NULL, alphasort), rc = 0;
+
+	if (n < 0)
+		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		if (rc == 0 && is_key(all[i]->d_name))
+			rc = fn(ctx, all[i]->d_name);
+		free(all[i]);
+	}
+	free(all);
+	return rc;
+}

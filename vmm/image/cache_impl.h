@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache_impl - what the files of cache share. */
+#ifndef MICROVM_IMAGE_CACHE_IMPL_H
+#define MICROVM_IMAGE_CACHE_IMPL_H
+
+#include "vmm/image/cache.h"
+
+/* cache_lock() - the file @name, made if it is not there, locked as @how (flock(2)) says.
+ * Return: its descriptor, or -errno
+ */
+int cache_lock(const struct cache *c, const char *name, int how);
+/* cache_empty() - remove the directory of an image, whole or not */
+void cache_empty(const struct cache *c, const char *name);
+/* cache_pull_remove() - remove what was fetched */
+void cache_pull_remove(const char *path);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache_name - names of registries, what is fetched from them, and what is left over. */
+#include "vmm/image/cache_impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/core/replace.h"
+#include "vmm/core/util.h"
+
+#define NAME_FILE     (sizeof("name-") + DIGEST_HEX)
+#define NAME_MAX_TEXT 4096
+#define PULL_FDS      16
+
+static void name_file(const char *name, char file[NAME_FILE])
+{
+	struct digest_sum s;
+	struct digest d;
+	char text[DIGEST_TEXT];
+
+	digest_begin(&s);
+	digest_add(&s, name, strlen(name));
+	digest_end(&s, &d);
+	digest_text(&d, text);
+	(void)snprintf(file, NAME_FILE, "name-%.64s", strchr(text, ':') + 1);
+}
+
+int cache_name(const struct cache *c, const char *name, const char *key, struct err *e)
+{
+	struct image_text t = {0};
+	char file[NAME_FILE];
+	struct replace r;
+	int fd = -1, rc = 0;
+
+	name_file(name, file);
+	if (image_text_add(&t, e, "name=%s", name) < 0 ||
+	    image_text_add(&t, e, "key=%s", key) < 0) {
+		image_text_free(&t);
+		return -e->code;
+	}
+	fd = replace_open(&r, c->dir, file, NULL, NULL);
+	if (fd < 0)
+		rc = fd;
+	else if (write_full(fd, t.p, t.len) < 0 || fsync(fd) < 0)
+		rc = -errno;
+	else
+		rc = replace_put(&r, c->dir, file);
+	if (fd >= 0)
+		replace_drop(&r, c->dir);
+	cleanup_close_fd(&fd);
+	image_text_free(&t);
+	return rc < 0 ? err_set(e, -rc,
+				"the name %.100s in the cache of images %.200s: %s", name,
+				c->path, strerror(-rc))
+		      : 0;
+}
+
+/* Return: 0; -ENOENT, no such file, or not one of ours */
+static int name_read(const struct cache *c, const char *file, char text[NAME_MAX_TEXT],
+		     struct image_text *t)
+{
+	cleanup_close int fd =
+		openat(c->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	long n = fd < 0 ? -1 : pread_full(fd, text, NAME_MAX_TEXT, 0);
+
+	*t = (struct image_text){.p = text, .len = n > 0 ? (size_t)n : 0};
+	return n > 0 && image_text_ok(t) ? 0 : -ENOENT;
+}
+
+int cache_named(const struct cache *c, const char *name, char key[CACHE_KEY])
+{
+	char file[NAME_FILE], text[NAME_MAX_TEXT];
+	struct image_text t;
+
+	name_file(name, file);
+	if (name_read(c, file, text, &t) < 0 ||
+	    strcmp(image_text_get(&t, "name", ""), name) != 0)
+		return -ENOENT;
+	(void)snprintf(key, CACHE_KEY, "%s", image_text_get(&t, "key", ""));
+	return strlen(key) == CACHE_KEY - 1 && !strchr(key, '/') ? 0 : -ENOENT;
+}
+
+int cache_names(const struct cache *c,
+		int (*fn)(void *ctx, const char *name, const char *key), void *ctx,
+		struct err *e)
+{
+	struct dirent **all;
+	int n = scandirat(c->dir, ".", &all, NULL, alphasort), rc = 0;
+
+	if (n < 0)
+		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		char text[NAME_MAX_TEXT];
+		struct image_text t;
+
+		if (rc == 0 && strncmp(all[i]->d_name, "name-", 5) == 0 &&
+		    name_read(c, all[i]->d_name, text, &t) == 0)
+			rc = fn(ctx, image_text_get(&t, "name", ""),
+				image_text_get(&t, "key", ""));
+		free(all[i]);
+	}
+	free(all);
+	return rc;
+}
+
+/* ---- what is fetched ---- */
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st, (void)kind, (void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
+void cache_pull_remove(const char *path)
+{
+	(void)nftw(path, remove_one, PULL_FDS, FTW_DEPTH | FTW_PHYS);
+}
+
+int cache_pull(const struct cache *c, char path[PATH_MAX], int *lock, struct err *e)
+{
+	*lock = -1;
+	if (snprintf(path, PATH_MAX, "%s/pull-XXXXXX", c->path) >= PATH_MAX)
+		return err_set(e, ENAMETOOLONG, "the path of the cache is too long");
+	if (mkdtemp(path))
+		*lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, errno, "no directory in the cache of images %.200s: %s",
+			       c->path, strerror(errno));
+	return 0;
+}
+
+void cache_pulled(const struct cache *c, const char *path, int *lock)
+{
+	(void)c;
+	if (*lock < 0)
+		return;
+	cache_pull_remove(path);
+	cleanup_close_fd(lock);
+	*lock = -1;
+}
+
+/* ---- what is left over ---- */
+
+/* Return: was it to go, and did it? */
+static bool prune_pull(const struct cache *c, const char *name)
+{
+	cleanup_close int fd =
+		openat(c->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char path[PATH_MAX];
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+	    snprintf(path, sizeof(path), "%s/%s", c->path, name) >= PATH_MAX)
+		return false;
+	cache_pull_remove(path);
+	return true;
+}
+
+static bool prune_making(const struct cache *c, const char *key)
+{
+	char name[CACHE_KEY + 8];
+	int lock;
+
+	if (strlen(key) != CACHE_KEY - 1)
+		return false;
+	(void)snprintf(name, sizeof(name), "lock-%s", key);
+	lock = cache_lock(c, name, LOCK_EX | LOCK_NB);
+	if (lock < 0)
+		return false;
+	(void)unlinkat(c->dir, name, 0);
+	(void)snprintf(name, sizeof(name), "tmp-%s", key);
+	cache_empty(c, name);
+	cleanup_close_fd(&lock);
+	return true;
+}
+
+static bool prune_name(const struct cache *c, const char *file)
+{
+	char text[NAME_MAX_TEXT];
+	struct image_text t;
+	const char *key;
+
+	if (name_read(c, file, text, &t) == 0) {
+		key = image_text_get(&t, "key", "");
+		if (*key && !strchr(key, '/') && faccessat(c->dir, key, F_OK, 0) == 0)
+			return false;
+	}
+	return unlinkat(c->dir, file, 0) == 0;
+}
+
+int cache_prune(const struct cache *c, struct err *e)
+{
+	struct dirent **all;
+	int n = scandirat(c->dir, ".", &all, NULL, alphasort), gone = 0;
+
+	if (n < 0)
+		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		const char *name = all[i]->d_name;
+
+		if (strncmp(name, "pull-", 5) == 0)
+			gone += prune_pull(c, name);
+		else if (strncmp(name, "tmp-", 4) == 0)
+			gone += prune_making(c, name + 4);
+		else if (strncmp(name, "lock-", 5) == 0)
+			(void)prune_making(c, name + 5);
+		else if (strncmp(name, "name-", 5) == 0)
+			(void)prune_name(c, name);
+		free(all[i]);
+	}
+	free(all);
+	return gone;
+}
