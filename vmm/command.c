@@ -83,6 +83,21 @@ const struct command command_table[] = {
 	 .help = "ask a machine that runs",
 	 .print = command_ctl_help,
 	 .run = command_ctl},
+	{.name = "images",
+	 .usage = "images [VERB [IMAGE...]]",
+	 .help = "images of containers, here",
+	 .more = "VERB is one of:\n"
+		 "  ls              those in the cache (as without a verb)\n"
+		 "  import IMAGE    read one, or fetch it again: oci:DIR[:TAG], oci-archive:FILE,\n"
+		 "                  docker-archive:FILE (- for stdin), docker://NAME, alpine:3.20\n"
+		 "  inspect IMAGE   what its config says, and what it is made of\n"
+		 "  verify [IMAGE]  read all of it, and compare it with what was written\n"
+		 "  rm IMAGE        remove it, unless a machine has it\n"
+		 "  prune           remove all that no machine has, and what was cut short\n"
+		 "where IMAGE is four or more digits of its digest, or what it is imported by.\n"
+		 "--json prints objects; --quiet says nothing of how far it is.\n"
+		 "docs/images.md has more.\n",
+	 .run = command_images},
 	{.name = "doctor",
 	 .usage = "doctor",
 	 .help = "can this host run one?",

@@ -60,6 +60,8 @@ void command_more(const struct command *c, FILE *out);
 /* command_run(), command_run_help() - `microvm run` */
 int command_run(int argc, char **argv, uint64_t start_ns);
 void command_run_help(FILE *out);
+/* command_images() - `microvm images` */
+int command_images(int argc, char **argv, uint64_t start_ns);
 /* command_test(), command_test_help() - `microvm test` */
 int command_test(int argc, char **argv, uint64_t start_ns);
 void command_test_help(FILE *out);

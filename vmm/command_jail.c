@@ -151,6 +151,17 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	return 0;
 }
 
+int command_importer_lock(void *ctx, enum importer_lock step,
+			  const struct landlock_rule *rule, unsigned int n, struct err *e)
+{
+	const struct config *cfg = ctx;
+
+	if (cfg->jail == JAIL_OFF)
+		return 0;
+	return step == IMPORTER_RIGHTS ? importer_rights(cfg->jail, rule, n, e)
+				       : importer_calls(e);
+}
+
 int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned int n,
 			struct err *e)
 {

@@ -10,6 +10,7 @@
 #include "vmm/core/config.h"
 #include "vmm/core/err.h"
 #include "vmm/core/landlock.h"
+#include "vmm/image/importer.h"
 #include "vmm/jail/jail.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/report.h"
@@ -60,5 +61,12 @@ int command_copier_lock(void *ctx, const struct landlock_rule *rule, unsigned in
 			struct err *e);
 /* command_reader_lock() - likewise the one that reads what others made, as reader_run() wants it */
 int command_reader_lock(void *ctx, struct err *e);
+
+/* command_importer_lock() - lock up the process that reads an image; @ctx: the machine's config. As
+ * importer_run() wants it, in that process
+ */
+int command_importer_lock(void *ctx, enum importer_lock step,
+			  const struct landlock_rule *rule, unsigned int n,
+			  struct err *e);
 
 #endif

@@ -71,6 +71,13 @@ static int run_job(struct job *j, struct config *cfg, uint64_t start_ns)
 	return command_machine_run(cfg, &hooks, start_ns);
 }
 
+static int run_plan(struct job *j, struct config *cfg, struct err *e)
+{
+	j->image.how.lock = command_importer_lock;
+	j->image.how.lock_ctx = cfg;
+	return job_plan(j, cfg, e);
+}
+
 void command_run_help(FILE *out)
 {
 	(void)fputs(
@@ -96,7 +103,7 @@ int command_run(int argc, char **argv, uint64_t start_ns)
 	j->kernel.lock = command_reader_lock;
 	if (config_init(&cfg, &e) < 0 || job_read(j, &cfg, NULL, argc, argv, &e) < 0 ||
 	    (!j->options.help &&
-	     (job_plan(j, &cfg, &e) < 0 ||
+	     (run_plan(j, &cfg, &e) < 0 ||
 	      job_copier_start(&j->copier, command_copier_lock, &cfg, &e) < 0))) {
 		status = run_failed(&e);
 	} else if (j->options.help) {

@@ -80,6 +80,13 @@ static int test_run(struct test *t, struct config *cfg, uint64_t start_ns)
 	return command_machine_run(cfg, &hooks, start_ns);
 }
 
+static int test_plan_job(struct test *t, struct config *cfg, struct err *e)
+{
+	t->job.image.how.lock = command_importer_lock;
+	t->job.image.how.lock_ctx = cfg;
+	return test_plan(t, cfg, e);
+}
+
 void command_test_help(FILE *out)
 {
 	(void)fputs(
@@ -109,7 +116,7 @@ int command_test(int argc, char **argv, uint64_t start_ns)
 	    (!t->job.options.help && cells_wanted(&t->options) &&
 	     test_check(t, &cfg, &e) < 0) ||
 	    (!t->job.options.help && !cells_wanted(&t->options) &&
-	     (test_plan(t, &cfg, &e) < 0 ||
+	     (test_plan_job(t, &cfg, &e) < 0 ||
 	      job_copier_start(&t->job.copier, command_copier_lock, &cfg, &e) < 0))) {
 		status = test_failed(&e);
 	} else if (t->job.options.help) {

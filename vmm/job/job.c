@@ -18,10 +18,23 @@
 int job_read(struct job *j, struct config *cfg, const struct job_command *c, int argc,
 	     char **argv, struct err *e)
 {
+	j->image.cached.fd = -1;
 	j->wire = j->console.source.fd = j->root.own.fd = -1;
 	j->kernel.kernel.fd = j->kernel.modules.fd = -1;
 	j->scratch.fd = j->files.fd = j->copier.files = j->copier.answer = -1;
 	return job_options_read(&j->options, cfg, c, argc, argv, e);
+}
+
+/* An image, or what ROOT's content says */
+static int plan_root(struct job *j, struct err *e)
+{
+	int rc;
+
+	j->image.how.in = STDIN_FILENO;
+	rc = job_image_find(&j->image, &j->root, &j->options, e);
+	if (rc == 0)
+		return job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
+	return rc < 0 ? rc : 0;
 }
 
 int job_plan(struct job *j, struct config *cfg, struct err *e)
@@ -37,7 +50,7 @@ int job_plan(struct job *j, struct config *cfg, struct err *e)
 	if (rc == 0 && j->options.host)
 		rc = job_root_host(&j->root, e);
 	else if (rc == 0 && j->options.root)
-		rc = job_root_find(&j->root, j->options.root, STDIN_FILENO, e);
+		rc = plan_root(j, e);
 	if (rc == 0)
 		rc = job_copy_in(&j->options.in, &j->files, &j->nfiles, e);
 	if (rc == 0 && j->options.scratch)
@@ -57,6 +70,7 @@ void job_fini(struct job *j)
 	job_options_fini(&j->options);
 	job_root_close(&j->root);
 	job_kernel_close(&j->kernel);
+	job_image_close(&j->image);
 	job_file_close(&j->scratch);
 	job_file_close(&j->files);
 	job_copier_close(&j->copier);

@@ -14,6 +14,7 @@
 #include "vmm/core/loop.h"
 #include "vmm/job/job_console.h"
 #include "vmm/job/job_copy.h"
+#include "vmm/job/job_image.h"
 #include "vmm/job/job_kernel.h"
 #include "vmm/job/job_options.h"
 #include "vmm/job/job_root.h"
@@ -25,6 +26,7 @@ struct job {
 	struct job_options options;
 	struct job_root root;
 	struct job_kernel kernel;
+	struct job_image image;
 	struct job_file scratch, files;
 	uint64_t nfiles; /* bytes of @files */
 	struct job_copier copier;
@@ -43,8 +45,9 @@ struct job {
 int job_read(struct job *j, struct config *cfg, const struct job_command *c, int argc,
 	     char **argv, struct err *e);
 /* job_plan() - find kernel, agent and root, pack what goes in, and complete @cfg but for descriptors. A
- * caller that locks up what reads a package has set kernel.lock
- * Before there are threads; it reads a tar on stdin to its end. Return: likewise
+ * caller that locks up what reads a package has set kernel.lock.
+ * Before there are threads; it reads a tar on stdin to its end, and imports an image, by @j->image.how.
+ * Return: likewise
  */
 int job_plan(struct job *j, struct config *cfg, struct err *e);
 void job_fini(struct job *j);

@@ -166,12 +166,12 @@ static int describe_machine(struct job *j, struct err *e)
 
 static int describe_command(struct job *j, struct err *e)
 {
-	const struct job_options *o = &j->options;
-	int rc = o->argc ? 0 : job_text_add(&j->job_text, e, "arg=/bin/sh");
+	int rc = job_image_words(&j->image, &j->options, &j->job_text, e);
 
-	for (int i = 0; rc == 0 && i < o->argc; i++)
-		rc = job_text_add(&j->job_text, e, "arg=%s", o->argv[i]);
-	return rc;
+	if (rc == 0)
+		rc = job_image_stop(&j->image, &j->options, e);
+	j->start.stop_signal = rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int describe_job(struct job *j, struct err *e)
@@ -192,9 +192,9 @@ static int describe_job(struct job *j, struct err *e)
 	if (rc == 0)
 		rc = add_all(t, "ulimit", &o->ulimit, e);
 	if (rc == 0)
-		rc = add_one(t, "workdir", o->workdir, e);
+		rc = add_one(t, "workdir", job_image_workdir(&j->image, o), e);
 	if (rc == 0)
-		rc = add_one(t, "user", o->user, e);
+		rc = add_one(t, "user", job_image_user(&j->image, o), e);
 	return rc < 0 ? rc : job_text_add(t, e, "stdin=open");
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vmm/core/util.h"
+#include "vmm/job/job_image.h"
 #include "vmm/settings/setting.h"
 
 #define JOB_HELP_COLUMN  32 /* where the explanations start */
@@ -73,6 +74,23 @@ static int set_user(struct job_reader *r, const char *value, struct err *e)
 				 value);
 	r->o->user = value;
 	return 0;
+}
+
+static int set_entrypoint(struct job_reader *r, const char *value, struct err *e)
+{
+	(void)e;
+	r->o->entrypoint = value;
+	return 0;
+}
+
+static int set_stop_signal(struct job_reader *r, const char *value, struct err *e)
+{
+	r->o->stop_signal = job_signal_number(value);
+	return r->o->stop_signal ? 0
+				 : err_usage(e,
+					     "\"%.40s\" is no signal; give its name or "
+					     "number, like SIGQUIT or 3",
+					     value);
 }
 
 static int set_hostname(struct job_reader *r, const char *value, struct err *e)
@@ -163,6 +181,10 @@ const struct job_option job_option_table[] = {
 	 set_timeout},
 	{0, false, "stop-timeout", "TIME", "from SIGTERM to the machine's end (10s)",
 	 set_stop_timeout},
+	{0, false, "stop-signal", "SIGNAL", "what SIGTERM is for the job",
+	 set_stop_signal},
+	{0, false, "entrypoint", "WORD", "before COMMAND, in place of an image's",
+	 set_entrypoint},
 	{'e', true, "env", "NAME[=VALUE]", "a variable; without a value, ours", set_env},
 	{0, true, "env-file", "FILE", "variables, one a line", set_env_file},
 	{'w', false, "workdir", "DIR", "where the command begins (/)", set_workdir},

@@ -59,10 +59,12 @@ struct job_options {
 	uint64_t out_most; /* bytes that all of @out may take; 0: not said */
 	uint64_t scratch; /* bytes of a disk for what the job writes; 0: that is memory */
 	const char *workdir, *user, *hostname, *net;
-	const char *agent; /* NULL: looked for, as is cfg->kernel */
+	const char *entrypoint; /* before COMMAND; "": none; NULL: the image's */
+	int stop_signal;        /* 0: the image's, or SIGTERM */
+	const char *agent;      /* NULL: looked for, as is cfg->kernel */
 	const char *
 		modules; /* a directory; NULL: those of the agent's image, or the kernel's */
-	bool terminal; /* -t: the job gets a terminal even if we have none */
+	bool terminal;          /* -t: the job gets a terminal even if we have none */
 	bool quiet, verbose;
 	bool help;
 };

@@ -2,7 +2,6 @@
 /* job_root - what ROOT is, by its first bytes. */
 #include "vmm/job/job_root.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -175,15 +174,6 @@ static int root_from_stdin(struct job_root *r, int in, struct look *l, struct er
 	return 0;
 }
 
-/* Does it look as the names of images do, like debian:12? */
-static bool root_is_name(const char *word)
-{
-	const char *colon = strrchr(word, ':');
-
-	return colon && colon > word && isalnum((unsigned char)*word) &&
-	       isalnum((unsigned char)colon[1]) && !strchr(colon, '/');
-}
-
 int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 {
 	static struct look l;
@@ -196,13 +186,6 @@ int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 		return root_from_stdin(r, in, &l, e);
 	/* O_NONBLOCK: a FIFO of that name must not make us wait */
 	fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && errno == ENOENT && root_is_name(word))
-		return err_usage(
-			e,
-			"ROOT %.200s is not here; an image of a registry goes by "
-			"docker create and docker export: docker export $(docker "
-			"create %.200s) | microvm run - -- COMMAND",
-			word, word);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_usage(e,
 				 "ROOT %.200s: %s; give the directory, tar or image in "

@@ -253,7 +253,8 @@ static void signal_term(struct job_session *s)
 		return;
 	}
 	s->stopping = true;
-	s->signals |= UINT64_C(1) << SIGTERM;
+	s->signals |= UINT64_C(1)
+		      << (s->start->stop_signal ? s->start->stop_signal : SIGTERM);
 	loop_timer_set(&s->stop, ns);
 }
 

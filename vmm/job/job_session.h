@@ -29,6 +29,7 @@ struct job_start {
 	const struct job_copier *copier; /* NULL: nothing is copied out */
 	bool terminal;                   /* the job has one, of our terminal's size */
 	uint64_t stop_timeout_ns;        /* from SIGTERM to the machine's end; 0: none */
+	int stop_signal;                 /* that the job gets for it; 0: the same */
 	uint64_t late_ns; /* a job that has not begun by then is worth a word */
 	bool greeting; /* the agent's greeting is the end of it: the guest has booted */
 	/* the job printed this on its stdout; NULL: not wanted */

@@ -133,6 +133,40 @@ case_run_takes_a_tar()
 	complained 'No such file'
 }
 
+case_run_takes_an_image_of_containers()
+{
+	quick
+	unset MICROVM_CACHE
+	export XDG_CACHE_HOME="$PWD/cache"
+	mkfifo hold
+	exec 3<>hold
+	"$MICROVM" run --timeout $GUEST_TIMEOUT oci:"$RUN/oci" <&3 >out 2>err &
+	vmm=$!
+	wait_for out ready
+	# it has the image until its end
+	"$MICROVM" images prune >pruned 2>&1
+	grep -q 'in use: 1' pruned || fail "$(cat pruned)"
+	echo went on >&3
+	ends 0
+	cat >want <<-END
+		from cmd hello
+		1000
+		1000
+		/work
+		/bin /caps /check /d /data /dev /etc /proc /readme /sys /text /work /d/up
+		CapEff:	0000000000000400
+		ours
+		kept
+		ready
+		went on
+	END
+	cmp want out || fail "$(cat out)"
+	"$MICROVM" images verify >out 2>err || fail "$(cat err)"
+	grep -q oci: out || fail "$(cat out err)"
+	"$MICROVM" images prune >out 2>err
+	grep -q 'removed: 1,' out || fail "$(cat out err)"
+}
+
 case_run_passes_signals()
 {
 	quick
