@@ -262,7 +262,8 @@ START_TEST(some_calls_nobody_may_make)
 	static const char *const jailed[] = {"openat", "socket", "connect", "kill",
 					     "pidfd_send_signal"};
 
-	never_allowed(BROKER | COPIER | READER | IMPORTER | ALL, never, ARRAY_SIZE(never));
+	never_allowed(BROKER | COPIER | READER | IMPORTER | ALL, never,
+		      ARRAY_SIZE(never));
 	never_allowed(ALL, jailed, ARRAY_SIZE(jailed));
 }
 END_TEST

@@ -64,7 +64,7 @@ struct job_options {
 	const char *agent;      /* NULL: looked for, as is cfg->kernel */
 	const char *
 		modules; /* a directory; NULL: those of the agent's image, or the kernel's */
-	bool terminal;          /* -t: the job gets a terminal even if we have none */
+	bool terminal; /* -t: the job gets a terminal even if we have none */
 	bool quiet, verbose;
 	bool help;
 };
