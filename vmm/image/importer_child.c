@@ -109,7 +109,8 @@ struct so_far {
 static void progress(void *ctx, uint64_t done)
 {
 	struct so_far *f = ctx;
-	uint8_t percent = f->all ? (uint8_t)MIN(done * 100 / f->all, UINT64_C(100)) : 0;
+	uint64_t part = f->all ? MIN(done * 100 / f->all, UINT64_C(100)) : 0;
+	uint8_t percent = (uint8_t)part;
 
 	if (percent == f->percent)
 		return;
