@@ -120,7 +120,7 @@ static bool symbols_look(struct symbols *s, const char *fmt, ...)
 
 void symbols_open(struct symbols *s, const char *kernel)
 {
-	cleanup_free char *real = realpath(kernel, NULL), *dir = NULL;
+	cleanup_free char *real = realpath(kernel, NULL);
 	const char *slash, *version;
 	int len;
 
