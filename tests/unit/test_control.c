@@ -367,8 +367,10 @@ START_TEST(client_that_does_not_read_stops_itself_alone)
 		turns(5);
 	}
 	ck_assert_uint_gt(asked, 100);
-	m.statuses = 0;
-	turns(50);
+	for (int i = 0; i < MANY && (i == 0 || m.statuses); i++) {
+		m.statuses = 0;
+		turns(50);
+	}
 	ck_assert_uint_eq(m.statuses, 0);
 	expect(fd, COMMAND("resume"), OK(""));
 	while (answers < asked && strcmp(is = heard(deaf, false), "gone") && *is)
