@@ -60,6 +60,7 @@ verdict_tests() {
 	verdict_stopped_test
 	verdict_artifacts_test
 	verdict_full_disk_test
+	verdict_report_test
 	verdict_repeat_test
 	verdict_junit_test
 	verdict_many_cases_test
@@ -148,6 +149,16 @@ verdict_full_disk_test() {
 	full_disk 1 sh -c 'mount -o remount,ro "$1"; shift; exec "$@"' sh "$work/full" \
 		"$microvm" test --kernel "${hello[@]}" --artifacts "$work/full/a"
 	judge ${name}_that_is_read_only $? 125 '^microvm: --artifacts: cannot write .*: Read-only file system; give a .*'
+}
+
+# A report that fails when the machine is gone: nothing is read of that any more
+verdict_report_test() {
+	local name=verdict_report_in_vain
+	wants $name || return 0
+	"$microvm" test --kernel "$payloads/hello" --initrd none --jail off --report /dev/full \
+		--artifacts "$work/vain" </dev/null >"$work/out" 2>"$work/err"
+	judge $name $? 125 '^microvm: --report: cannot write /dev/full: No space left on device'
+	[ ! -s "$work/vain/vcpus.json" ] || not_ok $name "registers of no machine: $(cat "$work/vain/vcpus.json")"
 }
 
 # No result is lost, and nothing is left

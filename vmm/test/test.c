@@ -292,7 +292,6 @@ static void test_keep(struct test *t)
 			 .who = &t->judge.who,
 			 .fixed = t->fixed};
 
-	t->kept = true;
 	for (unsigned int i = 0; cpu && i < m->nvcpu; i++)
 		cpu[i].seen = machine_seen(m, i);
 	artifacts_vcpus(&t->artifacts, m);
@@ -329,9 +328,9 @@ void test_over(struct test *t, struct exit_verdict *v)
 	if (j->verdict != before)
 		t->decided_ns = monotonic_ns();
 	test_say(t, v);
-	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine &&
-	    !t->kept)
+	if (j->verdict != VERDICT_PASS && j->verdict != VERDICT_SKIP && t->machine)
 		test_keep(t);
+	t->machine = NULL; /* it is taken apart before we are called again */
 	job_shut(&t->job);
 	if (!t->loop)
 		return;

@@ -28,7 +28,6 @@ struct test {
 	struct judge judge;
 	struct artifacts artifacts;
 	struct symbols symbols; /* of the kernel, for those */
-	bool kept;              /* they have all of a bad end */
 	bool report_is_ours; /* and so has the report, or our parent: no --report asks for it */
 	bool over;           /* test_over() was called */
 	bool fixed;          /* it lies where it was linked */
@@ -36,7 +35,7 @@ struct test {
 	int argc; /* the command line, for the artifacts */
 	char **argv;
 	struct matrix matrix;
-	struct machine *machine;
+	struct machine *machine;          /* NULL: not begun, or over */
 	struct loop *loop;                /* NULL: not begun */
 	struct loop_source silence, hang; /* timers */
 	struct report_case *each;         /* of @told */
