@@ -298,6 +298,37 @@ START_TEST(full_disk_is_not_told)
 }
 END_TEST
 
+/* ---- files that take for ever ---- */
+
+/* Each number was looked for over all the lines that follow */
+START_TEST(map_of_blank_lines_takes_long)
+{
+	static char text[2 * MIB];
+	const char first[] = "ffffffff81000000 T _text\n";
+
+	memset(text, '\n', sizeof(text));
+	memcpy(text, first, strlen(first));
+	put("System.map", text, sizeof(text));
+	(void)says();
+	ck_assert_uint_eq(symbols.n, 1);
+}
+END_TEST
+
+/* A hole costs whoever makes the file nothing */
+START_TEST(table_that_is_a_hole_takes_long)
+{
+	struct image m;
+	char path[128];
+
+	make(&m);
+	m.sh[2].sh_size = UINT64_C(1) << 40;
+	put("vmlinux", &m, sizeof(m));
+	(void)snprintf(path, sizeof(path), "%s/vmlinux", dir);
+	ck_assert_int_eq(truncate(path, (off_t)(UINT64_C(1) << 40)), 0);
+	ck_assert_ptr_nonnull(strstr(says(), "symbols: none; give --kernel DIR"));
+}
+END_TEST
+
 /* ---- who ---- */
 
 static const struct {
@@ -345,5 +376,7 @@ UNIT_MAIN("cpus", setup, teardown, t)
 	tcase_add_test(t, elf_is_not_found);
 	tcase_add_test(t, damage_does_harm);
 	tcase_add_test(t, full_disk_is_not_told);
+	tcase_add_test(t, map_of_blank_lines_takes_long);
+	tcase_add_test(t, table_that_is_a_hole_takes_long);
 	tcase_add_loop_test(t, line_is_of_another_task, 0, ARRAY_SIZE(lines));
 }

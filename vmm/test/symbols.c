@@ -2,6 +2,7 @@
 /* symbols - the names of a kernel's functions. */
 #include "vmm/test/symbols.h"
 
+#include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,8 @@
 
 #define SYMBOLS_MAX      (1u << 20)
 #define SYMBOLS_TEXT_MAX (64 * MIB)
+#define SYMBOLS_TABLE_MAX \
+	(256 * MIB) /* a hole in a file has any length, and reading it takes time */
 #define SYMBOLS_SECTIONS 1024        /* of symbols.code */
 #define SYMBOLS_FUNCTION (256 * KIB) /* the last one's end is not known */
 #define SYMBOLS_FIRST    1024
@@ -205,14 +208,16 @@ static void symbols_load_table(struct symbols *s)
 static void symbols_load_map(struct symbols *s)
 {
 	for (char *line = s->names, *end; line && *line; line = end) {
-		char *rest;
-		uint64_t at = strtoull(line, &rest, 16);
+		char *rest = line;
+		uint64_t at = 0;
 
 		end = strchr(line, '\n');
 		if (end)
 			*end++ = '\0';
-		if (rest[0] == ' ' && rest[1] && strchr("tTwW", rest[1]) &&
-		    rest[2] == ' ' && rest[3] &&
+		if (isxdigit((unsigned char)*line)) /* not over blanks to other lines */
+			at = strtoull(line, &rest, 16);
+		if (rest != line && rest[0] == ' ' && rest[1] &&
+		    strchr("tTwW", rest[1]) && rest[2] == ' ' && rest[3] &&
 		    !symbols_add(s, at, (size_t)(rest + 3 - s->names)))
 			return;
 	}
@@ -252,7 +257,8 @@ bool symbols_load(struct symbols *s)
 {
 	long n;
 
-	if (s->text < 0 || s->names || s->text_len > SYMBOLS_TEXT_MAX)
+	if (s->text < 0 || s->names || s->text_len > SYMBOLS_TEXT_MAX ||
+	    s->table_len > SYMBOLS_TABLE_MAX)
 		return s->n > 0;
 	s->names = malloc(s->text_len + 1);
 	n = s->names ? read_full(s->text, s->names, s->text_len) : 0;
