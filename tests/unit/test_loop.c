@@ -398,6 +398,24 @@ START_TEST(a_task_that_is_taken_back_is_not_done)
 }
 END_TEST
 
+/* As a guest's thread does while the loop is busy: it panics, and ends the machine */
+static void post_and_stop(struct loop_task *t)
+{
+	(void)t;
+	loop_post(loop, &other);
+	loop_stop(loop);
+}
+
+START_TEST(a_task_that_is_posted_before_the_stop_is_done)
+{
+	tasks_init();
+	task.fn = post_and_stop;
+	loop_post(loop, &task);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_uint_eq(others, 1);
+}
+END_TEST
+
 #define POSTS 20000
 
 static _Atomic unsigned int due; /* what the other thread wants done */
@@ -439,6 +457,7 @@ UNIT_MAIN("loop", setup, teardown, t)
 	tcase_add_test(t, a_task_that_is_posted_by_itself_is_done_again);
 	tcase_add_test(t, a_task_that_is_taken_back_is_not_done);
 	tcase_add_test(t, no_task_of_another_thread_is_lost);
+	tcase_add_test(t, a_task_that_is_posted_before_the_stop_is_done);
 	tcase_add_test(t, stop_before_run_is_not_lost);
 	tcase_add_test(t, stop_keeps_errno);
 	tcase_add_test(t, a_loop_runs_again_after_a_stop);

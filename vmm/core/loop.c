@@ -378,10 +378,13 @@ int loop_run(struct loop *l)
 		}
 		if (woken) {
 			eventfd_t v;
+			bool stop;
 
 			(void)eventfd_read(l->wakefd, &v);
+			/* first: who stops it may have posted a task before, while others are done */
+			stop = atomic_exchange(&l->stop, false);
 			loop_do_tasks(l);
-			if (atomic_exchange(&l->stop, false))
+			if (stop)
 				return 0;
 		}
 	}

@@ -74,6 +74,9 @@ void loop_poll_want(struct loop *l, struct loop_poller *p, bool on);
 
 /* loop_run() - until loop_stop().  Return: 0, or -errno if epoll itself failed */
 int loop_run(struct loop *l);
-void loop_stop(struct loop *l); /* any thread; async-signal-safe */
+/* loop_stop() - any thread; async-signal-safe. A task that was posted before is still done, unless the
+ * holder of its lock waits for the host
+ */
+void loop_stop(struct loop *l);
 
 #endif
