@@ -84,6 +84,22 @@ control_end() {
 	if [ "$bad" ]; then not_ok "$name" "$bad"; else judge "$name" $status "$want" "$pattern"; fi
 }
 
+# One that is paused stands, in its kernel or not: that is no panic, whatever a program has printed. Another
+# look is taken each tenth of a second, and twenty would be enough
+control_words_test() {
+	local name=control_pause_of_a_guest_with_a_kernels_last_words bad=''
+	wants $name || return 0
+	controlled words 'end Kernel panic' --timeout "${LIMIT}s"
+	ctl pause || bad=$(cat "$work/ctl")
+	[ "$bad" ] || sleep 3
+	[ "$bad" ] || { ctl status && grep -q '^state  *paused' "$work/ctl"; } || bad=$(cat "$work/ctl" "$work/err")
+	[ "$bad" ] || ctl resume || bad=$(cat "$work/ctl")
+	[ ! "$bad" ] || kill "$pid" 2>/dev/null
+	wait "$pid"
+	status=$?
+	if [ "$bad" ]; then not_ok $name "$bad"; else judge $name $status 70 "^microvm: the guest's kernel panicked"; fi
+}
+
 control_stop_test() {
 	local name=control_pause_and_sigtstp bad='it did not stop'
 	wants $name || return 0
@@ -139,6 +155,7 @@ control_test() {
 		button listening --stop-timeout "${LIMIT}s"
 	control_end control_pause_and_sigint 130 '' INT button listening
 	control_end control_pause_and_timeout 124 '--timeout ran out' '' hang hanging --timeout 2s
+	control_words_test
 	control_stop_test
 	control_wrong_test
 }

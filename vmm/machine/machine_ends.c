@@ -191,13 +191,20 @@ static bool machine_stands(const struct machine *m)
 	return running <= panic;
 }
 
-/* No answer from a vCPU means nothing: its host is slow, or its thread waits for it */
+/* No answer from a vCPU means nothing: its host is slow, or its thread waits for it. Nor does a look at one
+ * that is paused: it stands wherever it was
+ */
 static void machine_look(struct machine *m)
 {
 	struct machine_ends *ends = &m->ends;
-	unsigned int tries = ends->tries++;
+	unsigned int tries = ends->tries;
 	bool panic = ends->witness.said == SAID_PANIC_OVER;
 
+	if (m->life.phase != MACHINE_RUNS) {
+		ends->agreed = 0;
+		return;
+	}
+	ends->tries++;
 	if (tries == ENDS_LOOKS_QUICK)
 		loop_timer_every(&m->ends.timer, ENDS_LOOK_LATER_NS);
 	if (tries == 0) /* this one only asks */
