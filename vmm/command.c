@@ -23,10 +23,12 @@ void command_complain(const char *sentence)
 	char line[COMMAND_PREFIX_MAX + sizeof(((struct err *)0)->msg)];
 	size_t n = (size_t)snprintf(line, COMMAND_PREFIX_MAX, "%s: ", log_prefix());
 
-	for (; *sentence && n < sizeof(line) - 2; sentence++)
-		line[n++] = (unsigned char)*sentence < ' ' || *sentence == 0x7f
-				    ? '?'
-				    : *sentence;
+	while (*sentence && n < sizeof(line) - 2) {
+		unsigned int control = text_control(sentence);
+
+		line[n++] = control ? '?' : *sentence;
+		sentence += MAX(control, 1U);
+	}
 	line[n++] = '\n';
 	/* a stuck reader does not delay our end */
 	(void)write_unless_stuck(STDERR_FILENO, line, n, COMMAND_STUCK_MS);

@@ -63,8 +63,12 @@ static int fill_resize(json_t *o, const struct ctl_words *w, struct err *e)
 /* What the machine says may hold anything */
 static void print_text(const char *text)
 {
-	for (; text && *text; text++)
-		(void)putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	while (text && *text) {
+		unsigned int control = text_control(text);
+
+		(void)putchar(control ? '?' : *text);
+		text += MAX(control, 1U);
+	}
 }
 
 static long long ctl_number(const json_t *o, const char *name)
@@ -138,7 +142,7 @@ static void print_disk(const json_t *o)
 
 static void print_report(const json_t *o)
 {
-	(void)json_dumpf(o, stdout, JSON_INDENT(2));
+	(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	(void)printf("\n");
 }
 
@@ -260,7 +264,7 @@ int command_ctl(int argc, char **argv, uint64_t start_ns)
 	if (!result)
 		return command_fail(&e);
 	if (w.json) {
-		(void)json_dumpf(result, stdout, JSON_COMPACT);
+		(void)json_dumpf(result, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		(void)printf("\n");
 	} else {
 		c->print(result);

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
 #include "vmm/command_jail.h"
+#include "vmm/core/unix_socket.h"
 #include "vmm/core/util.h"
 
 #define WORDS_MAX 8
@@ -162,6 +165,53 @@ START_TEST(report_does_not_believe_the_childs_word_for_the_mode)
 }
 END_TEST
 
+/* A machine that a guest has taken over answers what a terminal would obey */
+static const struct {
+	const char *command, *answer;
+	int status, stream;
+	const char *says;
+} evil[] = {
+	{"status", "{\"error\":{\"message\":\"a\\u001b[31m\\u009b31mb\"}}\n", 1,
+	 STDERR_FILENO, "microvm: a?[31m?31mb\n"},
+	{"pause",
+	 "{\"ok\":true,\"result\":{\"state\":\"a\\u001b[31m\\u009b31m\\u00e9\"}}\n", 0,
+	 STDOUT_FILENO, "the machine is a?[31m?31m\u00e9\n"},
+	{"report", "{\"ok\":true,\"result\":{\"a\":\"\\u001b\\u009b\"}}\n", 0,
+	 STDOUT_FILENO, "\"a\": \"\\u001B\\u009B\"\n"},
+	{"report --json", "{\"ok\":true,\"result\":{\"a\":\"\\u009b\"}}\n", 0,
+	 STDOUT_FILENO, "{\"a\":\"\\u009B\"}\n"},
+};
+
+START_TEST(answer_is_obeyed_by_a_terminal)
+{
+	char path[] = "/tmp/test_command.XXXXXX", line[64];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), status;
+	struct sockaddr_un a;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	(void)snprintf(line, sizeof(line), "%s/s", path);
+	ck_assert_int_eq(unix_address(&a, line), 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	pid = fork();
+	if (pid == 0) {
+		int client = accept(fd, NULL, NULL);
+
+		_exit(read(client, line, sizeof(line)) <= 0 ||
+		      write(client, evil[_i].answer, strlen(evil[_i].answer)) < 0);
+	}
+	(void)snprintf(line, sizeof(line), "ctl %s/s %s", path, evil[_i].command);
+	ck_assert_int_eq(run(line, evil[_i].stream), evil[_i].status);
+	says(evil[_i].says);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	close(fd);
+	ck_assert_int_eq(unlink(a.sun_path), 0);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 UNIT_MAIN("command", NULL, NULL, t)
 {
 	tcase_add_test(t, first_word_means_another_command);
@@ -170,4 +220,5 @@ UNIT_MAIN("command", NULL, NULL, t)
 	tcase_add_test(t, doctor_takes_what_it_does_not_know);
 	tcase_add_test(t, machine_without_a_kernel_is_no_usage_error);
 	tcase_add_test(t, report_does_not_believe_the_childs_word_for_the_mode);
+	tcase_add_loop_test(t, answer_is_obeyed_by_a_terminal, 0, ARRAY_SIZE(evil));
 }

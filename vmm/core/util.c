@@ -120,6 +120,15 @@ void *copied_grown(void *old, size_t old_len, size_t new_len)
 	return p;
 }
 
+unsigned int text_control(const char *text)
+{
+	unsigned char first = (unsigned char)text[0];
+
+	if (first == 0xc2 && ((unsigned char)text[1] & 0xe0) == 0x80)
+		return 2; /* U+0080 to U+009F: one of them is ESC and '[' at once */
+	return (first && first < ' ') || first == 0x7f;
+}
+
 void text_printable(char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -58,6 +58,10 @@ void signals_block(sigset_t *old);
  */
 void *copied_grown(void *old, size_t old_len, size_t new_len);
 
+/* text_control() - how many bytes at @text, UTF-8, are a control character, which a terminal might obey; 0: it
+ * is another one, or the NUL at the end
+ */
+unsigned int text_control(const char *text);
 /* text_printable() - in @text, what is not printable ASCII, which a terminal might obey, becomes '?' */
 void text_printable(char *text, size_t n);
 
