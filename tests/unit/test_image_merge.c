@@ -124,6 +124,22 @@ START_TEST(an_opaque_directory_keeps_what_is_deep_in_it)
 }
 END_TEST
 
+START_TEST(directories_that_no_entry_names_are_the_layers_own)
+{
+	add("fa/low");
+	add("fo/a/low");
+	merge_layer(&m);
+	add("fa/b/high");
+	add("f.wh.a");
+	add("fo/a/b/high");
+	add("fo/.wh..wh..opq");
+	ck_assert_int_eq(from("a/b/high"), 2);
+	ck_assert_int_eq(from("a/low"), 0);
+	ck_assert_int_eq(from("o/a/b/high"), 2);
+	ck_assert_int_eq(from("o/a/low"), 0);
+}
+END_TEST
+
 START_TEST(whiteouts_of_nothing)
 {
 	add("fa/.wh.b");
@@ -224,6 +240,7 @@ UNIT_MAIN("image_merge", setup, teardown, t)
 	tcase_add_test(t, an_upper_layer_replaces);
 	tcase_add_test(t, whiteouts_are_about_layers_below_wherever_they_stand);
 	tcase_add_test(t, an_opaque_directory_keeps_what_is_deep_in_it);
+	tcase_add_test(t, directories_that_no_entry_names_are_the_layers_own);
 	tcase_add_test(t, whiteouts_of_nothing);
 	tcase_add_test(t, a_hard_link_outlives_its_first_name);
 	tcase_add_test(t, links_on_the_way_lead_nowhere_else);

@@ -19,12 +19,6 @@ void merge_layer(struct merge *m)
 	m->layer++;
 }
 
-static void touch(const struct merge *m, struct merge_node *n)
-{
-	for (; n && n->layer != m->layer; n = n->parent)
-		n->layer = m->layer;
-}
-
 /* All of it that layers below have goes: what this one put there stays, and what that is in */
 static void prune(struct merge *m, struct merge_node *n)
 {
@@ -123,8 +117,7 @@ static int put(struct merge *m, struct merge_node *dir, const char *name, size_t
 	if (!n)
 		return -e->code;
 	tree_set(m, n, o);
-	touch(m, n->parent);
-	touch(m, n);
+	tree_touch(m, n);
 	return 0;
 }
 

@@ -20,7 +20,9 @@ struct merge_node {
 /* tree_find() - the name of @len bytes in @dir.  Return: NULL, there is none */
 struct merge_node *tree_find(const struct merge *m, const struct merge_node *dir,
 			     const char *name, size_t len);
-/* tree_add() - a new name, without an object.  Return: NULL with @e */
+/* tree_touch() - this layer has something at @n or below it */
+void tree_touch(const struct merge *m, struct merge_node *n);
+/* tree_add() - a new name, without an object, that this layer has.  Return: NULL with @e */
 struct merge_node *tree_add(struct merge *m, struct merge_node *dir, const char *name,
 			    size_t len, struct err *e);
 /* tree_remove() - a name and all below it */

@@ -69,6 +69,12 @@ static int table_grow(struct merge *m, struct err *e)
 	return 0;
 }
 
+void tree_touch(const struct merge *m, struct merge_node *n)
+{
+	for (; n && n->layer != m->layer; n = n->parent)
+		n->layer = m->layer;
+}
+
 struct merge_node *tree_add(struct merge *m, struct merge_node *dir, const char *name,
 			    size_t len, struct err *e)
 {
@@ -86,6 +92,7 @@ struct merge_node *tree_add(struct merge *m, struct merge_node *dir, const char 
 	n->layer = m->layer;
 	n->parent = dir;
 	if (dir) {
+		tree_touch(m, dir);
 		n->depth = (uint16_t)(dir->depth + 1);
 		n->hash = hash_of(dir, name, len);
 		n->next = dir->child;
