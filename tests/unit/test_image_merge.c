@@ -140,6 +140,19 @@ START_TEST(directories_that_no_entry_names_are_the_layers_own)
 }
 END_TEST
 
+START_TEST(a_whiteout_may_look_like_a_directory)
+{
+	add("fa");
+	add("fd/b");
+	merge_layer(&m);
+	add("d.wh.a/");
+	add("dd/.wh..wh..opq/.");
+	ck_assert_ptr_null(at("a"));
+	ck_assert_ptr_null(at(".wh.a"));
+	ck_assert_ptr_null(at("d/b"));
+}
+END_TEST
+
 START_TEST(whiteouts_of_nothing)
 {
 	add("fa/.wh.b");
@@ -241,6 +254,7 @@ UNIT_MAIN("image_merge", setup, teardown, t)
 	tcase_add_test(t, whiteouts_are_about_layers_below_wherever_they_stand);
 	tcase_add_test(t, an_opaque_directory_keeps_what_is_deep_in_it);
 	tcase_add_test(t, directories_that_no_entry_names_are_the_layers_own);
+	tcase_add_test(t, a_whiteout_may_look_like_a_directory);
 	tcase_add_test(t, whiteouts_of_nothing);
 	tcase_add_test(t, a_hard_link_outlives_its_first_name);
 	tcase_add_test(t, links_on_the_way_lead_nowhere_else);

@@ -149,10 +149,10 @@ static int put_entry(struct merge *m, const struct merge_entry *entry,
 int merge_entry(struct merge *m, const struct merge_entry *entry,
 		struct squash_object **made, struct err *e)
 {
-	const char *last = strrchr(entry->path, '/');
+	const char *last;
+	size_t len;
 	int rc;
 
-	last = last ? last + 1 : entry->path;
 	*made = NULL;
 	e->code = 0;
 	if (++m->entries > MERGE_ENTRIES)
@@ -160,9 +160,11 @@ int merge_entry(struct merge *m, const struct merge_entry *entry,
 			       "the image has more than %u files, the most that "
 			       "is taken",
 			       MERGE_ENTRIES);
-	if (begins(last, strlen(last), WHITEOUT))
+	/* one with a slash at its end is one as well */
+	rc = path_last(entry->path, &last, &len, e);
+	if (rc == 0 && begins(last, len, WHITEOUT))
 		rc = put_white_out(m, entry->path, e);
-	else
+	else if (rc == 0)
 		rc = put_entry(m, entry, made, e);
 	return rc < 0 ? err_wrap(e, "%.200s", entry->path) : 0;
 }

@@ -33,6 +33,11 @@ void tree_set(struct merge *m, struct merge_node *n, struct squash_object *o);
 struct squash_object *tree_object(const struct squash_object *like, struct err *e);
 bool tree_is_dir(const struct merge_node *n);
 
+/* path_last() - the last part of @path but "." and "/"; *@len 0: there is none.
+ * Return: 0; -errno in @e: there is a ".." anywhere in it, or the part is too long
+ */
+int path_last(const char *path, const char **name, size_t *len, struct err *e);
+
 /* path_parent() - the directory of the last part of @path, which is in *@name and *@len, all links before
  * it followed; it is made if it is not there. *@len 0: the root itself.
  * Return: NULL with @e

@@ -86,8 +86,7 @@ static struct merge_node *way_step(struct merge *m, struct way *w, struct merge_
 	return NULL;
 }
 
-/* The last part of @path but "." and "/"; a ".." anywhere is refused */
-static int path_last(const char *path, const char **name, size_t *len, struct err *e)
+int path_last(const char *path, const char **name, size_t *len, struct err *e)
 {
 	*name = path;
 	*len = 0;
