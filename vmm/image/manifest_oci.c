@@ -9,7 +9,8 @@
 
 #include "vmm/core/util.h"
 
-#define INDEX_DEPTH 4 /* indexes of indexes */
+#define INDEX_DEPTH 4   /* indexes of indexes */
+#define INDEX_MOST  256 /* that are read */
 #define REF_NAME    "org.opencontainers.image.ref.name"
 
 /* A descriptor (image-spec, Content Descriptors) */
@@ -182,9 +183,11 @@ struct choice {
 	const struct source *s;
 	const char *tag, *arch;
 	struct desc found;
-	unsigned int n;   /* manifests that could be meant, each counted once */
-	char tags[160];   /* that there are */
-	char others[160]; /* platforms that are not this one */
+	unsigned int n;    /* manifests that could be meant, each counted once */
+	unsigned int read; /* indexes below index.json */
+	bool below;        /* has the entry of index.json that is looked at given one */
+	char tags[160];    /* that there are */
+	char others[160];  /* platforms that are not this one */
 };
 
 static void append(char *text, size_t size, const char *word)
@@ -223,13 +226,19 @@ static int choose_one(struct choice *c, const json_t *json, unsigned int depth,
 	json_t *below;
 	int rc = desc_read(&d, json, e);
 
-	if (rc < 0)
+	/* in an index below, the first that fits is meant */
+	if (rc < 0 || c->below)
 		return rc;
 	if (is_index(d.type)) {
 		if (depth == INDEX_DEPTH)
 			return err_set(e, ELOOP,
 				       "its indexes name each other more than %d deep",
 				       INDEX_DEPTH);
+		if (++c->read > INDEX_MOST)
+			return err_set(e, EFBIG,
+				       "its indexes name more than %d others, the most "
+				       "that are read",
+				       INDEX_MOST);
 		below = desc_load(c->s, &d, e);
 		if (!below)
 			return -e->code;
@@ -242,10 +251,10 @@ static int choose_one(struct choice *c, const json_t *json, unsigned int depth,
 			       "it has something of the unknown kind %.100s; an "
 			       "image is a manifest or an index of OCI or Docker",
 			       d.type);
-	if (!platform_fits(c, json) || (c->n && digest_same(&d.digest, &c->found.digest)))
+	if (!platform_fits(c, json))
 		return 0;
-	/* in an index below, the first that fits is meant */
-	if (depth && c->n)
+	c->below = depth > 0;
+	if (c->n && digest_same(&d.digest, &c->found.digest))
 		return 0;
 	d.type = NULL; /* it belongs to @json */
 	c->found = d;
@@ -270,6 +279,8 @@ static int choose(struct choice *c, const json_t *index, unsigned int depth,
 			append(c->tags, sizeof(c->tags), name);
 		if (!depth && c->tag && (!name || strcmp(name, c->tag) != 0))
 			continue;
+		if (!depth)
+			c->below = false;
 		if (choose_one(c, json, depth, e) < 0)
 			return -e->code;
 	}
