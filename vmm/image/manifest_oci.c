@@ -188,6 +188,7 @@ struct choice {
 	bool below;        /* has the entry of index.json that is looked at given one */
 	char tags[160];    /* that there are */
 	char others[160];  /* platforms that are not this one */
+	char kind[101];    /* of something that is no image; "": there is none */
 };
 
 static void append(char *text, size_t size, const char *word)
@@ -246,11 +247,11 @@ static int choose_one(struct choice *c, const json_t *json, unsigned int depth,
 		json_decref(below);
 		return rc;
 	}
-	if (!is_manifest(d.type))
-		return err_set(e, EINVAL,
-			       "it has something of the unknown kind %.100s; an "
-			       "image is a manifest or an index of OCI or Docker",
-			       d.type);
+	/* the specification wants others passed over */
+	if (!is_manifest(d.type)) {
+		(void)snprintf(c->kind, sizeof(c->kind), "%s", d.type);
+		return 0;
+	}
 	if (!platform_fits(c, json))
 		return 0;
 	c->below = depth > 0;
@@ -297,6 +298,11 @@ static int choice_failed(const struct choice *c, struct err *e)
 			       "it is not for this machine (linux/%s), but for "
 			       "%s",
 			       c->arch, c->others);
+	if (*c->kind)
+		return err_set(e, EINVAL,
+			       "it has something of the unknown kind %s; an "
+			       "image is a manifest or an index of OCI or Docker",
+			       c->kind);
 	if (c->tag)
 		return err_usage(e, "it has no image with the tag %.60s%s%s", c->tag,
 				 *c->tags ? "; it has " : "", c->tags);
