@@ -127,11 +127,14 @@ static int build(const struct cache *c, struct making *m, struct importer *im,
 
 static void warn_skipped(const struct cached *i, const char *word, bool quiet)
 {
-	const char *skipped = image_text_get(&i->about, "skipped", NULL);
+	const char *what = image_text_get(&i->about, "skipped", NULL);
+	cleanup_free char *skipped = what && !quiet ? strdup(what) : NULL;
 
-	if (skipped && !quiet)
-		log_warn("%s: it is without its %s, which squashfs does not have", word,
-			 skipped);
+	if (!skipped)
+		return;
+	text_printable(skipped, strlen(skipped)); /* it ends in a name of the image's */
+	log_warn("%s: it is without its %.200s, which squashfs does not have", word,
+		 skipped);
 }
 
 static int import(struct cached *i, const struct cache *c, struct importer *im,
