@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -228,6 +229,41 @@ START_TEST(calls_are_those_of_its_slots)
 }
 END_TEST
 
+/* The limits of an importer whose caller has a soft one of @soft */
+static int importer_limits(rlim_t soft)
+{
+	struct rlimit cpu, file;
+
+	if (getrlimit(RLIMIT_CPU, &cpu) < 0 || getrlimit(RLIMIT_FSIZE, &file) < 0)
+		return 1;
+	cpu.rlim_cur = MIN(soft, cpu.rlim_max);
+	file.rlim_cur = MIN(soft, file.rlim_max);
+	if (setrlimit(RLIMIT_CPU, &cpu) < 0 || setrlimit(RLIMIT_FSIZE, &file) < 0 ||
+	    importer_rights(JAIL_AUTO, NULL, 0, &e) < 0 ||
+	    getrlimit(RLIMIT_CPU, &cpu) < 0 || getrlimit(RLIMIT_FSIZE, &file) < 0)
+		return 1;
+	if (cpu.rlim_cur > soft || file.rlim_cur > soft)
+		return 2;
+	/* SIGXCPU has to come, and before SIGKILL */
+	return cpu.rlim_max == RLIM_INFINITY || cpu.rlim_cur >= cpu.rlim_max ? 3 : 0;
+}
+
+START_TEST(an_importers_limits_are_not_above_its_callers)
+{
+	static const rlim_t soft[] = {100, RLIM_INFINITY};
+	int status;
+
+	for (size_t i = 0; i < ARRAY_SIZE(soft); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(importer_limits(soft[i]));
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_int_eq(status, 0);
+	}
+}
+END_TEST
+
 UNIT_MAIN("broker_lock", setup, teardown, t)
 {
 	tcase_add_test(t, names_below_a_slots_directory_alone_can_be_written);
@@ -235,4 +271,5 @@ UNIT_MAIN("broker_lock", setup, teardown, t)
 	tcase_add_test(t, a_socket_gives_the_right_to_remove_alone);
 	tcase_add_test(t, a_control_group_can_be_removed_and_nothing_beside_it);
 	tcase_add_test(t, calls_are_those_of_its_slots);
+	tcase_add_test(t, an_importers_limits_are_not_above_its_callers);
 }

@@ -61,15 +61,18 @@ int reader_lock_up(enum jail_mode mode, struct err *e)
 #define IMPORTER_MEMORY  (UINT64_C(4) << 30)
 #define IMPORTER_FILE    (UINT64_C(70) << 30) /* more than an image unpacks to */
 #define IMPORTER_SECONDS 3600U
+#define IMPORTER_GRACE \
+	10U /* until SIGKILL, which says nothing of time, follows SIGXCPU */
 
-/* Lower is what this process has already */
-static void importer_limit(__rlimit_resource_t what, uint64_t most)
+/* What is lower already stays */
+static void importer_limit(__rlimit_resource_t what, uint64_t most, uint64_t grace)
 {
 	struct rlimit l;
 
-	if (getrlimit(what, &l) < 0 || l.rlim_max < most)
+	if (getrlimit(what, &l) < 0)
 		return;
-	l.rlim_cur = l.rlim_max = most;
+	l.rlim_cur = MIN(l.rlim_cur, most);
+	l.rlim_max = MIN(l.rlim_max, most + grace);
 	(void)setrlimit(what, &l);
 }
 
@@ -78,9 +81,9 @@ int importer_rights(enum jail_mode mode, const struct landlock_rule *rule, unsig
 {
 	limits_lock();
 	(void)jail_limits(NULL);
-	importer_limit(RLIMIT_AS, IMPORTER_MEMORY);
-	importer_limit(RLIMIT_FSIZE, IMPORTER_FILE);
-	importer_limit(RLIMIT_CPU, IMPORTER_SECONDS);
+	importer_limit(RLIMIT_AS, IMPORTER_MEMORY, 0);
+	importer_limit(RLIMIT_FSIZE, IMPORTER_FILE, 0);
+	importer_limit(RLIMIT_CPU, IMPORTER_SECONDS, IMPORTER_GRACE);
 	(void)jail_no_capabilities();
 	(void)jail_no_privileges();
 	(void)jail_no_dump();
