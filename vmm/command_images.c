@@ -238,7 +238,7 @@ static int verify_key(void *ctx, const char *key)
 {
 	struct images *im = ctx;
 	char word[DIGEST_HEX + 1];
-	struct err e;
+	struct err e = {0}; /* it may be gone: then there is no sentence yet */
 
 	(void)snprintf(word, sizeof(word), "%.64s", key);
 	if (images_verify(im, word, &e) == 0)

@@ -181,9 +181,49 @@ START_TEST(a_full_disk_is_a_sentence)
 }
 END_TEST
 
+#define CUT ((size_t)900)
+
+/* In the importer: begin a text, and end as one whose work is done */
+static int says_half(void *ctx, enum importer_lock step, const struct landlock_rule *rule,
+		     unsigned int n, struct err *why)
+{
+	const struct importer_head head = {.says = IMPORTER_TEXT, .len = CUT};
+
+	(void)ctx, (void)step, (void)rule, (void)n, (void)why;
+	(void)write_full(STDERR_FILENO, &head, sizeof(head)); /* the pipe as well */
+	(void)write_full(STDERR_FILENO, "config=0123456789", 17);
+	_exit(0);
+}
+
+/* What the process that waits has in its memory is no part of what the image says */
+START_TEST(half_a_text_is_none)
+{
+	const struct importer im = {.source =
+					    open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				    .out = -1,
+				    .lock = says_half};
+	char *before[16];
+
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
+		before[i] = malloc(CUT + 1);
+		ck_assert_ptr_nonnull(before[i]);
+		memset(before[i], '=', CUT + 1);
+		before[i][CUT - 1] = '\0';
+		__asm__ volatile("" : : "r"(before[i]) : "memory");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+		free(before[i]);
+	image_text_free(&text);
+	ck_assert_int_lt(importer_run(&im, &text, &e), 0);
+	ck_assert_msg(strstr(e.msg, "without a word") != NULL, "%s", e.msg);
+	close(im.source);
+}
+END_TEST
+
 UNIT_MAIN("image_import", setup, teardown, t)
 {
 	tcase_add_test(t, a_directory_becomes_squashfs);
 	tcase_add_test(t, what_is_wrong_is_a_sentence);
 	tcase_add_test(t, a_full_disk_is_a_sentence);
+	tcase_add_test(t, half_a_text_is_none);
 }

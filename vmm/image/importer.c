@@ -77,8 +77,10 @@ static bool hear(struct heard *h, int pipe)
 		h->text->p = malloc(head.len + 1);
 		if (!h->text->p)
 			return false;
+		if (read_full(pipe, h->text->p, head.len) != (long)head.len)
+			return false; /* what is there is not the text's, and has no length */
 		h->text->len = head.len;
-		return read_full(pipe, h->text->p, head.len) == (long)head.len;
+		return true;
 	}
 	if (head.says == IMPORTER_DONE && head.len == 1) {
 		if (read_full(pipe, small, 1) != 1)
