@@ -15,6 +15,7 @@
 #include "vmm/core/util.h"
 
 #define SQUASHFS_MAGIC "hsqs"
+#define CACHE_NOBODY   65534
 #define SQUASHFS_USED  40 /* where the superblock has the number of bytes */
 
 static const char *env_of(const char *name)
@@ -76,6 +77,54 @@ static int check_owner(const struct cache *c, struct err *e)
 	return 0;
 }
 
+/* Could another user put another directory in the place of @st, or of what is in it?  In a sticky one
+ * that is up to the owner.  Nobody's is what a user namespace shows of those outside
+ */
+static bool is_others(const struct stat *st)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != CACHE_NOBODY)
+		return true;
+	return (st->st_mode & S_IWOTH) && !(st->st_mode & S_ISVTX);
+}
+
+/* What is fetched is fetched by its path: every directory on the way has to be ours or the host's */
+static int check_above(const struct cache *c, struct err *e)
+{
+	struct stat below, st;
+	int at = openat(c->dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC), up;
+	int rc = at < 0 || fstat(c->dir, &below) < 0 ? -errno : 0;
+
+	while (rc == 0 && fstat(at, &st) == 0 &&
+	       (st.st_ino != below.st_ino || st.st_dev != below.st_dev)) {
+		if (is_others(&st))
+			rc = err_set(e, EPERM,
+				     "the cache of images %.200s is in a directory of "
+				     "the user %u, or one that others may write to, who "
+				     "could change what is run; set XDG_CACHE_HOME to a "
+				     "directory of yours",
+				     c->path, st.st_uid);
+		below = st;
+		up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		cleanup_close_fd(&at);
+		at = up;
+		if (rc == 0 && at < 0)
+			rc = -errno;
+	}
+	cleanup_close_fd(&at);
+	return rc == 0 || rc == -EPERM
+		       ? rc
+		       : err_set(e, -rc, "%.200s: %s", c->path, strerror(-rc));
+}
+
+/* Its path without links, which others could change */
+static void path_straight(struct cache *c)
+{
+	cleanup_free char *path = realpath(c->path, NULL);
+
+	if (path && strlen(path) < sizeof(c->path))
+		(void)snprintf(c->path, sizeof(c->path), "%s", path);
+}
+
 int cache_open(struct cache *c, struct err *e)
 {
 	c->dir = -1;
@@ -88,7 +137,8 @@ int cache_open(struct cache *c, struct err *e)
 			       "the cache of images %.200s: %s; set XDG_CACHE_HOME to a "
 			       "directory that can be written",
 			       c->path, strerror(errno));
-	return check_owner(c, e);
+	path_straight(c);
+	return check_owner(c, e) < 0 || check_above(c, e) < 0 ? -e->code : 0;
 }
 
 void cache_close(struct cache *c)
