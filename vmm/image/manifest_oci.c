@@ -223,7 +223,7 @@ static int choose(struct choice *c, const json_t *index, unsigned int depth,
 static int choose_one(struct choice *c, const json_t *json, unsigned int depth,
 		      struct err *e)
 {
-	struct desc d;
+	struct desc d = {.size = 0};
 	json_t *below;
 	int rc = desc_read(&d, json, e);
 
