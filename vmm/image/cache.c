@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cache - where it is, and what is in it. */
-#include "vmm/image/cache.h"
+#include "vmm/image/cache_impl.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -258,7 +258,7 @@ static bool is_key(const char *name)
 	       strcmp(name + DIGEST_HEX, ".1") == 0;
 }
 
-int cache_list(const struct cache *c, int (*fn)(void *ctx, const char *key), void *ctx,
+int cache_each(const struct cache *c, int (*fn)(void *ctx, const char *name), void *ctx,
 	       struct err *e)
 {
 	struct dirent **all;
@@ -267,10 +267,30 @@ int cache_list(const struct cache *c, int (*fn)(void *ctx, const char *key), voi
 	if (n < 0)
 		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
 	for (int i = 0; i < n; i++) {
-		if (rc == 0 && is_key(all[i]->d_name))
+		if (rc == 0)
 			rc = fn(ctx, all[i]->d_name);
 		free(all[i]);
 	}
 	free(all);
 	return rc;
+}
+
+struct list {
+	int (*fn)(void *ctx, const char *key);
+	void *ctx;
+};
+
+static int list_key(void *ctx, const char *name)
+{
+	struct list *l = ctx;
+
+	return is_key(name) ? l->fn(l->ctx, name) : 0;
+}
+
+int cache_list(const struct cache *c, int (*fn)(void *ctx, const char *key), void *ctx,
+	       struct err *e)
+{
+	struct list l = {fn, ctx};
+
+	return cache_each(c, list_key, &l, e);
 }

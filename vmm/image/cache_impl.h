@@ -9,6 +9,9 @@
  * Return: its descriptor, or -errno
  */
 int cache_lock(const struct cache *c, const char *name, int how);
+/* cache_each() - @fn for each name in the cache, in order, until one is not 0.  Return: that, or -errno in @e */
+int cache_each(const struct cache *c, int (*fn)(void *ctx, const char *name), void *ctx,
+	       struct err *e);
 /* cache_empty() - remove the directory of an image, whole or not */
 void cache_empty(const struct cache *c, const char *name);
 /* cache_pull_remove() - remove what was fetched */

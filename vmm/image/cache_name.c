@@ -2,7 +2,6 @@
 /* cache_name - names of registries, what is fetched from them, and what is left over. */
 #include "vmm/image/cache_impl.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -88,27 +87,31 @@ int cache_named(const struct cache *c, const char *name, char key[CACHE_KEY])
 	return strlen(key) == CACHE_KEY - 1 && !strchr(key, '/') ? 0 : -ENOENT;
 }
 
+struct names {
+	const struct cache *c;
+	int (*fn)(void *ctx, const char *name, const char *key);
+	void *ctx;
+};
+
+static int name_one(void *ctx, const char *file)
+{
+	const struct names *n = ctx;
+	char text[NAME_MAX_TEXT];
+	struct image_text t;
+
+	if (strncmp(file, "name-", 5) != 0 || name_read(n->c, file, text, &t) < 0)
+		return 0;
+	return n->fn(n->ctx, image_text_get(&t, "name", ""),
+		     image_text_get(&t, "key", ""));
+}
+
 int cache_names(const struct cache *c,
 		int (*fn)(void *ctx, const char *name, const char *key), void *ctx,
 		struct err *e)
 {
-	struct dirent **all;
-	int n = scandirat(c->dir, ".", &all, NULL, alphasort), rc = 0;
+	struct names n = {c, fn, ctx};
 
-	if (n < 0)
-		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
-	for (int i = 0; i < n; i++) {
-		char text[NAME_MAX_TEXT];
-		struct image_text t;
-
-		if (rc == 0 && strncmp(all[i]->d_name, "name-", 5) == 0 &&
-		    name_read(c, all[i]->d_name, text, &t) == 0)
-			rc = fn(ctx, image_text_get(&t, "name", ""),
-				image_text_get(&t, "key", ""));
-		free(all[i]);
-	}
-	free(all);
-	return rc;
+	return cache_each(c, name_one, &n, e);
 }
 
 /* ---- what is fetched ---- */
@@ -196,26 +199,29 @@ static bool prune_name(const struct cache *c, const char *file)
 	return unlinkat(c->dir, file, 0) == 0;
 }
 
+struct prune {
+	const struct cache *c;
+	int gone;
+};
+
+static int prune_one(void *ctx, const char *name)
+{
+	struct prune *p = ctx;
+
+	if (strncmp(name, "pull-", 5) == 0)
+		p->gone += prune_pull(p->c, name);
+	else if (strncmp(name, "tmp-", 4) == 0)
+		p->gone += prune_making(p->c, name + 4);
+	else if (strncmp(name, "lock-", 5) == 0)
+		(void)prune_making(p->c, name + 5);
+	else if (strncmp(name, "name-", 5) == 0)
+		(void)prune_name(p->c, name);
+	return 0;
+}
+
 int cache_prune(const struct cache *c, struct err *e)
 {
-	struct dirent **all;
-	int n = scandirat(c->dir, ".", &all, NULL, alphasort), gone = 0;
+	struct prune p = {.c = c};
 
-	if (n < 0)
-		return err_set(e, errno, "%.200s: %s", c->path, strerror(errno));
-	for (int i = 0; i < n; i++) {
-		const char *name = all[i]->d_name;
-
-		if (strncmp(name, "pull-", 5) == 0)
-			gone += prune_pull(c, name);
-		else if (strncmp(name, "tmp-", 4) == 0)
-			gone += prune_making(c, name + 4);
-		else if (strncmp(name, "lock-", 5) == 0)
-			(void)prune_making(c, name + 5);
-		else if (strncmp(name, "name-", 5) == 0)
-			(void)prune_name(c, name);
-		free(all[i]);
-	}
-	free(all);
-	return gone;
+	return cache_each(c, prune_one, &p, e) < 0 ? -e->code : p.gone;
 }
