@@ -44,20 +44,10 @@ static _Noreturn void fail(int pipe, const struct err *e)
 	_exit(1);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* What these ask the host for when they are first called, a locked process may not: a seed, and of the C
- * library's qsort() how much memory there is
- */
+/* What jansson asks the host for when it is first called, a locked process may not: a seed */
 static void ask_early(void)
 {
-	static int some[1024];
-
 	json_object_seed(0);
-	qsort(some, ARRAY_SIZE(some), sizeof(*some), by_value);
 	(void)mallopt(M_ARENA_MAX, 1);                /* others grow by mprotect(2) */
 	(void)mallopt(M_MMAP_THRESHOLD, CHILD_LARGE); /* wherever our parent's stood */
 }

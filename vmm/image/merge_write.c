@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vmm/core/sort.h"
 #include "vmm/core/util.h"
 
 static int by_name(const void *a, const void *b)
@@ -30,7 +31,7 @@ static int sort(struct merge_node *dir, struct err *e)
 	n = 0;
 	for (struct merge_node *c = dir->child; c; c = c->next)
 		all[n++] = c;
-	qsort(all, n, sizeof(struct merge_node *), by_name);
+	sort_in_place(all, n, sizeof(struct merge_node *), by_name);
 	for (size_t i = 0; i < n; i++) {
 		all[i]->next = all[i + 1];
 		all[i]->link = i ? &all[i - 1]->next : &dir->child;

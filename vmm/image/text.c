@@ -4,36 +4,25 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/words.h"
+
 int image_text_add(struct image_text *t, struct err *e, const char *fmt, ...)
 {
-	char *word = NULL, *more;
 	va_list ap;
-	int n;
+	int rc;
 
 	va_start(ap, fmt);
-	n = vasprintf(&word, fmt, ap);
+	rc = words_add(&t->p, &t->len, IMAGE_TEXT_MAX, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return err_set(e, ENOMEM, "no memory for what the image says");
-	if (t->len + (size_t)n + 1 > IMAGE_TEXT_MAX) {
-		free(word);
+	if (rc == -E2BIG)
 		return err_set(e, EFBIG,
 			       "the image's config has more than %zu bytes of words, the "
 			       "most that is taken",
 			       IMAGE_TEXT_MAX);
-	}
-	more = realloc(t->p, t->len + (size_t)n + 1);
-	if (more) {
-		memcpy(more + t->len, word, (size_t)n + 1);
-		t->p = more;
-		t->len += (size_t)n + 1;
-	}
-	free(word);
-	return more ? 0 : err_set(e, ENOMEM, "no memory for what the image says");
+	return rc < 0 ? err_set(e, ENOMEM, "no memory for what the image says") : 0;
 }
 
 void image_text_free(struct image_text *t)

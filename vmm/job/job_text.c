@@ -4,40 +4,27 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "guest-images/agent/proto.h"
+#include "vmm/core/words.h"
 
 int job_text_add(struct job_text *t, struct err *e, const char *fmt, ...)
 {
-	char *word = NULL, *more;
 	va_list ap;
-	int n;
+	int rc;
 
 	va_start(ap, fmt);
-	n = vasprintf(&word, fmt, ap);
+	rc = words_add(&t->text, &t->len, AGENT_TEXT, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return err_set(e, ENOMEM, "out of memory");
-	if (t->len + (size_t)n + 1 > AGENT_TEXT) {
-		free(word);
+	if (rc == -E2BIG)
 		return err_usage(
 			e,
 			"the command, its variables and options are more than "
 			"the %u MiB that a machine is told; shorten them, or put "
 			"them in a file",
 			AGENT_TEXT >> 20);
-	}
-	more = realloc(t->text, t->len + (size_t)n + 1);
-	if (more) {
-		memcpy(more + t->len, word, (size_t)n + 1);
-		t->text = more;
-		t->len += (size_t)n + 1;
-	}
-	free(word);
-	return more ? 0 : err_set(e, ENOMEM, "out of memory");
+	return rc < 0 ? err_set(e, ENOMEM, "out of memory") : 0;
 }
 
 void job_text_free(struct job_text *t)

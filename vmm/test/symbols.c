@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/sort.h"
 #include "vmm/core/util.h"
 
 #define SYMBOLS_MAX      (1u << 20)
@@ -223,34 +224,11 @@ static void symbols_load_map(struct symbols *s)
 	}
 }
 
-/* Let the symbol @i of a heap of @n sink to its place, below all that lie higher */
-static void symbols_sink(struct symbol *one, size_t i, size_t n)
+static int symbols_order(const void *a, const void *b)
 {
-	for (size_t child; (child = 2 * i + 1) < n; i = child) {
-		struct symbol higher;
+	const struct symbol *x = a, *y = b;
 
-		if (child + 1 < n && one[child + 1].at > one[child].at)
-			child++;
-		if (one[child].at <= one[i].at)
-			return;
-		higher = one[child];
-		one[child] = one[i];
-		one[i] = higher;
-	}
-}
-
-/* A heapsort: the C library's qsort() asks the host how much memory it has, for which there is no call */
-static void symbols_sort(struct symbol *one, size_t n)
-{
-	for (size_t i = n / 2; i-- > 0;)
-		symbols_sink(one, i, n);
-	while (n > 1) {
-		struct symbol highest = one[0];
-
-		one[0] = one[--n];
-		one[n] = highest;
-		symbols_sink(one, 0, n);
-	}
+	return x->at < y->at ? -1 : x->at > y->at;
 }
 
 bool symbols_load(struct symbols *s)
@@ -270,7 +248,7 @@ bool symbols_load(struct symbols *s)
 		symbols_load_table(s);
 	else
 		symbols_load_map(s);
-	symbols_sort(s->one, s->n);
+	sort_in_place(s->one, s->n, sizeof(*s->one), symbols_order);
 	return s->n > 0;
 }
 
