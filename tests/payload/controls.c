@@ -132,7 +132,7 @@ static void stalled(void)
 	close(fd);
 }
 
-/* Answers are thrown away; who is hung up on comes again */
+/* The client drops each answer, and connects again when the machine closes its connection */
 static void flood(unsigned long ms)
 {
 	static const char *const texts[] = {STATUS, RESUME, "\n\n\n\n\n\n\n",

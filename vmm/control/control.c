@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control - the control socket: who comes in, and when who is heard. */
+/* control - the control socket: it accepts clients, and decides when the loop serves each. */
 #include "vmm/control/control.h"
 
 #include <errno.h>

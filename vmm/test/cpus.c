@@ -127,7 +127,9 @@ static void cpus_say_symbols(const struct cpus *c, struct cpus_out *o)
 			 "its vmlinux or System.map beside it\n");
 }
 
-/* What may be a return address.  Without symbols: what lies near the entry, for a person who has them */
+/* Is @at a possible return address, and in which function?  Without symbols it is one if it lies near the
+ * kernel's entry: a reader who has the symbols can then name the function
+ */
 static bool cpus_may_return(const struct cpus *c, const struct vcpu_seen *s, uint64_t at,
 			    char *to, size_t len)
 {
