@@ -100,6 +100,12 @@ const struct command command_table[] = {
 		 "--json prints objects; --quiet says nothing of how far it is.\n"
 		 "docs/images.md has more.\n",
 	 .run = command_images},
+	{.name = "restore",
+	 .usage = "restore DIR [OPTION...]",
+	 .help = "a machine that ctl save made",
+	 .more = "DIR is what microvm ctl SOCKET save DIR made. OPTIONs are a machine's; they override\n"
+		 "what it was started with.\n",
+	 .run = command_restore},
 	{.name = "doctor",
 	 .usage = "doctor",
 	 .help = "can this host run one?",

@@ -70,6 +70,8 @@ int command_ctl(int argc, char **argv, uint64_t start_ns);
 void command_ctl_help(FILE *out);
 /* command_ctl_name() - the @i-th of its commands; NULL: there is none */
 const char *command_ctl_name(unsigned int i);
+/* command_restore() - `microvm restore` */
+int command_restore(int argc, char **argv, uint64_t start_ns);
 /* command_machine() - the command without a name: run the machine that the options describe */
 int command_machine(int argc, char **argv, uint64_t start_ns);
 

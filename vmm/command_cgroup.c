@@ -132,7 +132,8 @@ bool command_cgroup(const struct config *cfg, struct cgroup_want *w)
 
 /* ---- the largest file that it may write ---- */
 
-#define FILE_SIZE_REPORT MIB /* one that cannot be replaced is written over */
+#define FILE_SIZE_REPORT MIB         /* one that cannot be replaced is written over */
+#define FILE_SIZE_SAVED  (256 * MIB) /* besides its memory, and holes in that */
 #define FILE_SIZE_ANY    UINT64_MAX
 
 static uint64_t file_size_of_fd(int fd)
@@ -175,5 +176,7 @@ uint64_t command_file_size(const struct config *cfg)
 	for (unsigned int i = 0; i < cfg->nport; i++)
 		most = MAX(most, file_size_of_end(&cfg->port[i].end));
 	most = MAX(most, file_size_of_end(&cfg->console_end));
+	if (cfg->control) /* it may be saved */
+		most = MAX(most, cfg->memory + FILE_SIZE_SAVED);
 	return most == FILE_SIZE_ANY ? 0 : MAX(most, FILE_SIZE_REPORT);
 }

@@ -12,6 +12,7 @@
 #include "vmm/command.h"
 #include "vmm/command_jail.h"
 #include "vmm/control/control.h"
+#include "vmm/core/arch.h"
 #include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
@@ -25,6 +26,7 @@
 #include "vmm/settings/cli.h"
 #include "vmm/settings/config_life.h"
 #include "vmm/settings/config_say.h"
+#include "vmm/snapshot/snapshot.h"
 
 /* There will be no machine: the cause is @e, or a signal that came meanwhile */
 static struct exit_verdict machine_not_built(const struct err *e)
@@ -58,11 +60,40 @@ static void take_apart(struct machine *m, struct loop *loop)
 		loop_destroy(loop);
 }
 
+/* What is said again of the settings is not where this process is asked, and what it writes */
+static int saver_open(struct snapshot_saver **saver, struct machine *m,
+		      const struct machine_job *job, struct machine_ops *ops,
+		      struct err *e)
+{
+	static const char *const not [] = {"control", "report", "pidfile"};
+	json_t *o = config_say(job->cfg, e);
+	char *text;
+	int rc;
+
+	if (!o)
+		return -e->code;
+	for (unsigned int i = 0; i < ARRAY_SIZE(not ); i++)
+		(void)json_object_del(o, not [i]);
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (!text)
+		return err_set(e, ENOMEM, "--control: no memory for the settings");
+	rc = snapshot_saver_open(saver, m, text, e);
+	if (job->jail &&
+	    strcmp(arch_name, "x86-64") != 0) /* whose jail has no rules for it */
+		return rc;
+	ops->save = snapshot_save;
+	ops->forget_save = snapshot_forget;
+	ops->saver = *saver;
+	return rc;
+}
+
 /* The run, from nothing to nothing: @r says how it went */
 static void run_machine(struct machine *m, struct machine_job *job, struct report *r)
 {
 	const struct machine_hooks *h = job->hooks;
-	const struct machine_ops ops = machine_ops(m);
+	struct machine_ops ops = machine_ops(m);
+	struct snapshot_saver *saver = NULL;
 	struct control *control = NULL;
 	struct loop *loop = NULL;
 	struct err e = {0};
@@ -71,8 +102,9 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 	    (!h->prepare || h->prepare(h->ctx, job->cfg, &e) == 0) &&
 	    build(m, job->cfg, &loop, &e) == 0 &&
 	    (!h->built || h->built(h->ctx, m, loop, &e) == 0) &&
-	    (!job->cfg->control ||
-	     control_open(&control, job->cfg->control, &ops, loop, job->pid, &e) == 0) &&
+	    (!job->cfg->control || (saver_open(&saver, m, job, &ops, &e) == 0 &&
+				    control_open(&control, job->cfg->control, &ops, loop,
+						 job->pid, &e) == 0)) &&
 	    (!job->jail || command_lock(m, job, &e) == 0)) {
 		if (h->locked)
 			h->locked(h->ctx);
@@ -89,6 +121,7 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 		h->over(h->ctx, &r->verdict);
 	control_close(control);
 	take_apart(m, loop);
+	snapshot_saver_close(saver);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
 }

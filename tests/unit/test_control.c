@@ -61,10 +61,11 @@ static int fake_pause(void *machine, struct machine_asker *a, struct err *why)
 	return 0;
 }
 
-static void fake_resume(void *machine)
+static int fake_resume(void *machine, struct err *why)
 {
-	(void)machine;
+	(void)machine, (void)why;
 	m.paused = false;
+	return 0;
 }
 
 static int fake_balloon(void *machine, uint64_t bytes, struct err *why)

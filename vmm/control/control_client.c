@@ -2,16 +2,18 @@
 /*
  * control_client - one client of the control socket: lines in, lines out.
  *
- * Bytes are read by read(2), with which the kernel drops descriptors that come along. Written is by
- * write(2); SIGPIPE is ignored (vmm/core/signals.h).
+ * Descriptors that come along are kept for the next request, and closed if that does not take them.
+ * Written is by write(2); SIGPIPE is ignored (vmm/core/signals.h).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/control/control_parts.h"
+#include "vmm/core/unix_socket.h"
 #include "vmm/core/util.h"
 
 /* The length of its next line, with its line feed if it has one; 0: that is not whole yet. The last one
@@ -49,12 +51,23 @@ void client_update(struct control_client *cl)
 		loop_post(c->loop, &c->go_on);
 }
 
+static void client_close_fds(struct control_client *cl)
+{
+	while (cl->nfd)
+		close(cl->fd[--cl->nfd]);
+}
+
 void client_end(struct control_client *cl)
 {
+	const struct machine_ops *ops = cl->control->ops;
+
 	if (cl->source.fd < 0)
 		return;
-	if (cl->busy)
-		cl->control->ops->forget(cl->control->ops->machine, &cl->asker);
+	client_close_fds(cl);
+	if (cl->busy && cl->request.command == CONTROL_SAVE)
+		ops->forget_save(ops->saver, &cl->asker);
+	else if (cl->busy)
+		ops->forget(ops->machine, &cl->asker);
 	control_request_fini(&cl->request);
 	loop_del(cl->control->loop, &cl->source);
 	close(cl->source.fd);
@@ -137,6 +150,8 @@ static void client_told(struct machine_asker *a, const struct err *e, const char
 	} else if (json) {
 		line = control_reply_text(&cl->request, json, len, &n);
 		client_answer(cl, line, n);
+	} else if (cl->request.command == CONTROL_SAVE) {
+		client_result(cl, json_object());
 	} else {
 		client_result(cl, json_pack("{ss}", "state", "paused"));
 	}
@@ -177,7 +192,8 @@ static json_t *client_do(struct control_client *cl, struct err *e)
 
 	switch (r->command) {
 	case CONTROL_RESUME:
-		ops->resume(ops->machine);
+		if (ops->resume(ops->machine, e) < 0)
+			return NULL;
 		ops->status(ops->machine, &s);
 		return json_pack("{ss}", "state", s.state);
 	case CONTROL_BALLOON:
@@ -187,11 +203,30 @@ static json_t *client_do(struct control_client *cl, struct err *e)
 	case CONTROL_STATUS:
 	case CONTROL_PAUSE:
 	case CONTROL_REPORT:
+	case CONTROL_SAVE:
 	case CONTROL_COMMANDS:
 	default:
 		ops->status(ops->machine, &s);
 		return control_status(&s, cl->control->pid);
 	}
+}
+
+/* Return: as ops->pause() */
+static int client_save(struct control_client *cl, struct err *e)
+{
+	const struct machine_ops *ops = cl->control->ops;
+
+	if (!ops->save)
+		return err_set(
+			e, ENOTSUP,
+			"this machine cannot be saved; on arm64 only one with --jail off can");
+	if (cl->nfd != MACHINE_SAVE_FDS)
+		return err_set(
+			e, EINVAL,
+			"save needs two descriptors of files, for the state and for "
+			"the memory");
+	cl->nfd = 0;
+	return ops->save(ops->saver, cl->fd, &cl->asker, e);
 }
 
 static void client_do_request(struct control_client *cl)
@@ -204,6 +239,13 @@ static void client_do_request(struct control_client *cl)
 	cl->busy = true;
 	if (cl->request.command == CONTROL_PAUSE) {
 		if (ops->pause(ops->machine, &cl->asker, &e) < 0)
+			client_refuse(cl, &e);
+		else
+			client_update(cl);
+		return;
+	}
+	if (cl->request.command == CONTROL_SAVE) {
+		if (client_save(cl, &e) < 0)
 			client_refuse(cl, &e);
 		else
 			client_update(cl);
@@ -245,6 +287,8 @@ void client_serve(struct control_client *cl)
 	rc = control_request_read(&cl->request, cl->in, len, &e);
 	client_forget_line(cl, len);
 	cl->last |= rc == -EBADMSG;
+	if (rc == 0 && cl->request.command != CONTROL_SAVE)
+		client_close_fds(cl);
 	if (rc < 0)
 		client_refuse(cl, &e);
 	else
@@ -262,9 +306,26 @@ static void client_floods(struct control_client *cl)
 	client_refuse(cl, &e);
 }
 
+/* As read(2), with descriptors */
+static ssize_t client_receive(struct control_client *cl)
+{
+	_Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(cl->fd))];
+	struct iovec iov = {cl->in + cl->n, CONTROL_LINE_MAX - cl->n};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = space,
+			   .msg_controllen = sizeof(space)};
+	ssize_t n = recvmsg(cl->source.fd, &h, MSG_CMSG_CLOEXEC);
+
+	if (n >= 0)
+		cl->nfd +=
+			unix_take_fds(&h, cl->fd + cl->nfd, MACHINE_SAVE_FDS - cl->nfd);
+	return n;
+}
+
 static void client_read(struct control_client *cl)
 {
-	ssize_t n = read(cl->source.fd, cl->in + cl->n, CONTROL_LINE_MAX - cl->n);
+	ssize_t n = client_receive(cl);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -296,7 +357,7 @@ static void client_on_event(struct loop_source *s, uint32_t events)
 void client_begin(struct control_client *cl, int fd)
 {
 	cl->source = (struct loop_source){.fd = fd, .fn = client_on_event};
-	cl->n = 0;
+	cl->n = cl->nfd = 0;
 	cl->eof = cl->busy = cl->last = false;
 	cl->turn = ++cl->control->turn;
 	client_update(cl);

@@ -10,6 +10,8 @@
 struct control_client {
 	struct loop_source source; /* fd -1: there is no client */
 	struct control *control;
+	int fd[MACHINE_SAVE_FDS]; /* that came along, of the next request */
+	unsigned int nfd;
 	size_t n;  /* bytes of lines in @in */
 	bool eof;  /* it sends nothing more */
 	bool busy; /* the machine has @asker, and the answer goes to @request */

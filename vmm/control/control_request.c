@@ -24,6 +24,7 @@ static const struct {
 	[CONTROL_BALLOON] = {"balloon", ARGUMENT_MUST, ARGUMENT_NO},
 	[CONTROL_RESIZE_DISK] = {"resize-disk", ARGUMENT_MAY, ARGUMENT_MUST},
 	[CONTROL_REPORT] = {"report", ARGUMENT_NO, ARGUMENT_NO},
+	[CONTROL_SAVE] = {"save", ARGUMENT_NO, ARGUMENT_NO},
 };
 
 const char *control_command_name(enum control_command c)
@@ -81,10 +82,9 @@ static int read_command(struct control_request *r, const json_t *v, struct err *
 			r->command = (enum control_command)i;
 			return 0;
 		}
-	return err_set(
-		e, EINVAL,
-		"\"command\" is not status, pause, resume, balloon, resize-disk or "
-		"report");
+	return err_set(e, EINVAL,
+		       "\"command\" is not status, pause, resume, balloon, resize-disk, "
+		       "report or save");
 }
 
 static int read_bytes(struct control_request *r, const json_t *v, struct err *e)

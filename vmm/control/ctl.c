@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/core/unix_socket.h"
@@ -170,7 +171,29 @@ static json_t *ctl_talk(int fd, const char *line, struct err *e)
 	return result;
 }
 
-json_t *ctl_ask(const char *path, json_t *request, struct err *e)
+/* @nfd descriptors, two at most, with the byte that the line begins with */
+static int ctl_send_fds(int to, const char *line, const int *fd, unsigned int nfd,
+			struct err *e)
+{
+	_Alignas(struct cmsghdr) char space[CMSG_SPACE(2 * sizeof(int))] = {0};
+	struct iovec iov = {(void *)(uintptr_t)line, 1};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = space,
+			   .msg_controllen = CMSG_SPACE(nfd * sizeof(int))};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(nfd * sizeof(int));
+	memcpy(CMSG_DATA(c), fd, nfd * sizeof(int));
+	if (sendmsg(to, &h, 0) == 1)
+		return 0;
+	return err_set(e, errno, "the machine takes no descriptors: %s", strerror(errno));
+}
+
+json_t *ctl_ask(const char *path, json_t *request, const int *files, unsigned int nfd,
+		struct err *e)
 {
 	cleanup_free char *line = json_dumps(request, JSON_COMPACT);
 	cleanup_close int fd = -1;
@@ -185,5 +208,7 @@ json_t *ctl_ask(const char *path, json_t *request, struct err *e)
 		ctl_cannot_connect(path, -fd, e);
 		return NULL;
 	}
-	return ctl_talk(fd, line, e);
+	if (nfd && ctl_send_fds(fd, line, files, nfd, e) < 0)
+		return NULL;
+	return ctl_talk(fd, line + (nfd ? 1 : 0), e);
 }

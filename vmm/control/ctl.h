@@ -11,6 +11,7 @@
  * for its answer, half a minute at most; SIGINT and the like end the process as ever.
  * Return: the result, the caller's; NULL: why is in @e, the machine's own sentence if it refused
  */
-json_t *ctl_ask(const char *path, json_t *request, struct err *e);
+json_t *ctl_ask(const char *path, json_t *request, const int *fd, unsigned int nfd,
+		struct err *e);
 
 #endif

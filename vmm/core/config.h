@@ -226,6 +226,7 @@ struct config {
 			        * @acpi off; NULL: none did. Not freed
 			        */
 	enum log_level log_level;
+	const struct machine_load *load; /* it goes on from there; NULL: it boots */
 	char *dump_dtb;    /* where the device tree is to be written; NULL: nowhere */
 	char *dtb_overlay; /* the overlay that is applied to it first; NULL: none */
 	bool dry_run;

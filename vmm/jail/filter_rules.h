@@ -119,6 +119,12 @@ extern const unsigned int filter_rules_arch_n;
 		"ioctl", threads, 0, {ON(0, role), INT(1, cmd)}, why \
 	}
 
+/* An ioctl @cmd on a descriptor of @role, for the state of a machine that is saved */
+#define SAVES(cmd, role, why)                                                      \
+	{                                                                          \
+		"ioctl", LOOP, JAIL_EXTRA_CONTROL, {ON(0, role), INT(1, cmd)}, why \
+	}
+
 /* filter_rule() - the rule @i, those of all architectures first, then the broker's, the copier's, the
  * reader's and the importer's.  Return: NULL after the last
  */

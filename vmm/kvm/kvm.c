@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -124,6 +125,8 @@ void kvm_close(struct kvm *k)
 	if (k->dev_fd >= 0)
 		close(k->dev_fd);
 	k->vm_fd = k->dev_fd = -1;
+	free(k->to_save);
+	k->to_save = NULL;
 }
 
 int kvm_has(const struct kvm *k, int cap)

@@ -26,6 +26,7 @@ struct kvm {
 	size_t run_size; /* bytes of struct kvm_run and what follows it */
 	struct doorbells doorbells;
 	struct kvm_arch *arch;
+	void *to_save; /* of kvm_state_prepare(): freed with the VM; NULL: nothing */
 };
 
 /* kvm_open() - open /dev/kvm, check its version and what we cannot do without, make a VM.

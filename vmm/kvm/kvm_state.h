@@ -25,6 +25,11 @@
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vcpu.h"
 
+/* kvm_state_prepare() - ask /dev/kvm now what a later save has to know: afterwards that may be closed.
+ * Return: 0 or -errno
+ */
+int kvm_state_prepare(struct kvm *k);
+
 /* vcpu_state() - all registers of @c (section "vcpuN"): general, floating point and vector,
  * system, debug and model-specific ones, its local timers, what is pending for it, and whether it
  * is halted or not yet started. Identity: what the processor says of itself (x86: CPUID; arm64:

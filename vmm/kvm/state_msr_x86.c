@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/core/util.h"
+#include "vmm/kvm/kvm_state.h"
 #include "vmm/kvm/msr_x86.h"
 
 #define MSR_TSC          0x10u
@@ -50,12 +51,20 @@ static void state_add_msr(struct state_msrs *m, uint32_t index)
 		m->e[m->n++] = (struct kvm_msr_entry){.index = index};
 }
 
+int kvm_state_prepare(struct kvm *k)
+{
+	k->to_save = msr_fetch(k, KVM_GET_MSR_INDEX_LIST);
+	return k->to_save ? 0 : -errno;
+}
+
 /* The TSC itself belongs to state_tsc(); its deadline is last, after all that it depends on.
  * Return: 0 or -errno
  */
 static int state_list_msrs(struct state_msrs *m, const struct kvm *k)
 {
-	cleanup_free struct kvm_msr_list *list = msr_fetch(k, KVM_GET_MSR_INDEX_LIST);
+	cleanup_free struct kvm_msr_list *fetched =
+		k->to_save ? NULL : msr_fetch(k, KVM_GET_MSR_INDEX_LIST);
+	const struct kvm_msr_list *list = k->to_save ? k->to_save : fetched;
 
 	if (!list)
 		return -errno;

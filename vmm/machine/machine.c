@@ -238,7 +238,7 @@ static int machine_build_vcpus(struct machine *m, struct err *e)
 		if (rc < 0)
 			return rc;
 	}
-	if ((rc = machine_connect(m, e)) < 0)
+	if ((rc = machine_connect(m, e)) < 0 || m->cfg->load)
 		return rc;
 	return vcpu_set_entry(&m->vcpu[0], &m->boot, e);
 }
@@ -265,21 +265,25 @@ int machine_build(struct machine *m, const struct config *cfg, struct loop *loop
 	int rc;
 
 	machine_init(m, cfg, loop);
-	kernel_config_warn(cfg, &m->kernel);
+	m->kernel.file.fd = -1;
+	if (!cfg->load)
+		kernel_config_warn(cfg, &m->kernel);
 	if ((rc = machine_check_memory(cfg, e)) < 0 ||
 	    (run && (rc = machine_open_kvm(m, e)) < 0) ||
 	    (rc = machine_arch_memory(m, e)) < 0 ||
 	    (rc = machine_build_workers(m, e)) < 0 ||
 	    (rc = machine_arch_devices(m, e)) < 0 ||
 	    (rc = machine_virtio_devices(m, e)) < 0 ||
-	    (rc = machine_build_boot(m, e)) < 0)
+	    (rc = cfg->load ? cfg->load->map(cfg->load, &m->mem, e)
+			    : machine_build_boot(m, e)) < 0)
 		return rc;
 	if (!run)
 		return 0;
 	if ((rc = kvm_add_memory(&m->kvm, &m->mem, e)) < 0 ||
 	    (rc = machine_add_pmem(m, e)) < 0 ||
 	    (rc = irqchip_init(&m->irqchip, &m->kvm, cfg, e)) < 0 ||
-	    (rc = machine_build_vcpus(m, e)) < 0 || (rc = machine_arm(m, e)) < 0)
+	    (rc = machine_build_vcpus(m, e)) < 0 || (rc = machine_arm(m, e)) < 0 ||
+	    (cfg->load && (rc = cfg->load->state(cfg->load, m, e)) < 0))
 		return rc;
 	rc = machine_watch_events(m, e);
 	return rc < 0 ? rc : machine_reserve_fds(m, e);

@@ -31,6 +31,8 @@
 
 #define MACHINE_DEVICES_MAX BUS_DEVICES_MAX
 
+struct machine;
+
 /* Who asked for what takes a while (machine_ops.h). Its owner sets told(); it is the machine's until that
  * was called
  */
@@ -91,6 +93,7 @@ struct machine_life {
 	uint64_t since_ns;       /* when the pause began */
 	uint64_t nap_ns;         /* the time until the next look */
 	uint64_t asked, at_rest; /* a bit for each device asked, and for each at rest */
+	bool held, wanted;       /* machine_hold(), and it should go on after that */
 	bool stops;              /* SIGTSTP came during a pause that another asked for */
 	machine_paused_fn done;
 	void *ctx;
@@ -101,6 +104,16 @@ struct machine_life {
 struct machine_stop {
 	struct loop_source timer;
 	_Atomic uint64_t since_ns; /* when the button was pressed first; 0: it was not */
+};
+
+/* A machine that goes on from what was saved, instead of booting (vmm/snapshot) */
+struct machine_load {
+	int memory; /* a file */
+	/* both: Return: 0, or -errno in @e. map(): the regions of @m are what the file has. state(): the
+	 * rest of @m, which is built and whose devices are not live
+	 */
+	int (*map)(const struct machine_load *l, struct gmem *m, struct err *e);
+	int (*state)(const struct machine_load *l, struct machine *m, struct err *e);
 };
 
 struct machine {
@@ -184,6 +197,13 @@ int machine_pause(struct machine *m, machine_paused_fn done, void *ctx);
  * not called. Loop thread
  */
 void machine_resume(struct machine *m);
+/* machine_state() - save or load all that it is but settings and memory: paused, or built and not run. Loop
+ * thread, or before it is one
+ */
+struct state;
+void machine_state(struct machine *m, struct state *s);
+/* machine_state_prepare() - between build and seal, if it may be saved later.  Return: 0, or -errno in @e */
+int machine_state_prepare(struct machine *m, struct err *e);
 /* machine_end() - the guest is over, for this reason; the first call counts.  Any thread */
 void machine_end(struct machine *m, enum exit_cause cause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -84,6 +84,10 @@ void machine_ops_resume(struct machine *m)
 {
 	struct err e;
 
+	if (m->life.held) {
+		m->life.wanted = true;
+		return;
+	}
 	machine_resume(m);
 	if (!m->life.asker)
 		return;
@@ -92,9 +96,29 @@ void machine_ops_resume(struct machine *m)
 	ops_tell_paused(m, &e);
 }
 
-static void ops_resume(void *machine)
+static int ops_resume(void *machine, struct err *e)
 {
-	machine_ops_resume(machine);
+	struct machine *m = machine;
+
+	if (m->life.held)
+		return err_set(e, EBUSY,
+			       "the machine is being saved; it goes on after that");
+	machine_ops_resume(m);
+	return 0;
+}
+
+void machine_hold(struct machine *m)
+{
+	m->life.held = true;
+}
+
+void machine_let_go(struct machine *m, bool resume)
+{
+	bool wanted = m->life.wanted;
+
+	m->life.held = m->life.wanted = false;
+	if (resume || wanted)
+		machine_ops_resume(m);
 }
 
 /* ---- devices ---- */

@@ -15,6 +15,8 @@
 #include "vmm/core/err.h"
 #include "vmm/machine/machine.h"
 
+#define MACHINE_SAVE_FDS 2
+
 struct machine_disk {
 	const char *id;
 	uint64_t bytes; /* 0: another process serves it and knows */
@@ -44,9 +46,9 @@ struct machine_ops {
 	 */
 	int (*pause)(void *machine, struct machine_asker *a, struct err *e);
 	/* It goes on; one that runs already is well. An asker that waits for a pause is told that there is
-	 * none
+	 * none. Return: 0; -EBUSY in @e: it has to stay at rest for now (machine_hold())
 	 */
-	void (*resume)(void *machine);
+	int (*resume)(void *machine, struct err *e);
 	/* Ask the guest for so much memory; in @s what is known of it then. Return: 0 or -errno in @e */
 	int (*balloon)(void *machine, uint64_t bytes, struct err *e);
 	/* A disk's file becomes @bytes long, or with 0 whatever it is now counts, and the guest is told;
@@ -58,13 +60,26 @@ struct machine_ops {
 	 * guest does not answer; devices that wait for the host delay it
 	 */
 	void (*report)(void *machine, struct machine_asker *a);
+	/* Save it (vmm/snapshot): @fd[0] gets the state, @fd[1] the memory; both are the callee's from now on.
+	 * NULL: it cannot be. Return: as pause()
+	 */
+	int (*save)(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_asker *a,
+		    struct err *e);
+	/* and @a is not told any more */
+	void (*forget_save)(void *saver, struct machine_asker *a);
+	void *saver;
 	/* @a is not told any more; what it asked for is done nevertheless */
 	void (*forget)(void *machine, struct machine_asker *a);
 };
 
 /* machine_ops() - those of @m */
 struct machine_ops machine_ops(struct machine *m);
-/* machine_ops_resume() - the resume of them */
+/* machine_ops_resume() - for one whose end has come: it goes on, as soon as it may */
 void machine_ops_resume(struct machine *m);
+/* machine_hold() - @m, which is paused, stays so whatever is asked. machine_let_go(): until now, and it goes
+ * on if @resume, or if that was wanted meanwhile. Loop thread
+ */
+void machine_hold(struct machine *m);
+void machine_let_go(struct machine *m, bool resume);
 
 #endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine_state - all that a machine is besides its memory and its settings, saved and loaded. */
+#include <string.h>
+
+#include "vmm/kvm/kvm_state.h"
+#include "vmm/machine/machine_parts.h"
+
+static void state_of_device(struct device *d, struct state *s)
+{
+	pthread_mutex_lock(&d->lock);
+	d->ops->state(d, s);
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* How its kernel's end is told: what machine_build_boot() and its console would have found out */
+static void state_of_ends(struct machine *m, struct state *s)
+{
+	state_begin(s, "machine", 1);
+	state_bool(s, &m->boot.panic_is_warm);
+	state_end(s);
+}
+
+int machine_state_prepare(struct machine *m, struct err *e)
+{
+	int rc = kvm_state_prepare(&m->kvm);
+
+	return rc < 0 ? err_set(e, -rc, "KVM does not say what has to be saved: %s",
+				strerror(-rc))
+		      : 0;
+}
+
+void machine_state(struct machine *m, struct state *s)
+{
+	state_of_ends(m, s);
+	irqchip_state(&m->irqchip, m->vcpu, m->nvcpu, s);
+	for (unsigned int i = 0; i < m->nvcpu; i++)
+		vcpu_state(&m->vcpu[i], &m->kvm, s);
+	for (unsigned int i = 0; i < m->ndev; i++)
+		state_of_device(m->dev[i], s);
+	kvm_clock_state(&m->kvm, s);
+}
