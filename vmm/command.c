@@ -103,8 +103,8 @@ const struct command command_table[] = {
 	{.name = "restore",
 	 .usage = "restore DIR [OPTION...]",
 	 .help = "a machine that ctl save made",
-	 .more = "DIR is what microvm ctl SOCKET save DIR made. OPTIONs are a machine's; they override\n"
-		 "what it was started with.\n",
+	 .more = "DIR is what microvm ctl SOCKET save DIR made. OPTIONs are a machine's; they\n"
+		 "override what it was started with.\n",
 	 .run = command_restore},
 	{.name = "doctor",
 	 .usage = "doctor",
