@@ -139,9 +139,14 @@ int command_lock(struct machine *m, const struct machine_job *job, struct err *e
 	rc = jail_lock(job->jail, e);
 	if (rc < 0)
 		return rc;
-	/* a broker that ended while jail_identity() changed our uid did not end us */
-	if (outside_is_gone())
-		return err_set(e, ESRCH, "the process that was started was killed");
+	/* no guest runs before the broker is locked up as well; and one that ended while jail_identity()
+	 * changed our uid did not end us
+	 */
+	rc = outside_wait();
+	if (rc < 0)
+		return err_set(e, -rc, "the process that was started %s%s",
+			       rc == -ESRCH ? "was killed" : "does not answer: ",
+			       rc == -ESRCH ? "" : strerror(-rc));
 	/* what held is the broker's to report; no filter allows mprotect(2) */
 	(void)mprotect(job->jail, sizeof(*job->jail), PROT_READ);
 	gmem_guard_last();

@@ -37,6 +37,7 @@ static struct shared {
 	struct jail jail;
 	struct err e;
 	int answer;
+	pid_t broker;
 } * shared;
 
 static void setup(void)
@@ -70,6 +71,7 @@ static pid_t start(int (*vmm)(void *ctx), void *ctx)
 	shared->e = (struct err){0};
 	pid = fork();
 	if (pid == 0) {
+		shared->broker = getpid();
 		shared->answer = broker_run(&shared->jail, vmm, ctx, &shared->e);
 		_exit(0);
 	}
@@ -138,9 +140,37 @@ START_TEST(trap_of_a_filter_is_a_sentence)
 }
 END_TEST
 
+/* From now on the broker, which has locked itself up, is asked */
+static int parts(void)
+{
+	int rc = outside_ask();
+
+	return rc < 0 ? rc : outside_wait();
+}
+
+static int sees_a_filter(void *ctx)
+{
+	char path[64], text[4096] = "";
+	int fd;
+
+	(void)ctx;
+	MUST(parts() == 0);
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", shared->broker);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	MUST(read_full(fd, text, sizeof(text) - 1) > 0);
+	return !strstr(text, "\nSeccomp:\t2\n");
+}
+
+START_TEST(guest_would_run_before_the_broker_is_locked)
+{
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(run(sees_a_filter, NULL), 0);
+}
+END_TEST
+
 static int talks_nonsense(void *ctx)
 {
-	(void)outside_ask();
+	(void)parts();
 	(void)wire_send(*(int *)ctx, "nonsense", 8, false, -1);
 	(void)pause();
 	return 0;
@@ -152,7 +182,7 @@ static int asks_beyond(void *ctx)
 	int fd;
 
 	(void)ctx;
-	(void)outside_ask();
+	(void)parts();
 	(void)wire_ask(&q, &fd);
 	(void)pause();
 	return 0;
@@ -162,7 +192,7 @@ static int tells_a_slot_when_locked(void *ctx)
 {
 	char told[48] = {1, 0, 0, 0, 1};
 
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	told[32] = '/';
 	(void)wire_send(*(int *)ctx, told, 34, false, -1);
 	(void)pause();
@@ -173,7 +203,7 @@ static int is_locked_twice(void *ctx)
 {
 	struct outside_question q = {.verb = OUTSIDE_LOCKED};
 
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(wire_send(*(int *)ctx, &q, sizeof(q), false, -1) == 0);
 	(void)pause();
 	return 0;
@@ -183,7 +213,7 @@ static int reads_no_answers(void *ctx)
 {
 	struct outside_question q = {.verb = OUTSIDE_FOREGROUND};
 
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	for (;;)
 		(void)wire_send(*(int *)ctx, &q, sizeof(q), false, -1);
 }
@@ -282,7 +312,7 @@ END_TEST
 static int asks_to_stop(void *ctx)
 {
 	(void)ctx;
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	shared->stage = 1;
 	MUST(outside_do(OUTSIDE_STOP, 0, 0) == 0);
 	shared->stage = 2;
@@ -340,7 +370,7 @@ static char state_of(pid_t pid)
 static int asks_to_stop_when_told(void *ctx)
 {
 	(void)ctx;
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(outside_do(OUTSIDE_FOREGROUND, 0, 0) >= 0);
 	shared->stage = 1;
 	await_stage(2);
@@ -403,7 +433,7 @@ static int asks_to_stop_and_hangs(void *ctx)
 	pthread_t t;
 
 	(void)ctx;
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(pthread_create(&t, NULL, hangs, &fd) == 0);
 	await_stage(1);
 	MUST(outside_do(OUTSIDE_STOP, 0, 0) == 0);
@@ -442,7 +472,7 @@ END_TEST
 static int is_asked_about(void *ctx)
 {
 	(void)ctx;
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(outside_do(OUTSIDE_FOREGROUND, 0, 0) >= 0); /* it has heard the one before */
 	shared->stage = 1;
 	await_stage(2);
@@ -476,7 +506,7 @@ END_TEST
 
 static int has_no_filter(void *ctx)
 {
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	jail_note(&shared->jail, JAIL_SECCOMP, 0);
 	jail_note(&shared->jail, JAIL_SECCOMP, -*(int *)ctx);
 	return JAIL_FILTER_STATUS;
@@ -496,7 +526,7 @@ static int hears_no_signals(void *ctx)
 {
 	struct pollfd wire = {.fd = *(int *)ctx};
 
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(close_range(3, (unsigned int)wire.fd - 1, 0) == 0);
 	MUST(close_range((unsigned int)wire.fd + 1, ~0U, 0) == 0);
 	MUST(poll(&wire, 1, 300) == 0);
@@ -541,7 +571,7 @@ static int hears_them_late(void *ctx)
 	int sig = 0, n = 0;
 
 	(void)ctx;
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(outside_do(OUTSIDE_FOREGROUND, 0, 0) >= 0);
 	shared->stage = 1;
 	await_stage(2);
@@ -595,7 +625,7 @@ static int asks_for_a_descriptor_too_many(void *ctx)
 {
 	int slot = outside_peer(ctx);
 
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	descriptors_on_the_way();
 	MUST(outside_do(OUTSIDE_CONNECT, slot, OUTSIDE_NO_PORT) == -ETOOMANYREFS);
 	return 7;
@@ -647,7 +677,7 @@ END_TEST
 static int asks_for_its_size(void *ctx)
 {
 	(void)ctx;
-	MUST(outside_ask() == 0);
+	MUST(parts() == 0);
 	MUST(outside_peak_rss_kib() > 100);
 	return 7;
 }
@@ -663,6 +693,7 @@ UNIT_MAIN("broker", setup, teardown, t)
 	tcase_add_test(t, status_is_the_childs);
 	tcase_add_test(t, crash_is_a_sentence);
 	tcase_add_test(t, trap_of_a_filter_is_a_sentence);
+	tcase_add_test(t, guest_would_run_before_the_broker_is_locked);
 	tcase_add_test(t, child_that_talks_nonsense_is_killed);
 	tcase_add_test(t, signals_reach_the_child_by_the_broker);
 	tcase_add_test(t, child_ignores_what_the_broker_reads);

@@ -35,7 +35,7 @@ enum outside_verb {
 	OUTSIDE_FOREGROUND, /* 1: the terminal's, or there is none; 0: another job's */
 	OUTSIDE_PEAK_RSS,   /* the asker's, in KiB */
 	OUTSIDE_END,    /* end a helper process: by SIGTERM, or with @arg 1 by SIGKILL */
-	OUTSIDE_LOCKED, /* the table is whole; not answered */
+	OUTSIDE_LOCKED, /* the table is whole; answered when the answerer is locked up */
 	OUTSIDE_VERBS
 };
 
@@ -86,8 +86,10 @@ void outside_part(int wire);
  */
 int outside_ask(void);
 bool outside_asks(void); /* is it so? */
-/* outside_is_gone() - has that process ended? */
-bool outside_is_gone(void);
+/* outside_wait() - until that process, asked just now, has locked itself up; then, is it still there?
+ * Return: 0; -ESRCH: it has ended; another -errno
+ */
+int outside_wait(void);
 
 /* The other process. outside_serve() - do what @q asks, whatever its numbers are. @fd: the
  * descriptor of the answer, or -1. Return: as outside_do(), but 0 with a descriptor; -ENOSYS: a

@@ -71,9 +71,14 @@ int outside_ask(void)
 	return wire_send(slots_wire, &q, sizeof(q), false, -1);
 }
 
-bool outside_is_gone(void)
+int outside_wait(void)
 {
-	return wire_is_closed(slots_wire);
+	int32_t answer;
+	long n = wire_receive(slots_wire, &answer, sizeof(answer), false, NULL);
+
+	if (n < 0 && n != -ECONNRESET)
+		return (int)n;
+	return n <= 0 || wire_is_closed(slots_wire) ? -ESRCH : 0;
 }
 
 /* A file to be replaced is made by the one that is asked, before the two part */

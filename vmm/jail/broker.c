@@ -106,7 +106,7 @@ static int broker_ask(struct broker *b, const struct outside_question *q)
 		rc = b->locked ? -EPROTO
 			       : broker_lock(b->mode, b->child.group.parent, b->e);
 		b->locked = true;
-		return rc;
+		return rc < 0 ? rc : broker_say(b, 0, -1);
 	case OUTSIDE_STOP:
 		broker_stop(b);
 		return 0;
