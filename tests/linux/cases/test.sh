@@ -211,6 +211,26 @@ case_test_takes_a_package()
 	grep -q '^virtio_blk ' out || fail "virtio_blk is no module of the guest's: $(head -n 3 out)"
 }
 
+# What a processor was at is a function and an offset in it, wherever the kernel lies: as the kernel itself has
+# them in its call trace. Its symbols are from /proc/kallsyms, when it lay where it was linked
+case_test_names_what_a_processor_was_at()
+{
+	case $ARCH in
+	amd64) entry=entry_SYSCALL_64 ;;
+	*) entry=vectors ;;
+	esac
+	verdict 0 PASS --initrd "$TEST_INITRD" --append \
+		"nokaslr microvm.run=\"grep -A 1 -E ' [tT] (panic|.*sysrq.*|.*sys_[a-f].*|$entry)$' /proc/kallsyms\"" --artifacts linked
+	tr -d '\r' <linked/console.log | grep -o '[0-9a-f]\{16\} [tT] [^ ]*$' | sort -u >System.map-it
+	cp "$RUN/kit/kernel" vmlinuz-it
+	test_kernel=vmlinuz-it
+	init 70 'PANIC: Kernel panic' 'echo c >/proc/sysrq-trigger; sleep 999' --artifacts left
+	crash=$(tr -d '\r' <left/console.log | sed -n "s/.* \(sysrq_handle_crash+0x[0-9a-f]*\).*/\1/p" | head -n 1)
+	[ "$crash" ] || fail 'the kernel does not say where it crashed'
+	grep -q "^  stack  0x[0-9a-f]*  $crash\$" left/cpus.txt || fail "no $crash in $(cat left/cpus.txt)"
+	grep -q ' above where it was linked (KASLR)$' left/cpus.txt || fail "$(head -n 1 left/cpus.txt)"
+}
+
 case_test_takes_what_was_built()
 {
 	export MICROVM_RUN_DIR="$RUN/none"
