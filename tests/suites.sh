@@ -85,11 +85,11 @@ suite_fuzz() {
 	done | xargs -0 -P "$(nproc)" -n 1 "$here/fuzz/few" --seconds $fuzz_seconds
 }
 
-suite_payload() { with release "$here/payload/run" "${where[@]}" --build "$top/build-release"; }
+suite_payload() { with release again "$here/payload/run" "${where[@]}" --build "$top/build-release"; }
 
 suite_kill() { with release "$here/payload/kill" "${where[@]}" --build "$top/build-release"; }
 
-suite_asan-payload() { with asan "$here/payload/run" "${where[@]}" --build "$top/build-asan"; }
+suite_asan-payload() { with asan again "$here/payload/run" "${where[@]}" --build "$top/build-asan"; }
 
 suite_hostile() { with release "$here/hostile/run" "${where[@]}" --build "$top/build-release"; }
 
@@ -106,7 +106,7 @@ suite_images() {
 
 suite_nested() { "$here/nested/test"; }
 
-suite_linux() { with release "$here/linux/run" --microvm "$top/build-release/microvm"; }
+suite_linux() { with release again "$here/linux/run" --microvm "$top/build-release/microvm"; }
 
 suite_start() {
 	local said="$tmp/start.log" why status=0
@@ -139,9 +139,9 @@ suite_jail() {
 	return $status
 }
 
-suite_walk() { with release "$here/walk" --microvm "$top/build-release/microvm"; }
+suite_walk() { with release again "$here/walk" --microvm "$top/build-release/microvm"; }
 
-suite_pages() { with release "$here/pages" --microvm "$top/build-release/microvm"; }
+suite_pages() { with release again "$here/pages" --microvm "$top/build-release/microvm"; }
 
 suite_arm64() {
 	built arm64 || return 0
@@ -150,5 +150,5 @@ suite_arm64() {
 }
 
 suite_linux-arm64() {
-	with arm64 "$here/linux/run" --arch arm64 --one-in $arm64_one_in --microvm "$top/build-arm64/microvm"
+	with arm64 again "$here/linux/run" --arch arm64 --one-in $arm64_one_in --microvm "$top/build-arm64/microvm"
 }
