@@ -10,7 +10,7 @@
 # options of a nested host that one case has for itself.
 
 # Nobody is that slow, however busy the machine
-GUEST_TIMEOUT=300s PATIENCE=300
+GUEST_TIMEOUT=600s PATIENCE=600
 
 # guest STATUS OPTION... - run a guest, whose console goes to ./out and our words to ./err;
 # fail unless it ends with STATUS

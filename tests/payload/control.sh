@@ -154,7 +154,7 @@ control_test() {
 	control_end control_pause_and_sigterm 0 'the guest ended by itself, [0-9.]+ seconds after SIGTERM' TERM \
 		button listening --stop-timeout "${LIMIT}s"
 	control_end control_pause_and_sigint 130 '' INT button listening
-	control_end control_pause_and_timeout 124 '--timeout ran out' '' hang hanging --timeout 2s
+	control_end control_pause_and_timeout 124 '--timeout ran out' '' hang hanging --timeout 6s
 	control_words_test
 	control_stop_test
 	control_wrong_test

@@ -65,7 +65,7 @@ ends_one()
 	expect=$(ends_expect "$4" "$2")
 	row="$1 $2 $3 $4 $5"
 	shift 5
-	"$MICROVM" --timeout 120 --kernel "$kernel" --initrd "$initrd" --memory 384M --report report.json \
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$kernel" --initrd "$initrd" --memory 384M --report report.json \
 		"$option" "$words" "$@" >out 2>err </dev/null
 	status=$?
 	got="$(field cause) $status"

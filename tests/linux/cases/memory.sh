@@ -121,8 +121,7 @@ case_balloon_takes_what_it_is_for()
 		mkdir /t; mount -t tmpfs -o size=100% t /t
 		dd if=/dev/zero of=/t/f bs=1M count=300 2>/dev/null; rm /t/f
 		before=$(total); echo full; read go </dev/console
-		echo $dev >bind; i=0
-		while [ $((before - $(total))) -lt 262144 ] && [ $i -lt 200 ]; do sleep 1; i=$((i + 1)); done
+		echo $dev >bind; while [ $((before - $(total))) -lt 262144 ]; do usleep 200000; done
 		echo taken=$((before - $(total))); sleep 999
 	END
 	)" --memory 512M --balloon 256M,reporting=off,deflate-on-oom=off

@@ -195,6 +195,7 @@ kill_virtiofsd()
 case_daemon_killed_in_mid_run()
 {
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	await no_daemons || fail "an earlier guest's daemons live: $(cat pids)"
 	qemu-img create -q -f qcow2 a.qcow2 64M
 	random_file b.img 4
 	mkdir share other
@@ -234,6 +235,7 @@ case_daemon_killed_in_mid_run()
 case_daemons_end_with_us()
 {
 	[ -n "$VHOST" ] || skip 'no daemons for this architecture'
+	await no_daemons || fail "an earlier guest's daemons live: $(cat pids)"
 	qemu-img create -q -f qcow2 a.qcow2 64M
 	mkdir share
 	INITRD=$VHOST/initrd
