@@ -103,10 +103,10 @@ case_written_data_is_there_after_a_restart()
 
 # Network
 
-case_ping_and_100_mb_over_tap()
+case_ping_and_32_mb_over_tap()
 {
 	[ -c /dev/net/tun ] || skip 'no /dev/net/tun'
-	random_file blob 100
+	random_file blob 32
 	sum=$(md5sum <blob)
 	"$MICROVM" --timeout "$GUEST_TIMEOUT" --kernel "$KERNEL" --initrd "$INITRD" --memory 512M \
 		--report report.json --net tap=mvtest0,mac=02:00:00:00:00:07 \

@@ -13,7 +13,7 @@ release()
 	dir=$RELEASES/$1
 	[ -s "$dir/vmlinuz" ] || skip "Debian's kernel of $1 could not be fetched: $(tail -n1 "$dir/why")"
 	"$MICROVM" test --timeout $GUEST_TIMEOUT --kernel "$dir" --agent "$dir/agent" --verbose \
-		--append mitigations=off >out 2>err </dev/null
+		--append "mitigations=off loglevel=5" >out 2>err </dev/null
 	status=$?
 	[ $status = 0 ] || fail "status $status: $(tail -n 3 err)"
 	complained '^microvm: PASS$'

@@ -55,6 +55,7 @@ case_run_ends_with_the_jobs_status()
 {
 	job 42 "$RUN/root.img" -- sh -c 'exit 42' </dev/null
 	empty err
+	quick
 	job 143 "$RUN/root.img" -- sh -c 'kill -TERM $$' </dev/null
 	job 127 "$RUN/root.img" -- nope </dev/null
 	complained nope
@@ -68,9 +69,7 @@ case_run_ends_with_the_jobs_status()
 case_run_keeps_streams_apart_and_whole()
 {
 	quick
-	mib=64
-	[ "$ARCH" = amd64 ] || mib=16 # its processor is emulated twice as slowly
-	random_file data $mib
+	random_file data 16
 	job 0 "$RUN/root.img" -- cat <data
 	cmp data out || fail 'what came back is not what was sent'
 	empty err
@@ -81,6 +80,7 @@ case_run_keeps_streams_apart_and_whole()
 
 case_run_gives_what_options_say()
 {
+	quick
 	printf '# words\nC=three\n' >variables
 	A=one job 0 -e A -e B=two -e B=too --env-file variables -w /tmp/x -u joe -h other \
 		--ulimit nofile=77:88 --tmpfs '/t:size=1m' "$RUN/root.img" -- \
@@ -122,6 +122,7 @@ case_run_takes_a_tar()
 {
 	job 0 "$RUN/root.tar" -- sh -c 'touch /bin/x; ls /bin/x /etc/text' </dev/null
 	said /bin/x
+	quick
 	job 0 - -- sh -c 'cat /etc/text; cat' <"$RUN/root.tar"
 	said 'no program'
 	printf 'no tar' | job 125 - -- true
@@ -216,6 +217,7 @@ case_run_tells_what_ended_the_machine()
 	complained 'console: .*Kernel panic'
 	complained 'the machine ended before its job began'
 	grep -q '"cause":"panic","status":125' report || fail "$(cat report)"
+	quick
 	job 3 --report report "$RUN/root.img" -- sh -c 'exit 3' </dev/null
 	grep -q '"cause":"job","status":3' report || fail "$(cat report)"
 }
@@ -261,6 +263,7 @@ case_run_with_a_network()
 	await nc_says || fail "nobody answers at the published port: $(cat got err)"
 	ends 0
 	kill $server
+	quick
 	job 0 "$RUN/root.img" -- sh -c "wget -q -T 5 -O - http://$outside:8002/file || echo none" </dev/null
 	said none
 }
@@ -361,6 +364,7 @@ case_run_copies_in_and_out()
 	if [ -u results/job/sub/one ] || [ -g results/job/sub/one ]; then fail 'set-user-ID came out'; fi
 	[ -x results/job/sub/one ] || fail 'a mode did not come'
 	clean
+	quick
 	# a directory as the root, so that the disks have other names
 	[ -x /usr/lib/qemu/virtiofsd ] || [ -x /usr/libexec/virtiofsd ] || skip 'no virtiofsd'
 	scratch='--scratch 64M'
@@ -477,6 +481,7 @@ key_ends()
 # Before there is a machine; while its kernel boots; while files go in; while the job runs
 case_run_ends_by_a_key_in_each_phase()
 {
+	quick
 	job 0 "$RUN/root.img" -- true </dev/null # as in run_leaves_nothing
 	traces >before
 	mkfifo tar
@@ -493,7 +498,6 @@ case_run_ends_by_a_key_in_each_phase()
 	grep -q 'nothing was copied out to x' out || fail "$(cat out)"
 	grep -q '"cause":"sigint","status":130' report || fail "$(cat report)"
 	[ ! -e x ] || fail 'there is something'
-	quick
 	dd if=/dev/zero of=much bs=1M count=200 2>/dev/null
 	sits_at "$MICROVM" run --timeout $GUEST_TIMEOUT --copy-in much:/much "$RUN/root.img" -- sleep 999
 	await fills_memory || fail 'nothing goes in'
@@ -513,6 +517,7 @@ case_run_writes_to_a_scratch_disk()
 	job 0 -m 128M --scratch 1G --copy-out /sum:sum "$RUN/root.img" -- sh -c \
 		'dd if=/dev/zero of=/big bs=1M count=100 && test $(df -m / | tail -n 1 | while read -r a b c; do echo $b; done) -gt 900 && echo large >/sum' </dev/null
 	[ "$(cat sum)" = large ] || fail "$(cat err)"
+	quick
 	job 1 --scratch 16M "$RUN/root.img" -- dd if=/dev/zero of=/big bs=1M count=64 </dev/null
 	complained 'No space left'
 	job 125 --scratch 1K "$RUN/root.img" -- true </dev/null

@@ -63,6 +63,7 @@ users_of()
 case_run_has_several_users_in_a_volume()
 {
 	host_has_users
+	quick
 	mkdir v && chown joe:joe v
 	as_joe 0 -v "$PWD/v:/v" -u 1000 "$RUN/root.img" -- sh -c 'echo x >/v/x || echo denied'
 	said denied
@@ -138,6 +139,7 @@ case_run_has_the_hosts_root()
 {
 	host_has_users
 	hosts_root job 0 </dev/null
+	quick
 	job 0 --root host -u joe -- sh -c 'echo x >$HOME/x && ls -l $HOME/x' </dev/null
 	said '.* joe  *joe .*joe/x'
 	as_joe 125 --root host -- true

@@ -23,6 +23,10 @@ amd64)
 	;;
 esac
 
+# On an emulated serial port each byte is dear, and what a boot says there is two thirds of its time: so
+# most are told to print warnings and what is worse. The others have the line that users get.
+BRIEF=loglevel=5 # after our own word, so it holds
+
 # verdict STATUS WORDS OPTION... - test the stock kernel, or $test_kernel; WORDS begin what we say of it
 verdict()
 {
@@ -34,12 +38,20 @@ verdict()
 	grep -q "^microvm: $words" err || fail "not $words: $(tail -n 3 err)"
 }
 
+# brief STATUS WORDS OPTION... - likewise, with few words of the kernel's
+brief()
+{
+	want=$1 words=$2
+	shift 2
+	verdict "$want" "$words" --append $BRIEF "$@"
+}
+
 # init STATUS WORDS COMMAND OPTION... - COMMAND is run by an init of its own, and prints on the console
 init()
 {
 	want=$1 words=$2 run=$3
 	shift 3
-	verdict "$want" "$words" --initrd "$TEST_INITRD" --append "microvm.run=\"$run\"" "$@"
+	verdict "$want" "$words" --initrd "$TEST_INITRD" --append "$BRIEF microvm.run=\"$run\"" "$@"
 }
 
 # bad HOW - a command by which the kernel has that bug (module/ends_badly), told early by its detectors
@@ -68,7 +80,7 @@ has_bug_under_firecracker()
 	want=$1 words=$2 run=$(bad "$3" | one_line)
 	shift 3
 	verdict "$want" "$words" --initrd "$TEST_INITRD" --cmdline \
-		"console=ttyS0 reboot=k panic=1 pci=off microvm.run=\"$run\"" "$@"
+		"console=ttyS0 reboot=k panic=1 pci=off $BRIEF microvm.run=\"$run\"" "$@"
 }
 
 case_test_passes_a_kernel_that_boots()
@@ -82,17 +94,17 @@ case_test_has_the_commands_status()
 {
 	verdict 0 PASS --root "$RUN/root.img" -- echo hello
 	said hello
-	verdict 1 'FAIL: the command ended with status 3' --root "$RUN/root.img" -- sh -c 'exit 3'
-	verdict 125 'ERROR: .*nope' --root "$RUN/root.img" -- nope
-	verdict 1 'FAIL: the machine ended before the command did' --root "$RUN/root.img" -- \
+	brief 1 'FAIL: the command ended with status 3' --root "$RUN/root.img" -- sh -c 'exit 3'
+	brief 125 'ERROR: .*nope' --root "$RUN/root.img" -- nope
+	brief 1 'FAIL: the machine ended before the command did' --root "$RUN/root.img" -- \
 		sh -c 'echo b >/proc/sysrq-trigger; sleep 999'
 }
 
 case_test_counts_cases()
 {
-	verdict 0 'PASS (cases: 1 ok, 0 failed, 1 skipped, 0 failed as expected, 0 missing)' \
+	brief 0 'PASS (cases: 1 ok, 0 failed, 1 skipped, 0 failed as expected, 0 missing)' \
 		--root "$RUN/root.img" -- sh -c 'printf "TAP version 13\n1..2\nok 1 a\nok 2 b # SKIP c\n"'
-	verdict 1 'FAIL: its tests ended too early: 1 that their plan has did not run' \
+	brief 1 'FAIL: its tests ended too early: 1 that their plan has did not run' \
 		--root "$RUN/root.img" -- sh -c 'printf "KTAP version 1\n1..2\nok 1 a\n"'
 }
 
@@ -100,13 +112,13 @@ case_test_counts_cases()
 case_test_counts_kunits_cases()
 {
 	init 0 'PASS (cases: 59 ok, 0 failed, 2 skipped, 0 failed as expected, 0 missing)' \
-		'cd /test; insmod kunit.ko enable=1; insmod kunit-example-test.ko; insmod list-test.ko'
+		'echo 7 >/proc/sys/kernel/printk; cd /test; insmod kunit.ko enable=1; insmod kunit-example-test.ko; insmod list-test.ko'
 }
 
 # Without huge pages, and without O_TMPFILE on an overlay. Twice: by its runner a program is a case, and what it prints is a comment; by itself it has its own
 case_test_counts_kselftests_cases()
 {
-	verdict 0 'PASS (cases: 18 ok, 0 failed, 2 skipped, 0 failed as expected, 0 missing)' \
+	brief 0 'PASS (cases: 18 ok, 0 failed, 2 skipped, 0 failed as expected, 0 missing)' \
 		--root "$TEST_ROOT" -- sh -c 'cd /kselftest; sh ./run_kselftest.sh
 			mincore/mincore_selftest && membarrier/membarrier_test_single_thread'
 }
@@ -116,10 +128,10 @@ case_test_tells_a_panic()
 	init 70 'PANIC: Kernel panic - not syncing: ' 'echo c >/proc/sysrq-trigger; sleep 999'
 	verdict 70 'PANIC: Kernel panic - not syncing: ' --initrd "$TEST_INITRD" --cmdline \
 		'console=ttyS0 reboot=k panic=1 pci=off microvm.run="echo c >/proc/sysrq-trigger; sleep 999"'
-	verdict 70 'PANIC: Kernel panic - not syncing: ' --root "$RUN/root.img" -- \
+	brief 70 'PANIC: Kernel panic - not syncing: ' --root "$RUN/root.img" -- \
 		sh -c 'echo c >/proc/sysrq-trigger; sleep 999'
 	# no init
-	verdict 70 'PANIC: Kernel panic - not syncing: ' --initrd none
+	brief 70 'PANIC: Kernel panic - not syncing: ' --initrd none
 }
 
 case_test_tells_an_oops()
@@ -168,7 +180,7 @@ case_test_tells_an_rcu_stall()
 # COMMAND goes on as if nothing was, and its status is 0
 case_test_tells_an_oops_in_a_good_test()
 {
-	verdict 73 "OOPS: $NULL_POINTER.* (cases: 1 ok" --root "$TEST_ROOT" -- sh -c \
+	brief 73 "OOPS: $NULL_POINTER.* (cases: 1 ok" --root "$TEST_ROOT" -- sh -c \
 		'printf "TAP version 13\n1..1\nok 1 a\nPASS\n"; insmod /ends_badly.ko how=oops; exit 0'
 	said PASS
 }
@@ -176,7 +188,7 @@ case_test_tells_an_oops_in_a_good_test()
 case_test_takes_no_programs_words_for_the_kernels()
 {
 	init 0 PASS 'echo BUG: unable to handle page fault; echo Kernel panic - not syncing: x; echo Oops: 0002'
-	verdict 0 PASS --root "$RUN/root.img" -- echo '[    1.234567] BUG: kernel NULL pointer dereference'
+	brief 0 PASS --root "$RUN/root.img" -- echo '[    1.234567] BUG: kernel NULL pointer dereference'
 }
 
 case_test_tells_silence()
@@ -189,7 +201,8 @@ case_test_tells_silence()
 # is known by silence alone
 case_test_tells_a_machine_without_interrupts()
 {
-	has_bug 76 'HANG: nothing came from the guest for 20 seconds' interrupts --cpus 2 --hang 20s --verbose
+	# with all of its words: a boot is no silence
+	BRIEF='' has_bug 76 'HANG: nothing came from the guest for 20 seconds' interrupts --cpus 2 --hang 20s --verbose
 	complained 'ends_badly: loading'
 	[ "$ARCH" = amd64 ] || return 0 # an interrupt that waits wakes an arm64 one, masked or not
 	has_bug 76 'HANG: the guest stands for good' stand --cpus 2
@@ -207,7 +220,7 @@ case_test_takes_a_package()
 {
 	export MICROVM_RUN_DIR="$RUN/none"
 	test_kernel=$RUN/linux.deb
-	verdict 0 PASS --root "$RUN/root.img" -- cat /proc/modules
+	brief 0 PASS --root "$RUN/root.img" -- cat /proc/modules
 	grep -q '^virtio_blk ' out || fail "virtio_blk is no module of the guest's: $(head -n 3 out)"
 }
 
