@@ -28,7 +28,7 @@ build_fuzz() { host_build fuzz clang -Dfuzz=true "${sanitizers[@]}" -- fuzzers; 
 
 build_arm64() { host_build_arm64 gcc; }
 
-build_arm64-clang() { host_build_arm64 clang; }
+build_arm64-clang() { host_build_arm64 clang microvm; }
 
 # compiler_of NAME - the compiler of build-NAME
 compiler_of() {

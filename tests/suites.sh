@@ -32,9 +32,19 @@ suites=(
 )
 
 unit_at_once=$(($(nproc) * 4)) # most of their time they wait
-fuzz_seconds=5 replant_sample=10 needs_sample=6 arm64_one_in=3
+fuzz_seconds=2 replant_sample=10 needs_sample=6
 
-# meson_suite BUILD - run what `meson test` runs there, and print it as lines
+# Of what takes most of a run's time only a part, another one after each commit; tests/run --all sets these
+# to 1, and has all suites.  Of the rows of $turns, one runs
+linux_one_in=4 linux_arm64_one_in=6 arm64_one_in=3 tidy_one_in=4 walk_one_in=2
+turns=('tsan asan-payload' 'fuzz')
+
+# turn_of N - of the lines on stdin each Nth, those whose turn it is
+turn_of() {
+	awk -v n="$1" -v i="$(turn_in "$1")" 'i++ % n == 0'
+}
+
+# meson_suite BUILD [TEST...] - run what `meson test` runs there, or these tests, and print it as lines
 meson_suite() {
 	local dir=$top/build-$1 fixed=() status=0 log=testlog-$BASHPID
 	# With the largest address randomization, sanitizers of 2022 find no room to shadow
@@ -43,7 +53,7 @@ meson_suite() {
 	# another one that runs now, is not ours
 	CK_VERBOSITY=verbose CK_TIMEOUT_MULTIPLIER=5 "${fixed[@]}" \
 		meson test -C "$dir" --no-rebuild --quiet --timeout-multiplier 5 \
-		--num-processes "$unit_at_once" --logbase "$log" \
+		--num-processes "$unit_at_once" --logbase "$log" "${@:2}" \
 		>"$tmp/meson-test.log" 2>&1 || status=$?
 	if [ -s "$dir/meson-logs/$log.json" ]; then
 		"$here/meson-lines" "$dir/meson-logs/$log.json" || status=$?
@@ -74,7 +84,7 @@ suite_lint() {
 	built clang && built release || return 0
 	# what is wrong with this one is told by the suite arm64
 	[ -z "$(command -v aarch64-linux-gnu-gcc)" ] || build arm64-clang >/dev/null
-	"$here/lint"
+	"$here/lint" --one-in $tidy_one_in
 }
 
 suite_fuzz() {
@@ -106,7 +116,7 @@ suite_images() {
 
 suite_nested() { "$here/nested/test"; }
 
-suite_linux() { with release again "$here/linux/run" --microvm "$top/build-release/microvm"; }
+suite_linux() { with release again "$here/linux/run" --one-in $linux_one_in --microvm "$top/build-release/microvm"; }
 
 suite_start() {
 	local said="$tmp/start.log" why status=0
@@ -139,16 +149,21 @@ suite_jail() {
 	return $status
 }
 
-suite_walk() { with release again "$here/walk" --microvm "$top/build-release/microvm"; }
+suite_walk() {
+	with release again "$here/walk" --one-in $walk_one_in --microvm "$top/build-release/microvm"
+}
 
 suite_pages() { with release again "$here/pages" --microvm "$top/build-release/microvm"; }
 
 suite_arm64() {
+	local tests
 	built arm64 || return 0
-	meson_suite arm64
+	mapfile -t tests < <(meson test -C "$top/build-arm64" --no-rebuild --list 2>/dev/null |
+		sed -n 's|.* / ||p' | turn_of $arm64_one_in)
+	meson_suite arm64 "${tests[@]}"
 	[ -z "$(command -v clang)" ] || ! built arm64-clang build-clang || echo 'ok build-clang'
 }
 
 suite_linux-arm64() {
-	with arm64 again "$here/linux/run" --arch arm64 --one-in $arm64_one_in --microvm "$top/build-arm64/microvm"
+	with arm64 again "$here/linux/run" --arch arm64 --one-in $linux_arm64_one_in --microvm "$top/build-arm64/microvm"
 }
