@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command_images - `microvm images`: the images that are in the cache. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,24 +235,36 @@ static int images_prune(struct images *im, struct err *e)
 	return 0;
 }
 
+struct verifying {
+	struct images *im;
+	unsigned int bad;
+};
+
 static int verify_key(void *ctx, const char *key)
 {
-	struct images *im = ctx;
+	struct verifying *v = ctx;
 	char word[DIGEST_HEX + 1];
-	struct err e = {0}; /* it may be gone: then there is no sentence yet */
+	struct err e = {0};
 
 	(void)snprintf(word, sizeof(word), "%.64s", key);
-	if (images_verify(im, word, &e) == 0)
+	if (images_verify(v->im, word, &e) == 0 ||
+	    faccessat(v->im->cache.dir, key, F_OK, 0) < 0) /* removed meanwhile */
 		return 0;
 	command_complain(e.msg);
-	return 1;
+	v->bad++;
+	return 0;
 }
 
+/* One that is bad does not keep the others from being read */
 static int images_verify_all(struct images *im, struct err *e)
 {
-	int rc = cache_list(&im->cache, verify_key, im, e);
+	struct verifying v = {.im = im};
+	int rc = cache_list(&im->cache, verify_key, &v, e);
 
-	return rc > 0 ? err_set(e, EBADMSG, "an image is not what was written") : rc;
+	if (rc < 0 || !v.bad)
+		return rc;
+	return err_set(e, EBADMSG, "%u image%s not what was written", v.bad,
+		       v.bad == 1 ? " is" : "s are");
 }
 
 /* ---- the words ---- */

@@ -46,14 +46,18 @@ static int cache_path(char path[PATH_MAX], struct err *e)
 		       : err_set(e, ENAMETOOLONG, "the path of the cache is too long");
 }
 
-static void make_dirs(char *path)
+/* Return: 0, or -errno of the one that could not be made */
+static int make_dirs(char *path)
 {
-	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
+	int rc = 0;
+
+	for (char *p = path + 1; rc == 0 && (p = strchr(p, '/')); p++) {
 		*p = '\0';
-		(void)mkdir(path, 0755);
+		if (mkdir(path, 0755) < 0 && errno == ENOSPC)
+			rc = -errno;
 		*p = '/';
 	}
-	(void)mkdir(path, 0700);
+	return rc == 0 && mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : rc;
 }
 
 static int check_owner(const struct cache *c, struct err *e)
@@ -127,16 +131,18 @@ static void path_straight(struct cache *c)
 
 int cache_open(struct cache *c, struct err *e)
 {
+	int rc;
+
 	c->dir = -1;
 	if (cache_path(c->path, e) < 0)
 		return -e->code;
-	make_dirs(c->path);
+	rc = make_dirs(c->path);
 	c->dir = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->dir < 0)
-		return err_set(e, errno,
+		return err_set(e, rc < 0 ? -rc : errno,
 			       "the cache of images %.200s: %s; set XDG_CACHE_HOME to a "
 			       "directory that can be written",
-			       c->path, strerror(errno));
+			       c->path, strerror(rc < 0 ? -rc : errno));
 	path_straight(c);
 	return check_owner(c, e) < 0 || check_above(c, e) < 0 ? -e->code : 0;
 }

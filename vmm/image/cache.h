@@ -8,6 +8,8 @@
  *   lock-HEX.1    held by the process that makes it, in tmp-HEX.1
  *   pull-*        what skopeo fetches, locked by the process that has it do so
  *   name-HASH     a name of a registry, and which image that was
+ *   want-HASH     held by the process that fetches that name
+ *   blobs/HEX     the layers of images that were fetched, as they came
  */
 #ifndef MICROVM_IMAGE_CACHE_H
 #define MICROVM_IMAGE_CACHE_H
@@ -85,8 +87,24 @@ int cache_names(const struct cache *c,
 		int (*fn)(void *ctx, const char *name, const char *key), void *ctx,
 		struct err *e);
 
-/* cache_pull() - an empty directory @path to fetch into, its lock @lock.  Return: likewise */
+/* cache_name_lock() - the right to fetch @name, once no other process does: then look again whether it is
+ * there.  Return: a descriptor, for cache_name_unlock(); -errno in @e
+ */
+int cache_name_lock(const struct cache *c, const char *name, struct err *e);
+void cache_name_unlock(const struct cache *c, const char *name, int *lock);
+
+/* cache_pull() - a directory @path to fetch into, its lock @lock; what processes that were killed have left
+ * of theirs goes. Of the layers that were fetched before, those in the cache are in it: in
+ * blobs/sha256, where who fetches looks for them.  Return: how many, or -errno in @e;
+ * cache_pulled() in either case
+ */
 int cache_pull(const struct cache *c, char path[PATH_MAX], int *lock, struct err *e);
 void cache_pulled(const struct cache *c, const char *path, int *lock);
+/* cache_pull_keep() - keep the layers of the image @about, which are in @path and are what their names
+ * say. Where that fails, they will be fetched again
+ */
+void cache_pull_keep(const struct cache *c, int lock, const struct image_text *about);
+/* cache_blobs_drop() - a layer that was kept is not what it was: remove them all */
+void cache_blobs_drop(const struct cache *c);
 
 #endif

@@ -14,7 +14,11 @@ int cache_each(const struct cache *c, int (*fn)(void *ctx, const char *name), vo
 	       struct err *e);
 /* cache_empty() - remove the directory of an image, whole or not */
 void cache_empty(const struct cache *c, const char *name);
-/* cache_pull_remove() - remove what was fetched */
-void cache_pull_remove(const char *path);
+/* cache_failed() - a sentence with a cure: @what could not be made or written.  Return: -@code */
+int cache_failed(const struct cache *c, const char *what, int code, struct err *e);
+/* cache_pull_prune() - remove the directory @name of cache_pull()'s, unless it is in use.  Return: did it go? */
+bool cache_pull_prune(const struct cache *c, const char *name);
+/* cache_blobs_prune() - remove the layers that no image in the cache has.  Return: 0, or -errno in @e */
+int cache_blobs_prune(const struct cache *c, struct err *e);
 
 #endif

@@ -53,7 +53,7 @@ void cache_empty(const struct cache *c, const char *name)
 	(void)unlinkat(c->dir, name, AT_REMOVEDIR);
 }
 
-static int failed(const struct cache *c, const char *what, int code, struct err *e)
+int cache_failed(const struct cache *c, const char *what, int code, struct err *e)
 {
 	const char *cure = limits_cure(code);
 
@@ -73,19 +73,19 @@ int cache_make(const struct cache *c, const char *key, struct making *m, struct 
 	(void)snprintf(m->tmp, sizeof(m->tmp), "tmp-%s", key);
 	(void)snprintf(lock, sizeof(lock), "lock-%s", key);
 	m->lock = cache_lock(c, lock, LOCK_EX);
-	return m->lock < 0 ? failed(c, "no lock", -m->lock, e) : 0;
+	return m->lock < 0 ? cache_failed(c, "no lock", -m->lock, e) : 0;
 }
 
 int making_begin(const struct cache *c, struct making *m, struct err *e)
 {
 	cache_empty(c, m->tmp); /* of one that was killed */
 	if (mkdirat(c->dir, m->tmp, 0700) < 0)
-		return failed(c, "no directory", errno, e);
+		return cache_failed(c, "no directory", errno, e);
 	m->dir = openat(c->dir, m->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (m->dir < 0)
-		return failed(c, "no directory", errno, e);
+		return cache_failed(c, "no directory", errno, e);
 	m->fd = openat(m->dir, "root", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return m->fd < 0 ? failed(c, "no file", errno, e) : 0;
+	return m->fd < 0 ? cache_failed(c, "no file", errno, e) : 0;
 }
 
 static int write_about(struct making *m, struct image_text *about, struct err *e)
@@ -113,10 +113,10 @@ int making_end(const struct cache *c, struct making *m, struct image_text *about
 	if (rc == 0 && (fsync(m->fd) < 0 || fsync(m->dir) < 0))
 		rc = -errno;
 	if (rc < 0)
-		return failed(c, "the image cannot be written", -rc, e);
+		return cache_failed(c, "the image cannot be written", -rc, e);
 	cache_empty(c, m->key); /* one that is not whole */
 	if (renameat(c->dir, m->tmp, c->dir, m->key) < 0 || fsync(c->dir) < 0)
-		return failed(c, "the image cannot be put in place", errno, e);
+		return cache_failed(c, "the image cannot be put in place", errno, e);
 	return 0;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cache_name - names of registries, what is fetched from them, and what is left over. */
+/* cache_name - names of registries, and what is left over. */
 #include "vmm/image/cache_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +16,9 @@
 
 #define NAME_FILE     (sizeof("name-") + DIGEST_HEX)
 #define NAME_MAX_TEXT 4096
-#define PULL_FDS      16
 
-static void name_file(const char *name, char file[NAME_FILE])
+/* @kind and the digest of @name */
+static void name_file(const char *kind, const char *name, char file[NAME_FILE])
 {
 	struct digest_sum s;
 	struct digest d;
@@ -29,7 +28,7 @@ static void name_file(const char *name, char file[NAME_FILE])
 	digest_add(&s, name, strlen(name));
 	digest_end(&s, &d);
 	digest_text(&d, text);
-	(void)snprintf(file, NAME_FILE, "name-%.64s", strchr(text, ':') + 1);
+	(void)snprintf(file, NAME_FILE, "%s-%.64s", kind, strchr(text, ':') + 1);
 }
 
 int cache_name(const struct cache *c, const char *name, const char *key, struct err *e)
@@ -39,7 +38,7 @@ int cache_name(const struct cache *c, const char *name, const char *key, struct 
 	struct replace r;
 	int fd = -1, rc = 0;
 
-	name_file(name, file);
+	name_file("name", name, file);
 	if (image_text_add(&t, e, "name=%s", name) < 0 ||
 	    image_text_add(&t, e, "key=%s", key) < 0) {
 		image_text_free(&t);
@@ -56,10 +55,7 @@ int cache_name(const struct cache *c, const char *name, const char *key, struct 
 		replace_drop(&r, c->dir);
 	cleanup_close_fd(&fd);
 	image_text_free(&t);
-	return rc < 0 ? err_set(e, -rc,
-				"the name %.100s in the cache of images %.200s: %s", name,
-				c->path, strerror(-rc))
-		      : 0;
+	return rc < 0 ? cache_failed(c, "the name cannot be written", -rc, e) : 0;
 }
 
 /* Return: 0; -ENOENT, no such file, or not one of ours */
@@ -79,12 +75,32 @@ int cache_named(const struct cache *c, const char *name, char key[CACHE_KEY])
 	char file[NAME_FILE], text[NAME_MAX_TEXT];
 	struct image_text t;
 
-	name_file(name, file);
+	name_file("name", name, file);
 	if (name_read(c, file, text, &t) < 0 ||
 	    strcmp(image_text_get(&t, "name", ""), name) != 0)
 		return -ENOENT;
 	(void)snprintf(key, CACHE_KEY, "%s", image_text_get(&t, "key", ""));
 	return strlen(key) == CACHE_KEY - 1 && !strchr(key, '/') ? 0 : -ENOENT;
+}
+
+int cache_name_lock(const struct cache *c, const char *name, struct err *e)
+{
+	char file[NAME_FILE];
+	int fd;
+
+	name_file("want", name, file);
+	fd = cache_lock(c, file, LOCK_EX);
+	return fd < 0 ? cache_failed(c, "no lock", -fd, e) : fd;
+}
+
+void cache_name_unlock(const struct cache *c, const char *name, int *lock)
+{
+	char file[NAME_FILE];
+
+	name_file("want", name, file);
+	(void)unlinkat(c->dir, file, 0);
+	cleanup_close_fd(lock);
+	*lock = -1;
 }
 
 struct names {
@@ -114,58 +130,7 @@ int cache_names(const struct cache *c,
 	return cache_each(c, name_one, &n, e);
 }
 
-/* ---- what is fetched ---- */
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st, (void)kind, (void)ftw;
-	(void)remove(path);
-	return 0;
-}
-
-void cache_pull_remove(const char *path)
-{
-	(void)nftw(path, remove_one, PULL_FDS, FTW_DEPTH | FTW_PHYS);
-}
-
-int cache_pull(const struct cache *c, char path[PATH_MAX], int *lock, struct err *e)
-{
-	*lock = -1;
-	if (snprintf(path, PATH_MAX, "%s/pull-XXXXXX", c->path) >= PATH_MAX)
-		return err_set(e, ENAMETOOLONG, "the path of the cache is too long");
-	if (mkdtemp(path))
-		*lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, errno, "no directory in the cache of images %.200s: %s",
-			       c->path, strerror(errno));
-	return 0;
-}
-
-void cache_pulled(const struct cache *c, const char *path, int *lock)
-{
-	(void)c;
-	if (*lock < 0)
-		return;
-	cache_pull_remove(path);
-	cleanup_close_fd(lock);
-	*lock = -1;
-}
-
 /* ---- what is left over ---- */
-
-/* Return: was it to go, and did it? */
-static bool prune_pull(const struct cache *c, const char *name)
-{
-	cleanup_close int fd =
-		openat(c->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	char path[PATH_MAX];
-
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
-	    snprintf(path, sizeof(path), "%s/%s", c->path, name) >= PATH_MAX)
-		return false;
-	cache_pull_remove(path);
-	return true;
-}
 
 static bool prune_making(const struct cache *c, const char *key)
 {
@@ -199,6 +164,16 @@ static bool prune_name(const struct cache *c, const char *file)
 	return unlinkat(c->dir, file, 0) == 0;
 }
 
+static void prune_want(const struct cache *c, const char *name)
+{
+	int lock = cache_lock(c, name, LOCK_EX | LOCK_NB);
+
+	if (lock < 0)
+		return;
+	(void)unlinkat(c->dir, name, 0);
+	cleanup_close_fd(&lock);
+}
+
 struct prune {
 	const struct cache *c;
 	int gone;
@@ -209,11 +184,13 @@ static int prune_one(void *ctx, const char *name)
 	struct prune *p = ctx;
 
 	if (strncmp(name, "pull-", 5) == 0)
-		p->gone += prune_pull(p->c, name);
+		p->gone += cache_pull_prune(p->c, name);
 	else if (strncmp(name, "tmp-", 4) == 0)
 		p->gone += prune_making(p->c, name + 4);
 	else if (strncmp(name, "lock-", 5) == 0)
 		(void)prune_making(p->c, name + 5);
+	else if (strncmp(name, "want-", 5) == 0)
+		prune_want(p->c, name);
 	else if (strncmp(name, "name-", 5) == 0)
 		(void)prune_name(p->c, name);
 	return 0;
@@ -223,5 +200,7 @@ int cache_prune(const struct cache *c, struct err *e)
 {
 	struct prune p = {.c = c};
 
-	return cache_each(c, prune_one, &p, e) < 0 ? -e->code : p.gone;
+	if (cache_each(c, prune_one, &p, e) < 0 || cache_blobs_prune(c, e) < 0)
+		return -e->code;
+	return p.gone;
 }

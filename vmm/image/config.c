@@ -131,6 +131,20 @@ static int add_platform(struct image_text *t, const json_t *json, const char *ar
 		       : 0;
 }
 
+/* What it unpacks to, and what it is packed */
+static int add_layer(struct image_text *t, const struct image_layer *l, struct err *e)
+{
+	char text[DIGEST_TEXT];
+
+	digest_text(&l->plain, text);
+	if (image_text_add(t, e, "layer=%s", text) < 0)
+		return -e->code;
+	if (!l->summed)
+		return 0;
+	digest_text(&l->digest, text);
+	return image_text_add(t, e, "blob=%s", strchr(text, ':') + 1);
+}
+
 static int read_layers(struct image_manifest *m, const json_t *json, struct err *e)
 {
 	const json_t *ids = json_object_get(json_object_get(json, "rootfs"), "diff_ids");
@@ -147,7 +161,7 @@ static int read_layers(struct image_manifest *m, const json_t *json, struct err 
 			return err_set(e, EINVAL,
 				       "its config has a layer whose diff_id "
 				       "is none of sha256");
-		if (image_text_add(&m->text, e, "layer=%s", id) < 0)
+		if (add_layer(&m->text, &m->layer[i], e) < 0)
 			return -e->code;
 	}
 	return 0;

@@ -5,39 +5,56 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "vmm/core/util.h"
 
+/* In the new process: stdout is the job's, and it ends with its parent, by SIGKILL as well */
+static void become(const char *const *argv, pid_t parent)
+{
+	int none = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t no_signals;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	for (int s = 1; s <= SIGRTMAX; s++)
+		(void)signal(s, SIG_DFL);
+	sigemptyset(&no_signals);
+	(void)sigprocmask(SIG_SETMASK, &no_signals, NULL);
+	if (none < 0 || dup2(none, STDIN_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return;
+	(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+}
+
+/* Return: 0, or the errno of what failed */
 static int spawn(pid_t *pid, const char *const *argv)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
+	pid_t self = getpid();
+	int fds[2], code = 0;
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
-					       O_RDONLY, 0);
-	/* stdout is the job's */
-	(void)posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setflags(&attr,
-				       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv,
-			  environ);
-	(void)posix_spawn_file_actions_destroy(&files);
-	(void)posix_spawnattr_destroy(&attr);
-	return rc;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return errno;
+	*pid = fork();
+	if (*pid == 0) {
+		become(argv, self);
+		code = errno;
+		(void)write_full(fds[1], &code, sizeof(code));
+		_exit(127);
+	}
+	code = *pid < 0 ? errno : 0;
+	close(fds[1]);
+	/* exec closes the other end */
+	if (*pid > 0 && read_full(fds[0], &code, sizeof(code)) == sizeof(code))
+		(void)waitpid(*pid, NULL, 0);
+	close(fds[0]);
+	return code;
 }
 
 int fetch_image(const char *name, const char *arch, const char *dir, bool show,

@@ -209,25 +209,54 @@ static int find_local(struct cached *i, const struct cache *c, const struct refe
 
 /* ---- a registry ---- */
 
+/* Fetch it and import that.  Return: likewise; -ESTALE, a layer of the cache's own was bad, which they
+ * have left
+ */
+static int pull(struct cached *i, const struct cache *c, const struct reference *r,
+		const char *word, const struct image_how *how, struct err *e)
+{
+	char path[PATH_MAX];
+	struct reference local = {.kind = REFERENCE_LOCAL, .path = path, .tag = "image"};
+	int lock, lent = cache_pull(c, path, &lock, e), rc = MIN(lent, 0);
+
+	if (rc == 0)
+		rc = fetch_image(r->path, arch_images, path, !how->quiet, e);
+	if (rc == 0)
+		rc = find_local(i, c, &local, word, how, e);
+	if (rc == 0)
+		cache_pull_keep(c, lock, &i->about);
+	cache_pulled(c, path, &lock);
+	if (rc != -EBADMSG || lent <= 0)
+		return rc;
+	cache_blobs_drop(c);
+	return err_set(e, ESTALE, "a layer in the cache was not what was written");
+}
+
 static int find_registry(struct cached *i, const struct cache *c,
 			 const struct reference *r, const char *word,
 			 const struct image_how *how, struct err *e)
 {
-	char path[PATH_MAX], key[CACHE_KEY];
-	struct reference local = {.kind = REFERENCE_LOCAL, .path = path, .tag = "image"};
+	char key[CACHE_KEY];
 	int lock, rc = 0;
 
 	if (!how->again && cache_named(c, r->path, key) == 0)
 		rc = cache_find(c, key, i, e);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	rc = cache_pull(c, path, &lock, e);
+	lock = cache_name_lock(c, r->path, e);
+	if (lock < 0)
+		return lock;
+	/* another process may have fetched it while we waited for the lock */
+	if (!how->again && cache_named(c, r->path, key) == 0)
+		rc = cache_find(c, key, i, e);
 	if (rc == 0)
-		rc = fetch_image(r->path, arch_images, path, !how->quiet, e);
+		rc = pull(i, c, r, word, how, e);
+	if (rc == -ESTALE)
+		rc = pull(i, c, r, word, how, e);
 	if (rc == 0)
-		rc = find_local(i, c, &local, word, how, e);
-	cache_pulled(c, path, &lock);
-	return rc < 0 ? rc : cache_name(c, r->path, i->key, e);
+		rc = cache_name(c, r->path, i->key, e);
+	cache_name_unlock(c, r->path, &lock);
+	return MIN(rc, 0);
 }
 
 int image_find(struct cached *i, const struct cache *c, const struct reference *r,

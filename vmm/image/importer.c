@@ -121,14 +121,14 @@ int importer_run(const struct importer *im, struct image_text *text, struct err 
 {
 	struct heard h = {.im = im, .text = text, .e = e};
 	int fds[2], status = 0;
-	pid_t pid;
+	pid_t self = getpid(), pid;
 
 	*text = (struct image_text){0};
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_set(e, errno, "no pipe: %s; raise ulimit -n", strerror(errno));
 	pid = fork();
 	if (pid == 0)
-		importer_child(im, fds[1]);
+		importer_child(im, fds[1], self);
 	close(fds[1]);
 	if (pid < 0) {
 		int code = errno;

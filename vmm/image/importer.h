@@ -10,6 +10,7 @@
 #define MICROVM_IMAGE_IMPORTER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "vmm/core/err.h"
 #include "vmm/core/landlock.h"
@@ -44,8 +45,10 @@ struct importer {
  */
 int importer_run(const struct importer *im, struct image_text *text, struct err *e);
 
-/* In the importer (importer_child.c): do it, and say what came of it on @pipe */
-_Noreturn void importer_child(const struct importer *im, int pipe);
+/* In the importer (importer_child.c): do it, and say what came of it on @pipe. @parent: who forked it, and
+ * may be gone
+ */
+_Noreturn void importer_child(const struct importer *im, int pipe, pid_t parent);
 
 /* Messages on the pipe: one of these, the number of bytes that follow, and these */
 enum importer_says {

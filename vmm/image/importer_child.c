@@ -55,9 +55,8 @@ static void ask_early(void)
 /* No signal but its filter's and its time's; it ends with its parent. What was stderr is the pipe,
  * for a last sentence of the filter's
  */
-static void ready(struct importer *im, int *pipe, struct err *e)
+static void ready(struct importer *im, int *pipe, pid_t parent, struct err *e)
 {
-	pid_t parent = getppid();
 	sigset_t all;
 	int fd[3];
 
@@ -173,14 +172,14 @@ static int lock(const struct importer *im, enum importer_lock step, struct err *
 			: 0;
 }
 
-void importer_child(const struct importer *given, int pipe)
+void importer_child(const struct importer *given, int pipe, pid_t parent)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct importer im = *given;
 	struct squash *squash = NULL;
 	struct err e = {0};
 
-	ready(&im, &pipe, &e);
+	ready(&im, &pipe, parent, &e);
 	if (lock(&im, IMPORTER_RIGHTS, &e) < 0)
 		fail(pipe, &e);
 	if (im.out >= 0) {

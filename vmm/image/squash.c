@@ -17,6 +17,9 @@ int squash_failed(struct squash *s, int rc, struct err *e)
 {
 	const char *cure = s->out.failed ? limits_cure(s->out.failed) : NULL;
 
+	if (s->out.failed == ENOSPC && !cure)
+		cure = "microvm images prune, or set XDG_CACHE_HOME";
+
 	if (rc == 0)
 		return 0;
 	if (s->out.failed)
