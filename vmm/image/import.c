@@ -12,6 +12,8 @@
 
 #include "vmm/core/util.h"
 
+#define TAR_BLOCK 512
+
 int import_open(struct import *i, struct err *e)
 {
 	return merge_open(&i->merge, e);
@@ -29,6 +31,7 @@ struct reading {
 	struct import *import;
 	struct stream stream;
 	struct err e; /* why there are no more bytes */
+	bool padded;  /* zeroes came after the last of them */
 };
 
 static long reading_next(struct reading *r, const void **p)
@@ -51,15 +54,34 @@ static long reading_next(struct reading *r, const void **p)
 	return n;
 }
 
+/* Some tools leave out what follows the last file's bytes, up to a block of the tar and the end. That is made up
+ * for here; what is left to read then may be nothing else (is_cut())
+ */
 static la_ssize_t reading_fill(struct archive *a, void *ctx, const void **p)
 {
+	static const uint8_t pad[TAR_BLOCK];
 	struct reading *r = ctx;
 	long n = reading_next(r, p);
+	size_t over = (size_t)(r->stream.plain.bytes % TAR_BLOCK);
 
+	if (n == 0 && over && !r->padded) {
+		r->padded = true;
+		*p = pad;
+		return (la_ssize_t)(TAR_BLOCK - over);
+	}
 	if (n >= 0)
 		return n;
 	archive_set_error(a, r->e.code, "%s", r->e.msg);
 	return ARCHIVE_FATAL;
+}
+
+/* Did a name or a file's bytes need more than there was? */
+static int is_cut(const struct reading *r, struct err *e)
+{
+	return r->padded ? err_set(e, EBADMSG,
+				   "it is cut off in the middle of a file; fetch the "
+				   "image again")
+			 : 0;
 }
 
 static int archive_failed(struct reading *r, struct archive *a, struct err *e)
@@ -171,7 +193,9 @@ static int file_bytes(struct reading *r, struct archive *a, uint64_t size, struc
 		if (off < 0 || (uint64_t)off < at || (uint64_t)off > size ||
 		    n > size - (uint64_t)off)
 			return err_set(e, EBADMSG, "its pieces are not in order");
-		ok = squash_file_hole(s, (uint64_t)off - at, e);
+		ok = is_cut(r, e);
+		if (ok == 0)
+			ok = squash_file_hole(s, (uint64_t)off - at, e);
 		if (ok == 0 && n)
 			ok = squash_file_add(s, p, n, e);
 		if (ok < 0)
@@ -227,7 +251,7 @@ static int read_entries(struct reading *r, struct archive *a, struct err *e)
 	/* a warning: names are not what libarchive calls text. They come as they are */
 	while ((rc = archive_read_next_header(a, &ae)) == ARCHIVE_OK ||
 	       rc == ARCHIVE_WARN)
-		if (entry_put(r, a, ae, e) < 0)
+		if (is_cut(r, e) < 0 || entry_put(r, a, ae, e) < 0)
 			return -e->code;
 	return rc == ARCHIVE_EOF ? 0 : archive_failed(r, a, e);
 }

@@ -22,6 +22,7 @@
 #define CHILD_ABOVE   16
 #define CHILD_THREADS 8 /* that compress, at most */
 #define CHILD_LARGE   (128 << 10)
+#define CHILD_SORTS   4096 /* more than qsort() has on its stack */
 
 static void say(int pipe, enum importer_says what, const void *p, size_t n)
 {
@@ -44,10 +45,20 @@ static _Noreturn void fail(int pipe, const struct err *e)
 	_exit(1);
 }
 
-/* What jansson asks the host for when it is first called, a locked process may not: a seed */
+static int by_byte(const void *a, const void *b)
+{
+	return *(const char *)a - *(const char *)b;
+}
+
+/* What libraries ask the host for when they are first called, a locked process may not: jansson a seed, and
+ * qsort(), with which libsquashfs sorts attributes, how much memory there is, once it has much to sort
+ */
 static void ask_early(void)
 {
+	char much[CHILD_SORTS] = "";
+
 	json_object_seed(0);
+	qsort(much, sizeof(much), 1, by_byte);
 	(void)mallopt(M_ARENA_MAX, 1);                /* others grow by mprotect(2) */
 	(void)mallopt(M_MMAP_THRESHOLD, CHILD_LARGE); /* wherever our parent's stood */
 }

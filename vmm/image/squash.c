@@ -10,7 +10,6 @@
 #include "vmm/core/limits.h"
 #include "vmm/core/util.h"
 
-#define SQUASH_BLOCK   SQFS_DEFAULT_BLOCK_SIZE
 #define SQUASH_BACKLOG 8 /* blocks that wait, for each thread */
 
 int squash_failed(struct squash *s, int rc, struct err *e)
@@ -107,6 +106,7 @@ void squash_close(struct squash *s)
 	sqfs_destroy(s->blocks);
 	sqfs_destroy(s->unpacker);
 	sqfs_destroy(s->packer);
+	squash_sparse_free(s);
 	free(s);
 }
 
@@ -114,23 +114,15 @@ void squash_close(struct squash *s)
 
 int squash_file_begin(struct squash *s, struct squash_object *o, struct err *e)
 {
+	squash_sparse_begin(s, o);
 	return squash_failed(
 		s, sqfs_block_processor_begin_file(s->data, &o->inode, NULL, 0), e);
 }
 
 int squash_file_add(struct squash *s, const void *p, size_t n, struct err *e)
 {
+	s->at += n;
 	return squash_failed(s, sqfs_block_processor_append(s->data, p, n), e);
-}
-
-int squash_file_hole(struct squash *s, uint64_t n, struct err *e)
-{
-	static const uint8_t zeroes[SQUASH_BLOCK];
-	int rc = 0;
-
-	for (; rc == 0 && n; n -= MIN(n, sizeof(zeroes)))
-		rc = squash_file_add(s, zeroes, (size_t)MIN(n, sizeof(zeroes)), e);
-	return rc;
 }
 
 int squash_file_end(struct squash *s, struct err *e)
@@ -173,6 +165,8 @@ int squash_tables(struct squash *s, struct err *e)
 {
 	int rc = sqfs_block_processor_finish(s->data);
 
+	if (rc == 0)
+		rc = squash_sparse_finish(s);
 	s->super.inode_table_start = s->out.file.get_size(&s->out.file);
 	return squash_failed(s, rc, e);
 }

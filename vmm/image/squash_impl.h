@@ -21,6 +21,8 @@
 
 #include "vmm/image/squash.h"
 
+#define SQUASH_BLOCK SQFS_DEFAULT_BLOCK_SIZE
+
 struct squash_file {
 	sqfs_file_t file;
 	int fd;
@@ -38,13 +40,22 @@ struct squash {
 	sqfs_xattr_writer_t *xattrs;
 	sqfs_meta_writer_t *inodes, *dirs;
 	sqfs_dir_writer_t *dir;
-	unsigned int nxattrs; /* in the set that is being made */
+	unsigned int nxattrs;       /* in the set that is being made */
+	struct squash_object *file; /* whose bytes are being written */
+	uint64_t at;                /* how many of them have been */
+	struct squash_holes *holes; /* of each file that has some */
 };
 
 /* squash_failed() - @rc of the library's.  Return: -errno, with a sentence in @e */
 int squash_failed(struct squash *s, int rc, struct err *e);
 /* squash_packer() - zstd as the library wants it.  Return: NULL, no memory */
 sqfs_compressor_t *squash_packer(bool unpacks);
+/* Holes: a file begins; @s->data is done, and all inodes are to have theirs (Return: an error of the
+ * library's); the end
+ */
+void squash_sparse_begin(struct squash *s, struct squash_object *o);
+int squash_sparse_finish(struct squash *s);
+void squash_sparse_free(struct squash *s);
 /* squash_file() - make @f what the library writes to and reads from */
 void squash_file(struct squash_file *f, int fd);
 

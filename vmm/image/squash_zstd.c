@@ -12,7 +12,8 @@
 
 #include "vmm/core/util.h"
 
-#define PACK_LEVEL 3 /* zstd's own choice */
+#define PACK_LEVEL \
+	1 /* against 3: a twelfth less processor time to import, 3% more bytes */
 
 struct packer {
 	sqfs_compressor_t base;
