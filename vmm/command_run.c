@@ -81,10 +81,10 @@ static int run_plan(struct job *j, struct config *cfg, struct err *e)
 void command_run_help(FILE *out)
 {
 	(void)fputs(
-		"ROOT is a directory, a tar (- for stdin), or an image of a file system. The job\n"
-		"sees it read-only below memory of its own. The exit status is the job's; 125\n"
-		"says that the machine could not run it, 124 that --timeout ran out.\n"
-		"docs/run.md has more.\n\n",
+		"ROOT is a directory, a tar (- for stdin), or an image: of a file system, or of\n"
+		"containers (alpine:3.20). The job sees it read-only below memory of its own.\n"
+		"The exit status is the job's; 125 says that the machine could not run it, 124\n"
+		"that --timeout ran out. docs/run.md has more, docs/images.md on containers.\n\n",
 		out);
 	job_options_help(out);
 }

@@ -64,7 +64,7 @@ int fetch_image(const char *name, const char *arch, const char *dir, bool show,
 	const char *argv[12] = {"skopeo",          "copy", "--override-os", "linux",
 				"--override-arch", arch};
 	int rc, status = 0, n = 6;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (asprintf(&from, "docker://%s", name) < 0 ||
 	    asprintf(&to, "oci:%s:image", dir) < 0)
