@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_image_import - the process that reads images, under its lock */
+#include "vmm/image/import.h"
 #include "vmm/image/importer.h"
 
 #include <check.h>
@@ -181,6 +182,31 @@ START_TEST(a_full_disk_is_a_sentence)
 }
 END_TEST
 
+/* Zeroes without end, in a file or behind it: what unpacks to too much is left at the limit */
+START_TEST(what_has_no_end_is_left)
+{
+	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int out = memfd_create("out", MFD_CLOEXEC);
+	struct image_manifest m;
+	struct source s;
+	struct import i = {.source = &s, .squash = squash_open(out, 1, &e)};
+
+	ck_assert_ptr_nonnull(i.squash);
+	ck_assert_int_eq(source_open(&s, SOURCE_OCI_DIR, dirfd, &e), 0);
+	ck_assert_msg(manifest_read(&m, &s, NULL, arch_images, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(import_open(&i, &e), 0);
+	i.unpacked = IMPORT_MOST - LARGE;
+	ck_assert_int_eq(import_layer(&i, &m.layer[0], &e), -EFBIG);
+	ck_assert_msg(strstr(e.msg, "unpacks to more than 64 GiB") != NULL, "%s", e.msg);
+	squash_close(i.squash);
+	import_close(&i);
+	manifest_free(&m);
+	source_close(&s);
+	close(out);
+	close(dirfd);
+}
+END_TEST
+
 #define CUT ((size_t)900)
 
 /* In the importer: begin a text, and end as one whose work is done */
@@ -225,5 +251,6 @@ UNIT_MAIN("image_import", setup, teardown, t)
 	tcase_add_test(t, a_directory_becomes_squashfs);
 	tcase_add_test(t, what_is_wrong_is_a_sentence);
 	tcase_add_test(t, a_full_disk_is_a_sentence);
+	tcase_add_test(t, what_has_no_end_is_left);
 	tcase_add_test(t, half_a_text_is_none);
 }
