@@ -70,6 +70,23 @@ void disk_fail_flushes(struct disk *d)
 	(void)d->ops->flush_failed(d, true);
 }
 
+unsigned int disk_files(const struct disk *d, const struct disk **at)
+{
+	if (d->under)
+		return disk_files(d->under, at);
+	if (d->ops->files)
+		return d->ops->files(d, at);
+	at[0] = d;
+	return 1;
+}
+
+bool disk_is_plain(const struct disk *d)
+{
+	if (d->under)
+		return disk_is_plain(d->under);
+	return !d->ops->is_plain || d->ops->is_plain(d);
+}
+
 void disk_cancel(struct disk *d)
 {
 	d->ops->cancel(d);

@@ -154,6 +154,12 @@ bool disk_rest(struct disk *d);
 void disk_state(struct disk *d, struct state *s, bool *failed);
 /* disk_fail_flushes() - as if a flush had failed: every later one fails */
 void disk_fail_flushes(struct disk *d);
+/* disk_files() - the files that @d stands on, the lowest first, an overlay after its base.  @at: DISK_FILES_MAX
+ * of them. Return: how many. disk_is_plain() - has it no overlay, or one that holds nothing yet?
+ */
+#define DISK_FILES_MAX 2
+unsigned int disk_files(const struct disk *d, const struct disk **at);
+bool disk_is_plain(const struct disk *d);
 /* disk_cancel() - finish everything: -ECANCELED for requests that have not begun, and wait for
  * the others. For reset
  */

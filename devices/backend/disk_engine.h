@@ -25,6 +25,9 @@ struct disk_engine_ops {
 	bool (*rest)(struct disk *d);
 	/* has a flush failed, and so every later one? @fail: one has */
 	bool (*flush_failed)(struct disk *d, bool fail);
+	/* disk_files(), disk_is_plain(); NULL: it is a file of its own, or stands on one disk */
+	unsigned int (*files)(const struct disk *d, const struct disk **at);
+	bool (*is_plain)(const struct disk *d);
 	void (*cancel)(struct disk *d);
 	void (*destroy)(struct disk *d); /* nothing in flight; frees d->engine */
 };

@@ -124,6 +124,25 @@ static bool overlay_flush_failed(struct disk *d, bool fail)
 	return ov->flush.failed;
 }
 
+static unsigned int overlay_files(const struct disk *d, const struct disk **at)
+{
+	const struct overlay *ov = d->engine;
+
+	at[0] = ov->base;
+	at[1] = ov->top;
+	return 2;
+}
+
+static bool overlay_is_plain(const struct disk *d)
+{
+	const struct overlay *ov = d->engine;
+	bool in_top;
+
+	return overlay_map_run(&ov->map, 0, ov->map.clusters, &in_top) ==
+		       ov->map.clusters &&
+	       !in_top;
+}
+
 /* Requests under way end through overlay_done(), which begins nothing new. */
 static void overlay_cancel(struct disk *d)
 {
@@ -213,6 +232,8 @@ void overlay_attach(struct disk *d)
 		.commit = overlay_commit,
 		.rest = overlay_rest,
 		.flush_failed = overlay_flush_failed,
+		.files = overlay_files,
+		.is_plain = overlay_is_plain,
 		.cancel = overlay_cancel,
 		.destroy = overlay_destroy,
 	};

@@ -332,6 +332,11 @@ uint64_t blk_size(const struct virtio_dev *v)
 	return v->ops == &blk_ops ? container_of(v, const struct blk, v)->disk->size : 0;
 }
 
+struct disk *blk_disk(const struct virtio_dev *v)
+{
+	return v->ops == &blk_ops ? container_of(v, const struct blk, v)->disk : NULL;
+}
+
 /* 5.2.6: 20 bytes, padded with NUL, and no NUL when all are used */
 static void blk_name(struct blk *b, const struct config_disk *c, unsigned int i)
 {

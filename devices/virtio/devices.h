@@ -11,6 +11,8 @@
 #include "devices/virtio/virtio.h"
 #include "devices/backend/tty.h"
 
+struct disk;
+
 /* cfg->disk[@i], named by its id */
 struct virtio_dev *blk_create(const struct virtio_env *env, unsigned int i,
 			      struct err *e);
@@ -29,6 +31,8 @@ void blk_look_again(struct virtio_dev *v);
  * does not name the disk: as disk_grow(), and -EBUSY: it waits for the host
  */
 int blk_resize(struct virtio_dev *v, uint64_t size, uint64_t *now, struct err *e);
+/* blk_disk() - on which it stands.  Return: NULL: another process serves it */
+struct disk *blk_disk(const struct virtio_dev *v);
 /* blk_size() - bytes that the guest sees. Loop thread. Return: 0: another process serves it and knows */
 uint64_t blk_size(const struct virtio_dev *v);
 /* cfg->net[@i], named by its id */

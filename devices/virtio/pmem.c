@@ -294,3 +294,8 @@ struct pmem_range pmem_range(const struct virtio_dev *v)
 {
 	return pmem_of(v)->range;
 }
+
+struct disk *pmem_disk(const struct virtio_dev *v)
+{
+	return pmem_of(v)->disk;
+}

@@ -14,6 +14,8 @@
 /* Linux adds memory in pieces of this: start and size are multiples of it */
 #define PMEM_ALIGN (UINT64_C(2) << 20)
 
+struct disk;
+
 struct pmem_range {
 	gpa_t gpa;
 	uint64_t len;
@@ -27,6 +29,8 @@ struct pmem_range {
  */
 struct virtio_dev *pmem_create(const struct virtio_env *env, unsigned int i, gpa_t gpa,
 			       struct err *e);
-struct pmem_range pmem_range(const struct virtio_dev *v); /* of a pmem_create()d device */
+/* of a pmem_create()d device: its range, and the file that is mapped there */
+struct pmem_range pmem_range(const struct virtio_dev *v);
+struct disk *pmem_disk(const struct virtio_dev *v);
 
 #endif

@@ -91,7 +91,72 @@ snapshot_wrong_test() {
 	judge ${name}_none $? 1 'none: no saved machine is there'
 }
 
+# goes_on DIR OPTION... - does it, restored so?  Its end is ours
+goes_on() {
+	restored "$@"
+	sleep 0.2 # and write
+	kill -HUP "$pid" 2>/dev/null
+	wait "$pid"
+	[ $? = 143 ]
+}
+
+# A guest that writes to its disk all the time, and what becomes of the disk
+snapshot_disks_test() {
+	local name=snapshot_and_its_disks d=$work/kept bad='' first
+	wants $name || return 0
+	rm -rf "$work/saved"* "$work/kept"* && truncate -s 4M "$d"
+	rm -f "$work/control"
+	"$microvm" --kernel "$payloads/blk" --disk "$d" --control "$work/control" --timeout "${LIMIT}s" \
+		--append 'until=told mode=load rw=write depth=16 count=100000000' \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await answers && sleep 0.2
+	ctl pause && ctl save "$work/saved" || bad=$(cat "$work/ctl")
+	first=$pid
+	! "$microvm" restore "$work/saved" >"$work/out" 2>&1 </dev/null && grep -q 'is in use by another' "$work/out" ||
+		bad='two write to one disk'
+	kill -HUP "$first"
+	wait "$first"
+	cp "$d" "$d.copy"
+	goes_on "$work/saved" --disk "blk0=$d.copy" || bad="a copy: $(cat "$work/err")"
+	goes_on "$work/saved" --disk "$d,overlay=$d.one" || bad="an overlay: $(cat "$work/err")"
+	goes_on "$work/saved" --disk "$d,id=blk0,overlay=$d.two" || bad="another: $(cat "$work/err")"
+	! goes_on "$work/saved" --disk "$d,overlay=$d.one" && grep -q 'is not empty; name a new file' "$work/err" ||
+		bad='an overlay of another'
+	printf x | dd of="$d.copy" bs=1 seek=4194303 conv=notrunc status=none
+	! goes_on "$work/saved" --disk "blk0=$d.copy" && grep -q 'first or last bytes are others' "$work/err" ||
+		bad='another end of a copy'
+	goes_on "$work/saved" || bad="as it was: $(cat "$work/err")"
+	! goes_on "$work/saved" && grep -q 'was written to after the machine was saved' "$work/err" ||
+		bad='a disk that was written'
+	if [ "$bad" ]; then not_ok $name "$bad"; else ok $name; fi
+}
+
+# An overlay belongs to the moment as well
+snapshot_overlay_test() {
+	local name=snapshot_and_its_overlay d=$work/kept bad=''
+	wants $name || return 0
+	rm -rf "$work/saved"* "$work/kept"* && truncate -s 4M "$d"
+	rm -f "$work/control"
+	"$microvm" --kernel "$payloads/blk" --disk "$d,overlay=$d.top" --control "$work/control" \
+		--timeout "${LIMIT}s" --append 'until=told mode=load rw=write depth=16 count=100000000' \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await answers && sleep 0.2
+	ctl pause && ctl save "$work/saved" && cp --sparse=always "$d.top" "$d.copy" || bad=$(cat "$work/ctl")
+	kill -HUP "$pid"
+	wait "$pid"
+	! goes_on "$work/saved" --disk "$d,overlay=$d.new" && grep -q 'it was saved with an overlay\|is not what' "$work/err" ||
+		bad='without what it wrote'
+	goes_on "$work/saved" || bad="as it was: $(cat "$work/err")"
+	! goes_on "$work/saved" && grep -q 'top was written to after' "$work/err" || bad='its overlay was written'
+	goes_on "$work/saved" --disk "$d,overlay=$d.copy" || bad="a copy: $(cat "$work/err")"
+	if [ "$bad" ]; then not_ok $name "$bad"; else ok $name; fi
+}
+
 snapshot_test() {
+	snapshot_disks_test
+	snapshot_overlay_test
 	snapshot_count_test snapshot_of_a_guest_that_counts 30 --cpus 2 --balloon 0
 	snapshot_count_test snapshot_without_acpi 3 --acpi off
 	snapshot_wrong_test

@@ -142,8 +142,8 @@ static int cli_apply(struct cli c, struct config *cfg, struct err *e)
 	return rc;
 }
 
-int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action,
-	      struct err *e)
+int cli_read(int argc, char **argv, struct config *cfg, enum cli_action *action,
+	     struct err *e)
 {
 	struct cli c = {.argc = argc, .i = 1, .argv = argv};
 	const char *file = NULL;
@@ -159,7 +159,15 @@ int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action
 		rc = cli_apply(c, cfg, e);
 	if (rc == 0 && cfg->json && !cfg->dry_run)
 		rc = err_usage(e, "--json is about what --dry-run prints; give both");
-	return rc < 0 ? rc : config_validate(cfg, e);
+	return rc;
+}
+
+int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action,
+	      struct err *e)
+{
+	int rc = cli_read(argc, argv, cfg, action, e);
+
+	return rc < 0 || *action != CLI_RUN ? rc : config_validate(cfg, e);
 }
 
 static void cli_help_row(FILE *out, const struct setting *s)

@@ -18,6 +18,10 @@ enum cli_action { CLI_RUN, CLI_HELP, CLI_VERSION };
 int cli_parse(int argc, char **argv, struct config *cfg, enum cli_action *action,
 	      struct err *e);
 
+/* cli_read() - likewise, and nothing is validated */
+int cli_read(int argc, char **argv, struct config *cfg, enum cli_action *action,
+	     struct err *e);
+
 /* cli_help() - the options, from the setting table, in 80 columns; after the usage lines */
 void cli_help(FILE *out);
 

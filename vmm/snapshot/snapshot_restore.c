@@ -10,6 +10,7 @@
 
 #include "vmm/core/util.h"
 #include "vmm/snapshot/snapshot.h"
+#include "vmm/snapshot/snapshot_files.h"
 #include "vmm/snapshot/snapshot_parts.h"
 
 #define RESTORE_STATE_MAX (256 * MIB)
@@ -23,6 +24,7 @@ static void restore_sections(const struct snapshot *s, struct state *st)
 static int restore_load(const struct machine_load *l, struct machine *m, struct err *e)
 {
 	const struct snapshot *s = container_of(l, const struct snapshot, load);
+	struct machine_file file[MACHINE_FILES_MAX];
 	struct state st;
 	char *settings = NULL;
 
@@ -32,6 +34,8 @@ static int restore_load(const struct machine_load *l, struct machine *m, struct 
 	snapshot_layout_state(&m->mem, &st);
 	if (state_ok(&st))
 		machine_state(m, &st);
+	if (state_ok(&st))
+		snapshot_files_state(&st, file, machine_files(m, file));
 	if (state_ok(&st) && st.pos != s->len - SNAPSHOT_HEADER)
 		state_fail(&st, "there is more than this machine has");
 	if (!state_ok(&st))

@@ -18,6 +18,7 @@
 #include "vmm/core/util.h"
 #include "vmm/machine/machine_ops.h"
 #include "vmm/snapshot/snapshot.h"
+#include "vmm/snapshot/snapshot_files.h"
 #include "vmm/snapshot/snapshot_parts.h"
 
 #define SAVE_PIECE (16 * MIB)
@@ -33,7 +34,9 @@ struct snapshot_saver {
 	struct machine_asker *asker; /* who is told in the end; NULL: forgot us */
 	struct state state;
 	struct work work;
-	struct err failure; /* of the work */
+	struct machine_file file[MACHINE_FILES_MAX];
+	unsigned int nfile, unsynced; /* whose flush failed; @nfile: none did */
+	struct err failure;           /* of the work */
 };
 
 /* ---- the files, on a worker ---- */
@@ -107,21 +110,34 @@ static int save_state(const struct snapshot_saver *s)
 	return rc;
 }
 
+/* What the disks have is on stable storage before what stands on it */
+static int save_disks(struct snapshot_saver *s, struct err *e)
+{
+	int rc = snapshot_files_sync(s->file, s->nfile, &s->unsynced);
+
+	if (rc < 0)
+		return err_set(e, -rc, "%s: what was written to %s may be lost: %s",
+			       s->file[s->unsynced].id, s->file[s->unsynced].path,
+			       strerror(-rc));
+	snapshot_files_state(&s->state, s->file, s->nfile);
+	return state_ok(&s->state) ? 0 : err_set(e, EIO, "%s", s->state.why);
+}
+
 static void save_run_work(struct work *w)
 {
 	struct snapshot_saver *s = container_of(w, struct snapshot_saver, work);
-	int rc = save_memory(s);
+	struct err *e = &s->failure;
+	int rc;
 
-	s->failure.code = 0;
-	if (rc < 0) {
-		err_set(&s->failure, -rc, "the memory cannot be written: %s",
-			strerror(-rc));
+	e->code = 0;
+	s->unsynced = s->nfile;
+	if (save_disks(s, e) < 0)
 		return;
-	}
-	rc = save_state(s);
+	rc = save_memory(s);
 	if (rc < 0)
-		err_set(&s->failure, -rc, "the state cannot be written: %s",
-			strerror(-rc));
+		err_set(e, -rc, "the memory cannot be written: %s", strerror(-rc));
+	else if ((rc = save_state(s)) < 0)
+		err_set(e, -rc, "the state cannot be written: %s", strerror(-rc));
 }
 
 /* ---- the machine, on the loop ---- */
@@ -145,6 +161,8 @@ static void save_done(struct work *w)
 {
 	struct snapshot_saver *s = container_of(w, struct snapshot_saver, work);
 
+	if (s->unsynced < s->nfile)
+		machine_file_failed(&s->file[s->unsynced]);
 	save_end(s, s->failure.code ? &s->failure : NULL);
 }
 
@@ -166,6 +184,7 @@ static void save_on_paused(struct machine_asker *a, const struct err *why,
 	snapshot_settings_state(&s->settings, &s->state);
 	snapshot_layout_state(mem, &s->state);
 	machine_state(s->m, &s->state);
+	s->nfile = machine_files(s->m, s->file);
 	if (!state_ok(&s->state)) {
 		err_set(&e, ENOTSUP, "%s", s->state.why);
 		save_end(s, &e);
