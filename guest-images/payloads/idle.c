@@ -38,8 +38,12 @@ static void idle_live(unsigned int i)
 			first = q;
 	}
 	vio_driver_ok(d);
-	if (d->id == VIRTIO_ID_BALLOON && !vq_request(&first, &given, 1, NULL))
-		print("FAIL: a page is not taken\n");
+	if (d->id == VIRTIO_ID_BALLOON) {
+		memset(page, 0x5a, sizeof(page));
+		if (!vq_request(&first, &given, 1, NULL) || *(volatile uint8_t *)page)
+			print("FAIL: a page is not taken\n");
+		memset(page, 0x5a, sizeof(page));
+	}
 	print("device %u: id %u, status %x\n", i, d->id, vio_status(d));
 }
 

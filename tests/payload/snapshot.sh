@@ -154,7 +154,40 @@ snapshot_overlay_test() {
 	if [ "$bad" ]; then not_ok $name "$bad"; else ok $name; fi
 }
 
+# Every device alive, in the middle of nothing: each goes on, comes to life once more when a key is typed, and
+# the balloon's page, which comes from the file, reads as zeroes
+snapshot_devices_test() {
+	local name=snapshot_of_every_device bad='' i
+	wants $name || return 0
+	idle_machine
+	rm -rf "$work/saved"* "$work/control" "$work/keys"
+	mkfifo "$work/keys" && exec {keys}<>"$work/keys"
+	: >"$work/out"
+	"${apart[@]}" "${idle[@]}" --control "$work/control" --append typed=9 <"$work/keys" >"$work/out" 2>"$work/err" &
+	pid=$!
+	await grep -qs '^idle, 3 disks' "$work/out"
+	for i in 1 2 3; do
+		ctl pause && ctl save "$work/saved$i" || bad="save $i: $(cat "$work/ctl")"
+		kill -HUP "$pid"
+		wait "$pid"
+		rm -f "$work/control"
+		: >"$work/out"
+		"${apart[@]}" "$microvm" restore "$work/saved$i" --control "$work/control" <"$work/keys" >"$work/out" 2>>"$work/err" &
+		pid=$!
+		await answers
+		printf x >&"$keys"
+		await eval 'grep -qs "^idle, 3 disks" "$work/out" || ended "$pid"'
+		! grep -q FAIL "$work/out" || bad=$(grep FAIL "$work/out")
+	done
+	kill "$pid"
+	wait "$pid"
+	status=$?
+	exec {keys}>&-
+	if [ "$bad" ]; then not_ok $name "$bad"; else judge $name $status 143 '^idle, 3 disks'; fi
+}
+
 snapshot_test() {
+	snapshot_devices_test
 	snapshot_disks_test
 	snapshot_overlay_test
 	snapshot_count_test snapshot_of_a_guest_that_counts 30 --cpus 2 --balloon 0

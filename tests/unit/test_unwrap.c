@@ -58,11 +58,11 @@ START_TEST(what_was_unpacked_is_copied)
 	ck_assert_int_eq(unwrap(w.bytes, w.len), 0);
 	ck_assert_int_eq(kernel_map_part(&f, &m, MIB, 0, sizeof(kernel), &e), 0);
 	ck_assert_mem_eq(gmem_slice(&m, MIB, sizeof(kernel)), kernel, sizeof(kernel));
-	ck_assert_ptr_null(m.file_end);
+	ck_assert_ptr_null(m.file.end);
 	kernel_close(&f);
 	ck_assert_int_eq(unwrap(kernel, sizeof(kernel)), 0);
 	ck_assert_int_eq(kernel_map_part(&f, &m, MIB, 0, sizeof(kernel), &e), 0);
-	ck_assert_ptr_nonnull(m.file_end);
+	ck_assert_ptr_nonnull(m.file.end);
 }
 END_TEST
 

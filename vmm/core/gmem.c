@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -176,6 +177,9 @@ void gmem_fini(struct gmem *m)
 		cleanup_close_fd(&m->region[i].fd);
 	}
 	m->n = 0;
+	free(m->saved);
+	m->saved = NULL;
+	m->nsaved = 0;
 }
 
 void *gmem_slice(const struct gmem *m, gpa_t gpa, size_t len)
@@ -254,8 +258,8 @@ int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len)
 		 (off_t)off) == MAP_FAILED)
 		return gmem_read_file(p, fd, off, len);
 	gmem_guard(p, whole, GMEM_FILE);
-	m->file_start = m->file_end && m->file_start < p ? m->file_start : p;
-	m->file_end = MAX(m->file_end, (const uint8_t *)p + whole);
+	m->file.start = m->file.end && m->file.start < p ? m->file.start : p;
+	m->file.end = MAX(m->file.end, p + whole);
 	if (madvise(p, whole, MADV_DONTDUMP) < 0)
 		return -errno;
 	return gmem_read_file(p + whole, fd, off + whole, len - whole);

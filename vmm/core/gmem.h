@@ -31,11 +31,19 @@ struct gmem_region {
 	int fd;        /* shared: the file that holds it, from offset 0; else -1 */
 };
 
+/* Bytes [@start, @end) of the process that are mapped from a file */
+struct gmem_piece {
+	uint8_t *start, *end;
+};
+
 struct gmem {
 	unsigned int n;
 	struct gmem_region region[GMEM_REGIONS_MAX]; /* ascending, disjoint */
 	bool hugepages, shared;
-	const uint8_t *file_start, *file_end; /* gmem_map_file()'s mappings lie between */
+	struct gmem_piece
+		file; /* gmem_map_file()'s mappings lie in it; its @end NULL: none */
+	struct gmem_piece *saved; /* gmem_map_saved()'s, ascending, @nsaved of them */
+	unsigned int nsaved;
 };
 
 /* gmem_init() - an empty guest.  @hugepages: RAM comes from the host's huge-page pool */
@@ -69,9 +77,17 @@ int gmem_load_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len
  */
 int gmem_map_file(struct gmem *m, gpa_t gpa, int fd, uint64_t off, uint64_t len);
 
+/* gmem_map_saved() - region @i, which nobody has used yet, becomes bytes [@off, @off + its length) of @fd, a
+ * sparse file: what it holds is mapped copy-on-write, small pieces are read, holes stay zeroes. Before any
+ * thread starts. Return: 0; -EIO if the file is shorter; -errno
+ */
+int gmem_map_saved(struct gmem *m, unsigned int i, int fd, uint64_t off);
+/* gmem_file_piece() - the first bytes at or after @p that are mapped from a file.  Return: false: none */
+bool gmem_file_piece(const struct gmem *m, const uint8_t *p, struct gmem_piece *piece);
+
 /* gmem_release() - give the host back the whole pages in [@p, @p + @len), a slice; they read as
  * zeroes afterwards, here, in the guest and in every process that maps them. What is mapped from
- * a file, a part of a page, and huge pages of the host's pool stay as they are. Any thread.
+ * a kernel's file, a part of a page, and huge pages of the host's pool stay as they are. Any thread.
  * Return: how many bytes the host got back
  */
 uint64_t gmem_release(const struct gmem *m, void *p, size_t len);

@@ -67,31 +67,28 @@ static uint64_t walk_file(const struct gmem_region *r, uint64_t off, uint64_t en
 	return MIN((uint64_t)at, end);
 }
 
-/* A page that is mapped from a kernel's file has its bytes even before its first access */
+/* A page that is mapped from a file has its bytes even before its first access */
 static uint64_t walk_find(const struct gmem_walk *w, const struct gmem_region *r,
 			  uint64_t off, bool data)
 {
-	uint64_t file = r->len, file_end = r->len, at;
+	struct gmem_piece file;
 
 	if (r->fd >= 0)
 		return walk_file(r, off, r->len, data);
-	if (w->m->file_end > r->host && w->m->file_start < r->host + r->len) {
-		file = w->m->file_start > r->host ? (uint64_t)(w->m->file_start - r->host)
-						  : 0;
-		file_end = MIN((uint64_t)(w->m->file_end - r->host), r->len);
-	}
-	if (off < file) {
-		at = walk_pages(w, r, off, file, data);
-		if (at < file)
+	while (off < r->len) {
+		uint64_t start = r->len, end = r->len, at;
+
+		if (gmem_file_piece(w->m, r->host + off, &file) &&
+		    file.start < r->host + r->len) {
+			start = (uint64_t)(file.start - r->host);
+			end = MIN((uint64_t)(file.end - r->host), r->len);
+		}
+		at = walk_pages(w, r, off, start, data);
+		if (at < start || (data && at < r->len))
 			return at;
-		off = file;
+		off = end;
 	}
-	if (off < file_end) {
-		if (data)
-			return off;
-		off = file_end;
-	}
-	return walk_pages(w, r, off, r->len, data);
+	return r->len;
 }
 
 bool gmem_walk_next(struct gmem_walk *w, struct gmem_run *run)

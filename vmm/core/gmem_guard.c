@@ -34,6 +34,9 @@ static const char *gmem_guard_sentence(enum gmem_kind kind, int code)
 	if (kind == GMEM_FILE)
 		return ": the kernel's file was cut short while its guest ran on it; "
 		       "replace such a file (by rename) instead of writing over it\n";
+	if (kind == GMEM_SAVED)
+		return ": the file of the saved memory was cut short while its machine ran "
+		       "on it; leave such files as they are, and remove them instead\n";
 	return ": the host has no page left for the guest's RAM; leave it more "
 	       "memory or huge pages (sysctl vm.nr_hugepages), or give the guest less\n";
 }

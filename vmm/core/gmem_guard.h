@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-enum gmem_kind { GMEM_RAM, GMEM_FILE };
+enum gmem_kind { GMEM_RAM, GMEM_FILE, GMEM_SAVED };
 
 /* gmem_guard() - [@p, @p + @len) is of this kind from now on.  Before any thread starts */
 void gmem_guard(const void *p, size_t len, enum gmem_kind kind);

@@ -13,6 +13,8 @@
 
 #include "vmm/core/util.h"
 
+#define RELEASE_MAPPINGS 16384
+
 static const struct gmem_region *release_region(const struct gmem *m, const uint8_t *p)
 {
 	for (unsigned int i = 0; i < m->n; i++)
@@ -48,22 +50,52 @@ static uint64_t release_range(const struct gmem *m, const struct gmem_region *r,
 	return rc < 0 ? 0 : end - off;
 }
 
-/* A page that is mapped from a file would come back with the file's bytes in it, not with zeroes.
- * It is the host's page cache anyway, except what the guest wrote.
+/* Pages of a saved machine's file become pages of none. Each piece is a mapping more, of which a process has
+ * 65,530 (vm.max_map_count); so many that they are missed elsewhere are not made.
+ */
+static uint64_t release_saved(const struct gmem *m, const struct gmem_region *r,
+			      uint64_t off, uint64_t end)
+{
+	static _Atomic unsigned int made;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	off = ALIGN_UP(off, page);
+	end = ALIGN_DOWN(end, page);
+	if (m->hugepages || off >= end || made >= RELEASE_MAPPINGS)
+		return 0;
+	made++;
+	if (mmap(r->host + off, end - off, PROT_READ | PROT_WRITE,
+		 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		 0) == MAP_FAILED)
+		return 0;
+	return end - off;
+}
+
+/* A page that is mapped from a file would come back with the file's bytes in it, not with zeroes. A kernel's
+ * is the host's page cache anyway, except what the guest wrote.
  */
 uint64_t gmem_release(const struct gmem *m, void *p, size_t len)
 {
 	const struct gmem_region *r = release_region(m, p);
-	uint64_t off, end, file, file_end;
+	uint64_t off, end, sum = 0;
 
 	BUG_ON(!r);
 	off = (uint64_t)((uint8_t *)p - r->host);
 	BUG_ON(len > r->len - off);
 	end = off + len;
-	if (!m->file_end || m->file_start >= r->host + end ||
-	    m->file_end <= r->host + off)
-		return release_range(m, r, off, end);
-	file = m->file_start > r->host + off ? (uint64_t)(m->file_start - r->host) : off;
-	file_end = m->file_end < r->host + end ? (uint64_t)(m->file_end - r->host) : end;
-	return release_range(m, r, off, file) + release_range(m, r, file_end, end);
+	while (off < end) {
+		uint64_t start = end, next = end;
+		struct gmem_piece file;
+
+		if (gmem_file_piece(m, r->host + off, &file) &&
+		    file.start < r->host + end) {
+			start = (uint64_t)(file.start - r->host);
+			next = MIN((uint64_t)(file.end - r->host), end);
+		}
+		sum += release_range(m, r, off, start);
+		if (m->nsaved)
+			sum += release_saved(m, r, start, next);
+		off = next;
+	}
+	return sum;
 }

@@ -72,6 +72,9 @@ static const struct filter_rule filter_rules[] = {
 	ANY("brk", LOOP | HELPER | WORKER, 0, "malloc()"),
 	ARGS("madvise", WORKER, 0, "pages that a balloon gave back",
 	     INT(2, MADV_DONTNEED)),
+	ARGS("mmap", WORKER, 0, "the same, of a machine that was saved",
+	     LONG(2, PROT_READ | PROT_WRITE),
+	     LONG(3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)),
 
 	/* ---- disks ---- */
 	ANY("preadv2", LOOP | WORKER, 0, "a disk without io_uring; an overlay's bits"),

@@ -59,8 +59,7 @@ static int restore_memory(const struct machine_load *l, struct gmem *m, struct e
 			s->path, (unsigned long long)st.st_size,
 			(unsigned long long)snapshot_region_at(m, m->n));
 	for (unsigned int i = 0; rc == 0 && i < m->n; i++)
-		rc = gmem_map_file(m, m->region[i].gpa, l->memory,
-				   snapshot_region_at(m, i), m->region[i].len);
+		rc = gmem_map_saved(m, i, l->memory, snapshot_region_at(m, i));
 	return rc < 0 ? err_set(e, -rc, "%s: its memory cannot be mapped: %s", s->path,
 				strerror(-rc))
 		      : 0;
