@@ -19,7 +19,7 @@ build_clang() { host_build clang clang; }
 build_asan() {
 	host_build asan "${CC:-gcc}" "${sanitizers[@]}" -- \
 		meson-test-prereq payloads tests/payload/tap-peer tests/payload/hung-disk tests/payload/peer \
-		tests/payload/trip tests/payload/pauses tests/payload/controls
+		tests/payload/trip tests/payload/pauses tests/payload/controls tests/payload/forge
 }
 
 build_tsan() { host_build tsan clang -Db_sanitize=thread -Db_lundef=false -- meson-test-prereq; }

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command_ctl - `microvm ctl`: ask a machine that runs, by its control socket. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmm/command.h"
+#include "vmm/command_save.h"
 #include "vmm/control/ctl.h"
 #include "vmm/core/util.h"
 #include "vmm/settings/parse.h"
-#include "vmm/snapshot/snapshot.h"
 
 #define CTL_WORDS_MAX 4 /* SOCKET COMMAND ARG ARG */
 
@@ -247,53 +243,6 @@ static const struct ctl_command *ctl_find(const struct ctl_words *w, struct err 
 	return NULL;
 }
 
-static int save_open(int dir, const char *name, struct err *e)
-{
-	int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	return fd < 0 ? err_set(e, errno, "cannot make %s: %s", name, strerror(errno))
-		      : fd;
-}
-
-/* Into a directory of another name, which gets its own when it is whole */
-static json_t *ctl_save(const struct ctl_words *w, struct err *e)
-{
-	cleanup_close int dir = -1, state = -1, memory = -1;
-	const char *path = w->word[2];
-	char tmp[PATH_MAX];
-	json_t *result = NULL;
-
-	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp)) {
-		err_set(e, ENAMETOOLONG, "%.100s: too long", path);
-		return NULL;
-	}
-	if (access(path, F_OK) == 0) {
-		err_set(e, EEXIST, "%.200s is there; give another directory", path);
-		return NULL;
-	}
-	if (!mkdtemp(tmp)) {
-		err_set(e, errno, "cannot make a directory beside %.200s: %s", path,
-			strerror(errno));
-		return NULL;
-	}
-	dir = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if ((state = save_open(dir, SNAPSHOT_STATE, e)) >= 0 &&
-	    (memory = save_open(dir, SNAPSHOT_MEMORY, e)) >= 0)
-		result = ctl_ask(w->word[0], json_pack("{ss}", "command", "save"),
-				 (int[]){state, memory}, 2, e);
-	if (result && (fsync(dir) < 0 || rename(tmp, path) < 0)) {
-		err_set(e, errno, "%.200s: %s", path, strerror(errno));
-		json_decref(result);
-		result = NULL;
-	}
-	if (!result) {
-		(void)unlinkat(dir, SNAPSHOT_STATE, 0);
-		(void)unlinkat(dir, SNAPSHOT_MEMORY, 0);
-		(void)rmdir(tmp);
-	}
-	return result;
-}
-
 static json_t *ctl_do(const struct ctl_command *c, const struct ctl_words *w,
 		      struct err *e)
 {
@@ -301,10 +250,10 @@ static json_t *ctl_do(const struct ctl_command *c, const struct ctl_words *w,
 
 	if (request && c->save) {
 		json_decref(request);
-		return ctl_save(w, e);
+		return command_save(w->word[0], w->word[2], e);
 	}
 	if (request && (!c->fill || c->fill(request, w, e) == 0))
-		return ctl_ask(w->word[0], request, NULL, 0, e);
+		return ctl_ask(w->word[0], request, NULL, 0, NULL, e);
 	json_decref(request);
 	if (!e->code)
 		err_set(e, ENOMEM, "no memory for the question");

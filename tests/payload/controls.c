@@ -8,17 +8,20 @@
  *        controls PATH vanish COUNT    clients that leave before they have their answer
  *        controls PATH two COUNT       two clients that pause and resume
  *        controls PATH reports COUNT   two that ask for a report at the same time
+ *        controls PATH saves FILE FILE a save with descriptors of all kinds; the two files are made
  *
  * After each, and meanwhile, a client that behaves gets its answers within SOON. Exit status: 0, or 1 and
  * a sentence.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/core/unix_socket.h"
@@ -29,6 +32,7 @@
 #define STATUS    "{\"command\":\"status\"}\n"
 #define PAUSE     "{\"command\":\"pause\"}\n"
 #define RESUME    "{\"command\":\"resume\"}\n"
+#define SAVE      "{\"command\":\"save\"}\n"
 #define REPORT    "{\"command\":\"report\"}\n"
 #define IS_PAUSED "\"state\":\"paused\""
 #define RUNS      "\"state\":\"running\""
@@ -216,6 +220,103 @@ static void reports(unsigned long count)
 	close(other);
 }
 
+/* ---- a save, with descriptors that are none of two files to write to ---- */
+
+static void say_fds(int fd, const char *text, const int *files, size_t n)
+{
+	_Alignas(struct cmsghdr) char space[CMSG_SPACE(16 * sizeof(int))] = {0};
+	struct iovec iov = {(void *)(uintptr_t)text, strlen(text)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = n ? space : NULL,
+			   .msg_controllen = n ? CMSG_SPACE(n * sizeof(int)) : 0};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+
+	if (c) {
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), files, n * sizeof(int));
+	}
+	if (sendmsg(fd, &h, 0) != (ssize_t)strlen(text))
+		fail("it does not take descriptors: %s", strerror(errno));
+}
+
+static int opened(const char *name, int flags)
+{
+	int fd = open(name, flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fail("%s: %s", name, strerror(errno));
+	return fd;
+}
+
+/* @n descriptors; the answer has @has */
+static void save_with(const int *fd, size_t n, const char *has)
+{
+	int to = connected();
+
+	say_fds(to, SAVE, fd, n);
+	hear(to, SAVE, has);
+	ask(to, STATUS, RUNS); /* whatever was wrong, it goes on */
+	close(to);
+}
+
+/* Two files that are as they should be, but for an earlier content, are made at @a and @b */
+static void saves(const char *a, const char *b)
+{
+	int two[2] = {opened(a, O_RDWR | O_CREAT), opened(b, O_RDWR | O_CREAT)};
+	int ends[2], bad[16], to;
+
+	if (pipe(ends) < 0 || ftruncate(two[0], 1 << 20) < 0 ||
+	    ftruncate(two[1], INT64_C(1) << 40) < 0)
+		fail("%s", strerror(errno));
+	save_with(NULL, 0, "two descriptors");
+	save_with(two, 1, "two descriptors");
+	save_with((int[]){two[0], two[0]}, 2, "two files");
+	save_with(ends, 2, "two files");
+	save_with((int[]){opened(".", O_RDONLY), two[1]}, 2, "two files");
+	save_with((int[]){opened("/dev/null", O_RDWR), two[1]}, 2, "two files");
+	to = connected();
+	save_with((int[]){two[0], to}, 2, "two files");
+	close(to);
+	save_with((int[]){two[0], opened(b, O_RDONLY)}, 2, "cannot be written: Invalid");
+	save_with((int[]){opened(a, O_RDONLY), two[1]}, 2, "cannot be written: Invalid");
+	save_with((int[]){two[0], opened(b, O_RDWR | O_APPEND)}, 2, "cannot be written");
+	for (size_t i = 0; i < 16; i++)
+		bad[i] = two[i % 2];
+	save_with(bad, 10, "\"ok\":true");
+	save_with(two, 2, "\"ok\":true");
+	/* one leaves, and another finds that a save is under way, or none any more */
+	for (int i = 0; i < 20; i++) {
+		int one = connected(), other = connected();
+
+		say_fds(one, SAVE, two, 2);
+		say_fds(other, SAVE, two, 2);
+		if (i % 2)
+			close(one);
+		else
+			hear(one, SAVE, "\"ok\":");
+		hear(other, SAVE, "\"ok\":");
+		close(other);
+		if (i % 2 == 0)
+			close(one);
+	}
+	for (int i = 0; i < 1000; i++) { /* what one left behind comes to its end */
+		struct pollfd p = {.fd = connected(), .events = POLLIN};
+		char answer[512] = "";
+
+		say_fds(p.fd, SAVE, two, 2);
+		if (poll(&p, 1, SOON_MS) != 1 ||
+		    read(p.fd, answer, sizeof(answer) - 1) < 0)
+			fail("no answer to the last save");
+		close(p.fd);
+		if (strstr(answer, "\"ok\":true"))
+			return;
+	}
+	fail("it stays busy with a save");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[2] : "";
@@ -235,7 +336,9 @@ int main(int argc, char **argv)
 		two(n);
 	else if (strcmp(what, "reports") == 0 && n)
 		reports(n);
+	else if (strcmp(what, "saves") == 0 && argc == 5)
+		saves(argv[3], argv[4]);
 	else
-		fail("usage: controls PATH pauses|stalled|flood|vanish|two|reports [N]");
+		fail("usage: controls PATH saves|pauses|stalled|flood|vanish|two|reports [N]");
 	return fflush(stdout) ? 1 : 0;
 }

@@ -186,8 +186,133 @@ snapshot_devices_test() {
 	if [ "$bad" ]; then not_ok $name "$bad"; else judge $name $status 143 '^idle, 3 disks'; fi
 }
 
+# refuses NAME PATTERN OPTION... - $work/saved is not restored
+refuses() {
+	local name=$1 pattern=$2
+	shift 2
+	"$microvm" restore "$work/saved" "$@" >"$work/out" 2>"$work/err" </dev/null
+	judge "snapshot_with_$name" $? 1 "$pattern"
+}
+
+# forged NAME PATTERN WORD... - a state with right checksums that says something else
+forged() {
+	local name=$1 pattern=$2
+	shift 2
+	cp "$work/saved/state" "$work/state" && "$tools/forge" "$work/saved/state" "$@" || not_ok "snapshot_with_$name" 'it is not forged'
+	refuses "$name" "$pattern"
+	mv "$work/state" "$work/saved/state"
+}
+
+# What is no snapshot of this machine's, or none any more
+snapshot_forged_test() {
+	local i bad=''
+	wants snapshot_with || return 0
+	rm -rf "$work/saved"* "$work/counted" && truncate -s 4M "$work/counted"
+	controlled count counting --disk "$work/counted" --timeout "${LIMIT}s"
+	ctl save "$work/saved" || {
+		not_ok snapshot_with "$(cat "$work/ctl")"
+		return
+	}
+	kill -HUP "$pid"
+	wait "$pid"
+	forged another_format 'has format 2, and this microvm reads 1' format 2
+	forged another_architecture 'architecture' words "$(uname -m | tr _ -)" "$(uname -m | tr '[:lower:]_' '[:upper:]-')"
+	if [ "$(uname -m)" = x86_64 ]; then
+		# the bit of bmi1 in leaf 7
+		i=$(od -An -v -tx1 -w1 "$work/saved/state" | tr -d ' \n' | grep -o '070000000000000000000000........' | head -1)
+		forged another_processor 'its processor (has|lacks) bmi1, which this host' bytes "$i" \
+			"${i:0:24}$(printf %02x $((0x${i:24:2} ^ 8)))${i:26}"
+	fi
+	forged an_unknown_section 'machinE' words machine machinE
+	for ((i = 1; i <= 60; i++)); do
+		cp "$work/saved/state" "$work/state" && "$tools/forge" "$work/saved/state" flip "$i"
+		timeout 5 "$microvm" restore "$work/saved" --timeout 100ms >"$work/out" 2>"$work/err" </dev/null
+		[ $? -lt 128 ] && ! grep -qE 'Sanitizer|runtime error' "$work/err" || bad="flips $i: $(cat "$work/err")"
+		mv "$work/state" "$work/saved/state"
+	done
+	if [ "$bad" ]; then not_ok snapshot_with_flips "$bad"; else ok snapshot_with_flips; fi
+	cp -r "$work/saved" "$work/kept-saved"
+	truncate -s -4K "$work/saved/memory" && refuses a_shorter_memory 'its memory has'
+	rm "$work/saved/memory" && refuses no_memory 'cannot read memory: No such'
+	mkfifo "$work/saved/memory" && refuses a_pipe_for_memory 'its memory is no file'
+	rm "$work/saved/state" && refuses no_state 'cannot read state: No such'
+	mkfifo "$work/saved/state" && refuses a_pipe_for_a_state 'state is no saved machine'
+	rm "$work/saved/state" && mkdir "$work/saved/state" && refuses a_directory_for_a_state 'state is no saved machine'
+	rmdir "$work/saved/state" && ln -s loop "$work/saved/loop" && ln -s loop "$work/saved/state" && refuses a_loop 'levels of symbolic links'
+	rm -rf "$work/saved" && touch "$work/saved" && refuses no_directory 'no saved machine is there: Not a directory'
+	rm -f "$work/saved" && mv "$work/kept-saved" "$work/saved"
+	restored "$work/saved"
+	truncate -s 0 "$work/saved/memory"
+	wait "$pid"
+	status=$?
+	# a guest that finds nothing where its code was; or we do
+	[ $status = 71 ] || [ $status = 72 ] || [ $status = 1 ] || bad="status $status"
+	if [ "$bad" ]; then not_ok snapshot_with_a_memory_that_is_cut "$bad"; else ok snapshot_with_a_memory_that_is_cut; fi
+}
+
+# whole_or_none - is there no $work/saved, or one that goes on?  What has another name is not counted, and goes
+whole_or_none() {
+	local rc=0
+	rm -rf "$work/saved".*
+	[ ! -e "$work/saved" ] || "$microvm" restore "$work/saved" --disk "blk0=$work/counted.copy" --timeout 50ms >"$work/out" 2>"$work/killed" </dev/null
+	rc=$?
+	[ $rc = 124 ] || [ ! -e "$work/saved" ]
+}
+
+# No room, at each write in turn; descriptors that are no files; kills of either side at any time
+snapshot_failing_test() {
+	local name=snapshot_that_fails bad='' i client saved=0
+	wants $name || return 0
+	rm -rf "$work/saved"* "$work/small" "$work/counted" && truncate -s 4M "$work/counted" "$work/counted.copy"
+	controlled count counting --disk "$work/counted" --timeout "${LIMIT}s"
+	if mkdir "$work/small" && mount -t tmpfs -o size=4K small "$work/small" 2>/dev/null; then
+		for ((i = 4; i <= 200 && !saved; i += 4)); do
+			mount -o "remount,size=${i}K" "$work/small"
+			if ctl save "$work/small/saved"; then
+				saved=$i
+			elif ! grep -qE 'No space left' "$work/ctl" || [ "$(ls "$work/small")" ]; then
+				bad="in $i KiB: $(cat "$work/ctl") $(ls "$work/small")"
+			fi
+		done
+		[ "$bad" ] || [ "$saved" -gt 20 ] || bad="it is saved in $saved KiB"
+		umount "$work/small"
+	fi
+	"$tools/controls" "$work/control" saves "$work/saved.1" "$work/saved.2" >"$work/ctl" 2>&1 || bad=$(cat "$work/ctl")
+	rm -f "$work/saved".*
+	for ((i = 0; i < 20; i++)); do
+		"$microvm" ctl "$work/control" save "$work/saved" >"$work/ctl" 2>&1 &
+		client=$!
+		sleep "0.0$(printf %02d $i)"
+		kill -KILL $client 2>/dev/null
+		{ wait $client; } 2>/dev/null
+		whole_or_none || bad="a client killed after $i ms: $(cat "$work/killed")"
+		rm -rf "$work/saved"
+		ctl status || bad='the machine is gone'
+	done
+	"$microvm" ctl "$work/control" save "$work/saved" >"$work/ctl" 2>&1 &
+	sleep 0.005 # or it is this script yet, which has a trap
+	kill -TERM $!
+	wait $! && [ ! -e "$work/saved" ] && bad='a client that was told to end says that all is well'
+	rm -rf "$work/saved" && [ "$(echo "$work/saved"*)" = "$work/saved*" ] || bad="it leaves $(echo "$work/saved"*)"
+	kill -HUP "$pid"
+	wait "$pid"
+	for ((i = 0; i < 10; i++)); do
+		controlled count counting --disk "$work/counted" --timeout "${LIMIT}s"
+		"$microvm" ctl "$work/control" save "$work/saved" >"$work/ctl" 2>&1 &
+		client=$!
+		sleep "0.0$(printf %02d $((2 * i)))"
+		kill -KILL "$pid" 2>/dev/null
+		{ wait "$pid" $client; } 2>/dev/null
+		whole_or_none || bad="a machine killed after $i ms: $(cat "$work/killed")"
+		rm -rf "$work/saved" "$work/control"
+	done
+	if [ "$bad" ]; then not_ok $name "$bad"; else ok $name; fi
+}
+
 snapshot_test() {
 	snapshot_devices_test
+	snapshot_forged_test
+	snapshot_failing_test
 	snapshot_disks_test
 	snapshot_overlay_test
 	snapshot_count_test snapshot_of_a_guest_that_counts 30 --cpus 2 --balloon 0

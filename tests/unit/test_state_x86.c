@@ -337,8 +337,13 @@ START_TEST(another_processor_is_refused_before_anything_is_set)
 	leaf7_ebx = 0x201;
 	ck_assert_int_eq(kvm_arch_open(&kvm, &err), 0);
 	ck_assert_ptr_nonnull(kvm_x86_cpuid(&kvm, 4, 0, &err));
-	expect_refusal(load(), "CPUID leaf 0x7 (index 0) has EBX 0x200, this host's "
-			       "0x201; load it on a host with the same processor");
+	expect_refusal(load(), "its processor lacks fsgsbase, which this host's has; "
+			       "load it on a host with the same processor");
+	kvm_arch_close(&kvm);
+	leaf7_ebx = 0;
+	ck_assert_int_eq(kvm_arch_open(&kvm, &err), 0);
+	ck_assert_ptr_nonnull(kvm_x86_cpuid(&kvm, 4, 0, &err));
+	expect_refusal(load(), "its processor has erms, which this host's lacks");
 	ck_assert_uint_eq(nset, 0);
 }
 END_TEST

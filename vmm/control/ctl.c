@@ -9,10 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/signals.h"
 #include "vmm/core/unix_socket.h"
 #include "vmm/core/util.h"
 
 #define CTL_WAIT_MS    30000
+#define CTL_LOOK_MS    200
 #define CTL_ANSWER_MAX MIB
 #define CTL_PIECE      4096
 
@@ -59,29 +61,52 @@ static int ctl_cannot_connect(const char *path, int code, struct err *e)
 	}
 }
 
-/* Wait until @fd is ready for @events.  Return: 0 or -errno in @e */
-static int ctl_wait(int fd, short events, uint64_t until, struct err *e)
+/* Wait a while until @fd is ready for @events. Return: 1: it is; 0: ask again; -errno in @e */
+static int ctl_wait_once(int fd, short events, uint64_t ns, const struct ctl_patience *c,
+			 struct err *e)
 {
 	struct pollfd p = {.fd = fd, .events = events};
-	uint64_t now = monotonic_ns();
-	int n = poll(&p, 1, now < until ? (int)((until - now) / 1000000) + 1 : 0);
+	int ms = (int)(MIN(ns, CTL_LOOK_MS * UINT64_C(1000000)) / 1000000) + 1;
+	int n = signals_poll(&p, ms);
 
-	if (n > 0 || (n < 0 && errno == EINTR))
-		return 0;
-	if (n < 0)
+	if (n < 0 && errno != EINTR)
 		return err_set(e, errno, "cannot wait for the machine: %s",
 			       strerror(errno));
-	return err_set(e, ETIMEDOUT,
-		       "the machine has not answered for %d seconds; is its process "
-		       "stopped (state T in ps), or does a disk of its host hang?",
-		       CTL_WAIT_MS / 1000);
+	if (n > 0)
+		return 1;
+	if (c && signals_ending())
+		return err_set(e, ECANCELED, "ended by a signal; the machine goes on");
+	if (c)
+		c->look(c->ctx);
+	return 0;
 }
 
-static int ctl_send(int fd, const char *p, size_t n, uint64_t until, struct err *e)
+/* Return: 0 or -errno in @e */
+static int ctl_wait(int fd, short events, uint64_t until, const struct ctl_patience *c,
+		    struct err *e)
+{
+	int rc = 0;
+
+	while (rc == 0) {
+		uint64_t now = monotonic_ns();
+
+		if (!c && now >= until)
+			return err_set(e, ETIMEDOUT,
+				       "the machine has not answered for %d seconds; is "
+				       "its process stopped (state T in ps), or does a "
+				       "disk of its host hang?",
+				       CTL_WAIT_MS / 1000);
+		rc = ctl_wait_once(fd, events, c ? UINT64_MAX : until - now, c, e);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int ctl_send(int fd, const char *p, size_t n, uint64_t until,
+		    const struct ctl_patience *c, struct err *e)
 {
 	while (n) {
 		ssize_t sent;
-		int rc = ctl_wait(fd, POLLOUT, until, e);
+		int rc = ctl_wait(fd, POLLOUT, until, c, e);
 
 		if (rc < 0)
 			return rc;
@@ -111,11 +136,12 @@ static bool ctl_room(struct ctl_text *t)
 }
 
 /* A line into @t, without its line feed.  Return: 0 or -errno in @e */
-static int ctl_receive(int fd, struct ctl_text *t, uint64_t until, struct err *e)
+static int ctl_receive(int fd, struct ctl_text *t, uint64_t until,
+		       const struct ctl_patience *c, struct err *e)
 {
 	for (;;) {
 		ssize_t n;
-		int rc = ctl_wait(fd, POLLIN, until, e);
+		int rc = ctl_wait(fd, POLLIN, until, c, e);
 
 		if (rc < 0)
 			return rc;
@@ -158,14 +184,16 @@ static json_t *ctl_result(const char *text, size_t len, struct err *e)
 	return result;
 }
 
-static json_t *ctl_talk(int fd, const char *line, struct err *e)
+static json_t *ctl_talk(int fd, const char *line, const struct ctl_patience *c,
+			struct err *e)
 {
 	uint64_t until = monotonic_ns() + CTL_WAIT_MS * UINT64_C(1000000);
 	struct ctl_text t = {.p = NULL};
 	json_t *result = NULL;
 
-	if (ctl_send(fd, line, strlen(line), until, e) == 0 &&
-	    ctl_send(fd, "\n", 1, until, e) == 0 && ctl_receive(fd, &t, until, e) == 0)
+	if (ctl_send(fd, line, strlen(line), until, c, e) == 0 &&
+	    ctl_send(fd, "\n", 1, until, c, e) == 0 &&
+	    ctl_receive(fd, &t, until, c, e) == 0)
 		result = ctl_result(t.p, t.n, e);
 	free(t.p);
 	return result;
@@ -193,7 +221,7 @@ static int ctl_send_fds(int to, const char *line, const int *fd, unsigned int nf
 }
 
 json_t *ctl_ask(const char *path, json_t *request, const int *files, unsigned int nfd,
-		struct err *e)
+		const struct ctl_patience *patience, struct err *e)
 {
 	cleanup_free char *line = json_dumps(request, JSON_COMPACT);
 	cleanup_close int fd = -1;
@@ -210,5 +238,5 @@ json_t *ctl_ask(const char *path, json_t *request, const int *files, unsigned in
 	}
 	if (nfd && ctl_send_fds(fd, line, files, nfd, e) < 0)
 		return NULL;
-	return ctl_talk(fd, line + (nfd ? 1 : 0), e);
+	return ctl_talk(fd, line + (nfd ? 1 : 0), patience, e);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "vmm/core/util.h"
+#include "vmm/kvm/cpuid_names_x86.h"
 #include "vmm/kvm/cpuid_x86.h"
 #include "vmm/kvm/kvm_x86.h"
 
@@ -42,6 +43,28 @@ static void state_leaf_io(struct state *s, struct state_leaf *l)
 		state_u32(s, &l->reg[i]);
 }
 
+/* A register of features: which does this host lack, and which has it that the other lacked? The guest has
+ * found them out and would be wrong either way
+ */
+static bool state_compare_features(struct state *s, const struct state_leaf *was,
+				   const struct state_leaf *here, unsigned int reg)
+{
+	uint32_t lacks = was->reg[reg] & ~here->reg[reg];
+	char names[160];
+
+	if (!cpuid_names(was->function, was->index, reg,
+			 lacks ? lacks : here->reg[reg] & ~was->reg[reg], names,
+			 sizeof(names)))
+		return false;
+	state_failf(s,
+		    lacks ? "its processor has %s, which this host's lacks; load it on a "
+			    "host with the same processor and microvm"
+			  : "its processor lacks %s, which this host's has; load it on a "
+			    "host with the same processor and microvm",
+		    names);
+	return true;
+}
+
 static void state_compare_leaf(struct state *s, const struct state_leaf *here)
 {
 	static const char *const name[] = {"EAX", "EBX", "ECX", "EDX"};
@@ -55,7 +78,8 @@ static void state_compare_leaf(struct state *s, const struct state_leaf *here)
 			    "processor and microvm",
 			    was.function, was.index, here->function, here->index);
 	for (unsigned int i = 0; i < ARRAY_SIZE(was.reg); i++)
-		if (was.reg[i] != here->reg[i])
+		if (was.reg[i] != here->reg[i] &&
+		    !state_compare_features(s, &was, here, i))
 			state_failf(
 				s,
 				"its processor's CPUID leaf 0x%x (index %u) has %s 0x%x, "

@@ -52,6 +52,8 @@ static int restore_memory(const struct machine_load *l, struct gmem *m, struct e
 
 	if (fstat(l->memory, &st) < 0)
 		rc = -errno;
+	else if (!S_ISREG(st.st_mode))
+		return err_set(e, EINVAL, "%s: its memory is no file", s->path);
 	else if ((uint64_t)st.st_size != snapshot_region_at(m, m->n))
 		return err_set(
 			e, EINVAL,
@@ -67,7 +69,8 @@ static int restore_memory(const struct machine_load *l, struct gmem *m, struct e
 
 static int restore_read(struct snapshot *s, int dir, struct err *e)
 {
-	cleanup_close int fd = openat(dir, SNAPSHOT_STATE, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd =
+		openat(dir, SNAPSHOT_STATE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	long n;
 
@@ -106,7 +109,7 @@ int snapshot_open(struct snapshot *s, const char *path, struct err *e)
 			       strerror(errno));
 	if (restore_read(s, dir, e) < 0)
 		return -e->code;
-	s->load.memory = openat(dir, SNAPSHOT_MEMORY, O_RDONLY | O_CLOEXEC);
+	s->load.memory = openat(dir, SNAPSHOT_MEMORY, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (s->load.memory < 0)
 		return err_set(e, errno, "%s: cannot read %s: %s", path, SNAPSHOT_MEMORY,
 			       strerror(errno));

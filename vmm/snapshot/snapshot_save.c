@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@ struct snapshot_saver {
 	char *settings;
 	int pagemap;
 	bool busy, was_paused;
+	_Atomic bool alone; /* who asked is gone: the work ends early */
 	int state_fd, memory_fd;
 	struct machine_ops ops;
 	struct machine_asker pause;  /* ours */
@@ -41,13 +43,16 @@ struct snapshot_saver {
 
 /* ---- the files, on a worker ---- */
 
-static int save_bytes(int fd, const uint8_t *p, uint64_t len, uint64_t at)
+static int save_bytes(const struct snapshot_saver *s, int fd, const uint8_t *p,
+		      uint64_t len, uint64_t at)
 {
 	while (len) {
 		struct iovec iov = {.iov_base = (void *)(uintptr_t)p,
 				    .iov_len = (size_t)MIN(len, SAVE_PIECE)};
 		ssize_t n = pwritev2(fd, &iov, 1, (off_t)at, 0);
 
+		if (s->alone)
+			return -ECANCELED;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -57,6 +62,16 @@ static int save_bytes(int fd, const uint8_t *p, uint64_t len, uint64_t at)
 		len -= (uint64_t)n;
 	}
 	return 0;
+}
+
+/* A descriptor that appends writes elsewhere than it is told: then the file has another length */
+static int save_sync(int fd, uint64_t len)
+{
+	struct stat st;
+
+	if (fdatasync(fd) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return (uint64_t)st.st_size == len ? 0 : -ESPIPE;
 }
 
 /* A run may hold whole pages of zeroes, if the host has it in huge pages: they become holes */
@@ -71,7 +86,7 @@ static int save_run(const struct snapshot_saver *s, const struct gmem_run *run,
 		if (off < run->len && memcmp(run->host + off, zero, PAGE_SIZE) != 0)
 			continue;
 		if (off > from)
-			rc = save_bytes(s->memory_fd, run->host + from, off - from,
+			rc = save_bytes(s, s->memory_fd, run->host + from, off - from,
 					at + from);
 		from = off + PAGE_SIZE;
 	}
@@ -91,9 +106,7 @@ static int save_memory(const struct snapshot_saver *s)
 		rc = save_run(s, &run,
 			      snapshot_region_at(m, w.region) + (run.gpa - r->gpa));
 	}
-	if (rc == 0 && fdatasync(s->memory_fd) < 0)
-		rc = -errno;
-	return rc;
+	return rc < 0 ? rc : save_sync(s->memory_fd, snapshot_region_at(m, m->n));
 }
 
 static int save_state(const struct snapshot_saver *s)
@@ -102,12 +115,10 @@ static int save_state(const struct snapshot_saver *s)
 	int rc;
 
 	snapshot_header(head, s->state.buf, s->state.pos);
-	rc = save_bytes(s->state_fd, head, sizeof(head), 0);
+	rc = save_bytes(s, s->state_fd, head, sizeof(head), 0);
 	if (rc == 0)
-		rc = save_bytes(s->state_fd, s->state.buf, s->state.pos, sizeof(head));
-	if (rc == 0 && fdatasync(s->state_fd) < 0)
-		rc = -errno;
-	return rc;
+		rc = save_bytes(s, s->state_fd, s->state.buf, s->state.pos, sizeof(head));
+	return rc < 0 ? rc : save_sync(s->state_fd, sizeof(head) + s->state.pos);
 }
 
 /* What the disks have is on stable storage before what stands on it */
@@ -166,11 +177,22 @@ static void save_done(struct work *w)
 	save_end(s, s->failure.code ? &s->failure : NULL);
 }
 
+/* What they had before is gone, and the memory is one hole */
+static int save_make_room(const struct snapshot_saver *s)
+{
+	const struct gmem *mem = &s->m->mem;
+	int rc = ftruncate(s->state_fd, 0);
+
+	if (rc == 0)
+		rc = ftruncate(s->memory_fd, 0);
+	return rc < 0 ? rc
+		      : ftruncate(s->memory_fd, (off_t)snapshot_region_at(mem, mem->n));
+}
+
 static void save_on_paused(struct machine_asker *a, const struct err *why,
 			   const char *json, size_t len)
 {
 	struct snapshot_saver *s = container_of(a, struct snapshot_saver, pause);
-	struct gmem *mem = &s->m->mem;
 	struct err e;
 
 	(void)json, (void)len;
@@ -182,13 +204,13 @@ static void save_on_paused(struct machine_asker *a, const struct err *why,
 	machine_hold(s->m);
 	state_collector(&s->state);
 	snapshot_settings_state(&s->settings, &s->state);
-	snapshot_layout_state(mem, &s->state);
+	snapshot_layout_state(&s->m->mem, &s->state);
 	machine_state(s->m, &s->state);
 	s->nfile = machine_files(s->m, s->file);
 	if (!state_ok(&s->state)) {
 		err_set(&e, ENOTSUP, "%s", s->state.why);
 		save_end(s, &e);
-	} else if (ftruncate(s->memory_fd, (off_t)snapshot_region_at(mem, mem->n)) < 0) {
+	} else if (save_make_room(s) < 0) {
 		err_set(&e, errno, "the memory cannot be written: %s", strerror(errno));
 		save_end(s, &e);
 	} else {
@@ -200,15 +222,18 @@ void snapshot_forget(void *saver, struct machine_asker *a)
 {
 	struct snapshot_saver *s = saver;
 
-	if (s->asker == a)
-		s->asker = NULL;
+	if (s->asker != a)
+		return;
+	s->asker = NULL;
+	s->alone = true;
 }
 
-static bool is_file(int fd)
+static bool are_two_files(const int fd[MACHINE_SAVE_FDS])
 {
-	struct stat st;
+	struct stat a, b;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	return fstat(fd[0], &a) == 0 && fstat(fd[1], &b) == 0 && S_ISREG(a.st_mode) &&
+	       S_ISREG(b.st_mode) && (a.st_dev != b.st_dev || a.st_ino != b.st_ino);
 }
 
 int snapshot_save(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_asker *a,
@@ -220,9 +245,9 @@ int snapshot_save(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_as
 
 	if (s->busy)
 		rc = err_set(e, EBUSY, "the machine is being saved already");
-	else if (!is_file(fd[0]) || !is_file(fd[1]))
+	else if (!are_two_files(fd))
 		rc = err_set(e, EINVAL,
-			     "save needs two descriptors of files to write to: for the "
+			     "save needs descriptors of two files to write to: for the "
 			     "state, and for the memory");
 	if (rc < 0) {
 		close(fd[0]);
@@ -234,6 +259,7 @@ int snapshot_save(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_as
 	s->state_fd = fd[0];
 	s->memory_fd = fd[1];
 	s->busy = true;
+	s->alone = false;
 	s->asker = a;
 	rc = s->ops.pause(s->m, &s->pause, e);
 	if (rc < 0) {
