@@ -197,8 +197,8 @@ int machine_pause(struct machine *m, machine_paused_fn done, void *ctx);
  * not called. Loop thread
  */
 void machine_resume(struct machine *m);
-/* machine_state() - save or load all that it is but settings and memory: paused, or built and not run. Loop
- * thread, or before it is one
+/* machine_state() - save or load all that it is but settings and memory: paused, or built and not run; one
+ * without KVM has only its devices. Loop thread, or before it is one
  */
 struct state;
 void machine_state(struct machine *m, struct state *s);

@@ -31,11 +31,15 @@ int machine_state_prepare(struct machine *m, struct err *e)
 
 void machine_state(struct machine *m, struct state *s)
 {
+	bool kvm = m->kvm.vm_fd >= 0;
+
 	state_of_ends(m, s);
-	irqchip_state(&m->irqchip, m->vcpu, m->nvcpu, s);
+	if (kvm)
+		irqchip_state(&m->irqchip, m->vcpu, m->nvcpu, s);
 	for (unsigned int i = 0; i < m->nvcpu; i++)
 		vcpu_state(&m->vcpu[i], &m->kvm, s);
 	for (unsigned int i = 0; i < m->ndev; i++)
 		state_of_device(m->dev[i], s);
-	kvm_clock_state(&m->kvm, s);
+	if (kvm)
+		kvm_clock_state(&m->kvm, s);
 }

@@ -58,6 +58,8 @@ struct snapshot {
  * snapshot_close() in either case
  */
 int snapshot_open(struct snapshot *s, const char *path, struct err *e);
+/* snapshot_take() - the part of it that looks at the state, which is in @s with its path.  Return: likewise */
+int snapshot_take(struct snapshot *s, struct err *e);
 void snapshot_close(struct snapshot *s);
 
 #endif

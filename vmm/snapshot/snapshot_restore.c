@@ -88,19 +88,27 @@ static int restore_read(struct snapshot *s, int dir, struct err *e)
 		return err_set(e, (int)-n, "%s: cannot read %s: %s", s->path,
 			       SNAPSHOT_STATE, strerror((int)-n));
 	s->len = (size_t)n;
+	return 0;
+}
+
+int snapshot_take(struct snapshot *s, struct err *e)
+{
+	struct state st;
+
+	s->load.map = restore_memory;
+	s->load.state = restore_load;
 	if (snapshot_check(s->file, s->len, e) < 0)
 		return err_wrap(e, "%s/%s", s->path, SNAPSHOT_STATE);
-	return 0;
+	restore_sections(s, &st);
+	snapshot_settings_state(&s->settings, &st);
+	return state_ok(&st) ? 0 : err_set(e, EINVAL, "%s: %s", s->path, st.why);
 }
 
 int snapshot_open(struct snapshot *s, const char *path, struct err *e)
 {
 	cleanup_close int dir = -1;
-	struct state st;
 
-	*s = (struct snapshot){
-		.load = {.memory = -1, .map = restore_memory, .state = restore_load},
-		.path = strdup(path)};
+	*s = (struct snapshot){.load = {.memory = -1}, .path = strdup(path)};
 	if (!s->path)
 		return err_set(e, ENOMEM, "no memory");
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -113,9 +121,7 @@ int snapshot_open(struct snapshot *s, const char *path, struct err *e)
 	if (s->load.memory < 0)
 		return err_set(e, errno, "%s: cannot read %s: %s", path, SNAPSHOT_MEMORY,
 			       strerror(errno));
-	restore_sections(s, &st);
-	snapshot_settings_state(&s->settings, &st);
-	return state_ok(&st) ? 0 : err_set(e, EINVAL, "%s: %s", path, st.why);
+	return snapshot_take(s, e);
 }
 
 void snapshot_close(struct snapshot *s)
