@@ -53,7 +53,7 @@ void disk_space_probe(struct disk *d)
 		d->can_discard = fallocate(d->fd, SPACE_PUNCH,
 					   (off_t)ALIGN_UP((uint64_t)st.st_size, MIB),
 					   (off_t)PAGE_SIZE) == 0;
-	/* nothing was written: overlays and snapshots know a file by this time, too */
+	/* nothing was written, and overlays and snapshots know a file by this time */
 	if (!d->device && d->can_discard)
 		(void)futimens(d->fd,
 			       (struct timespec[]){{.tv_nsec = UTIME_OMIT}, st.st_mtim});

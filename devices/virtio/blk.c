@@ -326,12 +326,6 @@ int blk_resize(struct virtio_dev *v, uint64_t size, uint64_t *now, struct err *e
 	return rc;
 }
 
-/* Only the loop's thread changes it */
-uint64_t blk_size(const struct virtio_dev *v)
-{
-	return v->ops == &blk_ops ? container_of(v, const struct blk, v)->disk->size : 0;
-}
-
 struct disk *blk_disk(const struct virtio_dev *v)
 {
 	return v->ops == &blk_ops ? container_of(v, const struct blk, v)->disk : NULL;

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "devices/virtio/devices.h"
+
 static bool blk_has(const struct blk *b, unsigned int feature)
 {
 	return b->v.offered & (1ULL << feature);
@@ -171,4 +173,12 @@ int blk_request_start(struct blk *b, struct blk_slot *s)
 	default:
 		return VIRTIO_BLK_S_UNSUPP;
 	}
+}
+
+/* Only the loop's thread changes it */
+uint64_t blk_size(const struct virtio_dev *v)
+{
+	const struct disk *d = blk_disk(v);
+
+	return d ? d->size : 0;
 }

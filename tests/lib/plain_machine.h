@@ -76,7 +76,7 @@ static inline void plain_settings(void)
 	BUG_ON(config_init(&cfg, &e) < 0);
 	cfg.memory = 16 * MIB;
 	cfg.early = true;
-	cfg.log_level = log_threshold = LOG_ERROR - 1;
+	cfg.log_level = log_threshold = LOG_ERROR;
 	cfg.console = CONSOLE_VIRTIO;
 	cfg.console_end =
 		(struct config_end){.kind = END_FILE, .path = strdup("/dev/null")};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_snapshot_kept - states of whole machines: those that earlier versions wrote are loaded by this one, for
- * ever (tests/snapshots); and what this one writes, with a bit turned over or cut, by none.
+ * ever (tests/fuzz/corpus/kept); and what this one writes, with a bit turned over or cut, by none.
  *
  * With KEEP=FILE it writes such a state, of this version.
  */
@@ -13,7 +13,7 @@
 #include "tests/lib/unit.h"
 #include "vmm/core/arch.h"
 
-#define KEPT     SOURCE_ROOT "/tests/snapshots"
+#define KEPT     SOURCE_ROOT "/tests/fuzz/corpus/kept"
 #define KEPT_MAX (1u << 20)
 
 static uint8_t file[KEPT_MAX];
