@@ -406,7 +406,7 @@ START_TEST(threads_have_as_few_calls_as_promised)
 {
 	ck_assert_uint_le(count(VCPU, JAIL_EXTRAS_ALL), 8);
 	ck_assert_uint_le(count(HELPER, 0), 17);
-	ck_assert_uint_le(count(WORKER, 0), 19);
+	ck_assert_uint_le(count(WORKER, 0), 20);
 	ck_assert_uint_le(count(BROKER, 0), 26);
 	ck_assert_uint_le(count(BROKER, JAIL_EXTRAS_ALL), 37);
 	ck_assert_uint_le(count(COPIER, 0), 20);
