@@ -103,8 +103,9 @@ const struct command command_table[] = {
 	{.name = "restore",
 	 .usage = "restore DIR [OPTION...]",
 	 .help = "a machine that ctl save made",
-	 .more = "DIR is what microvm ctl SOCKET save DIR made. OPTIONs are a machine's; they\n"
-		 "override what it was started with.\n",
+	 .more = "DIR is what microvm ctl SOCKET save DIR made.  OPTIONs are a machine's; they\n"
+		 "override what it was started with.  The guest's clocks go on by the time that\n"
+		 "it was stored; with --keep-time they stood still, and its time of day is behind.\n",
 	 .run = command_restore},
 	{.name = "doctor",
 	 .usage = "doctor",

@@ -47,8 +47,22 @@ static int restore_print(const char *settings)
 	return command_flush(0);
 }
 
-static int restore_run(const struct snapshot *s, const struct config *over,
-		       struct config *cfg, uint64_t start_ns)
+/* restore's own option is taken out of the others. Return: how many are left */
+static int restore_options(int argc, char **argv, bool *keep_time)
+{
+	int n = 1;
+
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--keep-time") == 0)
+			*keep_time = true;
+		else
+			argv[n++] = argv[i];
+	argv[n] = NULL;
+	return n;
+}
+
+static int restore_run(struct snapshot *s, const struct config *over, struct config *cfg,
+		       uint64_t start_ns)
 {
 	struct err e = {0};
 	cleanup_free char *text = restore_settings(s, over, &e);
@@ -65,15 +79,16 @@ static int restore_run(const struct snapshot *s, const struct config *over,
 	return command_machine_run(cfg, NULL, start_ns);
 }
 
-static int restore_read(int argc, char **argv, struct config *over, struct err *e)
+static int restore_read(int argc, char **argv, struct config *over, bool *keep_time,
+			struct err *e)
 {
 	enum cli_action action;
 
 	if (argc < 2 || argv[1][0] == '-')
 		return err_usage(
 			e, "there is no directory; give the one that ctl save made");
-	if (config_init(over, e) < 0 ||
-	    cli_read(argc - 1, argv + 1, over, &action, e) < 0)
+	argc = restore_options(argc - 1, argv + 1, keep_time);
+	if (config_init(over, e) < 0 || cli_read(argc, argv + 1, over, &action, e) < 0)
 		return -e->code;
 	if (action == CLI_VERSION || over->dry_run != over->json)
 		return err_usage(e, "restore prints what it would run as settings only; "
@@ -86,13 +101,16 @@ int command_restore(int argc, char **argv, uint64_t start_ns)
 	struct snapshot s = {.load.memory = -1};
 	struct config cfg = {0}, over = {0};
 	struct err e = {0};
+	bool keep_time = false;
 	int status;
 
-	if (restore_read(argc, argv, &over, &e) < 0 || config_init(&cfg, &e) < 0 ||
-	    snapshot_open(&s, argv[1], &e) < 0)
+	if (restore_read(argc, argv, &over, &keep_time, &e) < 0 ||
+	    config_init(&cfg, &e) < 0 || snapshot_open(&s, argv[1], &e) < 0)
 		status = command_fail(&e);
-	else
+	else {
+		s.load.keep_time = keep_time;
 		status = restore_run(&s, &over, &cfg, start_ns);
+	}
 	snapshot_close(&s);
 	config_fini(&cfg);
 	config_fini(&over);

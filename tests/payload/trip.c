@@ -259,6 +259,7 @@ static void trip_guest_trip(struct state *s, bool halts)
 {
 	struct trip t;
 	struct err e = {0};
+	uint64_t saved;
 
 	state_collector(s);
 	trip_make(&t, true);
@@ -271,6 +272,7 @@ static void trip_guest_trip(struct state *s, bool halts)
 	if (trip_run(&t, trip_ready))
 		trip_arch_stopped(&t);
 	trip_state(&t, s);
+	saved = monotonic_ns();
 	if (!state_ok(s))
 		trip_fail("%s", s->why);
 	if (!failed && trip_run(&t, trip_done)) /* it goes on as if nothing had been */
@@ -279,8 +281,15 @@ static void trip_guest_trip(struct state *s, bool halts)
 	if (failed)
 		return;
 	(void)sleep(STORED_SECONDS);
-	trip_make(&t, true);
+	trip_make(&t, true); /* its clocks go on by that */
 	t.halts = halts;
+	t.stored = (monotonic_ns() - saved) / 1000000;
+	trip_load(&t, s, s->pos);
+	trip_arch_compare(&t);
+	trip_end(&t);
+	trip_make(&t, true); /* and these stood still */
+	t.halts = halts;
+	t.kvm.keep_time = true;
 	trip_load(&t, s, s->pos);
 	trip_arch_compare(&t);
 	if (!failed) {

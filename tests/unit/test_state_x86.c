@@ -233,6 +233,8 @@ static void make(uint8_t value)
 			.index = MSR_FIRST_OF_MANY + i, .data = value * UINT64_C(7) + i};
 	cpu.tsc_khz = 2000000;
 	nset = nmsr_set = 0;
+	kvm.keep_time = true; /* or values are none that a test knows */
+	kvm.time_is_known = false;
 }
 
 static void save(void)
@@ -491,6 +493,12 @@ START_TEST(clock_goes_on_from_where_it_stood)
 	ck_assert(state_ok(&s));
 	ck_assert_uint_eq(cpu.clock.clock, UINT64_C(0x2222222222222222));
 	ck_assert_uint_eq(cpu.clock.flags, 0); /* or KVM adds the time that has passed */
+	kvm.keep_time = kvm.time_is_known = false; /* or the time goes on */
+	state_loader(&s, saved.buf, saved.pos);
+	kvm_clock_state(&kvm, &s);
+	ck_assert(state_ok(&s));
+	ck_assert_uint_gt(cpu.clock.clock, UINT64_C(0x2222222222222222));
+	ck_assert_uint_lt(cpu.clock.clock, UINT64_C(0x2222222222222222) + 60000000000);
 	refused = KVM_SET_CLOCK;
 	state_loader(&s, saved.buf, saved.pos);
 	kvm_clock_state(&kvm, &s);

@@ -33,8 +33,8 @@ int kvm_state_prepare(struct kvm *k);
 /* vcpu_state() - all registers of @c (section "vcpuN"): general, floating point and vector,
  * system, debug and model-specific ones, its local timers, what is pending for it, and whether it
  * is halted or not yet started. Identity: what the processor says of itself (x86: CPUID; arm64:
- * the identification registers). The time that it sees, by counter or by KVM's clock, stood still
- * while it was stored.
+ * the identification registers). The time that it sees, by counter or by KVM's clock, went on
+ * while it was stored, or with kvm.keep_time stood still (state_time.h).
  */
 void vcpu_state(struct vcpu *c, struct kvm *k, struct state *s);
 

@@ -18,10 +18,26 @@
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
 #include "vmm/kvm/state_io.h"
+#include "vmm/kvm/state_time.h"
 
 #define REGS_MAX     4096u /* 300, and with SVE 1,100 */
 #define REG_SIZE_MAX 256u
 #define REG_SIZE(id) (UINT64_C(1) << (((id)&KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT))
+
+/* The counters of the virtual and of the physical timer, which go on while the guest is stored */
+static bool state_is_counter(uint64_t id)
+{
+	return id == KVM_REG_ARM_TIMER_CNT || id == KVM_REG_ARM_PTIMER_CNT;
+}
+
+/* Ticks a second of both, which a program may read */
+static uint64_t counter_hz(void)
+{
+	uint64_t hz;
+
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(hz));
+	return hz & UINT32_MAX;
+}
 
 /* Return: the list, which the caller frees; NULL: errno says why not */
 static struct kvm_reg_list *state_list_regs(int fd)
@@ -48,7 +64,7 @@ static int state_reg_ioctl(int fd, unsigned long request, uint64_t id, uint8_t *
 	return ioctl(fd, request, &r) < 0 ? -errno : 0;
 }
 
-static void state_save_regs(const struct vcpu *c, struct state *s)
+static void state_save_regs(const struct vcpu *c, struct kvm *k, struct state *s)
 {
 	cleanup_free struct kvm_reg_list *list = state_list_regs(c->fd);
 	uint8_t value[REG_SIZE_MAX];
@@ -74,10 +90,22 @@ static void state_save_regs(const struct vcpu *c, struct state *s)
 				(unsigned long long)id, strerror(-rc));
 		state_u64(s, &id);
 		state_bytes(s, value, REG_SIZE(id));
+		if (state_is_counter(id))
+			(void)state_time(k, s);
 	}
 }
 
-static void state_load_reg(const struct vcpu *c, struct state *s, uint64_t id)
+static void counter_goes_on(uint8_t *value, struct kvm *k, struct state *s)
+{
+	uint64_t count;
+
+	memcpy(&count, value, sizeof(count));
+	count += state_ticks(state_time(k, s), counter_hz());
+	memcpy(value, &count, sizeof(count));
+}
+
+static void state_load_reg(const struct vcpu *c, struct kvm *k, struct state *s,
+			   uint64_t id)
 {
 	uint8_t want[REG_SIZE_MAX], has[REG_SIZE_MAX];
 	int rc;
@@ -87,6 +115,8 @@ static void state_load_reg(const struct vcpu *c, struct state *s, uint64_t id)
 		return;
 	}
 	state_bytes(s, want, REG_SIZE(id));
+	if (state_is_counter(id))
+		counter_goes_on(want, k, s);
 	if (!state_ok(s))
 		return;
 	rc = state_reg_ioctl(c->fd, KVM_GET_ONE_REG, id, has);
@@ -102,7 +132,7 @@ static void state_load_reg(const struct vcpu *c, struct state *s, uint64_t id)
 			(unsigned long long)id, strerror(-rc));
 }
 
-static void state_load_regs(const struct vcpu *c, struct state *s)
+static void state_load_regs(const struct vcpu *c, struct kvm *k, struct state *s)
 {
 	uint32_t n = 0;
 
@@ -113,7 +143,7 @@ static void state_load_regs(const struct vcpu *c, struct state *s)
 		uint64_t id = 0;
 
 		state_u64(s, &id);
-		state_load_reg(c, s, id);
+		state_load_reg(c, k, s, id);
 	}
 }
 
@@ -126,9 +156,9 @@ void vcpu_state(struct vcpu *c, struct kvm *k, struct state *s)
 	(void)snprintf(name, sizeof(name), "vcpu%u", c->id);
 	state_begin(s, name, 1);
 	if (state_loading(s))
-		state_load_regs(c, s);
+		state_load_regs(c, k, s);
 	else
-		state_save_regs(c, s);
+		state_save_regs(c, k, s);
 	state_io(s, c->fd, KVM_GET_MP_STATE, KVM_SET_MP_STATE, &mp, sizeof(mp),
 		 "run state");
 	state_same_u32(s, kvm_has(k, KVM_CAP_VCPU_EVENTS) > 0, "sets of pending events");

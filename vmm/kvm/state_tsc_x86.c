@@ -7,7 +7,8 @@
  * guest that was saved in its first second would see time go back. So the offset to the host's
  * counter is set where KVM has it (KVM_VCPU_TSC_OFFSET, Linux 5.16): for the first vCPU so that
  * its counter is right, for the others so that their distance to the first is as it was. KVM's
- * clock is stable only while these are equal.
+ * clock is stable only while these are equal. It then goes on by the time that the guest was stored
+ * (state_time.h).
  */
 #include "vmm/kvm/state_x86.h"
 
@@ -18,13 +19,14 @@
 
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_x86.h"
+#include "vmm/kvm/state_time.h"
 
 #define MSR_TSC 0x10u
 /* How far a guest's own measurement of its TSC may be off: 250 ppm */
 #define TSC_KHZ_SLACK(khz) ((khz) / 4000)
 
-/* The guest's TSC rate when saved; a host of another rate has to scale it */
-static void tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
+/* The guest's TSC rate when saved; a host of another rate has to scale it. Return: it, in kHz */
+static uint32_t tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
 {
 	int khz = ioctl(c->fd, KVM_GET_TSC_KHZ, 0);
 	uint32_t here = khz < 0 ? 0 : (uint32_t)khz, was = here;
@@ -33,13 +35,14 @@ static void tsc_rate(const struct vcpu *c, const struct kvm *k, struct state *s)
 	state_u32(s, &was);
 	off = was > here ? was - here : here - was;
 	if (!state_ok(s) || !state_loading(s) || !was || off <= TSC_KHZ_SLACK(here))
-		return;
+		return was;
 	if (kvm_has(k, KVM_CAP_TSC_CONTROL) <= 0 ||
 	    ioctl(c->fd, KVM_SET_TSC_KHZ, (unsigned long)was) < 0)
 		state_failf(s,
 			    "its TSC ran at %u kHz, this host's runs at %u kHz and KVM "
 			    "cannot scale it; load it on a host of that rate",
 			    was, here);
+	return was;
 }
 
 /* One register by @request.  Return: did KVM take it? */
@@ -85,9 +88,9 @@ static bool tsc_move(const struct vcpu *c, struct kvm *k, uint64_t offset, uint6
 void state_tsc(struct vcpu *c, struct kvm *k, struct state *s)
 {
 	uint64_t offset = 0, tsc = 0;
+	uint32_t khz = tsc_rate(c, k, s);
 	bool has, moved;
 
-	tsc_rate(c, k, s);
 	has = tsc_offset(c, KVM_GET_DEVICE_ATTR, &offset);
 	moved = has;
 	if (!state_loading(s) && !tsc_msr(c, KVM_GET_MSRS, &tsc))
@@ -96,6 +99,7 @@ void state_tsc(struct vcpu *c, struct kvm *k, struct state *s)
 	state_bool(s, &moved);
 	state_u64(s, &offset);
 	state_u64(s, &tsc);
+	tsc += state_ticks(state_time(k, s), khz * UINT64_C(1000));
 	if (!state_loading(s) || !state_ok(s))
 		return;
 	if (has && moved ? !tsc_move(c, k, offset, tsc) : !tsc_msr(c, KVM_SET_MSRS, &tsc))

@@ -13,6 +13,7 @@
 #include "vmm/core/util.h"
 #include "vmm/kvm/irqchip_x86.h"
 #include "vmm/kvm/state_io.h"
+#include "vmm/kvm/state_time.h"
 
 #define XSAVE_SIZE_MIN sizeof(struct kvm_xsave)
 
@@ -125,7 +126,9 @@ void irqchip_state(struct irqchip *ic, const struct vcpu *c, unsigned int n,
 	state_end(s);
 }
 
-/* Without KVM_CLOCK_REALTIME among the flags KVM does not add the time that has passed. */
+/* Without KVM_CLOCK_REALTIME among the flags KVM does not add the time that has passed: we do, as for the
+ * TSC.
+ */
 void kvm_clock_state(struct kvm *k, struct state *s)
 {
 	struct kvm_clock_data now = {0}, set = {0};
@@ -137,6 +140,7 @@ void kvm_clock_state(struct kvm *k, struct state *s)
 	ns = now.clock;
 	state_begin(s, "clock", 1);
 	state_u64(s, &ns);
+	ns += state_time(k, s);
 	state_end(s);
 	set.clock = ns;
 	if (state_loading(s) && state_ok(s) && ioctl(k->vm_fd, KVM_SET_CLOCK, &set) < 0)

@@ -108,7 +108,8 @@ struct machine_stop {
 
 /* A machine that goes on from what was saved, instead of booting (vmm/snapshot) */
 struct machine_load {
-	int memory; /* a file */
+	int memory;     /* a file */
+	bool keep_time; /* the guest's clocks go on from where they stood */
 	/* both: Return: 0, or -errno in @e. map(): the regions of @m are what the file has. state(): the
 	 * rest of @m, which is built and whose devices are not live
 	 */
@@ -136,6 +137,7 @@ struct machine {
 	unsigned int npmem;
 	struct virtio_dev *balloon; /* NULL: none */
 	struct virtio_dev *vsock;   /* likewise */
+	struct device *genid;       /* NULL: it cannot be saved */
 	struct virtio_dev *button;  /* likewise */
 	unsigned int late_fds;      /* of virtio devices, opened only on activation */
 	struct virtio_env env;

@@ -32,6 +32,7 @@ static int restore_load(const struct machine_load *l, struct machine *m, struct 
 	snapshot_settings_state(&settings, &st);
 	free(settings);
 	snapshot_layout_state(&m->mem, &st);
+	m->kvm.keep_time = l->keep_time;
 	if (state_ok(&st))
 		machine_state(m, &st);
 	if (state_ok(&st))
