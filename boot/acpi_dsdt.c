@@ -10,6 +10,7 @@
 #define DSDT_REVISION 2 /* integers have 64 bits */
 
 #define ACPI_BUTTON_PRESSED 0x80 /* 5.6.6, of a control method power button */
+#define ACPI_GENID_CHANGED  0x80 /* of a generation id */
 
 struct acpi_row {
 	enum device_kind kind;
@@ -72,34 +73,71 @@ static void acpi_dsdt_devices(struct aml *a, const struct platform *p)
 	}
 }
 
-/* The power button, and the event device (5.6.9) that has its line: there is one interrupt, so
- * the method ignores its argument, which names the interrupt
+/* An event device (5.6.9) for one line: an edge of @gsi notifies @of of @what.  Its method ignores its argument,
+ * which names the interrupt: there is one
  */
-static void acpi_dsdt_button(struct aml *a, uint32_t gsi)
+static void acpi_dsdt_event(struct aml *a, const char *seg, const char *uid,
+			    uint32_t gsi, const char *of, uint8_t what)
 {
-	size_t device = aml_open_device(a, "PWRB"), part;
+	size_t device = aml_open_device(a, seg), part;
 
 	aml_name(a, "_HID");
-	aml_eisaid(a, "PNP0C0C");
-	aml_close(a, device);
-	device = aml_open_device(a, "GED0");
-	aml_name(a, "_HID");
 	aml_string(a, "ACPI0013");
+	if (uid) {
+		aml_name(a, "_UID");
+		aml_string(a, uid);
+	}
 	aml_name(a, "_CRS");
 	part = aml_open_resources(a);
 	aml_interrupt(a, gsi);
 	aml_close_resources(a, part);
 	part = aml_open_method(a, "_EVT", 1);
-	aml_notify(a, "PWRB", ACPI_BUTTON_PRESSED);
+	aml_notify(a, of, what);
 	aml_close(a, part);
 	aml_close(a, device);
 }
 
-static void acpi_dsdt_buttons(struct aml *a, const struct platform *p)
+static void acpi_dsdt_button(struct aml *a, const struct platform_device *d)
 {
-	for (unsigned int i = 0; i < p->ndev; i++)
-		if (p->dev[i].kind == DEVICE_ACPI_PM && p->dev[i].gsi)
-			acpi_dsdt_button(a, p->dev[i].gsi);
+	size_t device;
+
+	if (!d->gsi)
+		return;
+	device = aml_open_device(a, "PWRB");
+	aml_name(a, "_HID");
+	aml_eisaid(a, "PNP0C0C");
+	aml_close(a, device);
+	acpi_dsdt_event(a, "GED0", NULL, d->gsi, "PWRB", ACPI_BUTTON_PRESSED);
+}
+
+/* Microsoft, "Virtual Machine Generation ID": a driver knows it by its compatible id */
+static void acpi_dsdt_genid(struct aml *a, const struct platform_device *d)
+{
+	size_t device = aml_open_device(a, "VGEN"), part;
+
+	aml_name(a, "_HID");
+	aml_string(a, "MVMM0001");
+	aml_name(a, "_CID");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "_DDN");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "ADDR");
+	part = aml_open_package(a, 2);
+	aml_integer(a, d->base & UINT32_MAX);
+	aml_integer(a, d->base >> 32);
+	aml_close(a, part);
+	aml_close(a, device);
+	acpi_dsdt_event(a, "GED1", "1", d->gsi, "VGEN", ACPI_GENID_CHANGED);
+}
+
+static void acpi_dsdt_events(struct aml *a, const struct platform *p)
+{
+	for (unsigned int i = 0; i < p->ndev; i++) {
+		if (p->dev[i].kind == DEVICE_ACPI_PM)
+			acpi_dsdt_button(a, &p->dev[i]);
+		else if (p->dev[i].kind == DEVICE_GENID)
+			acpi_dsdt_genid(a, &p->dev[i]);
+	}
 }
 
 size_t acpi_dsdt(struct aml *a, const struct platform *p)
@@ -109,7 +147,7 @@ size_t acpi_dsdt(struct aml *a, const struct platform *p)
 
 	scope = aml_open_scope(a, "_SB");
 	acpi_dsdt_devices(a, p);
-	acpi_dsdt_buttons(a, p);
+	acpi_dsdt_events(a, p);
 	aml_close(a, scope);
 	/* SLP_TYP for the sleep control register; the second is for a register we lack */
 	aml_name(a, "_S5");

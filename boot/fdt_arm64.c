@@ -231,6 +231,12 @@ static void fdt_add_pvpanic(struct dtree *t)
 	dtree_text(t, "compatible", "qemu,pvpanic-mmio");
 }
 
+/* rng/microsoft,vmgenid.yaml; Linux 6.10 and later */
+static void fdt_add_genid(struct dtree *t)
+{
+	dtree_text(t, "compatible", "microsoft,vmgenid");
+}
+
 /* How to describe a kind of device besides its window and line, and its names as a node and as a
  * label
  */
@@ -244,6 +250,7 @@ static const struct {
 	{DEVICE_SERIAL, fdt_add_serial, "serial", "serial", .line = true},
 	{DEVICE_VIRTIO_MMIO, fdt_add_virtio, "virtio_mmio", "virtio", .line = true},
 	{DEVICE_PVPANIC, fdt_add_pvpanic, "pvpanic", "pvpanic", .line = false},
+	{DEVICE_GENID, fdt_add_genid, "rng", "genid", .line = true},
 };
 
 /* Lines are eventfds that KVM takes for pulses, so they are edge-triggered. */

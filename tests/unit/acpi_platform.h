@@ -29,6 +29,7 @@ static inline void platform_make(struct platform *p, unsigned int ncpu,
 	for (unsigned int i = 0; i < nvirtio; i++)
 		platform_put(p, DEVICE_VIRTIO_MMIO, LAYOUT_VIRTIO + i * 0x1000ull, 0x1000,
 			     LAYOUT_GSI_VIRTIO + i);
+	platform_put(p, DEVICE_GENID, LAYOUT_GENID, 0x10000, LAYOUT_GSI_GENID);
 }
 
 #endif

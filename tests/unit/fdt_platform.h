@@ -23,6 +23,7 @@ static inline void platform_make(struct platform *p, unsigned int ncpu,
 	platform_put(p, DEVICE_SERIAL, LAYOUT_COM1, 8, LAYOUT_GSI_COM1);
 	platform_put(p, DEVICE_RTC, LAYOUT_RTC, 0x1000, LAYOUT_GSI_RTC);
 	platform_put(p, DEVICE_PVPANIC, LAYOUT_PVPANIC, 1, 0);
+	platform_put(p, DEVICE_GENID, LAYOUT_GENID, 0x10000, LAYOUT_GSI_GENID);
 	for (unsigned int i = 0; i < nvirtio; i++)
 		platform_put(p, DEVICE_VIRTIO_MMIO, LAYOUT_VIRTIO + i * 0x1000ull, 0x1000,
 			     LAYOUT_GSI_VIRTIO + i);

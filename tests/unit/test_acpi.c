@@ -294,6 +294,31 @@ static void take_button(void)
 	take_bytes("\x79\x00\x14\x0d_EVT\x01\x86PWRB\x0a\x80", 16);
 }
 
+/* Likewise of: Device (VGEN) { Name (_HID, "MVMM0001"), Name (_CID, "VM_Gen_Counter"), Name (_DDN,
+ * "VM_Gen_Counter"), Name (ADDR, Package (0x02) { 0xcfff0000, 0 }) }, and an event device for its line
+ */
+static void take_genid(void)
+{
+	static const char device[] = "\x5b\x82\x4d\x04VGEN"
+				     "\x08_HID\x0dMVMM0001\0"
+				     "\x08_CID\x0dVM_Gen_Counter\0"
+				     "\x08_DDN\x0dVM_Gen_Counter\0"
+				     "\x08"
+				     "ADDR\x12\x08\x02\x0c",
+			  event[] = "\0\x5b\x82\x3eGED1"
+				    "\x08_HID\x0d"
+				    "ACPI0013\0"
+				    "\x08_UID\x0d"
+				    "1\0"
+				    "\x08_CRS\x11\x0e\x0a\x0b\x89\x06\0\x03\x01";
+
+	take_bytes(device, sizeof(device) - 1);
+	ck_assert_uint_eq(take(4), LAYOUT_GENID);
+	take_bytes(event, sizeof(event) - 1);
+	ck_assert_uint_eq(take(4), LAYOUT_GSI_GENID);
+	take_bytes("\x79\x00\x14\x0d_EVT\x01\x86VGEN\x0a\x80", 16);
+}
+
 static void expect_devices(unsigned int ncpu, unsigned int nvirtio)
 {
 	gpa_t dsdt, end, scope;
@@ -313,6 +338,7 @@ static void expect_devices(unsigned int ncpu, unsigned int nvirtio)
 		take_device(2, 'R', "\x0c\x41\xd0\x0b\x00", 5, 0);
 		take_device(5, 'P', "\x0dQEMU0001", 10, 0);
 		take_button();
+		take_genid();
 	}
 	ck_assert_uint_eq(dsdt_at, scope);
 	take_bytes("\x08_S5_\x12\x06\x02\x0a\x05\x0a\x05", 12);
@@ -326,7 +352,7 @@ START_TEST(dsdt_describes_every_device)
 	expect_devices(4, 3);
 	expect_devices(300, 3);
 	expect_devices(1, 24);
-	expect_devices(1024, PLATFORM_DEVICES_MAX - 6);
+	expect_devices(1024, PLATFORM_DEVICES_MAX - 7);
 }
 END_TEST
 

@@ -58,6 +58,7 @@ enum device_kind {
 	DEVICE_PCI_ADDRESS,
 	DEVICE_PVPANIC,
 	DEVICE_EXIT_PORT,
+	DEVICE_GENID,
 };
 
 struct io_counters {

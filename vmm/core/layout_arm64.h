@@ -11,6 +11,7 @@
 #define LAYOUT_COM1       0x09000000ULL
 #define LAYOUT_RTC        0x09010000ULL
 #define LAYOUT_PVPANIC    0x09020000ULL
+#define LAYOUT_GENID      0x09030000ULL /* 64 KiB */
 #define LAYOUT_VIRTIO     0x0a000000ULL /* windows of VIRTIO_MMIO_WINDOW, ascending */
 #define LAYOUT_GICR       0x10000000ULL /* GICv3: a redistributor for each vCPU */
 #define LAYOUT_GICR_LEN   0x20000ULL /* of one: its registers, then those of its SGIs */
@@ -21,6 +22,7 @@
 /* GSIs: the n-th is the GIC's shared peripheral interrupt n, INTID 32 + n */
 #define LAYOUT_GSI_COM1   1
 #define LAYOUT_GSI_RTC    2
+#define LAYOUT_GSI_GENID  3
 #define LAYOUT_GSI_VIRTIO 16
 #define LAYOUT_GSIS       64 /* lines that the GIC has for devices */
 

@@ -7,6 +7,7 @@
 #define LAYOUT_RAM_HOLE  0xc0000000ULL
 #define LAYOUT_RAM_HIGH  0x100000000ULL
 #define LAYOUT_PMEM_END  (1ULL << 46)  /* mapped files lie between RAM and here */
+#define LAYOUT_GENID     0xcfff0000ULL /* 64 KiB */
 #define LAYOUT_VIRTIO    0xd0000000ULL /* windows of VIRTIO_MMIO_WINDOW, ascending */
 #define LAYOUT_IOAPIC    0xfec00000ULL
 #define LAYOUT_LAPIC     0xfee00000ULL
@@ -47,6 +48,7 @@
 #define LAYOUT_GSI_COM1    4
 #define LAYOUT_GSI_RTC     8
 #define LAYOUT_GSI_BUTTON  9 /* a PC's GSI of the ACPI interrupt */
+#define LAYOUT_GSI_GENID   10
 #define LAYOUT_GSI_VIRTIO  16
 #define LAYOUT_IOAPIC_PINS 64
 #define LAYOUT_PIC_GSIS                           \

@@ -280,7 +280,7 @@ int machine_build(struct machine *m, const struct config *cfg, struct loop *loop
 	if (!run)
 		return 0;
 	if ((rc = kvm_add_memory(&m->kvm, &m->mem, e)) < 0 ||
-	    (rc = machine_add_pmem(m, e)) < 0 ||
+	    (rc = machine_add_pmem(m, e)) < 0 || (rc = machine_map_genid(m, e)) < 0 ||
 	    (rc = irqchip_init(&m->irqchip, &m->kvm, cfg, e)) < 0 ||
 	    (rc = machine_build_vcpus(m, e)) < 0 || (rc = machine_arm(m, e)) < 0 ||
 	    (cfg->load && (rc = cfg->load->state(cfg->load, m, e)) < 0))

@@ -64,6 +64,12 @@ void machine_report_now(struct machine *m);
 void machine_report_ask(struct machine *m, struct machine_asker *a);
 void machine_report_forget(struct machine *m, const struct machine_asker *a);
 
+/* machine_add_genid() - a machine that can be saved has a generation id, at @base, line @gsi.
+ * machine_map_genid(): as memory, once there is a VM
+ */
+int machine_add_genid(struct machine *m, uint64_t base, unsigned int gsi, struct err *e);
+int machine_map_genid(struct machine *m, struct err *e);
+
 /* How a reset was asked for.  machine_arch_reset() (machine_<arch>.c): by what is in memory */
 enum machine_reset {
 	MACHINE_RESET_UNSAID, /* the guest chose no way to reset, or an unknown one */

@@ -2,6 +2,7 @@
 /* machine_state - all that a machine is besides its memory and its settings, saved and loaded. */
 #include <string.h>
 
+#include "devices/legacy/genid.h"
 #include "vmm/kvm/kvm_state.h"
 #include "vmm/machine/machine_parts.h"
 
@@ -18,6 +19,21 @@ static void state_of_ends(struct machine *m, struct state *s)
 	state_begin(s, "machine", 1);
 	state_bool(s, &m->boot.panic_is_warm);
 	state_end(s);
+}
+
+int machine_add_genid(struct machine *m, uint64_t base, unsigned int gsi, struct err *e)
+{
+	if (!m->cfg->control && !m->cfg->load)
+		return 0;
+	m->genid = genid_create(base, gsi);
+	return machine_add_device(m, &m->mmio, m->genid, e);
+}
+
+int machine_map_genid(struct machine *m, struct err *e)
+{
+	return m->genid ? kvm_add_file(&m->kvm, m->genid->base, genid_page(m->genid),
+				       m->genid->len, true, e)
+			: 0;
 }
 
 int machine_state_prepare(struct machine *m, struct err *e)
@@ -42,4 +58,6 @@ void machine_state(struct machine *m, struct state *s)
 		state_of_device(m->dev[i], s);
 	if (kvm)
 		kvm_clock_state(&m->kvm, s);
+	if (state_loading(s)) /* its watchdogs are told, as after a pause */
+		m->vcpu_host.pauses++;
 }

@@ -152,6 +152,9 @@ int machine_arch_devices(struct machine *m, struct err *e)
 		return 0;
 	}
 	machine_warn_serial(m->cfg);
+	rc = machine_add_genid(m, LAYOUT_GENID, LAYOUT_GSI_GENID, e);
+	if (rc < 0)
+		return rc;
 	/* Linux writes every pin of an IOAPIC, at 20 exits each: so it has no unused ones */
 	pins = MIN(LAYOUT_GSI_VIRTIO + machine_virtio_count(m->cfg), LAYOUT_IOAPIC_PINS);
 	return machine_add_device(
