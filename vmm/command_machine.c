@@ -12,7 +12,6 @@
 #include "vmm/command.h"
 #include "vmm/command_jail.h"
 #include "vmm/control/control.h"
-#include "vmm/core/arch.h"
 #include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/signals.h"
@@ -79,9 +78,6 @@ static int saver_open(struct snapshot_saver **saver, struct machine *m,
 	if (!text)
 		return err_set(e, ENOMEM, "--control: no memory for the settings");
 	rc = snapshot_saver_open(saver, m, text, e);
-	if (job->jail &&
-	    strcmp(arch_name, "x86-64") != 0) /* whose jail has no rules for it */
-		return rc;
 	ops->save = snapshot_save;
 	ops->forget_save = snapshot_forget;
 	ops->saver = *saver;

@@ -26,6 +26,7 @@
  */
 #define FD_BLOCKS(X)                                                                  \
 	X(FD_STDIO, 0, 4, 1)            /* where the standard streams are */          \
+	X(FD_GIC, 510, 1, 1)            /* arm64: KVM's interrupt controller */       \
 	X(FD_VM, 511, 1, 1)             /* KVM's virtual machine */                   \
 	X(FD_VCPU, 512, 128, FDS_PAGES) /* KVM's vCPUs */                             \
 	X(FD_DISK, 640, 32, 1)          /* a disk that is a block device */           \

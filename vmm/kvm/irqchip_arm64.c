@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "vmm/kvm/irqchip.h"
+#include "vmm/core/fds.h"
 #include "vmm/core/log.h"
 #include "vmm/core/util.h"
 #include "vmm/kvm/kvm_arm64.h"
@@ -94,7 +95,9 @@ int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
 	if (ioctl(k->vm_fd, KVM_CREATE_DEVICE, &dev) < 0)
 		return err_set(e, errno, "KVM cannot make a GICv%u: %s", kvm_arm64_gic(k),
 			       strerror(errno));
-	ic->arch->fd = (int)dev.fd;
+	ic->arch->fd = fd_place((int)dev.fd, FD_GIC);
+	if (ic->arch->fd < 0)
+		return err_set(e, errno, "no file descriptor for the GIC: %s", strerror(errno));
 	rc = v3 ? irqchip_place_v3(ic, cfg->ncpu, e) : irqchip_place_v2(ic, cfg->ncpu, e);
 	return rc < 0 ? rc : irqchip_set(ic, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &irqs, e);
 }
