@@ -190,8 +190,8 @@ static int acpi_check(const struct platform *p, struct err *e)
 {
 	for (unsigned int i = 0; i < p->ndev; i++) {
 		const struct platform_device *d = &p->dev[i];
-		bool mmio = d->kind == DEVICE_VIRTIO_MMIO ||
-			    d->kind == DEVICE_IOAPIC || d->kind == DEVICE_GENID;
+		bool mmio = d->kind == DEVICE_VIRTIO_MMIO || d->kind == DEVICE_IOAPIC ||
+			    d->kind == DEVICE_GENID;
 		uint64_t top = mmio ? UINT32_MAX : UINT16_MAX;
 
 		if (d->base > top || d->len > (mmio ? top : UINT8_MAX) ||

@@ -76,8 +76,8 @@ static void acpi_dsdt_devices(struct aml *a, const struct platform *p)
 /* An event device (5.6.9) for one line: an edge of @gsi notifies @of of @what.  Its method ignores its argument,
  * which names the interrupt: there is one
  */
-static void acpi_dsdt_event(struct aml *a, const char *seg, const char *uid,
-			    uint32_t gsi, const char *of, uint8_t what)
+static void acpi_dsdt_event(struct aml *a, const char *seg, const char *uid, uint32_t gsi,
+			    const char *of, uint8_t what)
 {
 	size_t device = aml_open_device(a, seg), part;
 

@@ -30,8 +30,8 @@ struct trip {
 	struct device *more;       /* the architecture's own, or NULL */
 	uint32_t said;             /* by the guest, to the port */
 	uint64_t stored; /* milliseconds that its clocks went on by while it was stored */
-	bool halts; /* it goes on after T_READY, and is halted when it is saved */
-	int heard;  /* eventfd: it has said something, or has ended */
+	bool halts;      /* it goes on after T_READY, and is halted when it is saved */
+	int heard;       /* eventfd: it has said something, or has ended */
 	char ended[512];
 };
 

@@ -104,8 +104,8 @@ void trip_arch_compare(struct trip *t)
 	uint64_t now = get_counter(t), then = counted + t->stored * counter_hz() / 1000;
 
 	if (now < then || now - then >= counter_hz() / 1000 * DELTA_MS)
-		trip_fail("the counter went from %llu to %llu",
-			  (unsigned long long)then, (unsigned long long)now);
+		trip_fail("the counter went from %llu to %llu", (unsigned long long)then,
+			  (unsigned long long)now);
 	if (ioctl(t->vcpu[1].fd, KVM_GET_MP_STATE, &mp) < 0 ||
 	    mp.mp_state != KVM_MP_STATE_STOPPED)
 		trip_fail("the second vCPU, not started yet, is in state %u",

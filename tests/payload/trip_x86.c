@@ -270,11 +270,11 @@ void trip_arch_compare(struct trip *t)
 		}
 	if (before.kvmclock && get_msr(t, MSR_SYSTEM_TIME) != (T_STACK | 1))
 		trip_fail("KVM's clock has lost its page");
-	expect_little("KVM's clock", before.clock + t->stored * 1000000,
-		      get_clock(t), 1000000);
+	expect_little("KVM's clock", before.clock + t->stored * 1000000, get_clock(t),
+		      1000000);
 	if (before.offset)
-		expect_little("the TSC", before.tsc + t->stored * khz,
-			      get_msr(t, 0x10), khz);
+		expect_little("the TSC", before.tsc + t->stored * khz, get_msr(t, 0x10),
+			      khz);
 	if (get_msr(t, 0x6e0) != before.deadline)
 		trip_fail("the deadline is lost");
 	if (!irq_kept(&t->lined.irq))

@@ -9,7 +9,6 @@
 #include "vmm/jail/filter.h"
 #include "vmm/jail/filter_rules.h"
 
-
 const struct filter_rule filter_rules_arch[] = {
 	ANY("ppoll", VCPU, 0, "would a line of the log wait"),
 	IOCTL(KVM_GET_ONE_REG, FD_VCPU, VCPU, "a last sentence: where the guest is"),

@@ -97,7 +97,8 @@ int irqchip_init(struct irqchip *ic, struct kvm *k, const struct config *cfg,
 			       strerror(errno));
 	ic->arch->fd = fd_place((int)dev.fd, FD_GIC);
 	if (ic->arch->fd < 0)
-		return err_set(e, errno, "no file descriptor for the GIC: %s", strerror(errno));
+		return err_set(e, errno, "no file descriptor for the GIC: %s",
+			       strerror(errno));
 	rc = v3 ? irqchip_place_v3(ic, cfg->ncpu, e) : irqchip_place_v2(ic, cfg->ncpu, e);
 	return rc < 0 ? rc : irqchip_set(ic, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &irqs, e);
 }

@@ -26,10 +26,10 @@ struct kvm {
 	size_t run_size; /* bytes of struct kvm_run and what follows it */
 	struct doorbells doorbells;
 	struct kvm_arch *arch;
-	bool keep_time;     /* for a loader: its clocks go on from where they stood (state_time.h) */
+	bool keep_time; /* for a loader: its clocks go on from where they stood (state_time.h) */
 	bool time_is_known; /* state_time.c's: is */
 	int64_t time_lost;  /* the time that they leave out, in ns */
-	void *to_save; /* of kvm_state_prepare(): freed with the VM; NULL: nothing */
+	void *to_save;      /* of kvm_state_prepare(): freed with the VM; NULL: nothing */
 };
 
 /* kvm_open() - open /dev/kvm, check its version and what we cannot do without, make a VM.

@@ -54,8 +54,7 @@ int machine_arch_devices(struct machine *m, struct err *e)
 	if (rc == 0)
 		rc = machine_add_device(m, &m->mmio,
 					pvpanic_create(LAYOUT_PVPANIC, &m->power), e);
-	return rc < 0 ? rc
-		      : machine_add_genid(m, LAYOUT_GENID, LAYOUT_GSI_GENID, e);
+	return rc < 0 ? rc : machine_add_genid(m, LAYOUT_GENID, LAYOUT_GSI_GENID, e);
 }
 
 /* PSCI tells it with the reset */
