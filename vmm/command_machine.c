@@ -65,10 +65,13 @@ static int saver_open(struct snapshot_saver **saver, struct machine *m,
 		      struct err *e)
 {
 	static const char *const not [] = {"control", "report", "pidfile"};
-	json_t *o = config_say(job->cfg, e);
+	json_t *o;
 	char *text;
 	int rc;
 
+	if (job->hooks->built) /* a job's, whose session would not be there again */
+		return 0;
+	o = config_say(job->cfg, e);
 	if (!o)
 		return -e->code;
 	for (unsigned int i = 0; i < ARRAY_SIZE(not ); i++)

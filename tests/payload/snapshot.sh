@@ -309,7 +309,28 @@ snapshot_failing_test() {
 	if [ "$bad" ]; then not_ok $name "$bad"; else ok $name; fi
 }
 
+# Its session with microvm would end
+snapshot_job_test() {
+	local name=snapshot_of_a_job
+	wants $name || return 0
+	rm -rf "$work/saved"*
+	"$microvm" test --kernel "$payloads/hang" --initrd none --control "$work/control" --timeout "${LIMIT}s" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	pid=$!
+	await answers
+	ctl save "$work/saved"
+	status=$?
+	kill "$pid"
+	wait "$pid"
+	if [ $status = 1 ] && grep -q "job's session with microvm would end" "$work/ctl" && [ ! -e "$work/saved" ]; then
+		ok $name
+	else
+		not_ok $name "$(cat "$work/ctl")"
+	fi
+}
+
 snapshot_test() {
+	snapshot_job_test
 	snapshot_devices_test
 	snapshot_forged_test
 	snapshot_failing_test

@@ -219,7 +219,8 @@ static int client_save(struct control_client *cl, struct err *e)
 	if (!ops->save)
 		return err_set(
 			e, ENOTSUP,
-			"this machine cannot be saved; on arm64 only one with --jail off can");
+			"this machine cannot be saved: its job's session with microvm would "
+			"end; only one that was started without run or test can");
 	if (cl->nfd != MACHINE_SAVE_FDS)
 		return err_set(
 			e, EINVAL,
