@@ -36,7 +36,7 @@
 
 #define PEERS_MAX  2048
 #define CHUNK      (64 * 1024)
-#define PATIENCE   60000 /* ms without progress */
+#define PATIENCE   300000 /* ms without progress */
 #define STUCK_TRY  (4 << 20)
 #define STUCK_WAIT 500 /* ms: then it is stuck */
 

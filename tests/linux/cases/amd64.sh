@@ -184,3 +184,28 @@ case_memtest_runs_on_the_console()
 	kill -HUP "$vmm"
 	wait "$vmm" || true
 }
+
+# By the generation id, which the small kernel knows: what is read first in each of 20 machines that one
+# snapshot becomes is something else
+case_snapshot_forks_have_other_random_numbers()
+{
+	asked=0
+	mkfifo in
+	exec 3<>in
+	"$MICROVM" --timeout $GUEST_TIMEOUT --kernel "$SMALL/bzImage" --disk "$ROOT,ro" --memory 64M --control control.sock \
+		--append 'quiet microvm.run="echo up; while read -r word id </dev/console; do
+			echo $word-$id $(head -c 16 /dev/urandom | md5sum | cut -c-32) $(dmesg | grep -v microvm.run | grep -c machine.fork); done"' \
+		<in >out 2>err 3<&- &
+	vmm=$!
+	wait_for out '^up'
+	saved saved
+	while [ $asked -lt 20 ]; do
+		restored saved
+		query random
+		[ "${answer#* }" = 1 ] || fail "the guest does not know that it is another: $answer"
+		echo "$answer" >>answers
+		kill -HUP "$vmm"
+		wait "$vmm"
+	done
+	[ "$(sort -u answers | wc -l)" = 20 ] || fail "the same numbers: $(sort answers | uniq -d)"
+}
