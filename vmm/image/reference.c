@@ -45,24 +45,43 @@ static int no_memory(struct err *e)
 	return err_set(e, ENOMEM, "out of memory");
 }
 
-/* PATH[:TAG]: what is there as it is written has no tag */
+/* PATH[:TAG]: what is there as it is written has no tag.  A tag may have colons of its own, as a name of
+ * docker's or podman's has
+ */
+static void local_tag(struct reference *r)
+{
+	char *last = strrchr(r->path, ':');
+	struct stat st;
+
+	if (stat(r->path, &st) == 0)
+		return;
+	for (char *colon = last; colon > r->path;
+	     colon = memrchr(r->path, ':', (size_t)(colon - r->path))) {
+		bool here;
+
+		*colon = '\0';
+		here = strcmp(r->path, "-") == 0 || stat(r->path, &st) == 0;
+		if (here && colon[1]) {
+			r->tag = colon + 1;
+			return;
+		}
+		*colon = ':';
+	}
+	if (last && last > r->path && last[1] && !strchr(last, '/')) {
+		*last = '\0';
+		r->tag = last + 1;
+	}
+}
+
 static int local_parts(struct reference *r, const char *word, const char *like,
 		       struct err *e)
 {
-	struct stat st;
-	char *colon;
-
 	if (!*word)
 		return err_usage(e, "there is no path of an image; write %s", like);
 	r->path = strdup(word);
 	if (!r->path)
 		return no_memory(e);
-	colon = strrchr(r->path, ':');
-	if (!colon || colon == r->path || !colon[1] || strchr(colon, '/') ||
-	    stat(r->path, &st) == 0)
-		return 0;
-	*colon = '\0';
-	r->tag = colon + 1;
+	local_tag(r);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "vmm/core/subids.h"
 #include "vmm/core/util.h"
+#include "vmm/image/reference.h"
 
 #define ROOT_LOOK  (70 * 1024) /* up to the farthest magic number, btrfs' */
 #define ROOT_CHUNK 65536
@@ -174,6 +175,23 @@ static int root_from_stdin(struct job_root *r, int in, struct look *l, struct er
 	return 0;
 }
 
+static int root_missing(const char *word, int code, struct err *e)
+{
+	char tagged[200];
+
+	/* what docker takes as alpine:latest is a path here */
+	if (code == ENOENT &&
+	    snprintf(tagged, sizeof(tagged), "%s:latest", word) < (int)sizeof(tagged) &&
+	    reference_is_name(tagged))
+		return err_usage(
+			e, "ROOT %.190s: %s; an image of a registry has its tag: %s",
+			word, strerror(code), tagged);
+	return err_usage(e,
+			 "ROOT %.200s: %s; give the directory, tar or image in which the "
+			 "command is to run",
+			 word, strerror(code));
+}
+
 int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 {
 	static struct look l;
@@ -187,10 +205,7 @@ int job_root_find(struct job_root *r, const char *word, int in, struct err *e)
 	/* O_NONBLOCK: a FIFO of that name must not make us wait */
 	fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_usage(e,
-				 "ROOT %.200s: %s; give the directory, tar or image in "
-				 "which the command is to run",
-				 word, strerror(errno));
+		return root_missing(word, errno, e);
 	if (S_ISDIR(st.st_mode)) {
 		r->kind = JOB_ROOT_DIR;
 		return 0;
