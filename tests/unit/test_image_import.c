@@ -196,7 +196,7 @@ START_TEST(what_has_no_end_is_left)
 	ck_assert_msg(manifest_read(&m, &s, NULL, arch_images, &e) == 0, "%s", e.msg);
 	ck_assert_int_eq(import_open(&i, &e), 0);
 	i.unpacked = IMPORT_MOST - LARGE;
-	ck_assert_int_eq(import_layer(&i, &m.layer[0], &e), -EFBIG);
+	ck_assert_int_eq(import_layer(&i, &m.layer[0], &e), -E2BIG);
 	ck_assert_msg(strstr(e.msg, "unpacks to more than 64 GiB") != NULL, "%s", e.msg);
 	squash_close(i.squash);
 	import_close(&i);

@@ -47,7 +47,7 @@ static long reading_next(struct reading *r, const void **p)
 	if (i->progress)
 		i->progress(i->ctx, i->done);
 	if (i->unpacked > IMPORT_MOST)
-		return err_set(&r->e, EFBIG,
+		return err_set(&r->e, E2BIG,
 			       "the image unpacks to more than %llu GiB, the "
 			       "most that is taken",
 			       (unsigned long long)(IMPORT_MOST / GIB));
@@ -174,7 +174,7 @@ static int file_room(struct import *i, uint64_t size, struct err *e)
 		i->files += size;
 		return 0;
 	}
-	return err_set(e, EFBIG,
+	return err_set(e, E2BIG,
 		       "the image's files have more than %llu GiB, the most that "
 		       "is taken",
 		       (unsigned long long)(IMPORT_MOST / GIB));

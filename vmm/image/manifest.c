@@ -23,7 +23,7 @@ json_t *manifest_json(const char *name, const char *text, size_t len, struct err
 int manifest_layers(struct image_manifest *m, size_t n, struct err *e)
 {
 	if (n > IMAGE_LAYERS)
-		return err_set(e, EFBIG, "it has %zu layers, and may have %d", n,
+		return err_set(e, E2BIG, "it has %zu layers, and may have %d", n,
 			       IMAGE_LAYERS);
 	m->layer = calloc(n + 1, sizeof(*m->layer));
 	m->n = (unsigned int)n;

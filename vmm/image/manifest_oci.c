@@ -236,7 +236,7 @@ static int choose_one(struct choice *c, const json_t *json, unsigned int depth,
 				       "its indexes name each other more than %d deep",
 				       INDEX_DEPTH);
 		if (++c->read > INDEX_MOST)
-			return err_set(e, EFBIG,
+			return err_set(e, E2BIG,
 				       "its indexes name more than %d others, the most "
 				       "that are read",
 				       INDEX_MOST);

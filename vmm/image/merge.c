@@ -156,7 +156,7 @@ int merge_entry(struct merge *m, const struct merge_entry *entry,
 	*made = NULL;
 	e->code = 0;
 	if (++m->entries > MERGE_ENTRIES)
-		return err_set(e, EFBIG,
+		return err_set(e, E2BIG,
 			       "the image has more than %u files, the most that "
 			       "is taken",
 			       MERGE_ENTRIES);

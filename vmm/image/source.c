@@ -74,7 +74,7 @@ static int member_add(struct source *s, struct archive *a, struct archive_entry 
 	if (!name || (!link && archive_entry_filetype(ae) != AE_IFREG))
 		return 0;
 	if (s->n == SOURCE_MEMBERS)
-		return err_set(e, EFBIG, "the archive has more than %d files",
+		return err_set(e, E2BIG, "the archive has more than %d files",
 			       SOURCE_MEMBERS);
 	more = reallocarray(s->member, s->n + 1, sizeof(*m));
 	if (!more)
@@ -260,7 +260,7 @@ int source_read(const struct source *s, const char *name, size_t most,
 	if (rc < 0)
 		return rc;
 	if (b.size > most)
-		rc = err_set(e, EFBIG,
+		rc = err_set(e, E2BIG,
 			     "%.200s is larger than %zu bytes, the most that is "
 			     "read",
 			     name, most);

@@ -77,14 +77,23 @@ static int open_parts(struct squash *s, unsigned int threads)
 struct squash *squash_open(int fd, unsigned int threads, struct err *e)
 {
 	struct squash *s = calloc(1, sizeof(*s));
+	int rc;
 
 	if (!s) {
 		err_set(e, ENOMEM, "no memory to write the image");
 		return NULL;
 	}
 	squash_file(&s->out, fd);
-	if (squash_failed(s, open_parts(s, threads), e) == 0)
+	rc = open_parts(s, threads);
+	if (rc == 0)
 		return s;
+	/* the library does not say why it got no thread */
+	if (rc == SQFS_ERROR_INTERNAL && !s->out.failed)
+		err_set(e, EAGAIN,
+			"no threads to pack the image; raise ulimit -u, -v and -d, or the "
+			"pids.max of the control group");
+	else
+		(void)squash_failed(s, rc, e);
 	squash_close(s);
 	return NULL;
 }

@@ -18,7 +18,7 @@ int image_text_add(struct image_text *t, struct err *e, const char *fmt, ...)
 	rc = words_add(&t->p, &t->len, IMAGE_TEXT_MAX, fmt, ap);
 	va_end(ap);
 	if (rc == -E2BIG)
-		return err_set(e, EFBIG,
+		return err_set(e, E2BIG,
 			       "the image's config has more than %zu bytes of words, the "
 			       "most that is taken",
 			       IMAGE_TEXT_MAX);
