@@ -82,13 +82,19 @@ static int check_owner(const struct cache *c, struct err *e)
 }
 
 /* Could another user put another directory in the place of @st, or of what is in it?  In a sticky one
- * that is up to the owner.  Nobody's is what a user namespace shows of those outside
+ * that is up to the owner.  Our own group is taken for ours alone, as most hosts have it, and root's for
+ * root's.  Nobody's is what a user namespace shows of those outside
  */
 static bool is_others(const struct stat *st)
 {
+	bool group = st->st_gid != 0 && st->st_gid != getegid() &&
+		     st->st_gid != CACHE_NOBODY;
+
 	if (st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != CACHE_NOBODY)
 		return true;
-	return (st->st_mode & S_IWOTH) && !(st->st_mode & S_ISVTX);
+	if (st->st_mode & S_ISVTX)
+		return false;
+	return (st->st_mode & S_IWOTH) || (group && (st->st_mode & S_IWGRP));
 }
 
 /* What is fetched is fetched by its path: every directory on the way has to be ours or the host's */
@@ -120,11 +126,16 @@ static int check_above(const struct cache *c, struct err *e)
 		       : err_set(e, -rc, "%.200s: %s", c->path, strerror(-rc));
 }
 
-/* Its path without links, which others could change */
+/* Its path without links, which others could change: that of what is open, not of what has the name by now */
 static void path_straight(struct cache *c)
 {
-	cleanup_free char *path = realpath(c->path, NULL);
+	char self[sizeof("/proc/self/fd/") + 12];
+	cleanup_free char *path = NULL;
 
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", c->dir);
+	path = realpath(self, NULL);
+	if (!path) /* there is no /proc */
+		path = realpath(c->path, NULL);
 	if (path && strlen(path) < sizeof(c->path))
 		(void)snprintf(c->path, sizeof(c->path), "%s", path);
 }
