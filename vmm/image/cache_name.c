@@ -150,18 +150,27 @@ static bool prune_making(const struct cache *c, const char *key)
 	return true;
 }
 
+/* A name, or one that is being written, by the process that holds its lock */
 static bool prune_name(const struct cache *c, const char *file)
 {
-	char text[NAME_MAX_TEXT];
+	char text[NAME_MAX_TEXT], want[NAME_FILE];
 	struct image_text t;
 	const char *key;
+	bool keep = false;
+	int lock;
 
-	if (name_read(c, file, text, &t) == 0) {
+	(void)snprintf(want, sizeof(want), "want-%.64s", file + strlen("name-"));
+	lock = cache_lock(c, want, LOCK_EX | LOCK_NB);
+	if (lock < 0)
+		return false;
+	if (!strstr(file, ".tmp") && name_read(c, file, text, &t) == 0) {
 		key = image_text_get(&t, "key", "");
-		if (*key && !strchr(key, '/') && faccessat(c->dir, key, F_OK, 0) == 0)
-			return false;
+		keep = *key && !strchr(key, '/') && faccessat(c->dir, key, F_OK, 0) == 0;
 	}
-	return unlinkat(c->dir, file, 0) == 0;
+	keep = keep || unlinkat(c->dir, file, 0) < 0;
+	(void)unlinkat(c->dir, want, 0);
+	cleanup_close_fd(&lock);
+	return !keep;
 }
 
 static void prune_want(const struct cache *c, const char *name)
