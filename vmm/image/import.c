@@ -98,14 +98,24 @@ static int archive_failed(struct reading *r, struct archive *a, struct err *e)
 
 /* ---- an entry ---- */
 
+static void skip(struct import *i, const char *name)
+{
+	if (!i->skipped++)
+		(void)snprintf(i->skipped_name, sizeof(i->skipped_name), "%s", name);
+}
+
 static int entry_xattrs(struct import *i, struct archive_entry *ae,
 			struct squash_object *o, struct err *e)
 {
+	/* as text, which bsdtar and star write; the mode is what is left of it */
+	const int lists = ARCHIVE_ENTRY_ACL_TYPE_ACCESS | ARCHIVE_ENTRY_ACL_TYPE_DEFAULT;
 	const char *name;
 	const void *value;
 	size_t n;
 	bool skipped;
 
+	if (archive_entry_acl_count(ae, lists) > 0)
+		skip(i, "system.posix_acl_access");
 	o->xattrs = SQUASH_NO_XATTRS;
 	if (!archive_entry_xattr_reset(ae))
 		return 0;
@@ -114,9 +124,8 @@ static int entry_xattrs(struct import *i, struct archive_entry *ae,
 	while (archive_entry_xattr_next(ae, &name, &value, &n) == ARCHIVE_OK) {
 		if (squash_xattr(i->squash, name, value, n, &skipped, e) < 0)
 			return -e->code;
-		if (skipped && !i->skipped++)
-			(void)snprintf(i->skipped_name, sizeof(i->skipped_name), "%s",
-				       name);
+		if (skipped)
+			skip(i, name);
 	}
 	return squash_xattrs_end(i->squash, o, e);
 }
