@@ -159,6 +159,17 @@ void source_close(struct source *s)
 
 /* ---- a part ---- */
 
+static int part_missing(const char *name, int code, struct err *e)
+{
+	const char *cure = code == ENOENT ? "; fetch the image again"
+			   : code == EACCES
+				   ? "; make it readable, and a file, not a link out of "
+				     "the image's directory"
+				   : "";
+
+	return err_set(e, code, "%.200s: %s%s", name, strerror(code), cure);
+}
+
 static int dir_blob(const struct source *s, const char *name, struct blob *b,
 		    struct err *e)
 {
@@ -166,7 +177,7 @@ static int dir_blob(const struct source *s, const char *name, struct blob *b,
 
 	b->fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (b->fd < 0)
-		return err_set(e, errno, "%s: %s", name, strerror(errno));
+		return part_missing(name, errno, e);
 	if (fstat(b->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		source_done(s, b);
 		return err_set(e, EINVAL, "%s is no file", name);
@@ -218,7 +229,8 @@ int source_blob(const struct source *s, const char *name, struct blob *b, struct
 		return dir_blob(s, name, b, e);
 	m = member_find(s, name);
 	if (!m)
-		return err_set(e, ENOENT, "%.200s is not in it", name);
+		return err_set(e, ENOENT, "%.200s is not in it; fetch the image again",
+			       name);
 	*b = (struct blob){.fd = s->fd, .at = m->at, .size = m->size};
 	return 0;
 }
