@@ -100,7 +100,7 @@ static bool is_others(const struct stat *st)
 /* What is fetched is fetched by its path: every directory on the way has to be ours or the host's */
 static int check_above(const struct cache *c, struct err *e)
 {
-	struct stat below, st;
+	struct stat below = {0}, st;
 	int at = openat(c->dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC), up;
 	int rc = at < 0 || fstat(c->dir, &below) < 0 ? -errno : 0;
 
