@@ -126,7 +126,7 @@ static void lend(void *ctx, const char *name)
 	struct lending *l = ctx;
 	char from[BLOB_NAME];
 
-	(void)snprintf(from, sizeof(from), BLOBS "/%s", name);
+	(void)snprintf(from, sizeof(from), BLOBS "/%.*s", DIGEST_HEX, name);
 	if (linkat(l->c->dir, from, l->to, name, 0) == 0)
 		l->n++;
 }
@@ -175,7 +175,7 @@ static void keep(const struct cache *c, int from, const char *name)
 	cleanup_close int fd = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char to[BLOB_NAME];
 
-	(void)snprintf(to, sizeof(to), BLOBS "/%s", name);
+	(void)snprintf(to, sizeof(to), BLOBS "/%.*s", DIGEST_HEX, name);
 	if (faccessat(c->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || fd < 0 ||
 	    fsync(fd) < 0 || linkat(from, name, c->dir, to, 0) < 0)
 		return;
@@ -198,7 +198,7 @@ static void drop(void *ctx, const char *name)
 	const struct cache *c = ctx;
 	char path[BLOB_NAME];
 
-	(void)snprintf(path, sizeof(path), BLOBS "/%s", name);
+	(void)snprintf(path, sizeof(path), BLOBS "/%.*s", DIGEST_HEX, name);
 	(void)unlinkat(c->dir, path, 0);
 }
 

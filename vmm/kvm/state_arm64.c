@@ -64,6 +64,40 @@ static int state_reg_ioctl(int fd, unsigned long request, uint64_t id, uint8_t *
 	return ioctl(fd, request, &r) < 0 ? -errno : 0;
 }
 
+/* A register that is read or set, in a moment that is known if it is a counter */
+struct state_reg {
+	int fd, rc;
+	uint64_t id;
+	uint8_t *value;
+	uint64_t at; /* of a counter that is set: when it is *@value */
+};
+
+static void state_reg_get(void *ctx, uint64_t at)
+{
+	struct state_reg *r = ctx;
+
+	(void)at;
+	r->rc = state_reg_ioctl(r->fd, KVM_GET_ONE_REG, r->id, r->value);
+}
+
+static void counter_adds(uint8_t *value, uint64_t ns)
+{
+	uint64_t count;
+
+	memcpy(&count, value, sizeof(count));
+	count += state_ticks(ns, counter_hz());
+	memcpy(value, &count, sizeof(count));
+}
+
+static void state_counter_set(void *ctx, uint64_t at)
+{
+	struct state_reg *r = ctx;
+
+	counter_adds(r->value, at - r->at);
+	r->at = at;
+	r->rc = state_reg_ioctl(r->fd, KVM_SET_ONE_REG, r->id, r->value);
+}
+
 static void state_save_regs(const struct vcpu *c, struct kvm *k, struct state *s)
 {
 	cleanup_free struct kvm_reg_list *list = state_list_regs(c->fd);
@@ -79,36 +113,47 @@ static void state_save_regs(const struct vcpu *c, struct kvm *k, struct state *s
 	state_u32(s, &n);
 	for (uint32_t i = 0; i < n && state_ok(s); i++) {
 		uint64_t id = list->reg[i];
-		int rc = REG_SIZE(id) > sizeof(value)
-				 ? -E2BIG
-				 : state_reg_ioctl(c->fd, KVM_GET_ONE_REG, id, value);
+		struct state_reg r = {
+			.fd = c->fd, .rc = -E2BIG, .id = id, .value = value};
+		uint64_t at = 0;
 
-		if (rc < 0)
+		if (REG_SIZE(id) <= sizeof(value))
+			at = state_moment(state_reg_get, &r);
+		if (r.rc < 0)
 			state_failf(
 				s,
 				"this host's KVM does not tell its register 0x%llx: %s",
-				(unsigned long long)id, strerror(-rc));
+				(unsigned long long)id, strerror(-r.rc));
 		state_u64(s, &id);
 		state_bytes(s, value, REG_SIZE(id));
 		if (state_is_counter(id))
-			(void)state_time(k, s);
+			(void)state_time(k, at, s);
 	}
 }
 
-static void counter_goes_on(uint8_t *value, struct kvm *k, struct state *s)
+static void nothing(void *ctx, uint64_t at)
 {
-	uint64_t count;
+	(void)ctx, (void)at;
+}
 
-	memcpy(&count, value, sizeof(count));
-	count += state_ticks(state_time(k, s), counter_hz());
-	memcpy(value, &count, sizeof(count));
+/* Return: 0 or -errno */
+static int counter_goes_on(const struct vcpu *c, uint64_t id, uint8_t *value,
+			   struct kvm *k, struct state *s)
+{
+	struct state_reg r = {.fd = c->fd, .id = id, .value = value};
+
+	r.at = state_moment(nothing, NULL);
+	counter_adds(value, state_time(k, r.at, s));
+	if (state_ok(s))
+		(void)state_moment(state_counter_set, &r);
+	return r.rc;
 }
 
 static void state_load_reg(const struct vcpu *c, struct kvm *k, struct state *s,
 			   uint64_t id)
 {
 	uint8_t want[REG_SIZE_MAX], has[REG_SIZE_MAX];
-	int rc;
+	int rc = 0;
 
 	if (REG_SIZE(id) > sizeof(want)) {
 		state_failf(s, "there is no register 0x%llx", (unsigned long long)id);
@@ -116,13 +161,10 @@ static void state_load_reg(const struct vcpu *c, struct kvm *k, struct state *s,
 	}
 	state_bytes(s, want, REG_SIZE(id));
 	if (state_is_counter(id))
-		counter_goes_on(want, k, s);
-	if (!state_ok(s))
-		return;
-	rc = state_reg_ioctl(c->fd, KVM_GET_ONE_REG, id, has);
-	if (rc == 0 && memcmp(has, want, REG_SIZE(id)) == 0)
-		return;
-	rc = state_reg_ioctl(c->fd, KVM_SET_ONE_REG, id, want);
+		rc = counter_goes_on(c, id, want, k, s);
+	else if (state_ok(s) && (state_reg_ioctl(c->fd, KVM_GET_ONE_REG, id, has) < 0 ||
+				 memcmp(has, want, REG_SIZE(id)) != 0))
+		rc = state_reg_ioctl(c->fd, KVM_SET_ONE_REG, id, want);
 	if (rc < 0)
 		state_failf(
 			s,

@@ -5,6 +5,10 @@
 #include <time.h>
 
 #define NS_PER_S UINT64_C(1000000000)
+#define MOMENT_NS \
+	UINT64_C( \
+		1000000) /* a call of KVM's takes a hundredth of it, or, emulated, a tenth */
+#define MOMENT_TRIES 20
 
 static uint64_t realtime_ns(void)
 {
@@ -14,9 +18,21 @@ static uint64_t realtime_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-uint64_t state_time(struct kvm *k, struct state *s)
+uint64_t state_moment(void (*clock)(void *ctx, uint64_t at), void *ctx)
 {
-	uint64_t now = realtime_ns(), was = now;
+	unsigned int tries = 0;
+	uint64_t at;
+
+	do {
+		at = realtime_ns();
+		clock(ctx, at);
+	} while (realtime_ns() - at > MOMENT_NS && ++tries < MOMENT_TRIES);
+	return at;
+}
+
+uint64_t state_time(struct kvm *k, uint64_t now, struct state *s)
+{
+	uint64_t was = now;
 	int64_t passed;
 
 	state_u64(s, &was);

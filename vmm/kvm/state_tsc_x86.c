@@ -70,16 +70,30 @@ static bool tsc_offset(const struct vcpu *c, unsigned long request, uint64_t *of
 	return ioctl(c->fd, request, &a) == 0;
 }
 
-/* All is modulo 2^64.  Return: did KVM take it? */
-static bool tsc_move(const struct vcpu *c, struct kvm *k, uint64_t offset, uint64_t tsc)
+struct tsc_now {
+	const struct vcpu *c;
+	uint64_t tsc;
+	bool ok;
+};
+
+static void tsc_read(void *ctx, uint64_t at)
 {
-	uint64_t *shift = kvm_x86_tsc_shift(k), now = 0, here = 0, set;
+	struct tsc_now *now = ctx;
+
+	(void)at;
+	now->ok = tsc_msr(now->c, KVM_GET_MSRS, &now->tsc);
+}
+
+/* It shall be @tsc where it is @now. All is modulo 2^64.  Return: did KVM take it? */
+static bool tsc_move(const struct vcpu *c, struct kvm *k, uint64_t offset, uint64_t tsc,
+		     const struct tsc_now *now)
+{
+	uint64_t *shift = kvm_x86_tsc_shift(k), here = 0, set;
 
 	if (c->id == 0) {
-		if (!tsc_offset(c, KVM_GET_DEVICE_ATTR, &here) ||
-		    !tsc_msr(c, KVM_GET_MSRS, &now))
+		if (!tsc_offset(c, KVM_GET_DEVICE_ATTR, &here))
 			return false;
-		*shift = here + (tsc - now) - offset;
+		*shift = here + (tsc - now->tsc) - offset;
 	}
 	set = offset + *shift;
 	return tsc_offset(c, KVM_SET_DEVICE_ATTR, &set);
@@ -87,21 +101,25 @@ static bool tsc_move(const struct vcpu *c, struct kvm *k, uint64_t offset, uint6
 
 void state_tsc(struct vcpu *c, struct kvm *k, struct state *s)
 {
-	uint64_t offset = 0, tsc = 0;
+	struct tsc_now now = {.c = c};
 	uint32_t khz = tsc_rate(c, k, s);
+	uint64_t offset = 0, tsc, at;
 	bool has, moved;
 
 	has = tsc_offset(c, KVM_GET_DEVICE_ATTR, &offset);
 	moved = has;
-	if (!state_loading(s) && !tsc_msr(c, KVM_GET_MSRS, &tsc))
+	at = state_moment(tsc_read, &now);
+	if (!now.ok)
 		state_failf(s, "this host's KVM does not tell its TSC: %s",
 			    strerror(errno));
+	tsc = now.tsc;
 	state_bool(s, &moved);
 	state_u64(s, &offset);
 	state_u64(s, &tsc);
-	tsc += state_ticks(state_time(k, s), khz * UINT64_C(1000));
+	tsc += state_ticks(state_time(k, at, s), khz * UINT64_C(1000));
 	if (!state_loading(s) || !state_ok(s))
 		return;
-	if (has && moved ? !tsc_move(c, k, offset, tsc) : !tsc_msr(c, KVM_SET_MSRS, &tsc))
+	if (has && moved ? !tsc_move(c, k, offset, tsc, &now)
+			 : !tsc_msr(c, KVM_SET_MSRS, &tsc))
 		state_failf(s, "this host's KVM refuses its TSC: %s", strerror(errno));
 }

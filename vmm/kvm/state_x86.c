@@ -129,20 +129,49 @@ void irqchip_state(struct irqchip *ic, const struct vcpu *c, unsigned int n,
 /* Without KVM_CLOCK_REALTIME among the flags KVM does not add the time that has passed: we do, as for the
  * TSC.
  */
+struct state_clock {
+	int fd, rc;
+	uint64_t ns, at; /* it shows @ns at @at */
+};
+
+static void state_clock_get(void *ctx, uint64_t at)
+{
+	struct state_clock *c = ctx;
+	struct kvm_clock_data now = {0};
+
+	(void)at;
+	c->rc = ioctl(c->fd, KVM_GET_CLOCK, &now);
+	c->ns = now.clock;
+}
+
+static void state_clock_set(void *ctx, uint64_t at)
+{
+	struct state_clock *c = ctx;
+	struct kvm_clock_data set = {.clock = c->ns + (at - c->at)};
+
+	c->rc = ioctl(c->fd, KVM_SET_CLOCK, &set);
+}
+
+static void state_clock_none(void *ctx, uint64_t at)
+{
+	(void)ctx, (void)at;
+}
+
 void kvm_clock_state(struct kvm *k, struct state *s)
 {
-	struct kvm_clock_data now = {0}, set = {0};
-	uint64_t ns;
+	struct state_clock c = {.fd = k->vm_fd};
 
-	if (!state_loading(s) && ioctl(k->vm_fd, KVM_GET_CLOCK, &now) < 0)
+	c.at = state_moment(state_loading(s) ? state_clock_none : state_clock_get, &c);
+	if (c.rc < 0)
 		state_failf(s, "this host's KVM does not tell its clock: %s",
 			    strerror(errno));
-	ns = now.clock;
 	state_begin(s, "clock", 1);
-	state_u64(s, &ns);
-	ns += state_time(k, s);
+	state_u64(s, &c.ns);
+	c.ns += state_time(k, c.at, s);
 	state_end(s);
-	set.clock = ns;
-	if (state_loading(s) && state_ok(s) && ioctl(k->vm_fd, KVM_SET_CLOCK, &set) < 0)
+	if (!state_loading(s) || !state_ok(s))
+		return;
+	(void)state_moment(state_clock_set, &c);
+	if (c.rc < 0)
 		state_failf(s, "clock: this host's KVM refuses it: %s", strerror(errno));
 }
