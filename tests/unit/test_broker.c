@@ -693,7 +693,8 @@ UNIT_MAIN("broker", setup, teardown, t)
 	tcase_add_test(t, status_is_the_childs);
 	tcase_add_test(t, crash_is_a_sentence);
 	tcase_add_test(t, trap_of_a_filter_is_a_sentence);
-	tcase_add_test(t, guest_would_run_before_the_broker_is_locked);
+	if (MICROVM_JAIL != JAIL_OFF) /* with sanitizers there is no filter */
+		tcase_add_test(t, guest_would_run_before_the_broker_is_locked);
 	tcase_add_test(t, child_that_talks_nonsense_is_killed);
 	tcase_add_test(t, signals_reach_the_child_by_the_broker);
 	tcase_add_test(t, child_ignores_what_the_broker_reads);
