@@ -102,6 +102,16 @@ static void fake_forget(void *machine, struct machine_asker *a)
 	m.forgotten++;
 }
 
+static int fake_save(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_asker *a,
+		     struct err *why)
+{
+	(void)saver, (void)why;
+	close(fd[0]);
+	close(fd[1]);
+	m.asker = a;
+	return 0;
+}
+
 static const struct machine_ops ops = {.machine = fake_name,
 				       .status = fake_status,
 				       .pause = fake_pause,
@@ -109,6 +119,8 @@ static const struct machine_ops ops = {.machine = fake_name,
 				       .balloon = fake_balloon,
 				       .resize_disk = fake_resize,
 				       .report = fake_report,
+				       .save = fake_save,
+				       .forget_save = fake_forget,
 				       .forget = fake_forget};
 
 static void tell(const struct err *why, const char *text)
@@ -327,23 +339,29 @@ START_TEST(requests_come_in_pieces_or_together_and_the_last_needs_no_line_feed)
 }
 END_TEST
 
-START_TEST(descriptors_that_come_along_are_not_kept)
+static void say_with(int to, char *line, const int *fd, size_t n)
 {
-	char line[] = COMMAND("status"), space[CMSG_SPACE(sizeof(int))] = {0};
+	_Alignas(struct cmsghdr) char space[CMSG_SPACE(2 * sizeof(int))] = {0};
 	struct iovec iov = {line, strlen(line)};
 	struct msghdr h = {.msg_iov = &iov,
 			   .msg_iovlen = 1,
 			   .msg_control = space,
-			   .msg_controllen = sizeof(space)};
+			   .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+
+	CMSG_FIRSTHDR(&h)->cmsg_level = SOL_SOCKET;
+	CMSG_FIRSTHDR(&h)->cmsg_type = SCM_RIGHTS;
+	CMSG_FIRSTHDR(&h)->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), fd, n * sizeof(int));
+	ck_assert_int_eq(sendmsg(to, &h, 0), (ssize_t)strlen(line));
+}
+
+START_TEST(descriptors_that_come_along_are_not_kept)
+{
+	char line[] = COMMAND("status");
 	int fd = client(), pair[2];
 
 	ck_assert_int_eq(pipe(pair), 0);
-	h.msg_control = space;
-	CMSG_FIRSTHDR(&h)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&h)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&h)->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), &pair[1], sizeof(int));
-	ck_assert_int_eq(sendmsg(fd, &h, 0), (ssize_t)strlen(line));
+	say_with(fd, line, &pair[1], 1);
 	close(pair[1]);
 	hears(fd, OK(""));
 	ck_assert_int_eq(read(pair[0], line, 1), 0); /* nobody has it open for writing */
@@ -464,6 +482,29 @@ START_TEST(client_that_vanishes_is_forgotten_and_what_it_asked_for_is_done)
 }
 END_TEST
 
+/* Half of a connection that ends is none that left */
+START_TEST(save_whose_client_left_is_forgotten)
+{
+	char line[] = COMMAND("save") COMMAND("status");
+	int fd = client(), pair[2];
+
+	ck_assert_int_eq(pipe(pair), 0);
+	say_with(fd, line, pair, 2);
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	turns(5);
+	ck_assert_uint_eq(m.forgotten, 0);
+	ck_assert_ptr_nonnull(m.asker);
+	close(fd);
+	turns(5);
+	ck_assert_uint_eq(m.forgotten, 1);
+	fd = client();
+	expect(fd, COMMAND("status"), OK(""));
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 /* ---- the socket ---- */
 
 START_TEST(socket_is_private_and_one_that_is_in_use_is_refused)
@@ -499,5 +540,6 @@ UNIT_MAIN("control", setup, teardown, t)
 	tcase_add_test(t, hundreds_may_come_and_go_and_the_next_is_served);
 	tcase_add_test(t,
 		       client_that_vanishes_is_forgotten_and_what_it_asked_for_is_done);
+	tcase_add_test(t, save_whose_client_left_is_forgotten);
 	tcase_add_test(t, socket_is_private_and_one_that_is_in_use_is_refused);
 }

@@ -46,6 +46,8 @@ void client_update(struct control_client *cl)
 		want = EPOLLOUT;
 	else if (!cl->busy && !cl->eof && !ready && !c->holds)
 		want = EPOLLIN;
+	else if (cl->busy && cl->request.command == CONTROL_SAVE)
+		want = EPOLLHUP; /* it left, and nobody waits for what holds the machine up */
 	loop_want(c->loop, &cl->source, want);
 	if (ready && !c->holds)
 		loop_post(c->loop, &c->go_on);
@@ -347,7 +349,9 @@ static void client_on_event(struct loop_source *s, uint32_t events)
 {
 	struct control_client *cl = container_of(s, struct control_client, source);
 
-	if (cl->out) {
+	if (cl->busy) {
+		client_end(cl);
+	} else if (cl->out) {
 		if (client_flush(cl))
 			client_update(cl);
 	} else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
