@@ -120,7 +120,8 @@ static void run_machine(struct machine *m, struct machine_job *job, struct repor
 		h->over(h->ctx, &r->verdict);
 	control_close(control);
 	take_apart(m, loop);
-	snapshot_saver_close(saver);
+	if (!m->stuck) /* or a worker has it */
+		snapshot_saver_close(saver);
 	if (r->verdict.detail[0])
 		command_complain(r->verdict.detail);
 }

@@ -95,6 +95,7 @@ struct machine_life {
 	uint64_t asked, at_rest; /* a bit for each device asked, and for each at rest */
 	bool held, wanted;       /* machine_hold(), and it should go on after that */
 	bool stops;              /* SIGTSTP came during a pause that another asked for */
+	bool stays;              /* a pause was asked for meanwhile, and outlasts held */
 	machine_paused_fn done;
 	void *ctx;
 	struct machine_asker *asker; /* of machine_ops.c; NULL: none waits for a pause */

@@ -65,6 +65,7 @@ static int ops_pause(void *machine, struct machine_asker *a, struct err *e)
 	struct machine *m = machine;
 
 	if (m->life.phase == MACHINE_PAUSED) {
+		m->life.stays = m->life.held;
 		a->told(a, NULL, NULL, 0);
 		return 0;
 	}
@@ -114,10 +115,10 @@ void machine_hold(struct machine *m)
 
 void machine_let_go(struct machine *m, bool resume)
 {
-	bool wanted = m->life.wanted;
+	bool goes_on = m->life.wanted || (resume && !m->life.stays);
 
-	m->life.held = m->life.wanted = false;
-	if (resume || wanted)
+	m->life.held = m->life.wanted = m->life.stays = false;
+	if (goes_on)
 		machine_ops_resume(m);
 }
 
@@ -152,6 +153,9 @@ static int ops_resize_disk(void *machine, const char *id, uint64_t bytes, uint64
 {
 	struct machine *m = machine;
 
+	if (m->life.held) /* its state has the size that it had */
+		return err_set(e, EBUSY,
+			       "the machine is being saved; resize the disk after that");
 	for (unsigned int i = 0; i < m->ndisk; i++) {
 		if (strcmp(m->disk[i]->name, id) != 0)
 			continue;

@@ -199,6 +199,13 @@ static void files_save(struct state *s, const struct machine_file *f, unsigned i
 		bool overlay = f[i].overlay;
 		int rc = files_look(&f[i], &now);
 
+		/* or no disk would ever be the one that both sections are about */
+		if (rc == 0 && !f[i].overlay && now.size != f[i].size)
+			state_failf(s,
+				    "%s: %s has %" PRIu64
+				    " bytes, and the guest was told "
+				    "of %" PRIu64 "; tell it by resize-disk, then save",
+				    f[i].id, f[i].path, now.size, f[i].size);
 		if (rc == 0)
 			rc = files_sums(&f[i], &now);
 		if (rc < 0)

@@ -51,7 +51,7 @@ static int save_bytes(const struct snapshot_saver *s, int fd, const uint8_t *p,
 				    .iov_len = (size_t)MIN(len, SAVE_PIECE)};
 		ssize_t n = pwritev2(fd, &iov, 1, (off_t)at, 0);
 
-		if (s->alone)
+		if (s->alone || s->m->has_verdict)
 			return -ECANCELED;
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -243,8 +243,12 @@ int snapshot_save(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_as
 	struct machine_status now;
 	int rc = 0;
 
+	s->ops.status(s->m, &now);
 	if (s->busy)
 		rc = err_set(e, EBUSY, "the machine is being saved already");
+	else if (strcmp(now.state, "ending") == 0) /* which nothing would know of it */
+		rc = err_set(e, EBUSY,
+			     "the machine is at its end, and is not saved any more");
 	else if (!are_two_files(fd))
 		rc = err_set(e, EINVAL,
 			     "save needs descriptors of two files to write to: for the "
@@ -254,7 +258,6 @@ int snapshot_save(void *saver, const int fd[MACHINE_SAVE_FDS], struct machine_as
 		close(fd[1]);
 		return rc;
 	}
-	s->ops.status(s->m, &now);
 	s->was_paused = strcmp(now.state, "paused") == 0;
 	s->state_fd = fd[0];
 	s->memory_fd = fd[1];
