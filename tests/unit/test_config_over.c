@@ -159,6 +159,32 @@ START_TEST(no_words_change_nothing)
 }
 END_TEST
 
+START_TEST(nothing_can_be_taken_away)
+{
+	refused("--net none", "--net none: the machine was saved with it");
+}
+END_TEST
+
+START_TEST(what_it_lacks_may_be_none)
+{
+	ck_assert_int_eq(says("--balloon none"), 0);
+	ck_assert_ptr_null(json_object_get(saved, "balloon"));
+}
+END_TEST
+
+START_TEST(where_it_was_asked_and_wrote_to_is_not_taken_over)
+{
+	static const char *const own[] = {"control", "report", "pidfile"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		json_object_set_new(saved, own[i], json_string("/of/another"));
+	ck_assert_int_eq(says("--report /mine"), 0);
+	is("report", "\"/mine\"");
+	ck_assert_ptr_null(json_object_get(saved, "control"));
+	ck_assert_ptr_null(json_object_get(saved, "pidfile"));
+}
+END_TEST
+
 UNIT_MAIN("config_over", setup, teardown, t)
 {
 	tcase_add_test(t, a_disk_is_moved);
@@ -171,5 +197,8 @@ UNIT_MAIN("config_over", setup, teardown, t)
 	tcase_add_test(t, none_can_be_added);
 	tcase_add_test(t, none_of_a_kind_can_be_added);
 	tcase_add_test(t, what_nobody_reads_is_refused);
+	tcase_add_test(t, nothing_can_be_taken_away);
+	tcase_add_test(t, what_it_lacks_may_be_none);
+	tcase_add_test(t, where_it_was_asked_and_wrote_to_is_not_taken_over);
 	tcase_add_test(t, no_words_change_nothing);
 }

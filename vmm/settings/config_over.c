@@ -32,6 +32,9 @@ static const char *const kept[][2] = {{"console", "device"}, {"vsock", "cid"}};
 static const char *const booted[] = {"kernel",  "initrd",   "append",
 				     "cmdline", "dump-dtb", "dtb-overlay"};
 
+/* What another process was asked by and wrote to: never of a saved machine, whose file anyone may have made */
+static const char *const own[] = {"control", "report", "pidfile"};
+
 #define OVER_ID (CONFIG_PORT_NAME_MAX + 1)
 
 static int over_no_memory(struct err *e)
@@ -213,15 +216,31 @@ static int over_plain(json_t *saved, json_t *said, struct err *e)
 		    json_object_set(v, kept[i][1], old) < 0)
 			return over_no_memory(e);
 	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(own); i++)
+		(void)json_object_del(saved, own[i]);
 	return json_object_update(saved, said) < 0 ? over_no_memory(e) : 0;
+}
+
+/* A device that the guest knows cannot be left out */
+static int over_nones(const json_t *saved, const struct config_said *s, struct err *e)
+{
+	for (unsigned int i = 0; s && i < s->nnone; i++)
+		if (json_object_get(saved, s->none[i]->name))
+			return err_usage(e,
+					 "--%s none: the machine was saved with it, and "
+					 "nothing can be taken from it; leave it out",
+					 s->none[i]->name);
+	return 0;
 }
 
 int config_over(json_t *saved, const struct config *over, struct err *e)
 {
 	struct over_moves moves[ARRAY_SIZE(lists)];
 	json_t *said;
-	int rc = 0;
+	int rc = over_nones(saved, over->said, e);
 
+	if (rc < 0)
+		return rc;
 	for (unsigned int i = 0; i < ARRAY_SIZE(lists); i++)
 		over_find_moves(&lists[i], json_object_get(saved, lists[i].row),
 				over->said, &moves[i]);

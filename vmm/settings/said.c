@@ -45,12 +45,39 @@ void said_forget(struct config *cfg, const struct setting *row)
 		s->n = kept;
 }
 
-int said_begin(struct config *cfg, const struct setting *row, struct err *e)
+static int said_make(struct config *cfg, struct err *e)
 {
 	if (!cfg->said)
 		cfg->said = calloc(1, sizeof(*cfg->said));
-	if (!cfg->said)
-		return said_no_memory(e);
+	return cfg->said ? 0 : said_no_memory(e);
+}
+
+static void said_not_none(struct config_said *s, const struct setting *row)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < s->nnone; i++)
+		if (s->none[i] != row)
+			s->none[kept++] = s->none[i];
+	s->nnone = kept;
+}
+
+int said_none(struct config *cfg, const struct setting *row, struct err *e)
+{
+	if (said_make(cfg, e) < 0)
+		return -e->code;
+	said_forget(cfg, row);
+	said_not_none(cfg->said, row);
+	BUG_ON(cfg->said->nnone == SAID_NONES_MAX);
+	cfg->said->none[cfg->said->nnone++] = row;
+	return 0;
+}
+
+int said_begin(struct config *cfg, const struct setting *row, struct err *e)
+{
+	if (said_make(cfg, e) < 0)
+		return -e->code;
+	said_not_none(cfg->said, row);
 	if (!row->repeats)
 		said_forget(cfg, row);
 	cfg->said->nvalue++;

@@ -18,16 +18,22 @@ struct said_word {
 	char *text;
 };
 
+#define SAID_NONES_MAX 4 /* rows that may be "none" */
+
 struct config_said {
 	struct said_word *word; /* in the order in which they came */
 	unsigned int n, room;
 	unsigned int nvalue;
+	const struct setting *none[SAID_NONES_MAX]; /* rows whose last value was "none" */
+	unsigned int nnone;
 };
 
 /* said_forget() - drop all words about @row.  A row that does not repeat begins with this, so
  * that a new value replaces the last one
  */
 void said_forget(struct config *cfg, const struct setting *row);
+/* said_none() - likewise, and @row's value is "none".  Return: as said_begin() */
+int said_none(struct config *cfg, const struct setting *row, struct err *e);
 /* said_begin() - a new value of @row, to which said_add() adds parts.  said_add() - @part, or the
  * whole value if it is NULL, is @text. Return: 0, or -ENOMEM in @e
  */

@@ -204,8 +204,7 @@ int setting_apply_text(const struct setting *s, struct config *cfg, const char *
 		return err_usage(e, "the value is empty; give %s", s->arg);
 	if (s->parts->none && strcmp(text, "none") == 0) {
 		s->parts->none(cfg);
-		said_forget(cfg, s);
-		return 0;
+		return said_none(cfg, s, e);
 	}
 	rest = copy = strdup(text);
 	if (!copy)
