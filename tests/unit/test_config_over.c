@@ -174,7 +174,7 @@ END_TEST
 
 START_TEST(where_it_was_asked_and_wrote_to_is_not_taken_over)
 {
-	static const char *const own[] = {"control", "report", "pidfile"};
+	static const char *const own[] = {"control", "report", "pidfile", "jail"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		json_object_set_new(saved, own[i], json_string("/of/another"));
@@ -182,6 +182,7 @@ START_TEST(where_it_was_asked_and_wrote_to_is_not_taken_over)
 	is("report", "\"/mine\"");
 	ck_assert_ptr_null(json_object_get(saved, "control"));
 	ck_assert_ptr_null(json_object_get(saved, "pidfile"));
+	ck_assert_ptr_null(json_object_get(saved, "jail"));
 }
 END_TEST
 

@@ -32,8 +32,10 @@ static const char *const kept[][2] = {{"console", "device"}, {"vsock", "cid"}};
 static const char *const booted[] = {"kernel",  "initrd",   "append",
 				     "cmdline", "dump-dtb", "dtb-overlay"};
 
-/* What another process was asked by and wrote to: never of a saved machine, whose file anyone may have made */
-static const char *const own[] = {"control", "report", "pidfile"};
+/* What another process was asked by and wrote to, and how it was locked up: never of a saved machine, whose
+ * file anyone may have made, a guest that had the process among them
+ */
+static const char *const own[] = {"control", "report", "pidfile", "jail"};
 
 #define OVER_ID (CONFIG_PORT_NAME_MAX + 1)
 
