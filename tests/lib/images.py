@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """images - for the tests of images of containers: run the program, look at what it made, count what failed.  A test's
 command line is MICROVM ARCH [TEST...]; ARCH is this machine's, as OCI calls it."""
-import gzip
 import json
 import os
 import shutil
@@ -109,7 +108,7 @@ CAP = b"\x01\x00\x00\x02\x00\x04\x00\x00" + b"\0" * 12
 BYTES = b"caf\xe9-\xff".decode("utf-8", "surrogateescape")
 
 
-def whole(path="whole", pack=gzip.compress, suffix="+gzip"):
+def whole(path="whole", pack=oci.packed, suffix="+gzip"):
     """An image with all that layers can do"""
     low = tar([directory("./"), directory("usr/lib"), symlink("lib", "usr/lib"), symlink("away", "/usr/lib"),
                directory("a"), member("a/x", b"lower"), member("a/y", b"lower y" * 50000), directory("b"), member("b/1", b"1"),

@@ -49,10 +49,15 @@ def tar(members):
     return out.getvalue()
 
 
+def packed(data):
+    """The same bytes each time: by itself gzip writes down when"""
+    return gzip.compress(data, mtime=0)
+
+
 class Layout:
     """A layout of OCI in the directory @path, with one image of these tars"""
 
-    def __init__(self, path, tars, config=None, tag="latest", arch="amd64", pack=gzip.compress, suffix="+gzip", more=None):
+    def __init__(self, path, tars, config=None, tag="latest", arch="amd64", pack=packed, suffix="+gzip", more=None):
         self.path, self.tag = path, tag
         os.makedirs(os.path.join(path, "blobs/sha256"), exist_ok=True)
         self.config = {**dict(os="linux", architecture=arch, config=config or {},
