@@ -91,10 +91,14 @@ snapshot_wrong_test() {
 	judge ${name}_none $? 1 'none: no saved machine is there'
 }
 
+# writes - has one of $work/kept* been written to since, or did $pid end?
+writes() { [ "$(find "$work" -name 'kept*' -newer "$work/mark")" ] || ended "$pid"; }
+
 # goes_on DIR OPTION... - does it, restored so?  Its end is ours
 goes_on() {
+	touch "$work/mark"
 	restored "$@"
-	sleep 0.2 # and write
+	await writes
 	kill -HUP "$pid" 2>/dev/null
 	wait "$pid"
 	[ $? = 143 ]

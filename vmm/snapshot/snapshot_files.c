@@ -195,7 +195,7 @@ static void files_save(struct state *s, const struct machine_file *f, unsigned i
 	state_u32(s, &count);
 	for (unsigned int i = 0; i < n; i++) {
 		char id[STATE_NAME_SIZE] = "";
-		struct file_identity now;
+		struct file_identity now = {.size = 0};
 		bool overlay = f[i].overlay;
 		int rc = files_look(&f[i], &now);
 
