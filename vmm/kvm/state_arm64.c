@@ -93,8 +93,10 @@ static void state_counter_set(void *ctx, uint64_t at)
 {
 	struct state_reg *r = ctx;
 
-	counter_adds(r->value, at - r->at);
-	r->at = at;
+	if (at > r->at) { /* or somebody set the host's clock back */
+		counter_adds(r->value, at - r->at);
+		r->at = at;
+	}
 	r->rc = state_reg_ioctl(r->fd, KVM_SET_ONE_REG, r->id, r->value);
 }
 
@@ -131,18 +133,13 @@ static void state_save_regs(const struct vcpu *c, struct kvm *k, struct state *s
 	}
 }
 
-static void nothing(void *ctx, uint64_t at)
-{
-	(void)ctx, (void)at;
-}
-
 /* Return: 0 or -errno */
 static int counter_goes_on(const struct vcpu *c, uint64_t id, uint8_t *value,
 			   struct kvm *k, struct state *s)
 {
 	struct state_reg r = {.fd = c->fd, .id = id, .value = value};
 
-	r.at = state_moment(nothing, NULL);
+	r.at = state_now();
 	counter_adds(value, state_time(k, r.at, s));
 	if (state_ok(s))
 		(void)state_moment(state_counter_set, &r);

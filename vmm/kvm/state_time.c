@@ -5,12 +5,12 @@
 #include <time.h>
 
 #define NS_PER_S UINT64_C(1000000000)
-#define MOMENT_NS \
-	UINT64_C( \
-		1000000) /* a call of KVM's takes a hundredth of it, or, emulated, a tenth */
+
+/* A call of KVM's takes a hundredth of it; emulated, a tenth */
+#define MOMENT_NS    UINT64_C(1000000)
 #define MOMENT_TRIES 20
 
-static uint64_t realtime_ns(void)
+uint64_t state_now(void)
 {
 	struct timespec ts;
 
@@ -24,9 +24,9 @@ uint64_t state_moment(void (*clock)(void *ctx, uint64_t at), void *ctx)
 	uint64_t at;
 
 	do {
-		at = realtime_ns();
+		at = state_now();
 		clock(ctx, at);
-	} while (realtime_ns() - at > MOMENT_NS && ++tries < MOMENT_TRIES);
+	} while (state_now() - at > MOMENT_NS && ++tries < MOMENT_TRIES);
 	return at;
 }
 

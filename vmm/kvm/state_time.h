@@ -13,7 +13,9 @@
 #include "vmm/core/state.h"
 #include "vmm/kvm/kvm.h"
 
-/* state_moment() - call @clock, which reads or sets one, with the host's time of day in ns; again, a few times
+/* state_now() - the host's time of day, in ns */
+uint64_t state_now(void);
+/* state_moment() - call @clock, which reads or sets one, with state_now(); again, a few times
  * at most, where this thread lost its processor meanwhile.  Return: that time, of the last call
  */
 uint64_t state_moment(void (*clock)(void *ctx, uint64_t at), void *ctx);

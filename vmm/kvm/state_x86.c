@@ -152,16 +152,11 @@ static void state_clock_set(void *ctx, uint64_t at)
 	c->rc = ioctl(c->fd, KVM_SET_CLOCK, &set);
 }
 
-static void state_clock_none(void *ctx, uint64_t at)
-{
-	(void)ctx, (void)at;
-}
-
 void kvm_clock_state(struct kvm *k, struct state *s)
 {
 	struct state_clock c = {.fd = k->vm_fd};
 
-	c.at = state_moment(state_loading(s) ? state_clock_none : state_clock_get, &c);
+	c.at = state_loading(s) ? state_now() : state_moment(state_clock_get, &c);
 	if (c.rc < 0)
 		state_failf(s, "this host's KVM does not tell its clock: %s",
 			    strerror(errno));
