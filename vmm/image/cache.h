@@ -82,11 +82,6 @@ int cache_prune(const struct cache *c, struct err *e);
 /* cache_name() - @name was @key.  cache_named(): which @key it was.  Return: 0; -ENOENT; -errno in @e */
 int cache_name(const struct cache *c, const char *name, const char *key, struct err *e);
 int cache_named(const struct cache *c, const char *name, char key[CACHE_KEY]);
-/* cache_names() - call @fn for each name */
-int cache_names(const struct cache *c,
-		int (*fn)(void *ctx, const char *name, const char *key), void *ctx,
-		struct err *e);
-
 /* cache_name_lock() - the right to fetch @name, once no other process does: then look again whether it is
  * there.  Return: a descriptor, for cache_name_unlock(); -errno in @e
  */

@@ -103,33 +103,6 @@ void cache_name_unlock(const struct cache *c, const char *name, int *lock)
 	*lock = -1;
 }
 
-struct names {
-	const struct cache *c;
-	int (*fn)(void *ctx, const char *name, const char *key);
-	void *ctx;
-};
-
-static int name_one(void *ctx, const char *file)
-{
-	const struct names *n = ctx;
-	char text[NAME_MAX_TEXT];
-	struct image_text t;
-
-	if (strncmp(file, "name-", 5) != 0 || name_read(n->c, file, text, &t) < 0)
-		return 0;
-	return n->fn(n->ctx, image_text_get(&t, "name", ""),
-		     image_text_get(&t, "key", ""));
-}
-
-int cache_names(const struct cache *c,
-		int (*fn)(void *ctx, const char *name, const char *key), void *ctx,
-		struct err *e)
-{
-	struct names n = {c, fn, ctx};
-
-	return cache_each(c, name_one, &n, e);
-}
-
 /* ---- what is left over ---- */
 
 static bool prune_making(const struct cache *c, const char *key)

@@ -123,8 +123,8 @@ static int put_holes(const struct squash_holes *h)
 	memcpy(new, old, sizeof(*new));
 	rc = fill(h, old, new);
 	new->payload_bytes_available = new->payload_bytes_used = (sqfs_u32)size;
-	new->data.file_ext.file_size += blocks *BLOCK;
-	new->data.file_ext.sparse += blocks *BLOCK;
+	new->data.file_ext.file_size += SQUASH_BLOCK *blocks;
+	new->data.file_ext.sparse += SQUASH_BLOCK *blocks;
 	h->o->inode = new;
 	free(old);
 	return rc;
