@@ -29,11 +29,12 @@ struct snapshot_saver {
 	char *settings;
 	int pagemap;
 	bool busy, was_paused;
-	_Atomic bool alone; /* who asked is gone: the work ends early */
+	_Atomic bool alone; /* that client left while the worker writes: it ends early */
 	int state_fd, memory_fd;
 	struct machine_ops ops;
-	struct machine_asker pause;  /* ours */
-	struct machine_asker *asker; /* who is told in the end; NULL: forgot us */
+	struct machine_asker pause; /* ours */
+	struct machine_asker
+		*asker; /* the client that hears how it went; NULL: it has left */
 	struct state state;
 	struct work work;
 	struct machine_file file[MACHINE_FILES_MAX];
